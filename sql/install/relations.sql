@@ -1,0 +1,54 @@
+-- One row per TVIEW. Users may update fk_columns and max_latency.
+CREATE TABLE pg_tview_meta (
+    entity_name     text        NOT NULL,
+    tview_oid       regclass    PRIMARY KEY,
+    view_oid        regclass    NOT NULL,
+    key_columns     text[]      NOT NULL,
+    fk_columns      text[]      NOT NULL DEFAULT '{}',
+    max_latency     interval,
+    state           text        NOT NULL CHECK (state IN ('populating', 'active', 'paused', 'suspended')),
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    view_schema     name        NOT NULL,
+    view_name       name        NOT NULL,
+    view_created    boolean     NOT NULL,
+    source_oids     regclass[]  NOT NULL DEFAULT '{}',
+    pinned_settings jsonb       NOT NULL DEFAULT '{}',
+    definition_hash text        NOT NULL DEFAULT ''
+);
+
+-- Committed changes that at least one TVIEW has not absorbed yet. keys: a JSON array of change keys,
+-- each an object of captured column values; NULL: every row of the source may have changed.
+CREATE TABLE pg_tview_queue (
+    xid         xid8        NOT NULL,
+    source_oid  regclass    NOT NULL,
+    operation   text        NOT NULL,
+    keys        jsonb,
+    enqueued_at timestamptz NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX pg_tview_queue_source_oid_xid_idx ON pg_tview_queue (source_oid, xid);
+
+-- Append-only: one row per refresh and per management action. The newest row of a TVIEW with a position
+-- is that TVIEW's position in the log.
+CREATE TABLE pg_tview_meta_audit (
+    audit_id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entity_name      text        NOT NULL,
+    tview_oid        oid         NOT NULL,
+    operation        text        NOT NULL,
+    status           text        NOT NULL,
+    changes_read     bigint,
+    keys_refreshed   bigint,
+    rows_inserted    bigint,
+    rows_updated     bigint,
+    rows_deleted     bigint,
+    rows_unchanged   bigint,
+    oldest_change_at timestamptz,
+    started_at       timestamptz NOT NULL,
+    finished_at      timestamptz NOT NULL,
+    worker_pid       int,
+    sqlstate         text,
+    message          text,
+    details          jsonb,
+    position         pg_snapshot
+);
+CREATE INDEX pg_tview_meta_audit_position_idx ON pg_tview_meta_audit (tview_oid, audit_id) WHERE position IS NOT NULL;
+CREATE INDEX pg_tview_meta_audit_finished_at_idx ON pg_tview_meta_audit (finished_at);

@@ -1,0 +1,28 @@
+//! pg_tviews keeps every `tv_*` table equal to its `v_*` view, asynchronously.
+//!
+//! ```text
+//! capture -> queue -> refresh -> tv table, audit
+//!               ^        ^
+//!               worker drives both; catalog says what exists; lineage says what a change means
+//! ```
+
+pub mod settings;
+
+pub mod capture;
+pub mod queue;
+pub mod worker;
+
+pub mod postgres;
+
+::pgrx::pg_module_magic!(name, version);
+
+::pgrx::extension_sql_file!("../sql/install/relations.sql", name = "relations", bootstrap);
+
+/// Called once per process that loads the library.
+#[allow(non_snake_case)]
+#[pgrx::pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    settings::init();
+    capture::init();
+    worker::init();
+}

@@ -1,0 +1,1 @@
+//! The only folder with `unsafe`: guards over what pgrx does not wrap.

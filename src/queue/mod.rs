@@ -1,0 +1,1 @@
+//! 2. The log: append, read since a position, trim.

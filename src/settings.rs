@@ -1,0 +1,152 @@
+//! Every setting (`pg_tviews.*`), with its typed accessor. All but the two that size shared memory
+//! take effect on reload.
+
+use std::time::Duration;
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
+static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
+static WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
+static MAX_LATENCY: GucSetting<i32> = GucSetting::<i32>::new(250);
+static BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+static RETRY_BACKOFF: GucSetting<i32> = GucSetting::<i32>::new(500);
+static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
+static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
+static MAX_TVIEWS: GucSetting<i32> = GucSetting::<i32>::new(2048);
+
+/// Workers refresh while this is on. Turning it off lets running refreshes finish, then idles.
+pub fn enabled() -> bool {
+    ENABLED.get()
+}
+
+/// Row triggers record changes in this session while this is on.
+pub fn capture() -> bool {
+    CAPTURE.get()
+}
+
+/// Refresh workers per database.
+pub fn workers() -> usize {
+    WORKERS.get() as usize
+}
+
+/// Default bound from commit to visible, for TVIEWs that set none of their own.
+pub fn max_latency() -> Duration {
+    Duration::from_millis(MAX_LATENCY.get() as u64)
+}
+
+/// Most keys one refresh transaction recomputes.
+pub fn batch_size() -> usize {
+    BATCH_SIZE.get() as usize
+}
+
+/// Wait before the first retry of a failed refresh; doubles with every further failure.
+pub fn retry_backoff() -> Duration {
+    Duration::from_millis(RETRY_BACKOFF.get() as u64)
+}
+
+/// How long audit rows are kept.
+pub fn audit_retention() -> Duration {
+    Duration::from_secs(AUDIT_RETENTION.get() as u64)
+}
+
+/// Databases that can have workers at the same time (sizes shared memory).
+pub fn max_databases() -> usize {
+    MAX_DATABASES.get() as usize
+}
+
+/// TVIEWs, over all databases, whose progress shared memory tracks (sizes shared memory).
+pub fn max_tviews() -> usize {
+    MAX_TVIEWS.get() as usize
+}
+
+/// Registers every setting; the prefix is reserved afterwards, so a misspelt name is reported.
+pub fn init() {
+    let none = GucFlags::default();
+    GucRegistry::define_bool_guc(
+        c"pg_tviews.enabled",
+        c"Refresh TVIEWs in background workers.",
+        c"When off, changes are still captured and wait in pg_tview_queue.",
+        &ENABLED,
+        GucContext::Sighup,
+        none,
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_tviews.capture",
+        c"Record changes of source tables in this session.",
+        c"Turn off for a bulk load only: the TVIEWs of the tables written meanwhile are reconciled in full.",
+        &CAPTURE,
+        GucContext::Suset,
+        none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.workers",
+        c"Refresh workers per database.",
+        c"Each takes one slot of max_worker_processes; 0 stops them.",
+        &WORKERS,
+        0,
+        64,
+        GucContext::Sighup,
+        none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.max_latency",
+        c"Default bound on the time from commit to visible in the tv table.",
+        c"Under load a refresh may wait for a part of this to absorb more changes at once.",
+        &MAX_LATENCY,
+        1,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.batch_size",
+        c"Most keys recomputed by one refresh transaction.",
+        c"A larger backlog is worked off in several transactions.",
+        &BATCH_SIZE,
+        1,
+        10_000_000,
+        GucContext::Sighup,
+        none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.retry_backoff",
+        c"Wait before the first retry of a failed refresh.",
+        c"Doubles with every further failure, up to a minute.",
+        &RETRY_BACKOFF,
+        1,
+        60_000,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.audit_retention",
+        c"How long rows of pg_tview_meta_audit are kept.",
+        c"The newest row that carries a TVIEW's position is kept whatever its age.",
+        &AUDIT_RETENTION,
+        1,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.max_databases",
+        c"Databases that can have workers at the same time.",
+        c"Sizes shared memory.",
+        &MAX_DATABASES,
+        1,
+        1024,
+        GucContext::Postmaster,
+        none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.max_tviews",
+        c"TVIEWs, over all databases, whose progress is tracked in shared memory.",
+        c"TVIEWs beyond it are looked at on every wake. Sizes shared memory.",
+        &MAX_TVIEWS,
+        16,
+        1_000_000,
+        GucContext::Postmaster,
+        none,
+    );
+}

@@ -1,0 +1,2 @@
+//! Launcher, workers, deadlines, shared state: drives the queue and the refresh.
+pub fn init() {}
