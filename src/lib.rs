@@ -6,11 +6,14 @@
 //!               worker drives both; catalog says what exists; lineage says what a change means
 //! ```
 
+pub mod error;
 pub mod settings;
 
 pub mod capture;
 pub mod queue;
 pub mod worker;
+
+pub mod lineage;
 
 pub mod postgres;
 

@@ -1,0 +1,226 @@
+//! What a change of a source row means for a TVIEW: the key queries.
+//!
+//! ```text
+//! analysed view -> unfold (flat occurrences, conditions) -> graph (a way to the key) -> key_query (SQL)
+//! ```
+//!
+//! Complete because of this: take any row of the view, before or after, that a change may concern, and in
+//! its derivation the changed source row whose way to the key is shortest. Everything on that way is
+//! unchanged, so its key query finds the key.
+
+mod choices;
+mod graph;
+mod key_query;
+mod unfold;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use pgrx::pg_sys::Oid;
+
+use crate::error::Problem;
+use crate::postgres::query_tree::{Expr, Select};
+use crate::postgres::relation;
+use choices::Choices;
+use graph::{Node, Path};
+use key_query::KeyQuery;
+use unfold::{Rows, Unfolded};
+
+pub use key_query::changed_rows;
+
+/// How changes of one occurrence of a source are followed.
+#[derive(Debug, Clone)]
+pub enum Strategy {
+    /// By these key queries together. Each takes `$1 jsonb[]`, change keys as they stand in the queue.
+    Keyed(Vec<String>),
+    /// The view is recomputed, and differences written.
+    Full { reason: String },
+}
+
+/// One occurrence of a source in the view.
+#[derive(Debug, Clone)]
+pub struct Occurrence {
+    pub label: String,
+    pub strategy: Strategy,
+    /// Captured columns its key queries read.
+    pub captured: BTreeSet<String>,
+}
+
+/// A table whose changes matter.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub relation: Oid,
+    pub occurrences: Vec<Occurrence>,
+    /// Columns the view reads; None: all, whatever they will be.
+    pub watched: Option<BTreeSet<String>>,
+}
+
+impl Source {
+    /// Columns that key queries start from.
+    pub fn captured(&self) -> BTreeSet<String> {
+        self.occurrences.iter().flat_map(|occurrence| occurrence.captured.iter().cloned()).collect()
+    }
+}
+
+/// Everything a view's text says about its sources.
+#[derive(Debug, Clone, Default)]
+pub struct Lineage {
+    pub sources: Vec<Source>,
+    /// The backing view's own views, all the way down.
+    pub views: HashSet<Oid>,
+}
+
+/// Analyses a query whose key is in the output columns named `key`.
+pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
+    let mut found = Found::default();
+    let mut choices = Choices::default();
+    for _ in 0..choices::LIMIT {
+        let flat = unfold::unfold(query, &mut choices)?;
+        found.combination(query, &flat, key);
+        if !choices.advance() {
+            return Ok(found.lineage());
+        }
+    }
+    found.give_up("the view has too many combinations of branches, windows and sub-selects");
+    Ok(found.lineage())
+}
+
+#[derive(Default)]
+struct Entry {
+    relation: Option<Oid>,
+    queries: Vec<KeyQuery>,
+    full: Option<String>,
+}
+
+#[derive(Default)]
+struct Found {
+    entries: BTreeMap<String, Entry>,
+    watched: HashMap<Oid, BTreeSet<i16>>,
+    views: HashSet<Oid>,
+}
+
+impl Found {
+    fn combination(&mut self, query: Select, flat: &Unfolded, key: &[String]) {
+        for (relation, columns) in &flat.watched {
+            self.watched.entry(*relation).or_default().extend(columns);
+        }
+        self.views.extend(&flat.views);
+        for (label, (relation, reason)) in &flat.unfollowed {
+            self.entry(label, *relation).full = Some(format!("{reason} around it"));
+        }
+        let keys = key_alternatives(query, flat, key);
+        let mut paths: Vec<(Node, &Vec<Expr>, Path)> = Vec::new();
+        for (node, occurrence) in flat.occurrences.iter().enumerate() {
+            let Rows::Table { oid, .. } = occurrence.rows else { continue };
+            self.entry(&occurrence.label, oid);
+            for alternative in &keys {
+                match key_query::way(flat, node, alternative) {
+                    Some(path) => paths.push((node, alternative, path)),
+                    None => self.full(flat, node, no_way(flat, node)),
+                }
+            }
+            if keys.is_empty() {
+                self.full(flat, node, "the key's value hides the row it comes from".to_string());
+            }
+        }
+        let ways: Vec<(Node, &Path)> = paths.iter().map(|(node, _, path)| (*node, path)).collect();
+        let circular = graph::circular(&ways);
+        for (node, alternative, path) in &paths {
+            if circular.contains(node) {
+                self.full(flat, *node, "its way to the key and another source's lean on each other".to_string());
+                continue;
+            }
+            match key_query::build(flat, *node, path, alternative, key) {
+                Some(query) => {
+                    let Rows::Table { oid, .. } = flat.occurrences[*node].rows else { continue };
+                    let entry = self.entry(&flat.occurrences[*node].label, oid);
+                    if !entry.queries.iter().any(|known| known.sql == query.sql) {
+                        entry.queries.push(query);
+                    }
+                }
+                None => self.full(flat, *node, "its conditions cannot be written as a key query".to_string()),
+            }
+        }
+    }
+
+    fn entry(&mut self, label: &str, relation: Oid) -> &mut Entry {
+        let entry = self.entries.entry(label.to_string()).or_default();
+        entry.relation = Some(relation);
+        entry
+    }
+
+    fn full(&mut self, flat: &Unfolded, node: Node, reason: String) {
+        if let Rows::Table { oid, .. } = flat.occurrences[node].rows {
+            self.entry(&flat.occurrences[node].label, oid).full.get_or_insert(reason);
+        }
+    }
+
+    fn give_up(&mut self, reason: &str) {
+        for entry in self.entries.values_mut() {
+            entry.full.get_or_insert(reason.to_string());
+        }
+    }
+
+    fn lineage(self) -> Lineage {
+        let mut sources: HashMap<Oid, Source> = HashMap::new();
+        for (relation, columns) in &self.watched {
+            let watched = (!columns.contains(&0))
+                .then(|| columns.iter().filter_map(|attno| relation::column_name(*relation, *attno)).collect());
+            sources.insert(*relation, Source { relation: *relation, occurrences: Vec::new(), watched });
+        }
+        for (label, entry) in self.entries {
+            let Some(source) = entry.relation.and_then(|relation| sources.get_mut(&relation)) else { continue };
+            let occurrence = match entry.full {
+                Some(reason) => {
+                    Occurrence { label, strategy: Strategy::Full { reason }, captured: BTreeSet::new() }
+                }
+                None => Occurrence {
+                    label,
+                    captured: entry.queries.iter().flat_map(|query| query.captured.iter().cloned()).collect(),
+                    strategy: Strategy::Keyed(entry.queries.into_iter().map(|query| query.sql).collect()),
+                },
+            };
+            source.occurrences.push(occurrence);
+        }
+        let mut sources: Vec<Source> = sources.into_values().collect();
+        sources.sort_by_key(|source| source.relation.to_u32());
+        Lineage { sources, views: self.views }
+    }
+}
+
+/// Every combination of expressions the key columns can come from; empty when one of them hides its row.
+fn key_alternatives(query: Select, flat: &Unfolded, key: &[String]) -> Vec<Vec<Expr>> {
+    let names: Vec<String> =
+        query.targets().into_iter().filter(|target| !target.hidden).map(|target| target.name).collect();
+    let mut combinations: Vec<Vec<Expr>> = vec![Vec::new()];
+    for column in key {
+        let expr = names.iter().position(|name| name == column).and_then(|at| *flat.outputs.get(at)?);
+        let alternatives: Vec<Expr> = expr.map(|expr| expr.alternatives()).unwrap_or_default();
+        if !alternatives.iter().all(|alternative| key_follows_its_rows(flat, *alternative)) {
+            return Vec::new();
+        }
+        combinations = combinations
+            .iter()
+            .flat_map(|chosen| {
+                alternatives.iter().map(move |alternative| {
+                    let mut chosen = chosen.clone();
+                    chosen.push(*alternative);
+                    chosen
+                })
+            })
+            .collect();
+    }
+    combinations
+}
+
+/// A key value made from the optional side of an outer join must be NULL where nothing matched.
+fn key_follows_its_rows(flat: &Unfolded, expr: Expr) -> bool {
+    let strict = expr.is_not_null().ranges_not_null();
+    expr.ranges().iter().all(|node| !flat.graph.is_optional(*node) || strict.contains(node))
+}
+
+fn no_way(flat: &Unfolded, node: Node) -> String {
+    match flat.occurrences[node].obstacles.last() {
+        Some(obstacle) => format!("{obstacle} around it"),
+        None => "no join or correlation condition leads from it to the key".to_string(),
+    }
+}

@@ -1,0 +1,88 @@
+//! Running a piece of work as another role, with settings of its own, and coming back.
+
+use std::ffi::CString;
+
+use pgrx::pg_sys::{self, Oid};
+
+/// How much the work is trusted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trust {
+    /// Our own statements only.
+    Internal,
+    /// A user's view is evaluated: no SET ROLE, no temporary objects, nothing left behind.
+    Restricted,
+}
+
+struct Restore {
+    user: Oid,
+    context: i32,
+    nest: i32,
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        // An ERROR on its way out: the transaction's own abort resets both, and settings functions must
+        // not run meanwhile.
+        if !std::thread::panicking() {
+            // SAFETY: restores what `run_as` read, in reverse order.
+            unsafe {
+                pg_sys::AtEOXact_GUC(true, self.nest);
+                pg_sys::SetUserIdAndSecContext(self.user, self.context);
+            }
+        }
+    }
+}
+
+/// Runs `work` as `role` under `settings` (name, value), and restores both afterwards. An ERROR inside must
+/// end in an abort of the (sub)transaction that was current here, which restores them too.
+pub fn run_as<R>(role: Oid, trust: Trust, settings: &[(String, String)], work: impl FnOnce() -> R) -> R {
+    // SAFETY: plain reads and writes of the backend's identity; `Restore` undoes them.
+    let _restore = unsafe {
+        let (mut user, mut context) = (Oid::INVALID, 0);
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        let restore = Restore { user, context, nest: pg_sys::NewGUCNestLevel() };
+        set("search_path", "pg_catalog, pg_temp");
+        for (name, value) in settings {
+            set(name, value);
+        }
+        let restriction = match trust {
+            Trust::Internal => pg_sys::SECURITY_LOCAL_USERID_CHANGE,
+            Trust::Restricted => {
+                pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION
+            }
+        };
+        pg_sys::SetUserIdAndSecContext(role, context | restriction as i32);
+        restore
+    };
+    work()
+}
+
+/// Sets a setting until the end of the current [`run_as`].
+pub fn set(name: &str, value: &str) {
+    let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) else { return };
+    // SAFETY: both strings outlive the call; GUC_ACTION_SAVE belongs to the nest level opened by run_as.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
+    }
+}
+
+/// The role that is current now.
+pub fn current_role() -> Oid {
+    // SAFETY: reads a backend-local variable.
+    unsafe { pg_sys::GetUserId() }
+}
+
+/// Whether `role` has the rights of `member_of` (superusers have all).
+pub fn has_rights_of(role: Oid, member_of: Oid) -> bool {
+    // SAFETY: catalog look-up inside a transaction.
+    unsafe { pg_sys::has_privs_of_role(role, member_of) }
+}

@@ -1,0 +1,147 @@
+//! Facts about relations, types and columns from the catalogs.
+
+use std::ffi::{CStr, CString};
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::PgSqlErrorCode;
+
+use crate::error::Problem;
+
+fn text(pointer: *const std::ffi::c_char) -> Option<String> {
+    // SAFETY: the catalog functions return NULL or a C string in the server's encoding.
+    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
+}
+
+/// The name of a relation without its schema.
+pub fn name(relation: Oid) -> Option<String> {
+    // SAFETY: catalog look-up inside a transaction.
+    text(unsafe { pg_sys::get_rel_name(relation) })
+}
+
+/// The name of a relation's schema.
+pub fn schema(relation: Oid) -> Option<String> {
+    // SAFETY: catalog look-up inside a transaction.
+    text(unsafe { pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation)) })
+}
+
+/// A relation as SQL: schema and name, quoted where needed.
+pub fn qualified_name(relation: Oid) -> Option<String> {
+    Some(format!("{}.{}", quote(&schema(relation)?), quote(&name(relation)?)))
+}
+
+/// A relation as SQL for messages: its OID where it is gone.
+pub fn display(relation: Oid) -> String {
+    qualified_name(relation).unwrap_or_else(|| format!("relation with OID {}", relation.to_u32()))
+}
+
+/// An identifier, quoted where needed: the only place names become SQL.
+pub fn quote(identifier: &str) -> String {
+    let Ok(c) = CString::new(identifier) else { return String::from("\"\"") };
+    // SAFETY: returns its argument or a palloc'd copy.
+    text(unsafe { pg_sys::quote_identifier(c.as_ptr()) }).unwrap_or_default()
+}
+
+/// A string literal.
+pub fn quote_literal(value: &str) -> String {
+    let Ok(c) = CString::new(value) else { return String::from("''") };
+    // SAFETY: returns a palloc'd copy.
+    text(unsafe { pg_sys::quote_literal_cstr(c.as_ptr()) }).unwrap_or_default()
+}
+
+/// The name of a column; None if it is gone.
+pub fn column_name(relation: Oid, attno: i16) -> Option<String> {
+    // SAFETY: catalog look-up with missing_ok.
+    text(unsafe { pg_sys::get_attname(relation, attno, true) })
+}
+
+/// Whether a column is declared NOT NULL.
+pub fn column_not_null(relation: Oid, attno: i16) -> bool {
+    use pgrx::IntoDatum;
+    // SAFETY: the tuple is released after its only use.
+    unsafe {
+        let (Some(relation), Some(attno)) = (relation.into_datum(), attno.into_datum()) else { return false };
+        let tuple = pg_sys::SearchSysCache2(pg_sys::SysCacheIdentifier::ATTNUM as i32, relation, attno);
+        if tuple.is_null() {
+            return false;
+        }
+        let attribute = pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_attribute>(tuple);
+        let not_null = (*attribute).attnotnull;
+        pg_sys::ReleaseSysCache(tuple);
+        not_null
+    }
+}
+
+/// A type as SQL, valid under any search_path.
+pub fn type_name(type_oid: Oid, modifier: i32) -> String {
+    let flags = (pg_sys::FORMAT_TYPE_FORCE_QUALIFY | pg_sys::FORMAT_TYPE_TYPEMOD_GIVEN) as u16;
+    // SAFETY: returns a palloc'd string; raises an ERROR for an unknown type.
+    text(unsafe { pg_sys::format_type_extended(type_oid, modifier, flags) }).unwrap_or_default()
+}
+
+/// A collation as SQL, valid under any search_path.
+pub fn collation_name(collation: Oid) -> Option<String> {
+    // SAFETY: returns a palloc'd string.
+    text(unsafe { pg_sys::generate_collation_name(collation) })
+}
+
+/// The equality operator of a type as SQL infix, valid under any search_path; None for a type without one.
+pub fn equality_operator(type_oid: Oid) -> Option<String> {
+    // SAFETY: the type cache entry lives for ever.
+    let operator = unsafe { (*pg_sys::lookup_type_cache(type_oid, pg_sys::TYPECACHE_EQ_OPR as i32)).eq_opr };
+    if operator == Oid::INVALID {
+        return None;
+    }
+    // SAFETY: the tuple is released after its only use.
+    unsafe {
+        use pgrx::IntoDatum;
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::OPEROID as i32, operator.into_datum()?);
+        if tuple.is_null() {
+            return None;
+        }
+        let form = pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_operator>(tuple);
+        let symbol = text((*form).oprname.data.as_ptr());
+        let schema = text(pg_sys::get_namespace_name((*form).oprnamespace));
+        pg_sys::ReleaseSysCache(tuple);
+        Some(format!("OPERATOR({}.{})", quote(&schema?), symbol?))
+    }
+}
+
+fn has_children(relation: Oid) -> bool {
+    // SAFETY: opened and closed here; the lock stays to the end of the transaction.
+    unsafe {
+        let open = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
+        let has = (*(*open).rd_rel).relhassubclass;
+        pg_sys::relation_close(open, pg_sys::NoLock as i32);
+        has
+    }
+}
+
+/// Refuses relations whose changes cannot be seen by a row trigger.
+pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<(), Problem> {
+    let unsupported = |what: &str| {
+        Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            format!("a TVIEW cannot read {what} {}", display(relation)),
+        )
+        .detail("Its changes cannot be captured by a row trigger.")
+        .hint("Read ordinary or partitioned tables, or views over them."))
+    };
+    // SAFETY: catalog look-ups inside a transaction.
+    unsafe {
+        if pg_sys::isAnyTempNamespace(pg_sys::get_rel_namespace(relation)) {
+            return unsupported("temporary table");
+        }
+        if pg_sys::IsCatalogRelationOid(relation) {
+            return unsupported("system catalog");
+        }
+        match kind {
+            'r' if with_children && has_children(relation) => {
+                unsupported("a parent of inherited tables,")
+            }
+            'r' | 'p' => Ok(()),
+            'm' => unsupported("materialized view"),
+            'f' => unsupported("foreign table"),
+            _ => unsupported("relation"),
+        }
+    }
+}

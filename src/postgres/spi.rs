@@ -1,0 +1,183 @@
+//! SQL from inside the server: statements prepared once and kept, parameters as values, results by column.
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
+
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::{FromDatum, IntoDatum};
+
+/// Whether a statement may write. A reading statement uses the active snapshot as it is; a writing one
+/// sees the effects of the commands before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+/// A parameter or a result that stays in PostgreSQL's own representation. Valid until the session that
+/// produced it ends.
+#[derive(Clone, Copy)]
+pub struct Value {
+    datum: Datum,
+    null: bool,
+}
+
+impl Value {
+    pub const NULL: Value = Value { datum: Datum::null(), null: true };
+
+    /// The value of a Rust type that has a PostgreSQL form.
+    pub fn of<T: IntoDatum>(value: T) -> Value {
+        match value.into_datum() {
+            Some(datum) => Value { datum, null: false },
+            None => Value::NULL,
+        }
+    }
+
+    pub fn is_null(&self) -> bool {
+        self.null
+    }
+}
+
+/// Runs `body` with an SPI connection; results obtained inside are freed when it ends.
+pub fn session<R>(body: impl FnOnce() -> R) -> R {
+    // SAFETY: connect and finish are balanced; an ERROR in between aborts the (sub)transaction, which pops
+    // the connection itself.
+    unsafe {
+        pg_sys::SPI_connect();
+        let result = body();
+        pg_sys::SPI_finish();
+        result
+    }
+}
+
+/// Text of a statement, prepared when first run and kept for the life of the process.
+pub struct Statement {
+    sql: CString,
+    types: Vec<Oid>,
+    plan: Cell<pg_sys::SPIPlanPtr>,
+}
+
+impl Statement {
+    /// `types`: the types of the parameters `$1`, `$2`, ...
+    pub fn new(sql: impl Into<Vec<u8>>, types: &[Oid]) -> Statement {
+        let sql = CString::new(sql).expect("SQL text has no NUL byte");
+        Statement { sql, types: types.to_vec(), plan: Cell::new(std::ptr::null_mut()) }
+    }
+
+    pub fn sql(&self) -> &str {
+        self.sql.to_str().unwrap_or_default()
+    }
+
+    /// Runs it inside a [`session`]; `limit` 0 means all rows.
+    pub fn run(&self, access: Access, args: &[Value], limit: i64) -> Rows {
+        assert_eq!(args.len(), self.types.len(), "parameters of {}", self.sql());
+        // SAFETY: called inside an SPI connection; the arrays live across the call; the plan was prepared
+        // from `types`, which has as many entries as `args`.
+        unsafe {
+            if self.plan.get().is_null() {
+                let mut types = self.types.clone();
+                let plan = pg_sys::SPI_prepare(self.sql.as_ptr(), types.len() as i32, types.as_mut_ptr());
+                if plan.is_null() {
+                    pgrx::error!("could not prepare: {}", self.sql());
+                }
+                pg_sys::SPI_keepplan(plan);
+                self.plan.set(plan);
+            }
+            execute(self.plan.get(), access, args, limit)
+        }
+    }
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        if !self.plan.get().is_null() {
+            // SAFETY: the plan was kept by us and nobody else frees it.
+            unsafe {
+                pg_sys::SPI_freeplan(self.plan.get());
+            }
+        }
+    }
+}
+
+/// Prepares and runs a statement once, inside a [`session`].
+pub fn run(sql: &str, access: Access, args: &[(Oid, Value)]) -> Rows {
+    let text = CString::new(sql).expect("SQL text has no NUL byte");
+    let mut types: Vec<Oid> = args.iter().map(|(oid, _)| *oid).collect();
+    let values: Vec<Value> = args.iter().map(|(_, value)| *value).collect();
+    // SAFETY: as in Statement::run; the plan is freed after its only use.
+    unsafe {
+        let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());
+        if plan.is_null() {
+            pgrx::error!("could not prepare: {sql}");
+        }
+        let rows = execute(plan, access, &values, 0);
+        pg_sys::SPI_freeplan(plan);
+        rows
+    }
+}
+
+/// # Safety
+/// Inside an SPI connection, with a plan that takes `args.len()` parameters.
+unsafe fn execute(plan: pg_sys::SPIPlanPtr, access: Access, args: &[Value], limit: i64) -> Rows {
+    let mut datums: Vec<Datum> = args.iter().map(|arg| arg.datum).collect();
+    let nulls: Vec<std::ffi::c_char> =
+        args.iter().map(|arg| if arg.null { b'n' } else { b' ' } as std::ffi::c_char).collect();
+    pg_sys::SPI_tuptable = std::ptr::null_mut();
+    let code = pg_sys::SPI_execute_plan(
+        plan,
+        datums.as_mut_ptr(),
+        nulls.as_ptr(),
+        access == Access::Read,
+        limit as std::ffi::c_long,
+    );
+    if code < 0 {
+        let reason = CStr::from_ptr(pg_sys::SPI_result_code_string(code)).to_string_lossy();
+        pgrx::error!("statement failed: {reason}");
+    }
+    Rows { table: pg_sys::SPI_tuptable, processed: pg_sys::SPI_processed }
+}
+
+/// What a statement returned.
+pub struct Rows {
+    table: *mut pg_sys::SPITupleTable,
+    processed: u64,
+}
+
+impl Rows {
+    /// Rows returned, or rows written by a statement that returns none.
+    pub fn len(&self) -> usize {
+        self.processed as usize
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.processed == 0
+    }
+
+    /// The value in a row and column, both counted from 0.
+    pub fn value(&self, row: usize, column: usize) -> Value {
+        assert!(row < self.len() && !self.table.is_null());
+        // SAFETY: the tuple table holds `processed` tuples; it lives until the session ends, as values do.
+        unsafe {
+            let tuple = *(*self.table).vals.add(row);
+            let mut null = false;
+            let datum = pg_sys::SPI_getbinval(tuple, (*self.table).tupdesc, column as i32 + 1, &mut null);
+            Value { datum, null }
+        }
+    }
+
+    /// The value in a row and column as a Rust value; None for NULL.
+    pub fn get<T: FromDatum>(&self, row: usize, column: usize) -> Option<T> {
+        let value = self.value(row, column);
+        // SAFETY: callers ask for the type the statement's text returns.
+        unsafe { T::from_datum(value.datum, value.null) }
+    }
+
+    /// The value of the only row; None without a row or for NULL.
+    pub fn one<T: FromDatum>(&self) -> Option<T> {
+        if self.is_empty() {
+            None
+        } else {
+            self.get(0, 0)
+        }
+    }
+}
