@@ -37,4 +37,8 @@ cluster: setup ## real clusters: workers, crashes, concurrency
 	scripts/install.sh
 	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo test --test cluster
 
-.PHONY: help demo demo-stop test setup build install lint unit regress cluster
+bench: setup ## commit-to-visible times and the cost for writers, measured on a private cluster
+	scripts/install.sh --release
+	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo bench --bench latency
+
+.PHONY: bench help demo demo-stop test setup build install lint unit regress cluster

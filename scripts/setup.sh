@@ -9,7 +9,7 @@ PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 
 packages() {
     local package missing=()
-    command -v dpkg-query apt-get >/dev/null || return 0 # not Debian: the checks below say what is missing
+    command -v apt-get >/dev/null || return 0 # not Debian: the checks below say what is missing
     for package in postgresql-15 postgresql-server-dev-15 libclang-dev clang sudo; do
         # The state field, because a removed package is still known to dpkg.
         case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
@@ -17,7 +17,7 @@ packages() {
             *) missing+=("$package") ;;
         esac
     done
-    command -v cc make >/dev/null || missing+=(build-essential)
+    command -v cc >/dev/null || missing+=(build-essential)
     command -v curl >/dev/null || missing+=(curl ca-certificates)
     if [ ${#missing[@]} -eq 0 ]; then
         return
