@@ -7,10 +7,13 @@ RUST=1.95
 PGRX=0.18.1
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 
+has_cargo_pgrx() { [ "$(cargo pgrx --version 2>/dev/null)" = "cargo-pgrx $PGRX" ]; }
+
 packages() {
-    local package missing=()
+    local package missing=() needed=(postgresql-15 postgresql-server-dev-15 libclang-dev clang sudo)
     command -v apt-get >/dev/null || return 0 # not Debian: the checks below say what is missing
-    for package in postgresql-15 postgresql-server-dev-15 libclang-dev clang sudo; do
+    has_cargo_pgrx || needed+=(pkg-config libssl-dev) # only to compile it
+    for package in "${needed[@]}"; do
         # The state field, because a removed package is still known to dpkg.
         case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
             installed) ;;
@@ -46,7 +49,7 @@ rust() {
 }
 
 cargo_pgrx() {
-    if [ "$(cargo pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX" ]; then
+    if ! has_cargo_pgrx; then
         say "installing cargo-pgrx $PGRX (some minutes, once)"
         cargo install --locked cargo-pgrx --version "$PGRX"
     fi
