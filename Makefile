@@ -1,0 +1,44 @@
+# `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## build, start a private cluster, load an example and show tv rows following changes
+	scripts/demo.sh
+
+demo-stop: ## end the demo cluster
+	scripts/demo-stop.sh
+
+test: lint unit regress cluster ## every test; "make -k test" goes on after a failure
+
+setup: ## install what is missing: PostgreSQL 15, Rust, cargo-pgrx
+	scripts/setup.sh
+
+build: setup ## compile (debug)
+	cargo build
+
+install: setup ## install the extension (release build) into PostgreSQL 15
+	scripts/install.sh --release
+
+lint: setup ## formatting and lints, warnings are errors
+	cargo fmt --check
+	cargo clippy --all-targets --features pg_test -- -D warnings
+
+unit: setup ## unit tests, and the tests that run inside a server
+	scripts/unit.sh
+
+regress: setup ## SQL regression tests in tests/pg_regress
+	scripts/regress.sh
+
+cluster: setup ## real clusters: workers, crashes, concurrency
+	scripts/install.sh
+	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo test --test cluster
+
+bench: setup ## commit-to-visible times and the cost for writers, measured on a private cluster
+	scripts/install.sh --release
+	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo bench --bench latency
+
+.PHONY: bench help demo demo-stop test setup build install lint unit regress cluster

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Builds the extension and installs it into PostgreSQL 15. Arguments go to cargo pgrx install (--release).
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+remove_library
+sudo=()
+if ! [ -w "$("$(pg_config)" --pkglibdir)" ]; then
+    sudo=(--sudo)
+fi
+cargo pgrx install --pg-config "$(pg_config)" "${sudo[@]}" "$@"

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The tests in tests/pg_regress, by PostgreSQL's pg_regress. The same as `cargo pgrx regress`, which cannot start its
+# server when called by root. Arguments: names of tests to run instead of all.
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+input=$PWD/tests/pg_regress
+output=$PWD/target/pg_regress
+dir=/tmp/pg_tviews-regress-$(id -u)
+pg_regress=$(dirname "$("$(pg_config)" --pgxs)")/../test/regress/pg_regress
+
+scripts/install.sh
+trap 'cluster_remove "$dir"' EXIT
+cluster_start "$dir" client_min_messages=warning fsync=off max_prepared_transactions=10
+psql -X -q -h "$dir" -U postgres -d postgres -c 'CREATE DATABASE pg_tviews_regress'
+
+mkdir -p "$output"
+# pg_regress calls psql through this: error reports without positions and details, as cargo pgrx regress does.
+printf '#!/bin/sh\nexec "$@" -v VERBOSITY=terse\n' >"$output/psql-terse"
+chmod +x "$output/psql-terse"
+
+tests=("$@")
+if [ ${#tests[@]} -eq 0 ]; then
+    for file in "$input"/sql/*.sql; do
+        name=$(basename "$file" .sql)
+        [ "$name" = setup ] || tests+=("$name")
+    done
+fi
+if [ -f "$input/sql/setup.sql" ]; then
+    tests=(setup "${tests[@]}")
+fi
+
+if ! "$pg_regress" --bindir="$(pg_bin)" --host="$dir" --user=postgres --use-existing --dbname=pg_tviews_regress \
+    --launcher="$output/psql-terse" --inputdir="$input" --outputdir="$output" "${tests[@]}"; then
+    cat "$output/regression.diffs" || true
+    exit 1
+fi
