@@ -129,6 +129,14 @@ pub fn init() {
         GucContext::Sighup,
         GucFlags::UNIT_S,
     );
+    if crate::postgres::preload::in_progress() {
+        init_shared_memory_sizes();
+    }
+}
+
+/// These exist only where the library is preloaded: shared memory is sized once, at server start.
+fn init_shared_memory_sizes() {
+    let none = GucFlags::default();
     GucRegistry::define_int_guc(
         c"pg_tviews.max_databases",
         c"Databases that can have workers at the same time.",

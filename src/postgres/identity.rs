@@ -86,3 +86,13 @@ pub fn has_rights_of(role: Oid, member_of: Oid) -> bool {
     // SAFETY: catalog look-up inside a transaction.
     unsafe { pg_sys::has_privs_of_role(role, member_of) }
 }
+
+/// The role that owns the cluster: the one our own statements run as.
+pub fn superuser() -> Oid {
+    Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID)
+}
+
+/// Runs our own statements, whatever the caller's rights and search_path.
+pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
+    run_as(superuser(), Trust::Internal, &[], work)
+}

@@ -145,3 +145,9 @@ pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<()
         }
     }
 }
+
+/// The name of a schema.
+pub fn schema_name(schema: Oid) -> Option<String> {
+    // SAFETY: catalog look-up inside a transaction.
+    text(unsafe { pg_sys::get_namespace_name(schema) })
+}

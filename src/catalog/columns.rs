@@ -1,0 +1,145 @@
+//! Which columns of a tv table are maintained, and by which key.
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::PgSqlErrorCode;
+
+use super::name::Entity;
+use crate::error::Problem;
+use crate::postgres::relation;
+use crate::postgres::spi::{self, Access, Value};
+
+/// A column of a view or table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub type_oid: Oid,
+    pub modifier: i32,
+    pub generated: bool,
+}
+
+/// The columns of a relation in order. Inside an SPI session.
+pub fn of(relation: Oid) -> Vec<Column> {
+    let rows = spi::run(
+        "SELECT attname::text, atttypid, atttypmod, attgenerated <> '' FROM pg_catalog.pg_attribute
+          WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        Access::Read,
+        &[(pg_sys::OIDOID, Value::of(relation))],
+    );
+    (0..rows.len())
+        .filter_map(|row| {
+            Some(Column {
+                name: rows.get(row, 0)?,
+                type_oid: rows.get(row, 1)?,
+                modifier: rows.get(row, 2)?,
+                generated: rows.get(row, 3)?,
+            })
+        })
+        .collect()
+}
+
+/// The primary key columns of a table, in key order. Inside an SPI session.
+pub fn primary_key(table: Oid) -> Vec<String> {
+    spi::run(
+        "SELECT array_agg(a.attname::text ORDER BY k.place)
+           FROM pg_catalog.pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
+           JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum
+          WHERE i.indrelid = $1 AND a.attrelid = $1 AND i.indisprimary AND k.place <= i.indnkeyatts",
+        Access::Read,
+        &[(pg_sys::OIDOID, Value::of(table))],
+    )
+    .one::<Vec<String>>()
+    .unwrap_or_default()
+}
+
+/// Whether a unique index covers exactly these columns. Inside an SPI session.
+pub fn has_unique_index(table: Oid, key: &[String]) -> bool {
+    let rows = spi::run(
+        "SELECT 1 FROM pg_catalog.pg_index i
+          WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+            AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text)
+                   FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
+                   JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum = k.attnum
+                  WHERE k.place <= i.indnkeyatts)
+              = (SELECT array_agg(x ORDER BY x) FROM unnest($2::text[]) x)",
+        Access::Read,
+        &[(pg_sys::OIDOID, Value::of(table)), (pg_sys::TEXTARRAYOID, Value::of(key.to_vec()))],
+    );
+    !rows.is_empty()
+}
+
+/// Picks the key: what the caller names; else `pk_<entity>` where view and table have it; else the table's
+/// primary key where the view outputs it; else `id` for a table yet to be made.
+pub fn pick_key(
+    entity: &Entity,
+    view: &[Column],
+    table: Option<(Oid, &[Column])>,
+    named: Option<Vec<String>>,
+) -> Result<Vec<String>, Problem> {
+    let in_view = |name: &String| view.iter().any(|column| column.name == *name);
+    let in_table =
+        |name: &String| table.is_none_or(|(_, columns)| columns.iter().any(|column| column.name == *name));
+    if let Some(named) = named {
+        if named.is_empty() {
+            return Err(Problem::new(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                "key_columns is empty",
+            )
+            .hint("Name at least one column: key_columns => '{id}'"));
+        }
+        for (place, column) in named.iter().enumerate() {
+            let missing_in = if !in_view(column) {
+                entity.view()
+            } else if !in_table(column) {
+                entity.table()
+            } else if named[..place].contains(column) {
+                return Err(Problem::new(
+                    PgSqlErrorCode::ERRCODE_DUPLICATE_COLUMN,
+                    format!("key column {column:?} is named twice"),
+                ));
+            } else {
+                continue;
+            };
+            return Err(Problem::new(
+                PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+                format!("key column {column:?} does not exist in {}", entity.qualified(&missing_in)),
+            )
+            .detail(format!("The view has the columns {}.", list(view)))
+            .hint("Every key column must be a column of both the view and the table."));
+        }
+        return Ok(named);
+    }
+    let conventional = format!("pk_{}", entity.name);
+    if in_view(&conventional) && in_table(&conventional) {
+        return Ok(vec![conventional]);
+    }
+    match table {
+        Some((oid, _)) => {
+            let primary = primary_key(oid);
+            if !primary.is_empty() && primary.iter().all(in_view) {
+                return Ok(primary);
+            }
+        }
+        None => {
+            let id = "id".to_string();
+            if in_view(&id) {
+                return Ok(vec![id]);
+            }
+        }
+    }
+    let example = view.first().map(|column| relation::quote(&column.name)).unwrap_or_else(|| "id".to_string());
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+        format!("cannot tell the key of TVIEW {:?}", entity.name),
+    )
+    .detail(format!(
+        "Neither {conventional:?}, nor the primary key of {}, nor a column id fits. The view has the columns {}.",
+        entity.table(),
+        list(view)
+    ))
+    .hint(format!("Name the key: SELECT pg_tviews_create({}, key_columns => '{{{example}}}');",
+        relation::quote_literal(&entity.name))))
+}
+
+fn list(columns: &[Column]) -> String {
+    columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,171 @@
+//! TVIEWs as `pg_tview_meta` describes them.
+
+use std::time::Duration;
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::PgSqlErrorCode;
+
+use super::name::Entity;
+use crate::error::Problem;
+use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::postgres::{extension, relation};
+use crate::{settings, statement};
+
+/// ```text
+/// create -> populating -> active <-> paused
+///              ^            |
+///              +-- redefined, reconciled
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Populating,
+    Active,
+    Paused,
+    Suspended,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Populating => "populating",
+            State::Active => "active",
+            State::Paused => "paused",
+            State::Suspended => "suspended",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<State> {
+        [State::Populating, State::Active, State::Paused, State::Suspended]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+
+    /// Whether a refresh may run.
+    pub fn refreshes(self) -> bool {
+        matches!(self, State::Populating | State::Active)
+    }
+}
+
+/// What the worker needs to schedule a TVIEW.
+#[derive(Debug, Clone)]
+pub struct TviewInfo {
+    pub tview: Oid,
+    pub name: String,
+    pub max_latency: Duration,
+    pub state: State,
+    pub sources: Vec<Oid>,
+}
+
+/// A TVIEW's definition.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    pub tview: Oid,
+    pub entity_name: String,
+    pub view_schema: String,
+    pub view_name: String,
+    pub view_created: bool,
+    pub key_columns: Vec<String>,
+    pub fk_columns: Vec<String>,
+    pub state: State,
+    pub sources: Vec<Oid>,
+    pub pinned: Vec<(String, String)>,
+    pub hash: String,
+    pub owner: Oid,
+    pub max_latency: Option<Duration>,
+}
+
+impl Definition {
+    pub fn display(&self) -> String {
+        relation::display(self.tview)
+    }
+
+    /// The backing view as it is now; None while it does not exist.
+    pub fn view(&self) -> Option<Oid> {
+        let entity = Entity { schema: self.view_schema.clone(), name: String::new() };
+        entity.find(&self.view_name)
+    }
+}
+
+/// The settings that change how values become text; a TVIEW keeps those of its creation.
+pub const PINNED: [&str; 5] = ["TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output"];
+
+/// Where definitions live.
+pub fn table() -> Option<Oid> {
+    extension::relation(c"pg_tview_meta")
+}
+
+/// Every TVIEW of this database. Inside a transaction with a snapshot; rights of the current role.
+pub fn load_all() -> Vec<Definition> {
+    if table().is_none() {
+        return Vec::new();
+    }
+    spi::session(|| from_rows(&spi::run(&statement!("definitions"), Access::Read, &[(pg_sys::OIDOID, Value::NULL)])))
+}
+
+/// One TVIEW.
+pub fn load(tview: Oid) -> Option<Definition> {
+    table()?;
+    spi::session(|| {
+        let args = [(pg_sys::OIDOID, Value::of(tview))];
+        from_rows(&spi::run(&statement!("definitions"), Access::Read, &args)).pop()
+    })
+}
+
+/// The TVIEWs a worker looks after.
+pub fn infos() -> Vec<TviewInfo> {
+    load_all()
+        .into_iter()
+        .map(|definition| TviewInfo {
+            tview: definition.tview,
+            name: definition.display(),
+            max_latency: definition.max_latency.unwrap_or_else(settings::max_latency),
+            state: definition.state,
+            sources: definition.sources,
+        })
+        .collect()
+}
+
+fn from_rows(rows: &Rows) -> Vec<Definition> {
+    (0..rows.len())
+        .filter_map(|row| {
+            let pinned: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(&rows.get::<String>(row, 9)?).ok()?;
+            Some(Definition {
+                tview: rows.get(row, 0)?,
+                entity_name: rows.get(row, 1)?,
+                view_schema: rows.get(row, 2)?,
+                view_name: rows.get(row, 3)?,
+                view_created: rows.get(row, 4)?,
+                key_columns: rows.get(row, 5)?,
+                fk_columns: rows.get(row, 6)?,
+                state: State::from_name(&rows.get::<String>(row, 7)?)?,
+                sources: rows.get(row, 8)?,
+                pinned: pinned
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, value.as_str()?.to_string())))
+                    .collect(),
+                hash: rows.get(row, 10)?,
+                owner: rows.get(row, 11)?,
+                max_latency: rows.get::<f64>(row, 12).map(Duration::from_secs_f64),
+            })
+        })
+        .collect()
+}
+
+/// The registered TVIEW a user means; an error where there is none. Internal rights not needed by the caller.
+pub fn find(name: &str) -> Result<Definition, Problem> {
+    let entity = spi::session(|| super::name::resolve(name))?;
+    let table = spi::session(|| entity.find(&entity.table()));
+    table
+        .and_then(|table| crate::postgres::identity::run_internal(|| load(table)))
+        .ok_or_else(|| unknown(&entity))
+}
+
+/// "There is no such TVIEW."
+pub fn unknown(entity: &Entity) -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+        format!("TVIEW {:?} does not exist in schema {:?}", entity.name, entity.schema),
+    )
+    .hint("SELECT entity_name, tview_oid FROM pg_tview_meta; lists the TVIEWs. Write the schema before the name if it is not in search_path.")
+}

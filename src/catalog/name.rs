@@ -1,0 +1,131 @@
+//! What users call a TVIEW: `post`, `tv_post` or `app.post`.
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::PgSqlErrorCode;
+
+use crate::error::Problem;
+use crate::postgres::relation;
+use crate::postgres::spi::{self, Access, Value};
+
+/// Longest identifier PostgreSQL keeps whole, in bytes.
+const MAX_IDENTIFIER: usize = pg_sys::NAMEDATALEN as usize - 1;
+
+/// An entity in a schema; the names of its relations follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entity {
+    pub schema: String,
+    pub name: String,
+}
+
+impl Entity {
+    pub fn table(&self) -> String {
+        format!("tv_{}", self.name)
+    }
+
+    pub fn view(&self) -> String {
+        format!("v_{}", self.name)
+    }
+
+    pub fn base_table(&self) -> String {
+        format!("tb_{}", self.name)
+    }
+
+    pub fn qualified(&self, relation: &str) -> String {
+        format!("{}.{}", relation::quote(&self.schema), relation::quote(relation))
+    }
+
+    /// The OID of one of its relations.
+    pub fn find(&self, relation: &str) -> Option<Oid> {
+        let found = spi::run(
+            "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              WHERE n.nspname = $1 AND c.relname = $2",
+            Access::Read,
+            &[
+                (pg_sys::TEXTOID, Value::of(self.schema.as_str())),
+                (pg_sys::TEXTOID, Value::of(relation)),
+            ],
+        );
+        found.one::<Oid>()
+    }
+}
+
+/// Reads a name as SQL reads it (unquoted parts fold to lower case). Without a schema: the schema of the first
+/// existing `tv_` table or `v_` view in the search path, else the current schema. Inside an SPI session.
+pub fn resolve(name: &str) -> Result<Entity, Problem> {
+    let parts = parse(name)?;
+    let entity = |part: &str| part.strip_prefix("tv_").filter(|rest| !rest.is_empty()).unwrap_or(part).to_string();
+    let resolved = match &parts[..] {
+        [schema, name] => Entity { schema: schema.clone(), name: entity(name) },
+        [name] => {
+            let name = entity(name);
+            let schema = schema_in_path(&name).ok_or_else(|| {
+                Problem::new(PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME, "no schema has been selected")
+                    .hint("Write the schema before the name, or set search_path.")
+            })?;
+            Entity { schema, name }
+        }
+        _ => return Err(invalid(name)),
+    };
+    let known = spi::run(
+        "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1",
+        Access::Read,
+        &[(pg_sys::TEXTOID, Value::of(resolved.schema.as_str()))],
+    );
+    if known.is_empty() {
+        return Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
+            format!("schema {:?} does not exist", resolved.schema),
+        )
+        .hint(format!("CREATE SCHEMA {};", relation::quote(&resolved.schema))));
+    }
+    let longest = resolved.table();
+    if longest.len() > MAX_IDENTIFIER {
+        return Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_NAME_TOO_LONG,
+            format!("the name {longest:?} is longer than {MAX_IDENTIFIER} bytes"),
+        )
+        .hint("Use a shorter entity name."));
+    }
+    Ok(resolved)
+}
+
+fn parse(name: &str) -> Result<Vec<String>, Problem> {
+    if name.trim().is_empty() || name.contains('\0') {
+        return Err(invalid(name));
+    }
+    let parsed = crate::postgres::transaction::attempt(|| {
+        spi::session(|| {
+            spi::run(
+                "SELECT pg_catalog.parse_ident($1)",
+                Access::Read,
+                &[(pg_sys::TEXTOID, Value::of(name))],
+            )
+            .one::<Vec<String>>()
+        })
+    });
+    match parsed {
+        Ok(Some(parts)) if parts.iter().all(|part| !part.is_empty()) => Ok(parts),
+        _ => Err(invalid(name)),
+    }
+}
+
+fn invalid(name: &str) -> Problem {
+    Problem::new(PgSqlErrorCode::ERRCODE_INVALID_NAME, format!("{name:?} is not the name of a TVIEW"))
+        .hint("Write it like post, tv_post or app.post; quote names with capitals or spaces: app.\"My Post\".")
+}
+
+fn schema_in_path(name: &str) -> Option<String> {
+    spi::run(
+        "SELECT coalesce(
+            (SELECT n.nspname
+               FROM unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY path(nspname, place)
+               JOIN pg_catalog.pg_namespace n USING (nspname)
+               JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+              WHERE c.relname IN ('tv_' || $1, 'v_' || $1)
+              ORDER BY path.place LIMIT 1),
+            pg_catalog.current_schema())::text",
+        Access::Read,
+        &[(pg_sys::TEXTOID, Value::of(name))],
+    )
+    .one::<String>()
+}

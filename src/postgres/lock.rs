@@ -1,0 +1,57 @@
+//! Locks that live to the end of the transaction.
+
+use pgrx::pg_sys::{self, Oid};
+
+/// Strength of a table lock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TableLock {
+    /// What reading takes: conflicts only with what would change the table under the reader.
+    AccessShare,
+    /// Keeps writers out, not readers.
+    ShareRowExclusive,
+}
+
+/// Waits for a lock on a table; false if the table is gone.
+pub fn table(relation: Oid, lock: TableLock) -> bool {
+    let mode = match lock {
+        TableLock::AccessShare => pg_sys::AccessShareLock,
+        TableLock::ShareRowExclusive => pg_sys::ShareRowExclusiveLock,
+    } as i32;
+    // SAFETY: an ordinary lock request; an ERROR (timeout, deadlock, cancel) unwinds.
+    unsafe {
+        let open = pg_sys::try_relation_open(relation, mode);
+        if open.is_null() {
+            return false;
+        }
+        pg_sys::relation_close(open, pg_sys::NoLock as i32);
+    }
+    true
+}
+
+fn tag(class: Oid, object: Oid) -> pg_sys::LOCKTAG {
+    pg_sys::LOCKTAG {
+        // SAFETY: reads a backend-local variable.
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: class.to_u32(),
+        locktag_field3: object.to_u32(),
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    }
+}
+
+/// Waits for the lock of one TVIEW: whoever refreshes, defines or drops it holds this. `class` is the
+/// catalog table that describes TVIEWs, so that the lock is readable in `pg_locks`. Assigns no transaction id.
+pub fn object(class: Oid, object: Oid) {
+    // SAFETY: an ordinary lock request; an ERROR (timeout, deadlock, cancel) unwinds.
+    unsafe {
+        pg_sys::LockAcquire(&tag(class, object), pg_sys::ExclusiveLock as i32, false, false);
+    }
+}
+
+/// Takes the lock of one TVIEW if it is free now.
+pub fn try_object(class: Oid, object: Oid) -> bool {
+    // SAFETY: as above, without waiting.
+    let result = unsafe { pg_sys::LockAcquire(&tag(class, object), pg_sys::ExclusiveLock as i32, false, true) };
+    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}

@@ -1,0 +1,202 @@
+//! Transactions of our own: in a worker, and inside a procedure that may commit.
+
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, PgTryBuilder};
+use std::panic::{AssertUnwindSafe, UnwindSafe};
+
+/// A PostgreSQL ERROR that was caught.
+#[derive(Debug, Clone)]
+pub struct Caught {
+    pub code: PgSqlErrorCode,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+}
+
+impl Caught {
+    fn from(error: CaughtError) -> Caught {
+        match error {
+            CaughtError::PostgresError(report)
+            | CaughtError::ErrorReport(report)
+            | CaughtError::RustPanic { ereport: report, .. } => Caught {
+                code: report.sql_error_code(),
+                message: report.message().to_string(),
+                detail: report.detail().map(str::to_string),
+                hint: report.hint().map(str::to_string),
+            },
+        }
+    }
+
+    /// The five letters and digits of the SQLSTATE.
+    pub fn sqlstate(&self) -> String {
+        let code = self.code as i32;
+        (0..5).map(|n| char::from((((code >> (6 * n)) & 0x3f) as u8) + b'0')).collect()
+    }
+}
+
+/// How transactions begin and end here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Driver {
+    /// A background worker: nothing is open in between.
+    Worker,
+    /// A procedure called outside a transaction block: one is always open.
+    Procedure,
+}
+
+impl Driver {
+    pub fn begin(self) {
+        if self == Driver::Worker {
+            // SAFETY: called outside any transaction.
+            unsafe {
+                pg_sys::SetCurrentStatementStartTimestamp();
+                pg_sys::StartTransactionCommand();
+            }
+        }
+    }
+
+    pub fn commit(self) {
+        // SAFETY: the transaction is ours; in a procedure, SPI allows it (non-atomic connection).
+        unsafe {
+            match self {
+                Driver::Worker => {
+                    pg_sys::CommitTransactionCommand();
+                    pg_sys::pgstat_report_stat(false);
+                }
+                Driver::Procedure => pg_sys::SPI_commit(),
+            }
+        }
+    }
+
+    fn abort(self) {
+        // SAFETY: clears what the failed statement left and ends its transaction.
+        unsafe {
+            match self {
+                Driver::Worker => pg_sys::AbortCurrentTransaction(),
+                Driver::Procedure => pg_sys::SPI_rollback(),
+            }
+        }
+    }
+
+    /// Runs `work` in a transaction that commits if it returns and is rolled back on an ERROR, which is
+    /// caught. Must be called with no snapshot of ours active.
+    pub fn transaction<R>(self, work: impl FnOnce() -> R) -> Result<R, Caught> {
+        // SAFETY: reads and restores the current memory context around the transaction.
+        let context = unsafe { pg_sys::CurrentMemoryContext };
+        let result = catch(AssertUnwindSafe(|| {
+            self.begin();
+            let result = work();
+            self.commit();
+            result
+        }));
+        if result.is_err() {
+            self.abort();
+        }
+        // SAFETY: the context is older than the transaction.
+        unsafe { pg_sys::MemoryContextSwitchTo(context) };
+        result
+    }
+
+    /// Like [`Driver::transaction`], in REPEATABLE READ: `prepare` runs before the snapshot is taken (for
+    /// locks) and says whether to go on; then `work` runs under that one snapshot.
+    pub fn repeatable_read<R>(
+        self,
+        prepare: impl FnOnce() -> Option<R>,
+        work: impl FnOnce() -> R,
+    ) -> Result<R, Caught> {
+        self.transaction(|| {
+            // SAFETY: set before the first snapshot of the transaction, as SET TRANSACTION does.
+            unsafe { pg_sys::XactIsoLevel = pg_sys::XACT_REPEATABLE_READ as i32 };
+            if let Some(instead) = prepare() {
+                return instead;
+            }
+            assert!(!has_xid(), "a position must be taken before the transaction has an id");
+            with_snapshot(work)
+        })
+    }
+}
+
+fn catch<R>(work: impl FnOnce() -> R + UnwindSafe) -> Result<R, Caught> {
+    PgTryBuilder::new(|| Ok(work())).catch_others(|error| Err(Caught::from(error))).catch_rust_panic(|error| Err(Caught::from(error))).execute()
+}
+
+/// Runs `work` under the transaction's snapshot.
+pub fn with_snapshot<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: pushed and popped in balance; an ERROR in between aborts the transaction, which pops it.
+    unsafe {
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        let result = work();
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}
+
+/// Runs `work` under a snapshot of this moment, whatever the isolation level.
+pub fn with_latest_snapshot<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: as above.
+    unsafe {
+        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        let result = work();
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}
+
+/// Whether the transaction has been given an id.
+pub fn has_xid() -> bool {
+    // SAFETY: reads the transaction state.
+    unsafe { pg_sys::GetTopTransactionIdIfAny() != pg_sys::InvalidTransactionId }
+}
+
+/// The full id of the top-level transaction, assigned now if need be.
+pub fn own_xid() -> u64 {
+    // SAFETY: inside a transaction that may write.
+    unsafe { pg_sys::GetTopFullTransactionId().value }
+}
+
+/// Whether statements of this transaction each see what is committed when they start.
+pub fn is_read_committed() -> bool {
+    // SAFETY: reads a backend-local variable.
+    unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
+}
+
+/// Whether the server is replaying WAL.
+pub fn in_recovery() -> bool {
+    // SAFETY: reads shared state.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// Runs `work` in a subtransaction that is rolled back on an ERROR, which is caught.
+pub fn attempt<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
+    // SAFETY: the usual frame of an internal subtransaction: context and resource owner are restored.
+    unsafe {
+        let context = pg_sys::CurrentMemoryContext;
+        let owner = pg_sys::CurrentResourceOwner;
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let result = catch(AssertUnwindSafe(work));
+        if result.is_ok() {
+            pg_sys::ReleaseCurrentSubTransaction();
+        } else {
+            pg_sys::MemoryContextSwitchTo(context);
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        result
+    }
+}
+
+/// Runs `work` with an SPI connection that may commit; false when the caller is inside a transaction block.
+pub fn in_procedure(fcinfo_nonatomic: bool, work: impl FnOnce()) -> bool {
+    if !fcinfo_nonatomic {
+        return false;
+    }
+    // SAFETY: connect and finish are balanced; SPI_commit and SPI_rollback keep this connection.
+    unsafe {
+        pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC as i32);
+        work();
+        pg_sys::SPI_finish();
+    }
+    true
+}

@@ -1,0 +1,102 @@
+//! How far a TVIEW has absorbed the log: a snapshot, never an id or a time.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The transactions a TVIEW has absorbed are those visible in this snapshot. Same text form as `pg_snapshot`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub xmin: u64,
+    pub xmax: u64,
+    /// Transactions in progress when it was taken, ascending.
+    pub xip: Vec<u64>,
+}
+
+impl Position {
+    /// Whether the transaction is absorbed.
+    pub fn covers(&self, xid: u64) -> bool {
+        xid < self.xmax && self.xip.binary_search(&xid).is_err()
+    }
+
+    /// The same snapshot with one more transaction in progress. A snapshot leaves out the transaction that
+    /// took it: a position that a transaction stores about itself must put it back, or its own changes, which
+    /// reach the log when it commits, would count as absorbed.
+    pub fn with_in_progress(mut self, xid: u64) -> Position {
+        if xid < self.xmax {
+            if let Err(at) = self.xip.binary_search(&xid) {
+                self.xip.insert(at, xid);
+            }
+            self.xmin = self.xmin.min(xid);
+        }
+        self
+    }
+
+    /// `xip` as texts, for a parameter.
+    pub fn in_progress(&self) -> Vec<String> {
+        self.xip.iter().map(u64::to_string).collect()
+    }
+}
+
+impl FromStr for Position {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Position, String> {
+        let invalid = || format!("not a snapshot: {text}");
+        let number = |part: &str| part.parse::<u64>().map_err(|_| invalid());
+        let mut parts = text.split(':');
+        let (Some(xmin), Some(xmax), Some(list), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(invalid());
+        };
+        let mut xip = list.split(',').filter(|x| !x.is_empty()).map(number).collect::<Result<Vec<_>, _>>()?;
+        xip.sort_unstable();
+        Ok(Position { xmin: number(xmin)?, xmax: number(xmax)?, xip })
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.xmin, self.xmax, self.in_progress().join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(text: &str) -> Position {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn reads_and_writes_the_text_of_pg_snapshot() {
+        for text in ["10:10:", "10:20:10,14,15", "18446744073709551000:18446744073709551001:"] {
+            assert_eq!(position(text).to_string(), text);
+        }
+        for text in ["", "1:2", "1:2:3:4", "a:2:", "1:2:x"] {
+            assert!(text.parse::<Position>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn covers_what_the_snapshot_sees() {
+        let p = position("10:20:10,14");
+        for (xid, covered) in [(9, true), (10, false), (11, true), (14, false), (19, true), (20, false), (21, false)] {
+            assert_eq!(p.covers(xid), covered, "{xid}");
+        }
+    }
+
+    #[test]
+    fn never_claims_the_transaction_that_stores_it() {
+        // Transaction 12 took its snapshot after 13 had completed: 12 is below xmax and not in xip.
+        let taken = position("12:14:");
+        assert!(taken.covers(12), "the trap");
+        let stored = taken.with_in_progress(12);
+        assert!(!stored.covers(12));
+        assert!(stored.covers(13));
+        assert_eq!(stored.to_string(), "12:14:12");
+        assert_eq!(stored.clone().with_in_progress(12), stored);
+        assert_eq!(position("12:14:").with_in_progress(15), position("12:14:"), "already beyond xmax");
+    }
+}

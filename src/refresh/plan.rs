@@ -1,0 +1,247 @@
+//! A TVIEW made ready to refresh: lineage analysed, statements built. Kept per process until something it
+//! was built from changes.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::PgSqlErrorCode;
+
+use super::texts::{Content, Key, Reach, Shape};
+use crate::catalog::columns::{self, Column};
+use crate::catalog::definition::Definition;
+use crate::catalog::foreign_keys;
+use crate::error::Problem;
+use crate::lineage::{self, Lineage, Source, Strategy};
+use crate::postgres::query_tree::Select;
+use crate::postgres::spi::{self, Statement};
+use crate::postgres::{invalidation, relation};
+
+/// Everything one refresh needs.
+pub struct Plan {
+    pub definition: Definition,
+    pub shape: Shape,
+    pub lineage: Lineage,
+    /// Key queries of each source, as one statement that takes the source's change keys.
+    pub sources: HashMap<Oid, SourcePlan>,
+    pub each_key: Statement,
+    pub all_keys: String,
+    pub everything: Statement,
+    /// Fingerprint of view, columns and lineage: differs from the registered one after a redefinition.
+    pub hash: String,
+    stamp: u64,
+}
+
+pub struct SourcePlan {
+    /// None: any change means the whole view.
+    pub keys: Option<Statement>,
+    pub keys_sql: String,
+}
+
+thread_local! {
+    static PLANS: RefCell<HashMap<Oid, Rc<Plan>>> = RefCell::default();
+}
+
+/// The kept plan, if nothing it was built from has changed since.
+pub fn kept(tview: Oid) -> Option<Rc<Plan>> {
+    PLANS.with(|plans| plans.borrow().get(&tview).cloned()).filter(|plan| plan.is_current())
+}
+
+/// Builds and keeps the plan. Inside a transaction with a snapshot.
+pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
+    let stamp = invalidation::stamp();
+    let view = definition.view().ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+            format!("the backing view {}.{} does not exist", definition.view_schema, definition.view_name),
+        )
+        .hint("Create the view again; changes wait in pg_tview_queue meanwhile.")
+    })?;
+    let tview = definition.tview;
+    let plan = Rc::new(spi::session(|| build(definition, view, stamp))?);
+    PLANS.with(|plans| plans.borrow_mut().insert(tview, plan.clone()));
+    Ok(plan)
+}
+
+impl Plan {
+    /// Whether nothing this was built from has changed.
+    pub fn is_current(&self) -> bool {
+        invalidation::unchanged_since(self.stamp, |changed| {
+            changed == self.definition.tview
+                || self.lineage.views.contains(&changed)
+                || self.sources.contains_key(&changed)
+                || Some(changed) == self.definition_view()
+        })
+    }
+
+    fn definition_view(&self) -> Option<Oid> {
+        self.lineage.root_view
+    }
+
+    /// Sources in the order they are locked.
+    pub fn source_oids(&self) -> Vec<Oid> {
+        self.lineage.sources.iter().map(|source| source.relation).collect()
+    }
+}
+
+fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem> {
+    let shape = shape(&definition, view)?;
+    let mut lineage = lineage::analyse(Select::of_view(view), &definition.key_columns)?;
+    lineage.root_view = Some(view);
+    foreign_keys::extend(&definition, view, &mut lineage)?;
+    let mut sources = HashMap::new();
+    for source in &lineage.sources {
+        sources.insert(source.relation, source_plan(&definition, &shape, source));
+    }
+    let text_arrays = vec![pg_sys::TEXTARRAYOID; shape.key.len()];
+    let hash = fingerprint(&shape, &lineage, view);
+    Ok(Plan {
+        each_key: Statement::new(shape.recompute(Reach::EachKey), &text_arrays),
+        all_keys: shape.recompute(Reach::AllKeys),
+        everything: Statement::new(shape.recompute(Reach::Everything), &[]),
+        sources,
+        shape,
+        lineage,
+        hash,
+        definition,
+        stamp,
+    })
+}
+
+fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> SourcePlan {
+    let mut queries = Vec::new();
+    for occurrence in &source.occurrences {
+        match &occurrence.strategy {
+            Strategy::Full { .. } => return SourcePlan { keys: None, keys_sql: String::new() },
+            Strategy::Keyed(keyed) => queries.extend(keyed.iter().cloned()),
+        }
+    }
+    if !readable(definition.owner, source) {
+        return SourcePlan { keys: None, keys_sql: String::new() };
+    }
+    let casts: Vec<String> = shape.key.iter().map(|k| format!("{}::{}::text", k.name, k.view_type)).collect();
+    let keys_sql = format!("SELECT DISTINCT {} FROM ({}) AS affected", casts.join(", "), queries.join(" UNION ALL "));
+    SourcePlan { keys: Some(Statement::new(keys_sql.as_str(), &[pg_sys::JSONBARRAYOID])), keys_sql }
+}
+
+/// Key queries read tables directly, as the TVIEW's owner, who may have rights on the views only.
+fn readable(owner: Oid, source: &Source) -> bool {
+    source.followed.iter().all(|table| relation::may_select(owner, *table))
+}
+
+/// Columns and key of a TVIEW. Inside an SPI session.
+pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
+    let in_view = columns::of(view);
+    let in_table = columns::of(definition.tview);
+    let find = |columns: &[Column], name: &str| columns.iter().find(|column| column.name == name).cloned();
+    let mut key = Vec::new();
+    for name in &definition.key_columns {
+        let (Some(of_view), Some(of_table)) = (find(&in_view, name), find(&in_table, name)) else {
+            return Err(Problem::new(
+                PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+                format!("key column {name:?} is missing from the view or the table of {}", definition.display()),
+            )
+            .hint("Create the TVIEW again with pg_tviews_create, naming key_columns."));
+        };
+        key.push(Key {
+            name: relation::quote(name),
+            view_type: relation::type_name(of_view.type_oid, of_view.modifier),
+            table_type: relation::type_name(of_table.type_oid, of_table.modifier),
+            view_equality: equality(definition, &of_view)?,
+            table_equality: equality(definition, &of_table)?,
+        });
+    }
+    let mut content = Vec::new();
+    for column in in_table.iter().filter(|c| !c.generated && !definition.key_columns.contains(&c.name)) {
+        let name = relation::quote(&column.name);
+        let value = match find(&in_view, &column.name) {
+            Some(of_view) if of_view.type_oid == column.type_oid && of_view.modifier == column.modifier => {
+                format!("v.{name}")
+            }
+            Some(_) => format!("v.{name}::{}", cast_type(column)),
+            None if column.name == "data" => format!("({})::{}", document(&in_view), cast_type(column)),
+            None => continue,
+        };
+        content.push(Content { name, value });
+    }
+    let touch = find(&in_table, "updated_at")
+        .filter(|column| !column.generated && find(&in_view, "updated_at").is_none())
+        .map(|_| "updated_at = now()".to_string());
+    let missing = || {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+            format!("the table or view of TVIEW {:?} does not exist", definition.entity_name),
+        )
+    };
+    Ok(Shape {
+        table: relation::qualified_name(definition.tview).ok_or_else(missing)?,
+        view: relation::qualified_name(view).ok_or_else(missing)?,
+        key,
+        content,
+        touch,
+    })
+}
+
+fn equality(definition: &Definition, column: &Column) -> Result<String, Problem> {
+    relation::equality_operator(column.type_oid).ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
+            format!(
+                "key column {:?} of {} has type {}, which has no equality operator",
+                column.name,
+                definition.display(),
+                relation::type_name(column.type_oid, -1)
+            ),
+        )
+        .hint("Cast the column in the view, for example to text.")
+    })
+}
+
+/// The type a value is cast to before it is compared with what is stored. Not the length of a varchar: a
+/// value that is too long must fail, as it does in INSERT, not be cut.
+fn cast_type(column: &Column) -> String {
+    let lengths = [pg_sys::VARCHAROID, pg_sys::BPCHAROID, pg_sys::BITOID, pg_sys::VARBITOID];
+    let modifier = if lengths.contains(&column.type_oid) { -1 } else { column.modifier };
+    relation::type_name(column.type_oid, modifier)
+}
+
+/// One document of a view's columns, surrogate keys (`pk_*`) left out.
+fn document(view: &[Column]) -> String {
+    let pairs: Vec<String> = view
+        .iter()
+        .filter(|column| !column.name.starts_with("pk_"))
+        .map(|column| {
+            format!("{}, v.{}", relation::quote_literal(&column.name), relation::quote(&column.name))
+        })
+        .collect();
+    json_object(&pairs)
+}
+
+/// `jsonb_build_object` over any number of pairs (a function takes at most 100 arguments).
+pub fn json_object(pairs: &[String]) -> String {
+    if pairs.is_empty() {
+        return "'{}'::jsonb".to_string();
+    }
+    let parts: Vec<String> =
+        pairs.chunks(50).map(|chunk| format!("jsonb_build_object({})", chunk.join(", "))).collect();
+    parts.join(" || ")
+}
+
+fn fingerprint(shape: &Shape, lineage: &Lineage, view: Oid) -> String {
+    let mut hasher = DefaultHasher::new();
+    Select::of_view(view).sql().hash(&mut hasher);
+    format!("{shape:?}").hash(&mut hasher);
+    let mut views: Vec<Oid> = lineage.views.iter().copied().collect();
+    views.sort_by_key(|view| view.to_u32());
+    for view in views {
+        Select::of_view(view).sql().hash(&mut hasher);
+    }
+    for source in &lineage.sources {
+        source.relation.to_u32().hash(&mut hasher);
+        source.captured().hash(&mut hasher);
+        source.watched.hash(&mut hasher);
+    }
+    format!("{:016x}", hasher.finish())
+}

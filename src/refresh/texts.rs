@@ -1,0 +1,231 @@
+//! The statements that recompute rows, as SQL text. Every name is quoted before it gets here; values are
+//! parameters: one `text[]` per key column.
+
+/// A maintained column that is not part of the key.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// Name in the tv table.
+    pub name: String,
+    /// Its value from the view `v`, cast to the table's type.
+    pub value: String,
+}
+
+/// A key column.
+#[derive(Debug, Clone)]
+pub struct Key {
+    pub name: String,
+    pub view_type: String,
+    pub table_type: String,
+    /// Equality on the view's type and on the table's type.
+    pub view_equality: String,
+    pub table_equality: String,
+}
+
+/// A TVIEW as the statements see it.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    pub table: String,
+    pub view: String,
+    pub key: Vec<Key>,
+    pub content: Vec<Content>,
+    /// `updated_at = now()` or nothing.
+    pub touch: Option<String>,
+}
+
+/// How the keys reach the view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// One look-up per key: every part of the view that depends on the key is reached through an index.
+    EachKey,
+    /// All keys at once: the planner sees how many there are.
+    AllKeys,
+    /// No keys: the whole view against the whole table.
+    Everything,
+}
+
+impl Shape {
+    /// Recomputes rows and writes those that differ. One result row: inserted, updated, deleted, unchanged,
+    /// and up to ten keys (as JSON) that the view returns more than once, and whether it returned NULL keys.
+    pub fn recompute(&self, reach: Reach) -> String {
+        let Shape { table, .. } = self;
+        let names = self.names();
+        let key_names = self.key_names("");
+        let fresh_key = self.same_key("tv", "fresh");
+        let keyed = reach != Reach::Everything;
+        let gone_among = if keyed {
+            format!("EXISTS (SELECT 1 FROM wanted k WHERE {})", self.wanted("tv"))
+        } else {
+            "true".to_string()
+        };
+        let updated = if self.content.is_empty() {
+            "SELECT 1 WHERE false".to_string()
+        } else {
+            let mut sets: Vec<String> =
+                self.content.iter().map(|c| format!("{} = fresh.{}", c.name, c.name)).collect();
+            sets.extend(self.touch.iter().cloned());
+            format!(
+                "UPDATE {table} AS tv SET {} FROM fresh WHERE {fresh_key} AND ({}) *<> ({}) AND {} RETURNING 1",
+                sets.join(", "),
+                self.row("tv"),
+                self.row("fresh"),
+                self.not_repeated("fresh"),
+            )
+        };
+        let wanted = if keyed { format!("wanted AS MATERIALIZED ({}), ", self.wanted_keys()) } else { String::new() };
+        format!(
+            "WITH {wanted}\
+             fresh AS MATERIALIZED ({fresh}), \
+             repeated AS MATERIALIZED (SELECT {key_names} FROM fresh GROUP BY {key_names} HAVING count(*) > 1), \
+             deleted AS (DELETE FROM {table} AS tv WHERE {gone_among} \
+               AND NOT EXISTS (SELECT 1 FROM fresh WHERE {fresh_key}) RETURNING 1), \
+             updated AS ({updated}), \
+             inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM fresh \
+               WHERE NOT EXISTS (SELECT 1 FROM {table} AS tv WHERE {fresh_key}) AND {not_repeated} RETURNING 1), \
+             counts AS (SELECT (SELECT count(*) FROM deleted) AS deleted, (SELECT count(*) FROM updated) AS updated, \
+               (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM fresh) AS fresh) \
+             SELECT inserted, updated, deleted, greatest(fresh - inserted - updated, 0), \
+               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text FROM counts",
+            fresh = self.fresh(reach),
+            not_repeated = self.not_repeated("fresh"),
+        )
+    }
+
+    /// Fills an empty table in one go; duplicates are the primary key's to refuse.
+    pub fn fill(&self) -> String {
+        let names = self.names();
+        format!(
+            "INSERT INTO {} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM ({}) fresh",
+            self.table,
+            self.fresh(Reach::Everything)
+        )
+    }
+
+    /// Whether the view returns rows with a NULL key.
+    pub fn null_keys(&self) -> String {
+        let nulls: Vec<String> = self.key.iter().map(|k| format!("v.{} IS NULL", k.name)).collect();
+        format!("SELECT EXISTS (SELECT 1 FROM {} AS v WHERE {})", self.view, nulls.join(" OR "))
+    }
+
+    /// Up to ten keys (as JSON) the view returns more than once.
+    pub fn repeated_keys(&self) -> String {
+        let keys = self.key_names("v.");
+        format!(
+            "SELECT jsonb_agg(to_jsonb(r))::text FROM (SELECT {keys} FROM {} AS v WHERE {} \
+             GROUP BY {keys} HAVING count(*) > 1 LIMIT 10) r",
+            self.view,
+            self.key_not_null()
+        )
+    }
+
+    /// Differences between view and table: key as JSON, problem.
+    pub fn check(&self) -> String {
+        let Shape { table, .. } = self;
+        let keys = |of: &str| {
+            let pairs: Vec<String> = self
+                .key
+                .iter()
+                .map(|k| format!("{}, {of}.{}", crate::postgres::relation::quote_literal(&unquote(&k.name)), k.name))
+                .collect();
+            format!("jsonb_build_object({})", pairs.join(", "))
+        };
+        let same = self.same_key("tv", "fresh");
+        let different = if self.content.is_empty() {
+            String::new()
+        } else {
+            format!(
+                " UNION ALL SELECT {}, 'different' FROM {table} AS tv, fresh WHERE {same} AND ({}) *<> ({})",
+                keys("tv"),
+                self.row("tv"),
+                self.row("fresh")
+            )
+        };
+        format!(
+            "WITH fresh AS MATERIALIZED ({}) \
+             SELECT {} AS key, 'missing' AS problem FROM fresh WHERE NOT EXISTS (SELECT 1 FROM {table} AS tv WHERE {same}) \
+             UNION ALL SELECT {}, 'extra' FROM {table} AS tv WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE {same}){different}",
+            self.fresh(Reach::Everything),
+            keys("fresh"),
+            keys("tv"),
+        )
+    }
+
+    /// The rows of the view, in the table's types.
+    fn fresh(&self, reach: Reach) -> String {
+        let values: Vec<String> = self
+            .key
+            .iter()
+            .map(|k| format!("v.{}::{} AS {}", k.name, k.table_type, k.name))
+            .chain(self.content.iter().map(|c| format!("{} AS {}", c.value, c.name)))
+            .collect();
+        let select = format!("SELECT {} FROM {} AS v", values.join(", "), self.view);
+        match reach {
+            Reach::Everything => format!("{select} WHERE {}", self.key_not_null()),
+            Reach::EachKey => format!(
+                "SELECT f.* FROM wanted k, LATERAL ({select} WHERE {} OFFSET 0) f",
+                self.wanted_in_view()
+            ),
+            Reach::AllKeys => match &self.key[..] {
+                [only] => format!(
+                    "{select} WHERE v.{} {} ANY ($1::{}[])",
+                    only.name, only.view_equality, only.view_type
+                ),
+                _ => format!("{select}, wanted k WHERE {}", self.wanted_in_view()),
+            },
+        }
+    }
+
+    /// The keys in the parameters, each once.
+    fn wanted_keys(&self) -> String {
+        let arrays: Vec<String> =
+            self.key.iter().enumerate().map(|(n, k)| format!("${}::{}[]", n + 1, k.view_type)).collect();
+        format!("SELECT * FROM unnest({}) AS k({})", arrays.join(", "), self.key_names(""))
+    }
+
+    fn wanted_in_view(&self) -> String {
+        self.each_key(|k| format!("v.{} {} k.{}", k.name, k.view_equality, k.name))
+    }
+
+    fn wanted(&self, table: &str) -> String {
+        self.each_key(|k| format!("{table}.{} {} k.{}::{}", k.name, k.table_equality, k.name, k.table_type))
+    }
+
+    fn same_key(&self, a: &str, b: &str) -> String {
+        self.each_key(|k| format!("{a}.{} {} {b}.{}", k.name, k.table_equality, k.name))
+    }
+
+    fn not_repeated(&self, of: &str) -> String {
+        format!(
+            "NOT EXISTS (SELECT 1 FROM repeated r WHERE {})",
+            self.each_key(|k| format!("r.{} {} {of}.{}", k.name, k.table_equality, k.name))
+        )
+    }
+
+    fn key_not_null(&self) -> String {
+        self.each_key(|k| format!("v.{} IS NOT NULL", k.name))
+    }
+
+    fn each_key(&self, condition: impl Fn(&Key) -> String) -> String {
+        self.key.iter().map(condition).collect::<Vec<_>>().join(" AND ")
+    }
+
+    fn key_names(&self, prefix: &str) -> String {
+        self.key.iter().map(|k| format!("{prefix}{}", k.name)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn names(&self) -> String {
+        let all = self.key.iter().map(|k| k.name.clone()).chain(self.content.iter().map(|c| c.name.clone()));
+        all.collect::<Vec<_>>().join(", ")
+    }
+
+    fn row(&self, of: &str) -> String {
+        let columns: Vec<String> = self.content.iter().map(|c| format!("{of}.{}", c.name)).collect();
+        format!("ROW({})", columns.join(", "))
+    }
+}
+
+fn unquote(name: &str) -> String {
+    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => name.to_string(),
+    }
+}
