@@ -4,5 +4,6 @@ pub mod extension;
 pub mod heap_insert;
 pub mod invalidation;
 pub mod partition;
+pub mod preload;
 pub mod trigger;
 pub mod xact;
