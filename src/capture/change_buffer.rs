@@ -100,6 +100,8 @@ struct Changes {
     keys: Keys,
     /// Bytes of keys this level has written early.
     written: usize,
+    /// A subtransaction about to commit has written these keys along with its own; they are kept until it has.
+    lent: bool,
 }
 
 impl Changes {
@@ -109,11 +111,16 @@ impl Changes {
             operations: 0,
             keys: Keys::Distinct(KeySet::default()),
             written: 0,
+            lent: false,
         }
     }
 
     fn is(&self, source: u32, operation: Operation) -> bool {
         self.source == source && self.is_request() == (operation == Operation::Refresh)
+    }
+
+    fn is_like(&self, other: &Changes) -> bool {
+        self.source == other.source && self.is_request() == other.is_request()
     }
 
     fn is_request(&self) -> bool {
@@ -152,6 +159,26 @@ impl Changes {
             operation,
             keys,
         })
+    }
+
+    /// Lets the set of a subtransaction about to commit take along what is here, if together they are too much.
+    fn lend_to(&mut self, child: &mut Changes, limit: usize) {
+        let (Keys::Distinct(mine), Keys::Distinct(theirs)) = (&self.keys, &mut child.keys) else {
+            return;
+        };
+        if mine.text.len() + theirs.text.len() > limit {
+            theirs.absorb(mine);
+            child.operations |= self.operations;
+            self.lent = true;
+        }
+    }
+
+    /// The borrower committed: the keys are with it, in the queue or in its set.
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.lent) && !self.covers_everything() {
+            self.keys = Keys::Distinct(KeySet::default());
+            self.operations &= bit(Operation::Refresh);
+        }
     }
 
     fn absorb(&mut self, child: Changes) {
@@ -282,8 +309,9 @@ impl ChangeBuffer {
         rows
     }
 
-    /// Rows of a subtransaction about to commit that would make its parent's set too big: they are written
-    /// as its last act.
+    /// Rows that a subtransaction about to commit writes as its last act, because its keys and its parent's
+    /// together are too many. The parent's keys go along, else each of many small savepoints would write a row
+    /// of its own; they stay in memory until the subtransaction has committed.
     pub fn take_before_merge(&mut self, subtransaction: u32, parent: u32) -> Vec<QueueRow> {
         let [.., outer, level] = &mut self.levels[..] else {
             return Vec::new();
@@ -291,13 +319,13 @@ impl ChangeBuffer {
         if level.subtransaction != subtransaction || outer.subtransaction != parent {
             return Vec::new();
         }
+        let flush = self.limits.flush;
         let mut rows = Vec::new();
         for changes in &mut level.changes {
-            let same = |other: &&Changes| {
-                other.source == changes.source && other.is_request() == changes.is_request()
-            };
-            let outer_bytes = outer.changes.iter().find(same).map_or(0, Changes::buffered);
-            if changes.buffered() + outer_bytes > self.limits.flush {
+            if let Some(lender) = outer.changes.iter_mut().find(|lender| lender.is_like(changes)) {
+                lender.lend_to(changes, flush);
+            }
+            if changes.buffered() > flush {
                 rows.extend(changes.take_row());
             }
         }
@@ -325,6 +353,7 @@ impl ChangeBuffer {
             None => {}
             Some(mut level) => match self.levels.last_mut() {
                 Some(outer) if outer.subtransaction == parent => {
+                    outer.changes.iter_mut().for_each(Changes::settle);
                     outer.absorb(level);
                     self.recount();
                 }
@@ -343,6 +372,9 @@ impl ChangeBuffer {
             .pop_if(|level| level.subtransaction >= subtransaction)
             .is_some()
         {}
+        for changes in self.levels.iter_mut().flat_map(|level| &mut level.changes) {
+            changes.lent = false;
+        }
         self.recount();
     }
 
@@ -422,9 +454,7 @@ impl Level {
 
     fn absorb(&mut self, child: Level) {
         for changes in child.changes {
-            let same =
-                |mine: &Changes| mine.source == changes.source && mine.is_request() == changes.is_request();
-            match self.changes.iter().position(same) {
+            match self.changes.iter().position(|mine| mine.is_like(&changes)) {
                 Some(index) => self.changes[index].absorb(changes),
                 None => self.changes.push(changes),
             }
@@ -646,15 +676,47 @@ mod tests {
     }
 
     #[test]
-    fn a_savepoint_writes_its_keys_rather_than_overfill_its_parent() {
+    fn many_small_savepoints_share_queue_rows() {
         let mut buffer = buffer();
-        fill(&mut buffer, TOP, 7, 0..5);
-        fill(&mut buffer, 2, 7, 5..10);
+        let mut rows = Vec::new();
+        for level in 2..62 {
+            fill(&mut buffer, level, 7, level..level + 1);
+            rows.extend(buffer.take_before_merge(level, TOP));
+            buffer.committed(level, TOP);
+        }
+        rows.extend(buffer.take_rest());
+        assert_eq!(rows.iter().map(keys_of).sum::<usize>(), 60);
+        assert!(rows.len() < 12, "{}", rows.len());
+    }
+
+    #[test]
+    fn keys_lent_to_a_savepoint_come_back_if_its_commit_fails() {
+        let mut buffer = buffer();
+        fill(&mut buffer, TOP, 7, 0..6);
+        fill(&mut buffer, 2, 7, 6..12);
         fill(&mut buffer, 2, 8, 0..5);
+        let early = buffer.take_before_merge(2, TOP);
+        assert_eq!(early.iter().map(keys_of).collect::<Vec<_>>(), [12]);
+        buffer.rolled_back(2);
+        assert!(!buffer.add(TOP, 7, Update, b"{}"));
+        let rest = buffer.take_rest();
+        assert_eq!(
+            rest.iter()
+                .map(|row| (row.operation, keys_of(row)))
+                .collect::<Vec<_>>(),
+            [("MIXED", 7)]
+        );
+    }
+
+    #[test]
+    fn keys_lent_to_a_committed_savepoint_are_not_written_again() {
+        let mut buffer = buffer();
+        fill(&mut buffer, TOP, 7, 0..6);
+        fill(&mut buffer, 2, 7, 6..12);
         assert_eq!(buffer.take_before_merge(2, TOP).len(), 1);
         buffer.committed(2, TOP);
-        assert_eq!(buffer.take_rest().len(), 2);
-        assert_eq!(buffer.sources().collect::<Vec<_>>(), [7, 8]);
+        assert!(!buffer.add(TOP, 7, Update, b"1"));
+        assert_eq!(buffer.take_rest(), [row(7, "UPDATE", "[1]")]);
     }
 
     #[test]
