@@ -11,9 +11,13 @@ pub mod settings;
 
 pub mod capture;
 pub mod queue;
+pub mod refresh;
 pub mod worker;
 
+pub mod catalog;
 pub mod lineage;
+
+mod api;
 
 pub mod postgres;
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
+use crate::postgres::preload;
+
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
 static WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
@@ -129,14 +131,11 @@ pub fn init() {
         GucContext::Sighup,
         GucFlags::UNIT_S,
     );
-    if crate::postgres::preload::in_progress() {
-        init_shared_memory_sizes();
+    // Without preloading there is no shared memory to size, and a session that loads the library late may not
+    // define settings of this kind.
+    if !preload::in_progress() {
+        return;
     }
-}
-
-/// These exist only where the library is preloaded: shared memory is sized once, at server start.
-fn init_shared_memory_sizes() {
-    let none = GucFlags::default();
     GucRegistry::define_int_guc(
         c"pg_tviews.max_databases",
         c"Databases that can have workers at the same time.",

@@ -10,7 +10,7 @@ use super::columns;
 use super::definition::Definition;
 use super::name::Entity;
 use crate::error::Problem;
-use crate::lineage::{self, Lineage, Occurrence, Source, Strategy};
+use crate::lineage::{self, KeyQuery, Lineage, Occurrence, Rowcount, Source, Strategy};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 
@@ -31,15 +31,23 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
             .find(|c| c.name == key.target_column)
             .map(|c| relation::type_name(c.type_oid, c.modifier))
             .unwrap_or_default();
-        let changed = lineage::changed_rows(&[format!("{} {target_column}", relation::quote(&key.target_column))]);
         let keys: Vec<String> = definition.key_columns.iter().map(|k| format!("r.{}", relation::quote(k))).collect();
         let holder = relation::qualified_name(key.holder).unwrap_or_default();
-        let query = format!(
-            "SELECT {} FROM ({changed}) AS changed, {holder} AS r WHERE r.{} = changed.{}",
-            keys.join(", "),
-            relation::quote(&key.column),
-            relation::quote(&key.target_column),
-        );
+        let pointed_at = relation::quote(&key.target_column);
+        let sql = |rows| {
+            format!(
+                "SELECT {} FROM ({}) AS changed, {holder} AS r WHERE r.{} = changed.{pointed_at}",
+                keys.join(", "),
+                lineage::changed_rows(&[format!("{pointed_at} {target_column}")], rows),
+                relation::quote(&key.column),
+            )
+        };
+        let query = KeyQuery {
+            few: sql(Rowcount::Few),
+            many: sql(Rowcount::Many),
+            captured: BTreeSet::from([key.target_column.clone()]),
+            reads: vec![key.holder],
+        };
         let occurrence = Occurrence {
             label: format!("fk_columns: {column}"),
             strategy: Strategy::Keyed(vec![query]),

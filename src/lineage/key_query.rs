@@ -10,9 +10,16 @@ use crate::postgres::query_tree::{self, Expr, KeyQueryParts, Leaf};
 use crate::postgres::relation;
 
 /// SQL that maps change keys (`$1 jsonb[]`, each an array of objects as in `pg_tview_queue.keys`) to TVIEW keys.
+///
+/// Two texts that mean the same: the planner takes the change keys for few rows in one, for as many as there
+/// are in the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyQuery {
-    pub sql: String,
+    pub few: String,
+    pub many: String,
     pub captured: BTreeSet<String>,
+    /// Tables it reads.
+    pub reads: Vec<Oid>,
 }
 
 /// The way from an occurrence to all that a key reads, functions in FROM with what they are called on.
@@ -44,12 +51,14 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
     let conditions = conditions(flat, path);
     let mut functions = Vec::new();
     let mut from = Vec::new();
+    let mut reads = Vec::new();
     let mut places: BTreeMap<Node, usize> = BTreeMap::from([(start, 1)]);
     for node in path.nodes.iter().filter(|node| **node != start) {
         if let Rows::Table { oid, with_children } = &flat.occurrences[*node].rows {
             let only = if *with_children { "" } else { "ONLY " };
             from.push(format!("{only}{} AS r{}", relation::qualified_name(*oid)?, from.len() + 1));
             places.insert(*node, from.len() + 1);
+            reads.push(*oid);
         }
     }
     for node in &path.nodes {
@@ -70,8 +79,6 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
         .collect::<Option<_>>()?;
     let definitions: Vec<String> =
         columns.iter().map(|(_, name, definition)| format!("{} {definition}", relation::quote(name))).collect();
-    from.insert(0, format!("({}) AS changed", changed_rows(&definitions)));
-
     let place = |node: usize, attno: i16| {
         let range = *places.get(&node)?;
         if node == start {
@@ -80,28 +87,44 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
         }
         Some((range, attno))
     };
-    let inner = query_tree::key_query(KeyQueryParts {
-        skeleton: format!("SELECT FROM {}", from.join(", ")),
-        parameters: &[pg_sys::JSONBARRAYOID],
-        functions,
-        conditions,
-        outputs: key.iter().copied().zip(names.iter().cloned()).collect(),
-        place: &place,
-    })?;
-    let names: Vec<String> = names.iter().map(|name| relation::quote(name)).collect();
+    let sql = |rows: Rowcount| {
+        let changed = std::iter::once(format!("({}) AS changed", changed_rows(&definitions, rows)));
+        query_tree::key_query(KeyQueryParts {
+            skeleton: format!("SELECT FROM {}", changed.chain(from.iter().cloned()).collect::<Vec<_>>().join(", ")),
+            parameters: &[pg_sys::JSONBARRAYOID],
+            functions: functions.clone(),
+            conditions: conditions.clone(),
+            outputs: key.iter().copied().zip(names.iter().cloned()).collect(),
+            place: &place,
+        })
+    };
     Some(KeyQuery {
-        sql: format!("SELECT {} FROM ({inner}) AS affected", names.join(", ")),
+        few: sql(Rowcount::Few)?,
+        many: sql(Rowcount::Many)?,
         captured: columns.into_iter().map(|(_, name, _)| name).collect(),
+        reads,
     })
 }
 
+/// What the planner is to think of the number of change keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rowcount {
+    Few,
+    Many,
+}
+
 /// The distinct changed rows in `$1 jsonb[]`, with these columns (`name type`).
-pub fn changed_rows(columns: &[String]) -> String {
+pub fn changed_rows(columns: &[String], rows: Rowcount) -> String {
     if columns.is_empty() {
         return "SELECT true AS any_row FROM unnest($1) AS log(keys) LIMIT 1".to_string();
     }
+    let log = match rows {
+        // One call of jsonb_to_recordset counts as 100 rows, one per queue row as 1000 and more.
+        Rowcount::Few => "(SELECT jsonb_path_query_array(to_jsonb($1), '$[*][*]') AS keys) AS log",
+        Rowcount::Many => "unnest($1) AS log(keys)",
+    };
     format!(
-        "SELECT DISTINCT change.* FROM unnest($1) AS log(keys), LATERAL jsonb_to_recordset(log.keys) AS change({})",
+        "SELECT DISTINCT change.* FROM {log}, LATERAL jsonb_to_recordset(log.keys) AS change({})",
         columns.join(", ")
     )
 }

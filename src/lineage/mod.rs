@@ -22,16 +22,15 @@ use crate::postgres::query_tree::{Expr, Select};
 use crate::postgres::relation;
 use choices::Choices;
 use graph::{Node, Path};
-use key_query::KeyQuery;
 use unfold::{Rows, Unfolded};
 
-pub use key_query::changed_rows;
+pub use key_query::{changed_rows, KeyQuery, Rowcount};
 
 /// How changes of one occurrence of a source are followed.
 #[derive(Debug, Clone)]
 pub enum Strategy {
-    /// By these key queries together. Each takes `$1 jsonb[]`, change keys as they stand in the queue.
-    Keyed(Vec<String>),
+    /// By these key queries together.
+    Keyed(Vec<KeyQuery>),
     /// The view is recomputed, and differences written.
     Full { reason: String },
 }
@@ -52,6 +51,8 @@ pub struct Source {
     pub occurrences: Vec<Occurrence>,
     /// Columns the view reads; None: all, whatever they will be.
     pub watched: Option<BTreeSet<String>>,
+    /// Tables its key queries read.
+    pub followed: Vec<Oid>,
 }
 
 impl Source {
@@ -65,6 +66,8 @@ impl Source {
 #[derive(Debug, Clone, Default)]
 pub struct Lineage {
     pub sources: Vec<Source>,
+    /// The backing view itself, where there is one already.
+    pub root_view: Option<Oid>,
     /// The backing view's own views, all the way down.
     pub views: HashSet<Oid>,
 }
@@ -133,7 +136,7 @@ impl Found {
                 Some(query) => {
                     let Rows::Table { oid, .. } = flat.occurrences[*node].rows else { continue };
                     let entry = self.entry(&flat.occurrences[*node].label, oid);
-                    if !entry.queries.iter().any(|known| known.sql == query.sql) {
+                    if !entry.queries.iter().any(|known| known.few == query.few) {
                         entry.queries.push(query);
                     }
                 }
@@ -165,10 +168,14 @@ impl Found {
         for (relation, columns) in &self.watched {
             let watched = (!columns.contains(&0))
                 .then(|| columns.iter().filter_map(|attno| relation::column_name(*relation, *attno)).collect());
-            sources.insert(*relation, Source { relation: *relation, occurrences: Vec::new(), watched });
+            sources.insert(
+                *relation,
+                Source { relation: *relation, occurrences: Vec::new(), watched, followed: Vec::new() },
+            );
         }
         for (label, entry) in self.entries {
             let Some(source) = entry.relation.and_then(|relation| sources.get_mut(&relation)) else { continue };
+            source.followed.extend(entry.queries.iter().flat_map(|query| query.reads.iter().copied()));
             let occurrence = match entry.full {
                 Some(reason) => {
                     Occurrence { label, strategy: Strategy::Full { reason }, captured: BTreeSet::new() }
@@ -176,14 +183,14 @@ impl Found {
                 None => Occurrence {
                     label,
                     captured: entry.queries.iter().flat_map(|query| query.captured.iter().cloned()).collect(),
-                    strategy: Strategy::Keyed(entry.queries.into_iter().map(|query| query.sql).collect()),
+                    strategy: Strategy::Keyed(entry.queries),
                 },
             };
             source.occurrences.push(occurrence);
         }
         let mut sources: Vec<Source> = sources.into_values().collect();
         sources.sort_by_key(|source| source.relation.to_u32());
-        Lineage { sources, views: self.views }
+        Lineage { sources, root_view: None, views: self.views }
     }
 }
 

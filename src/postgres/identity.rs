@@ -59,15 +59,24 @@ pub fn run_as<R>(role: Oid, trust: Trust, settings: &[(String, String)], work: i
 
 /// Sets a setting until the end of the current [`run_as`].
 pub fn set(name: &str, value: &str) {
+    set_for(name, value, pg_sys::GucAction::GUC_ACTION_SAVE);
+}
+
+/// Sets a setting until the end of the transaction, like SET LOCAL.
+pub fn set_local(name: &str, value: &str) {
+    set_for(name, value, pg_sys::GucAction::GUC_ACTION_LOCAL);
+}
+
+fn set_for(name: &str, value: &str, action: pg_sys::GucAction::Type) {
     let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) else { return };
-    // SAFETY: both strings outlive the call; GUC_ACTION_SAVE belongs to the nest level opened by run_as.
+    // SAFETY: both strings outlive the call; a saved value belongs to the nest level opened by run_as.
     unsafe {
         pg_sys::set_config_option(
             name.as_ptr(),
             value.as_ptr(),
             pg_sys::GucContext::PGC_USERSET,
             pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
+            action,
             true,
             0,
             false,

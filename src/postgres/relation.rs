@@ -151,3 +151,60 @@ pub fn schema_name(schema: Oid) -> Option<String> {
     // SAFETY: catalog look-up inside a transaction.
     text(unsafe { pg_sys::get_namespace_name(schema) })
 }
+
+/// Whether a role may SELECT from a relation.
+pub fn may_select(role: Oid, relation: Oid) -> bool {
+    // SAFETY: catalog look-up inside a transaction.
+    unsafe {
+        let result = pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_SELECT.into());
+        result == pg_sys::AclResult::ACLCHECK_OK
+    }
+}
+
+/// Whether a table has triggers other than our own, constraints included.
+pub fn has_user_triggers(table: Oid) -> bool {
+    use crate::postgres::spi::{run, Access, Value};
+    let rows = run(
+        "SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = $1 AND tgname NOT LIKE 'pg\\_tviews\\_%' LIMIT 1",
+        Access::Read,
+        &[(pg_sys::OIDOID, Value::of(table))],
+    );
+    !rows.is_empty()
+}
+
+/// The owner of a relation.
+pub fn owner(relation: Oid) -> Option<Oid> {
+    class(relation, |form| form.relowner)
+}
+
+/// The kind of a relation as in `pg_class.relkind`.
+pub fn kind(relation: Oid) -> Option<char> {
+    class(relation, |form| form.relkind as u8 as char)
+}
+
+/// Whether a relation belongs to a session.
+pub fn is_temporary(relation: Oid) -> bool {
+    class(relation, |form| form.relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP) == Some(true)
+}
+
+fn class<R>(relation: Oid, read: impl FnOnce(&pg_sys::FormData_pg_class) -> R) -> Option<R> {
+    use pgrx::IntoDatum;
+    // SAFETY: the tuple is released after its only use.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::RELOID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, relation.into_datum()?);
+        if tuple.is_null() {
+            return None;
+        }
+        let result = read(&*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_class>(tuple));
+        pg_sys::ReleaseSysCache(tuple);
+        Some(result)
+    }
+}
+
+/// A role's name, quoted where needed.
+pub fn role_name(role: Oid) -> String {
+    // SAFETY: returns a palloc'd string, or NULL for a role that is gone.
+    let name = text(unsafe { pg_sys::GetUserNameFromId(role, true) });
+    name.map(|name| quote(&name)).unwrap_or_else(|| role.to_u32().to_string())
+}

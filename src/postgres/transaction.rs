@@ -30,9 +30,14 @@ impl Caught {
 
     /// The five letters and digits of the SQLSTATE.
     pub fn sqlstate(&self) -> String {
-        let code = self.code as i32;
-        (0..5).map(|n| char::from((((code >> (6 * n)) & 0x3f) as u8) + b'0')).collect()
+        sqlstate(self.code)
     }
+}
+
+/// The five letters and digits of a SQLSTATE.
+pub fn sqlstate(code: PgSqlErrorCode) -> String {
+    let code = code as i32;
+    (0..5).map(|n| char::from((((code >> (6 * n)) & 0x3f) as u8) + b'0')).collect()
 }
 
 /// How transactions begin and end here.
@@ -199,4 +204,15 @@ pub fn in_procedure(fcinfo_nonatomic: bool, work: impl FnOnce()) -> bool {
         pg_sys::SPI_finish();
     }
     true
+}
+
+/// Whether a procedure was called where it may commit.
+pub fn may_commit(fcinfo: pg_sys::FunctionCallInfo) -> bool {
+    // SAFETY: PostgreSQL passes a CallContext to procedures, with the tag checked here.
+    unsafe {
+        let context = (*fcinfo).context;
+        !context.is_null()
+            && (*context).type_ == pg_sys::NodeTag::T_CallContext
+            && !(*context.cast::<pg_sys::CallContext>()).atomic
+    }
 }

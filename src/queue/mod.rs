@@ -1,1 +1,7 @@
-//! 2. The log: append, read since a position, trim.
+//! 2. The log: read since a position, trimmed once every TVIEW is past it. It is written by capture.
+
+pub mod log;
+pub mod position;
+pub mod trim;
+
+pub use trim::{is_empty, trim, trim_audit};

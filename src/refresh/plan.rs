@@ -14,18 +14,22 @@ use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::foreign_keys;
 use crate::error::Problem;
-use crate::lineage::{self, Lineage, Source, Strategy};
+use crate::lineage::{self, Lineage, Rowcount, Source, Strategy};
 use crate::postgres::query_tree::Select;
 use crate::postgres::spi::{self, Statement};
-use crate::postgres::{invalidation, relation};
+use crate::postgres::{relation, relation_changes};
 
 /// Everything one refresh needs.
 pub struct Plan {
     pub definition: Definition,
     pub shape: Shape,
     pub lineage: Lineage,
-    /// Key queries of each source, as one statement that takes the source's change keys.
-    pub sources: HashMap<Oid, SourcePlan>,
+    /// How changes of each source are followed; None: they mean the whole view.
+    pub sources: HashMap<Oid, Option<SourcePlan>>,
+    /// How requests by pg_tviews_refresh are read.
+    pub requested: SourcePlan,
+    /// Whether writing the table runs triggers that may be deferred.
+    pub fires_triggers: bool,
     pub each_key: Statement,
     pub all_keys: String,
     pub everything: Statement,
@@ -34,10 +38,10 @@ pub struct Plan {
     stamp: u64,
 }
 
+/// From change keys (`$1 jsonb[]`) to keys of the TVIEW as texts; for few and for many changes.
 pub struct SourcePlan {
-    /// None: any change means the whole view.
-    pub keys: Option<Statement>,
-    pub keys_sql: String,
+    pub few: Statement,
+    pub many: Statement,
 }
 
 thread_local! {
@@ -49,9 +53,14 @@ pub fn kept(tview: Oid) -> Option<Rc<Plan>> {
     PLANS.with(|plans| plans.borrow().get(&tview).cloned()).filter(|plan| plan.is_current())
 }
 
+/// Drops a kept plan.
+pub fn forget(tview: Oid) {
+    PLANS.with(|plans| plans.borrow_mut().remove(&tview));
+}
+
 /// Builds and keeps the plan. Inside a transaction with a snapshot.
 pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
-    let stamp = invalidation::stamp();
+    let stamp = relation_changes::stamp();
     let view = definition.view().ok_or_else(|| {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
@@ -68,7 +77,7 @@ pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
 impl Plan {
     /// Whether nothing this was built from has changed.
     pub fn is_current(&self) -> bool {
-        invalidation::unchanged_since(self.stamp, |changed| {
+        relation_changes::unchanged_since(self.stamp, |changed| {
             changed == self.definition.tview
                 || self.lineage.views.contains(&changed)
                 || self.sources.contains_key(&changed)
@@ -101,6 +110,8 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         each_key: Statement::new(shape.recompute(Reach::EachKey), &text_arrays),
         all_keys: shape.recompute(Reach::AllKeys),
         everything: Statement::new(shape.recompute(Reach::Everything), &[]),
+        requested: requested(&shape),
+        fires_triggers: relation::has_user_triggers(definition.tview),
         sources,
         shape,
         lineage,
@@ -110,20 +121,41 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
     })
 }
 
-fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> SourcePlan {
+fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> Option<SourcePlan> {
     let mut queries = Vec::new();
     for occurrence in &source.occurrences {
         match &occurrence.strategy {
-            Strategy::Full { .. } => return SourcePlan { keys: None, keys_sql: String::new() },
-            Strategy::Keyed(keyed) => queries.extend(keyed.iter().cloned()),
+            Strategy::Full { .. } => return None,
+            Strategy::Keyed(keyed) => queries.extend(keyed),
         }
     }
     if !readable(definition.owner, source) {
-        return SourcePlan { keys: None, keys_sql: String::new() };
+        return None;
     }
-    let casts: Vec<String> = shape.key.iter().map(|k| format!("{}::{}::text", k.name, k.view_type)).collect();
-    let keys_sql = format!("SELECT DISTINCT {} FROM ({}) AS affected", casts.join(", "), queries.join(" UNION ALL "));
-    SourcePlan { keys: Some(Statement::new(keys_sql.as_str(), &[pg_sys::JSONBARRAYOID])), keys_sql }
+    let few = queries.iter().map(|query| query.few.as_str()).collect();
+    let many = queries.iter().map(|query| query.many.as_str()).collect();
+    Some(SourcePlan::new(shape, few, many))
+}
+
+impl SourcePlan {
+    fn new(shape: &Shape, few: Vec<&str>, many: Vec<&str>) -> SourcePlan {
+        let casts: Vec<String> = shape.key.iter().map(|k| format!("{}::{}::text", k.name, k.view_type)).collect();
+        let statement = |queries: Vec<&str>| {
+            Statement::new(
+                format!("SELECT DISTINCT {} FROM ({}) AS affected", casts.join(", "), queries.join(" UNION ALL ")),
+                &[pg_sys::JSONBARRAYOID],
+            )
+        };
+        SourcePlan { few: statement(few), many: statement(many) }
+    }
+}
+
+/// Requests name keys of the TVIEW itself, as objects like change keys.
+fn requested(shape: &Shape) -> SourcePlan {
+    let columns: Vec<String> = shape.key.iter().map(|k| format!("{} {}", k.name, k.view_type)).collect();
+    let few = lineage::changed_rows(&columns, Rowcount::Few);
+    let many = lineage::changed_rows(&columns, Rowcount::Many);
+    SourcePlan::new(shape, vec![&few], vec![&many])
 }
 
 /// Key queries read tables directly, as the TVIEW's owner, who may have rights on the views only.

@@ -152,6 +152,18 @@ impl Select {
         }
     }
 
+    /// Type and modifier of each visible output column.
+    pub fn output_types(&self) -> Vec<(Oid, i32)> {
+        // SAFETY: reads the target expressions.
+        unsafe {
+            self.targets()
+                .iter()
+                .filter(|target| !target.hidden)
+                .map(|target| (pg_sys::exprType(target.expr.0.cast()), pg_sys::exprTypmod(target.expr.0.cast())))
+                .collect()
+        }
+    }
+
     /// The items of FROM, separated by commas.
     pub fn from(&self) -> Vec<From> {
         // SAFETY: the join tree of an analysed query holds RangeTblRef, JoinExpr and FromExpr only.

@@ -1,0 +1,18 @@
+-- Whether TVIEW $1 has not been filled yet, or has a change visible in snapshot $2 that its position does not
+-- cover. A row that is gone was absorbed by every TVIEW.
+SELECT newest.position IS NULL OR m.state = 'populating'
+       OR EXISTS (
+            SELECT 1
+              FROM @extschema@.pg_tview_queue q
+             WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
+               AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
+               AND pg_visible_in_snapshot(q.xid, $2::pg_snapshot)
+               AND NOT pg_visible_in_snapshot(q.xid, newest.position))
+  FROM @extschema@.pg_tview_meta m
+  LEFT JOIN LATERAL (
+        SELECT a.position
+          FROM @extschema@.pg_tview_meta_audit a
+         WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
+         ORDER BY a.audit_id DESC
+         LIMIT 1) newest ON true
+ WHERE m.tview_oid = $1

@@ -1,0 +1,1 @@
+SELECT 1 FROM @extschema@.pg_tview_queue LIMIT 1

@@ -1,0 +1,22 @@
+-- Changes of sources $1 outside the position with xmax $2 and xip $3, summed up per source. Exactly the rows
+-- the position's snapshot does not see: begun later, or in progress then. Keys beyond 48 MB are not gathered:
+-- they count as "all keys".
+WITH pending AS MATERIALIZED (
+    SELECT q.source_oid, q.operation, q.keys, q.enqueued_at
+      FROM @extschema@.pg_tview_queue q
+     WHERE q.source_oid = ANY ($1) AND q.xid >= $2::xid8
+    UNION ALL
+    SELECT q.source_oid, q.operation, q.keys, q.enqueued_at
+      FROM @extschema@.pg_tview_queue q
+     WHERE q.source_oid = ANY ($1) AND q.xid = ANY ($3::xid8[]) AND q.xid < $2::xid8
+), size AS MATERIALIZED (
+    SELECT coalesce(sum(pg_column_size(keys)), 0) > 48 * 1024 * 1024 AS too_large FROM pending
+)
+SELECT source_oid::oid,
+       operation = 'REFRESH',
+       bool_or(keys IS NULL OR too_large),
+       array_agg(keys) FILTER (WHERE keys IS NOT NULL AND NOT too_large),
+       sum(coalesce(jsonb_array_length(keys), 1))::bigint,
+       min(enqueued_at)
+  FROM pending, size
+ GROUP BY source_oid, operation = 'REFRESH'

@@ -1,0 +1,23 @@
+-- Deletes queue rows, at most $1, that are visible in the position of every TVIEW that reads their source. A
+-- TVIEW without a position keeps everything of its sources: its first population may be under way.
+WITH positions AS MATERIALIZED (
+    SELECT s.source_oid, newest.position
+      FROM @extschema@.pg_tview_meta m
+     CROSS JOIN LATERAL unnest(m.source_oids || m.tview_oid) s(source_oid)
+      LEFT JOIN LATERAL (
+            SELECT a.position
+              FROM @extschema@.pg_tview_meta_audit a
+             WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
+             ORDER BY a.audit_id DESC
+             LIMIT 1) newest ON true
+)
+DELETE FROM @extschema@.pg_tview_queue
+ WHERE ctid = ANY (ARRAY(
+    SELECT q.ctid
+      FROM @extschema@.pg_tview_queue q
+     WHERE NOT EXISTS (
+        SELECT 1
+          FROM positions p
+         WHERE p.source_oid::oid = q.source_oid::oid
+           AND NOT coalesce(pg_visible_in_snapshot(q.xid, p.position), false))
+     LIMIT $1))

@@ -1,0 +1,95 @@
+//! Functions that create, change and drop TVIEWs.
+
+use pgrx::datum::Interval;
+use pgrx::prelude::*;
+use std::time::Duration;
+
+use crate::catalog::create::{self, Request};
+use crate::catalog::meta_update::{self, check_latency, Change};
+use crate::catalog::{convert, drop, manage};
+use crate::error::OrRaise;
+use crate::postgres::sql_types::{Name, RegClass};
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_create(
+    name: &str,
+    query: default!(Option<&str>, "NULL"),
+    max_latency: default!(Option<Interval>, "NULL"),
+    key_columns: default!(Option<Vec<String>>, "NULL"),
+) -> RegClass {
+    let max_latency = max_latency.map(|interval| {
+        let seconds = seconds(&interval);
+        check_latency(seconds).or_raise();
+        Duration::from_secs_f64(seconds)
+    });
+    let table = create::create(Request {
+        name: name.to_string(),
+        query: query.map(str::to_string),
+        max_latency,
+        key_columns,
+    });
+    RegClass(table)
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_drop(name: &str, if_exists: default!(bool, "false"), keep_table: default!(bool, "false")) {
+    drop::drop_tview(name, if_exists, keep_table);
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_auto_convert_plan(
+    schema_name: default!(Name, "current_schema()"),
+) -> TableIterator<
+    'static,
+    (
+        name!(entity, String),
+        name!(base_table, Option<String>),
+        name!(backing_view, String),
+        name!(key_columns, Option<Vec<String>>),
+        name!(action, String),
+        name!(reason, String),
+    ),
+> {
+    TableIterator::new(convert::plan(&schema_name.0).into_iter().map(|step| {
+        (
+            step.entity,
+            step.base_table,
+            step.backing_view,
+            step.key_columns,
+            step.action.name().to_string(),
+            step.reason,
+        )
+    }))
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_auto_convert(
+    schema_name: default!(Name, "current_schema()"),
+) -> TableIterator<'static, (name!(entity, String), name!(status, String), name!(message, String))> {
+    TableIterator::new(
+        convert::convert(&schema_name.0)
+            .into_iter()
+            .map(|(entity, status, message)| (entity, status.to_string(), message)),
+    )
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_pause(name: &str) {
+    manage::pause(name);
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_resume(name: &str) {
+    manage::resume(name);
+}
+
+/// AFTER UPDATE on pg_tview_meta: `(tview, whether fk_columns changed, new max_latency in seconds if changed)`.
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_meta_updated(tview: pg_sys::Oid, fk_columns_changed: bool, max_latency: Option<f64>) {
+    meta_update::apply(Change { tview, fk_columns: fk_columns_changed, max_latency });
+}
+
+/// Months count as 30 days, days as 24 hours.
+fn seconds(interval: &Interval) -> f64 {
+    interval.as_micros() as f64 / 1_000_000.0
+}

@@ -1,0 +1,5 @@
+//! The SQL functions: thin, one line into the module that does the work.
+
+mod manage;
+mod observe;
+mod synchronise;

@@ -1,0 +1,730 @@
+//! The backend-local set of change keys, one level per subtransaction. Plain Rust: it decides what becomes
+//! a queue row and when, the caller writes.
+//!
+//! Rules it keeps: a rolled-back level takes away its own keys and nobody else's; a level's keys are only ever
+//! handed out for writing while that level is the current one (a row written by a savepoint vanishes with it);
+//! memory stays bounded whatever the transaction writes.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
+
+/// What happened to the rows behind a set of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Insert,
+    Update,
+    Delete,
+    Truncate,
+    /// Not a change: somebody asked for these keys of a TVIEW to be recomputed.
+    Refresh,
+}
+
+/// A queue row ready to be written, `xid` and `enqueued_at` excepted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct QueueRow {
+    /// OID of the changed table (of the TVIEW for a refresh request).
+    pub source: u32,
+    pub operation: &'static str,
+    /// A JSON array in the encoding of the database, or every row of the source.
+    pub keys: Option<Vec<u8>>,
+}
+
+/// Where keys leave memory. Bytes of key text.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// A source's set above this, at one level, is written early.
+    pub flush: usize,
+    /// A source with more than this in one transaction becomes one "all keys" row.
+    pub collapse: usize,
+    /// All sets of all levels together.
+    pub memory: usize,
+}
+
+impl Limits {
+    pub const DEFAULT: Limits = Limits {
+        flush: 1 << 20,
+        collapse: 32 << 20,
+        memory: 16 << 20,
+    };
+}
+
+/// Distinct keys as the text of a JSON array under construction.
+#[derive(Default)]
+struct KeySet {
+    text: Vec<u8>,
+    /// Hash to (start, length) in `text`. A collision moves on to the next hash, so equality is exact.
+    spans: HashMap<u64, (usize, usize)>,
+}
+
+impl KeySet {
+    fn insert(&mut self, key: &[u8]) -> bool {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(key);
+        let mut hash = hasher.finish();
+        while let Some(&(start, length)) = self.spans.get(&hash) {
+            if &self.text[start..start + length] == key {
+                return false;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        self.text.push(if self.text.is_empty() { b'[' } else { b',' });
+        self.spans.insert(hash, (self.text.len(), key.len()));
+        self.text.extend_from_slice(key);
+        true
+    }
+
+    fn absorb(&mut self, other: &KeySet) {
+        for &(start, length) in other.spans.values() {
+            self.insert(&other.text[start..start + length]);
+        }
+    }
+
+    fn into_json_array(mut self) -> Vec<u8> {
+        self.text.push(b']');
+        self.text
+    }
+}
+
+enum Keys {
+    Distinct(KeySet),
+    /// Every row of the source, not yet written.
+    All,
+    /// An "all keys" row is in the queue: nothing that follows at this level or deeper can add to it.
+    AllWritten,
+}
+
+/// What one level knows about one source.
+struct Changes {
+    source: u32,
+    operations: u8,
+    keys: Keys,
+    /// Bytes of keys this level has written early.
+    written: usize,
+    /// A subtransaction about to commit has written these keys along with its own; they are kept until it has.
+    lent: bool,
+}
+
+impl Changes {
+    fn new(source: u32) -> Self {
+        Changes {
+            source,
+            operations: 0,
+            keys: Keys::Distinct(KeySet::default()),
+            written: 0,
+            lent: false,
+        }
+    }
+
+    fn is(&self, source: u32, operation: Operation) -> bool {
+        self.source == source && self.is_request() == (operation == Operation::Refresh)
+    }
+
+    fn is_like(&self, other: &Changes) -> bool {
+        self.source == other.source && self.is_request() == other.is_request()
+    }
+
+    fn is_request(&self) -> bool {
+        self.operations & bit(Operation::Refresh) != 0
+    }
+
+    fn covers_everything(&self) -> bool {
+        !matches!(self.keys, Keys::Distinct(_))
+    }
+
+    fn buffered(&self) -> usize {
+        match &self.keys {
+            Keys::Distinct(set) => set.text.len(),
+            _ => 0,
+        }
+    }
+
+    fn take_row(&mut self) -> Option<QueueRow> {
+        let keys = match &mut self.keys {
+            Keys::AllWritten => return None,
+            Keys::Distinct(set) if set.text.is_empty() => return None,
+            Keys::Distinct(set) => {
+                self.written += set.text.len();
+                Some(std::mem::take(set).into_json_array())
+            }
+            Keys::All => {
+                self.keys = Keys::AllWritten;
+                None
+            }
+        };
+        let operation = name_of(self.operations);
+        // A request stays recognisable as one; a change starts a new row with new operations.
+        self.operations &= bit(Operation::Refresh);
+        Some(QueueRow {
+            source: self.source,
+            operation,
+            keys,
+        })
+    }
+
+    /// Lets the set of a subtransaction about to commit take along what is here, if together they are too much.
+    fn lend_to(&mut self, child: &mut Changes, limit: usize) {
+        let (Keys::Distinct(mine), Keys::Distinct(theirs)) = (&self.keys, &mut child.keys) else {
+            return;
+        };
+        if mine.text.len() + theirs.text.len() > limit {
+            theirs.absorb(mine);
+            child.operations |= self.operations;
+            self.lent = true;
+        }
+    }
+
+    /// The borrower committed: the keys are with it, in the queue or in its set.
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.lent) && !self.covers_everything() {
+            self.keys = Keys::Distinct(KeySet::default());
+            self.operations &= bit(Operation::Refresh);
+        }
+    }
+
+    fn absorb(&mut self, child: Changes) {
+        self.operations |= child.operations;
+        self.written += child.written;
+        match (&mut self.keys, child.keys) {
+            (Keys::AllWritten, _) => {}
+            (mine, Keys::AllWritten) => *mine = Keys::AllWritten,
+            (Keys::All, _) => {}
+            (mine, Keys::All) => *mine = Keys::All,
+            (Keys::Distinct(mine), Keys::Distinct(theirs)) => mine.absorb(&theirs),
+        }
+    }
+}
+
+fn bit(operation: Operation) -> u8 {
+    1 << operation as u8
+}
+
+fn name_of(operations: u8) -> &'static str {
+    const NAMES: [(Operation, &str); 5] = [
+        (Operation::Insert, "INSERT"),
+        (Operation::Update, "UPDATE"),
+        (Operation::Delete, "DELETE"),
+        (Operation::Truncate, "TRUNCATE"),
+        (Operation::Refresh, "REFRESH"),
+    ];
+    NAMES
+        .iter()
+        .find(|(operation, _)| bit(*operation) == operations)
+        .map_or("MIXED", |(_, name)| name)
+}
+
+/// One subtransaction that has changes.
+struct Level {
+    subtransaction: u32,
+    changes: Vec<Changes>,
+}
+
+/// Every change of the current transaction that is not yet in the queue.
+pub struct ChangeBuffer {
+    limits: Limits,
+    /// Outermost first; a subtransaction without changes has no level.
+    levels: Vec<Level>,
+    /// Bytes in all sets of all levels.
+    buffered: usize,
+}
+
+impl ChangeBuffer {
+    pub const fn new(limits: Limits) -> Self {
+        ChangeBuffer {
+            limits,
+            levels: Vec::new(),
+            buffered: 0,
+        }
+    }
+
+    /// Adds one key of `source`. True: [`take_full`](Self::take_full) should be called and its rows written.
+    #[must_use]
+    pub fn add(&mut self, subtransaction: u32, source: u32, operation: Operation, key: &[u8]) -> bool {
+        if self.covered(source, operation) {
+            return false;
+        }
+        // One such key would make a queue row of unbounded size.
+        if key.len() > self.limits.flush {
+            self.add_all(subtransaction, source, operation);
+            return false;
+        }
+        let elsewhere = self.bytes_below_top(subtransaction, source, operation);
+        let limits = self.limits;
+        let changes = self.changes_at(subtransaction, source, operation);
+        changes.operations |= bit(operation);
+        let Keys::Distinct(set) = &mut changes.keys else {
+            return false;
+        };
+        let before = set.text.len();
+        if !set.insert(key) {
+            return false;
+        }
+        let bytes = set.text.len();
+        if elsewhere + changes.written + bytes > limits.collapse {
+            changes.keys = Keys::All;
+            self.buffered -= before;
+            return false;
+        }
+        self.buffered += bytes - before;
+        bytes > limits.flush || self.buffered > limits.memory
+    }
+
+    /// Marks every row of `source` as changed.
+    pub fn add_all(&mut self, subtransaction: u32, source: u32, operation: Operation) {
+        if self.covered(source, operation) {
+            return;
+        }
+        let changes = self.changes_at(subtransaction, source, operation);
+        changes.operations |= bit(operation);
+        let freed = changes.buffered();
+        changes.keys = Keys::All;
+        self.buffered -= freed;
+    }
+
+    /// Rows of the current level to write now to get below the limits. Outer levels cannot be written from
+    /// here: if they are what fills the memory, they collapse to "all keys" (else every further key would
+    /// become a row of its own).
+    pub fn take_full(&mut self, subtransaction: u32) -> Vec<QueueRow> {
+        let everything = self.buffered > self.limits.memory;
+        let flush = self.limits.flush;
+        let mut rows = Vec::new();
+        if let Some(level) = self
+            .levels
+            .last_mut()
+            .filter(|level| level.subtransaction == subtransaction)
+        {
+            let full = level
+                .changes
+                .iter_mut()
+                .filter(|changes| everything || changes.buffered() > flush);
+            rows.extend(full.filter_map(Changes::take_row));
+        }
+        self.recount();
+        if everything && self.buffered > self.limits.memory / 2 {
+            let sets = self.levels.iter_mut().flat_map(|level| &mut level.changes);
+            for changes in sets.filter(|changes| changes.buffered() > 0) {
+                changes.keys = Keys::All;
+            }
+            self.recount();
+        }
+        rows
+    }
+
+    /// Rows that a subtransaction about to commit writes as its last act, because its keys and its parent's
+    /// together are too many. The parent's keys go along, else each of many small savepoints would write a row
+    /// of its own; they stay in memory until the subtransaction has committed.
+    pub fn take_before_merge(&mut self, subtransaction: u32, parent: u32) -> Vec<QueueRow> {
+        let [.., outer, level] = &mut self.levels[..] else {
+            return Vec::new();
+        };
+        if level.subtransaction != subtransaction || outer.subtransaction != parent {
+            return Vec::new();
+        }
+        let flush = self.limits.flush;
+        let mut rows = Vec::new();
+        for changes in &mut level.changes {
+            if let Some(lender) = outer.changes.iter_mut().find(|lender| lender.is_like(changes)) {
+                lender.lend_to(changes, flush);
+            }
+            if changes.buffered() > flush {
+                rows.extend(changes.take_row());
+            }
+        }
+        self.recount();
+        rows
+    }
+
+    /// Everything left, at the end of the transaction.
+    pub fn take_rest(&mut self) -> Vec<QueueRow> {
+        while self.levels.len() > 1 {
+            let (child, parent) = (self.levels.pop(), self.levels.last_mut());
+            if let (Some(child), Some(parent)) = (child, parent) {
+                parent.absorb(child);
+            }
+        }
+        let changes = self.levels.iter_mut().flat_map(|level| &mut level.changes);
+        let rows = changes.filter_map(Changes::take_row).collect();
+        self.recount();
+        rows
+    }
+
+    /// A subtransaction committed: its keys now live and die with the parent.
+    pub fn committed(&mut self, subtransaction: u32, parent: u32) {
+        match self.levels.pop_if(|level| level.subtransaction == subtransaction) {
+            None => {}
+            Some(mut level) => match self.levels.last_mut() {
+                Some(outer) if outer.subtransaction == parent => {
+                    outer.changes.iter_mut().for_each(Changes::settle);
+                    outer.absorb(level);
+                    self.recount();
+                }
+                _ => {
+                    level.subtransaction = parent;
+                    self.levels.push(level);
+                }
+            },
+        }
+    }
+
+    /// A subtransaction rolled back, and with it whatever was deeper.
+    pub fn rolled_back(&mut self, subtransaction: u32) {
+        while self
+            .levels
+            .pop_if(|level| level.subtransaction >= subtransaction)
+            .is_some()
+        {}
+        for changes in self.levels.iter_mut().flat_map(|level| &mut level.changes) {
+            changes.lent = false;
+        }
+        self.recount();
+    }
+
+    /// The transaction is over.
+    pub fn clear(&mut self) {
+        self.levels.clear();
+        self.buffered = 0;
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    /// Every source that has a change at some level, written or not; may repeat.
+    pub fn sources(&self) -> impl Iterator<Item = u32> + '_ {
+        self.levels
+            .iter()
+            .flat_map(|level| &level.changes)
+            .map(|changes| changes.source)
+    }
+
+    /// Some level on the stack already says "all keys": it outlives every level above it.
+    fn covered(&self, source: u32, operation: Operation) -> bool {
+        self.levels
+            .iter()
+            .rev()
+            .filter_map(|level| level.changes.iter().find(|changes| changes.is(source, operation)))
+            .any(Changes::covers_everything)
+    }
+
+    fn bytes_below_top(&self, subtransaction: u32, source: u32, operation: Operation) -> usize {
+        let outer = self
+            .levels
+            .iter()
+            .take_while(|level| level.subtransaction < subtransaction);
+        outer
+            .filter_map(|level| level.changes.iter().find(|changes| changes.is(source, operation)))
+            .map(|changes| changes.written + changes.buffered())
+            .sum()
+    }
+
+    fn changes_at(&mut self, subtransaction: u32, source: u32, operation: Operation) -> &mut Changes {
+        let current = self
+            .levels
+            .last()
+            .is_some_and(|level| level.subtransaction == subtransaction);
+        if !current {
+            self.levels.push(Level {
+                subtransaction,
+                changes: Vec::new(),
+            });
+        }
+        let top = self.levels.len() - 1;
+        self.levels[top].changes_of(source, operation)
+    }
+
+    fn recount(&mut self) {
+        let sets = self.levels.iter().flat_map(|level| &level.changes);
+        self.buffered = sets.map(Changes::buffered).sum();
+    }
+}
+
+impl Level {
+    fn changes_of(&mut self, source: u32, operation: Operation) -> &mut Changes {
+        let found = self
+            .changes
+            .iter()
+            .position(|changes| changes.is(source, operation));
+        let index = found.unwrap_or_else(|| {
+            let mut changes = Changes::new(source);
+            changes.operations = bit(operation);
+            self.changes.push(changes);
+            self.changes.len() - 1
+        });
+        &mut self.changes[index]
+    }
+
+    fn absorb(&mut self, child: Level) {
+        for changes in child.changes {
+            match self.changes.iter().position(|mine| mine.is_like(&changes)) {
+                Some(index) => self.changes[index].absorb(changes),
+                None => self.changes.push(changes),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Operation::*;
+    use super::*;
+
+    const TOP: u32 = 1;
+    const SMALL: Limits = Limits {
+        flush: 100,
+        collapse: 1000,
+        memory: 500,
+    };
+
+    fn buffer() -> ChangeBuffer {
+        ChangeBuffer::new(SMALL)
+    }
+
+    fn row(source: u32, operation: &'static str, keys: &str) -> QueueRow {
+        QueueRow {
+            source,
+            operation,
+            keys: Some(keys.as_bytes().to_vec()),
+        }
+    }
+
+    fn all(source: u32, operation: &'static str) -> QueueRow {
+        QueueRow {
+            source,
+            operation,
+            keys: None,
+        }
+    }
+
+    fn keys_of(row: &QueueRow) -> usize {
+        row.keys.iter().flatten().filter(|&&byte| byte == b'{').count()
+    }
+
+    fn fill(buffer: &mut ChangeBuffer, level: u32, source: u32, keys: std::ops::Range<u32>) -> usize {
+        let mut written = 0;
+        for key in keys {
+            if buffer.add(level, source, Insert, format!("{{\"id\":{key:06}}}").as_bytes()) {
+                written += buffer.take_full(level).len();
+            }
+        }
+        written
+    }
+
+    #[test]
+    fn one_row_per_source_holds_distinct_keys_in_order() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(TOP, 7, Insert, b"{\"id\":1}"));
+        assert!(!buffer.add(TOP, 7, Insert, b"{\"id\":2}"));
+        assert!(!buffer.add(TOP, 7, Insert, b"{\"id\":1}"));
+        assert!(!buffer.add(TOP, 8, Delete, b"{}"));
+        assert_eq!(
+            buffer.take_rest(),
+            [
+                row(7, "INSERT", "[{\"id\":1},{\"id\":2}]"),
+                row(8, "DELETE", "[{}]")
+            ]
+        );
+        assert_eq!(buffer.take_rest(), []);
+    }
+
+    #[test]
+    fn several_operations_are_mixed_and_requests_stay_apart() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(TOP, 7, Insert, b"1"));
+        assert!(!buffer.add(TOP, 7, Refresh, b"2"));
+        assert!(!buffer.add(TOP, 7, Update, b"1"));
+        assert_eq!(
+            buffer.take_rest(),
+            [row(7, "MIXED", "[1]"), row(7, "REFRESH", "[2]")]
+        );
+        assert!(!buffer.add(TOP, 7, Delete, b"3"));
+        assert!(!buffer.add(TOP, 7, Refresh, b"4"));
+        assert_eq!(
+            buffer.take_rest(),
+            [row(7, "DELETE", "[3]"), row(7, "REFRESH", "[4]")]
+        );
+    }
+
+    #[test]
+    fn all_keys_swallow_the_source_and_are_written_once() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(TOP, 7, Insert, b"1"));
+        buffer.add_all(TOP, 7, Truncate);
+        assert!(!buffer.add(TOP, 7, Insert, b"2"));
+        assert!(!buffer.add(TOP, 7, Refresh, b"3"));
+        assert_eq!(buffer.take_rest(), [all(7, "MIXED"), row(7, "REFRESH", "[3]")]);
+        assert!(!buffer.add(TOP, 7, Update, b"4"));
+        buffer.add_all(5, 7, Truncate);
+        assert_eq!(buffer.take_rest(), []);
+    }
+
+    #[test]
+    fn a_rolled_back_savepoint_takes_only_its_own_keys() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(TOP, 7, Insert, b"1"));
+        assert!(!buffer.add(2, 7, Insert, b"2"));
+        assert!(!buffer.add(3, 7, Insert, b"3"));
+        buffer.rolled_back(2);
+        assert!(!buffer.add(4, 7, Insert, b"4"));
+        buffer.committed(4, TOP);
+        assert_eq!(buffer.take_rest(), [row(7, "INSERT", "[1,4]")]);
+    }
+
+    #[test]
+    fn a_truncate_rolled_back_leaves_the_keys_before_it() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(TOP, 7, Insert, b"1"));
+        buffer.add_all(2, 7, Truncate);
+        assert!(!buffer.add(3, 7, Insert, b"3"));
+        buffer.committed(3, 2);
+        buffer.rolled_back(2);
+        assert!(!buffer.add(TOP, 7, Insert, b"2"));
+        assert_eq!(buffer.take_rest(), [row(7, "INSERT", "[1,2]")]);
+    }
+
+    #[test]
+    fn a_committed_savepoint_follows_the_fate_of_its_parent() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(3, 7, Insert, b"3"));
+        buffer.committed(3, 2);
+        assert!(!buffer.add(2, 7, Delete, b"2"));
+        buffer.committed(2, TOP);
+        assert!(!buffer.add(4, 7, Insert, b"4"));
+        buffer.rolled_back(4);
+        assert_eq!(buffer.take_rest(), [row(7, "MIXED", "[3,2]")]);
+    }
+
+    #[test]
+    fn ends_of_subtransactions_without_changes_mean_nothing() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(2, 7, Insert, b"2"));
+        buffer.committed(4, 3);
+        buffer.rolled_back(3);
+        buffer.committed(2, TOP);
+        assert_eq!(buffer.take_rest(), [row(7, "INSERT", "[2]")]);
+    }
+
+    #[test]
+    fn a_full_set_is_handed_out_early_and_starts_again() {
+        let mut buffer = buffer();
+        assert_eq!(fill(&mut buffer, TOP, 7, 0..20), 2);
+        let rest = buffer.take_rest();
+        assert_eq!(rest.len(), 1);
+        assert!(rest[0].keys.as_ref().unwrap().len() < 102);
+    }
+
+    #[test]
+    fn an_early_row_written_in_a_savepoint_holds_no_outer_key() {
+        let mut buffer = buffer();
+        assert_eq!(fill(&mut buffer, TOP, 7, 0..5), 0);
+        assert_eq!(fill(&mut buffer, 2, 7, 10..30), 2);
+        buffer.rolled_back(2);
+        let rest = buffer.take_rest();
+        assert_eq!(rest.len(), 1);
+        assert_eq!(keys_of(&rest[0]), 5);
+    }
+
+    #[test]
+    fn far_too_many_keys_collapse_to_one_row() {
+        let mut buffer = buffer();
+        let early = fill(&mut buffer, TOP, 7, 0..1000);
+        assert!(early > 5 && early < 11, "{early}");
+        assert_eq!(buffer.take_rest(), [all(7, "INSERT")]);
+        assert_eq!(fill(&mut buffer, TOP, 7, 1000..1100), 0);
+        assert_eq!(buffer.take_rest(), []);
+    }
+
+    #[test]
+    fn a_collapse_rolled_back_gives_room_again() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(TOP, 7, Insert, b"1"));
+        fill(&mut buffer, 2, 7, 0..1000);
+        buffer.rolled_back(2);
+        assert!(!buffer.add(TOP, 7, Insert, b"2"));
+        assert_eq!(buffer.take_rest(), [row(7, "INSERT", "[1,2]")]);
+    }
+
+    #[test]
+    fn one_huge_key_means_all_keys() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(TOP, 7, Insert, &[b'1'; 101]));
+        assert_eq!(buffer.take_rest(), [all(7, "INSERT")]);
+    }
+
+    #[test]
+    fn many_sources_share_the_memory_limit() {
+        let mut buffer = buffer();
+        let mut keys = 0;
+        for source in 0..100 {
+            for key in 0..5 {
+                if buffer.add(TOP, source, Insert, format!("{{\"id\":{key:06}}}").as_bytes()) {
+                    keys += buffer.take_full(TOP).iter().map(keys_of).sum::<usize>();
+                }
+                assert!(buffer.buffered <= SMALL.memory);
+            }
+        }
+        keys += buffer.take_rest().iter().map(keys_of).sum::<usize>();
+        assert_eq!(keys, 500);
+    }
+
+    #[test]
+    fn outer_levels_collapse_when_they_fill_the_memory() {
+        let mut buffer = buffer();
+        for level in 1..20 {
+            fill(&mut buffer, level, 7 + level, 0..6);
+            assert!(buffer.buffered <= SMALL.memory);
+        }
+        assert!(buffer.take_rest().contains(&all(8, "INSERT")));
+    }
+
+    #[test]
+    fn many_small_savepoints_share_queue_rows() {
+        let mut buffer = buffer();
+        let mut rows = Vec::new();
+        for level in 2..62 {
+            fill(&mut buffer, level, 7, level..level + 1);
+            rows.extend(buffer.take_before_merge(level, TOP));
+            buffer.committed(level, TOP);
+        }
+        rows.extend(buffer.take_rest());
+        assert_eq!(rows.iter().map(keys_of).sum::<usize>(), 60);
+        assert!(rows.len() < 12, "{}", rows.len());
+    }
+
+    #[test]
+    fn keys_lent_to_a_savepoint_come_back_if_its_commit_fails() {
+        let mut buffer = buffer();
+        fill(&mut buffer, TOP, 7, 0..6);
+        fill(&mut buffer, 2, 7, 6..12);
+        fill(&mut buffer, 2, 8, 0..5);
+        let early = buffer.take_before_merge(2, TOP);
+        assert_eq!(early.iter().map(keys_of).collect::<Vec<_>>(), [12]);
+        buffer.rolled_back(2);
+        assert!(!buffer.add(TOP, 7, Update, b"{}"));
+        let rest = buffer.take_rest();
+        assert_eq!(
+            rest.iter()
+                .map(|row| (row.operation, keys_of(row)))
+                .collect::<Vec<_>>(),
+            [("MIXED", 7)]
+        );
+    }
+
+    #[test]
+    fn keys_lent_to_a_committed_savepoint_are_not_written_again() {
+        let mut buffer = buffer();
+        fill(&mut buffer, TOP, 7, 0..6);
+        fill(&mut buffer, 2, 7, 6..12);
+        assert_eq!(buffer.take_before_merge(2, TOP).len(), 1);
+        buffer.committed(2, TOP);
+        assert!(!buffer.add(TOP, 7, Update, b"1"));
+        assert_eq!(buffer.take_rest(), [row(7, "UPDATE", "[1]")]);
+    }
+
+    #[test]
+    fn an_all_row_written_by_a_savepoint_counts_for_the_parent_it_merged_into() {
+        let mut buffer = buffer();
+        assert!(!buffer.add(TOP, 7, Insert, b"1"));
+        fill(&mut buffer, 2, 7, 0..1000);
+        buffer.committed(2, TOP);
+        assert_eq!(buffer.take_rest(), [all(7, "INSERT")]);
+    }
+}

@@ -1,0 +1,161 @@
+//! The buffer of this process, and when it goes to `pg_tview_queue`: before the end of the transaction, early
+//! when it is full, at once if the end has already begun.
+
+use std::cell::RefCell;
+use std::ffi::CString;
+
+use pgrx::pg_sys::Oid;
+
+use super::change_buffer::{ChangeBuffer, Limits, Operation, QueueRow};
+use crate::postgres::extension;
+use crate::postgres::heap_insert::{self, Value};
+use crate::postgres::xact::{self, SubtransactionEvent, TransactionEvent};
+use crate::worker::signal;
+
+struct State {
+    buffer: ChangeBuffer,
+    /// The transaction's own flush is over: another extension's callback that still writes is written through.
+    ending: bool,
+    /// Sources with rows in the queue, ready for the COMMIT callback, which must not allocate.
+    flushed: Vec<Oid>,
+    catalog_changed: bool,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = const {
+        RefCell::new(State {
+            buffer: ChangeBuffer::new(Limits::DEFAULT),
+            ending: false,
+            flushed: Vec::new(),
+            catalog_changed: false,
+        })
+    };
+}
+
+/// Adds keys of a source (none: all keys) at the current subtransaction.
+pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoIterator<Item = &'k [u8]>>) {
+    let level = xact::current_subtransaction();
+    let write_now = STATE.with_borrow_mut(|state| {
+        let mut full = false;
+        match keys {
+            None => state.buffer.add_all(level, source.to_u32(), operation),
+            Some(keys) => {
+                for key in keys {
+                    full |= state.buffer.add(level, source.to_u32(), operation, key);
+                }
+            }
+        }
+        full || state.ending
+    });
+    if write_now {
+        write(STATE.with_borrow_mut(|state| match state.ending {
+            true => state.buffer.take_rest(),
+            false => state.buffer.take_full(level),
+        }));
+    }
+}
+
+/// Remembers that TVIEW definitions change if this transaction commits.
+pub fn note_catalog_change() {
+    STATE.with_borrow_mut(|state| state.catalog_changed = true);
+}
+
+/// Sources changed by this transaction so far, in the queue or not.
+pub fn pending_sources() -> Vec<Oid> {
+    STATE.with_borrow(|state| {
+        let mut sources = state.flushed.clone();
+        for source in state.buffer.sources().map(Oid::from) {
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
+        sources
+    })
+}
+
+/// Transaction callback, see [`xact::register`].
+pub fn on_transaction(event: TransactionEvent) {
+    match event {
+        TransactionEvent::BeforeEnd => write(STATE.with_borrow_mut(|state| {
+            state.ending = true;
+            state.buffer.take_rest()
+        })),
+        TransactionEvent::Committed => end(|state| {
+            if !state.flushed.is_empty() {
+                signal::committed(&state.flushed);
+            }
+            if state.catalog_changed {
+                signal::catalog_changed();
+            }
+        }),
+        TransactionEvent::Prepared | TransactionEvent::Aborted => end(|_| {}),
+    }
+}
+
+/// Subtransaction callback, see [`xact::register`].
+pub fn on_subtransaction(event: SubtransactionEvent) {
+    match event {
+        SubtransactionEvent::BeforeCommit {
+            subtransaction,
+            parent,
+        } => {
+            write(STATE.with_borrow_mut(|state| state.buffer.take_before_merge(subtransaction, parent)));
+        }
+        SubtransactionEvent::Committed {
+            subtransaction,
+            parent,
+        } => {
+            STATE.with_borrow_mut(|state| state.buffer.committed(subtransaction, parent));
+        }
+        SubtransactionEvent::Aborted { subtransaction } => {
+            STATE.with_borrow_mut(|state| state.buffer.rolled_back(subtransaction));
+        }
+    }
+}
+
+/// Runs after the point of no return: nothing here allocates or raises.
+fn end(signal: impl FnOnce(&State)) {
+    STATE.with(|state| {
+        if let Ok(mut state) = state.try_borrow_mut() {
+            signal(&state);
+            state.buffer.clear();
+            state.flushed.clear();
+            state.ending = false;
+            state.catalog_changed = false;
+        }
+    });
+}
+
+/// Writes rows under the current subtransaction. If it fails, so does the (sub)transaction they belong to.
+fn write(rows: Vec<QueueRow>) {
+    if rows.is_empty() {
+        return;
+    }
+    // Dropped by this very transaction: nobody is left to read them.
+    let Some(queue) = extension::relation(c"pg_tview_queue") else {
+        return;
+    };
+    STATE.with_borrow_mut(|state| {
+        for row in &rows {
+            let source = Oid::from(row.source);
+            if !state.flushed.contains(&source) {
+                state.flushed.push(source);
+            }
+        }
+    });
+    let (xid, now) = (heap_insert::top_transaction_id(), heap_insert::clock());
+    let rows = rows.into_iter().map(|row| {
+        move |insert: &mut dyn FnMut([Value; 5])| {
+            // Key text holds no NUL byte: PostgreSQL's text types cannot.
+            let keys = row.keys.and_then(|keys| CString::new(keys).ok());
+            insert([
+                Value::Xid8(xid),
+                Value::Oid(row.source.into()),
+                Value::Text(row.operation),
+                keys.as_deref().map_or(Value::Null, Value::Jsonb),
+                Value::Timestamp(now),
+            ]);
+        }
+    });
+    heap_insert::insert(queue, rows);
+}

@@ -1,0 +1,70 @@
+//! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns` and `max_latency` of one's own TVIEWs.
+
+use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
+
+use super::create::{by_whom, check_owner};
+use super::definition;
+use super::register::{self, Fill};
+use crate::capture;
+use crate::error::{OrRaise, Problem};
+use crate::postgres::identity::run_internal;
+use crate::postgres::{lock, transaction};
+use crate::refresh::audit::{self, Entry};
+use crate::refresh::plan;
+
+/// What the row's update changed.
+pub struct Change {
+    pub tview: Oid,
+    pub fk_columns: bool,
+    /// The new bound in seconds, if it changed to one.
+    pub max_latency: Option<f64>,
+}
+
+/// Checks an update that was just made, and puts it into effect. Raises what is wrong with it.
+pub fn apply(change: Change) {
+    check_owner(change.tview).or_raise();
+    if let Some(seconds) = change.max_latency {
+        check_latency(seconds).or_raise();
+    }
+    if change.fk_columns {
+        if !transaction::is_read_committed() {
+            Problem::new(
+                PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
+                "fk_columns can be changed at the isolation level READ COMMITTED only",
+            )
+            .hint("BEGIN ISOLATION LEVEL READ COMMITTED;")
+            .raise();
+        }
+        if let Some(class) = definition::table() {
+            lock::object(class, change.tview);
+        }
+        let plan = transaction::with_latest_snapshot(|| {
+            run_internal(|| definition::load(change.tview).map(|definition| plan::prepare(definition).or_raise()))
+        });
+        if let Some(plan) = plan {
+            let mut details = by_whom();
+            details["fk_columns"] = plan.definition.fk_columns.clone().into();
+            register::register(&plan, Fill::IfSmall, "redefine", details);
+        }
+    } else if let Some(definition) =
+        transaction::with_latest_snapshot(|| run_internal(|| definition::load(change.tview)))
+    {
+        let mut entry = Entry::new(&definition.entity_name, change.tview, "configure", audit::now());
+        let mut details = by_whom();
+        details["max_latency_seconds"] = change.max_latency.into();
+        entry.details = Some(details);
+        audit::add(entry);
+    }
+    capture::note_catalog_change();
+}
+
+/// A bound must be longer than nothing.
+pub fn check_latency(seconds: f64) -> Result<(), Problem> {
+    if seconds > 0.0 {
+        return Ok(());
+    }
+    Err(Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, "max_latency must be greater than zero")
+        .detail(format!("It is {seconds} seconds."))
+        .hint("Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency."))
+}

@@ -1,0 +1,19 @@
+//! What TVIEWs exist, and how they come and go.
+
+pub mod columns;
+pub mod convert;
+pub mod create;
+pub mod definition;
+pub mod drop;
+pub mod foreign_keys;
+pub mod manage;
+pub mod meta_update;
+pub mod name;
+pub mod register;
+pub mod session_cache;
+pub mod statements;
+pub mod triggers;
+
+pub use definition::{infos as load, TviewInfo};
+pub use manage::change_state;
+pub use register::reregister;

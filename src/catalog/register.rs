@@ -1,0 +1,191 @@
+//! The part of creation that is the same for a new TVIEW, a redefined one, and one whose view changed under
+//! it: lock the sources, install triggers, write the definition, fill now or leave it to a worker.
+
+use pgrx::pg_sys;
+use pgrx::PgSqlErrorCode;
+
+use super::definition::{self, Definition, State};
+use super::{manage, triggers};
+use crate::capture;
+use crate::error::{OrRaise, Problem};
+use crate::lineage::Strategy;
+use crate::postgres::identity::{run_as, run_internal, Trust};
+use crate::postgres::lock::{self, TableLock};
+use crate::postgres::relation;
+use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::transaction;
+use crate::queue::position::Position;
+use crate::refresh::audit::{self, Entry};
+use crate::refresh::plan::Plan;
+use crate::refresh::recompute;
+use crate::statement;
+
+/// Views the planner expects to be larger are filled by a worker, after commit.
+const SMALL_ROWS: f64 = 20_000.0;
+const SMALL_COST: f64 = 200_000.0;
+
+/// When the table is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    /// Now, if the view is small.
+    IfSmall,
+    /// By a refresh, after commit.
+    Later,
+}
+
+/// Installs triggers and writes the definition. The caller holds the TVIEW's lock.
+pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde_json::Value) {
+    let definition = &plan.definition;
+    refuse_circles(plan).or_raise();
+    // Writers stay out from here to the commit: none of them can be working by an older trigger, and none
+    // can log a change between the position taken below and the moment others see this TVIEW.
+    for source in plan.source_oids() {
+        lock::table(source, TableLock::ShareRowExclusive);
+    }
+    run_internal(|| {
+        spi::session(|| {
+            for source in &plan.lineage.sources {
+                // The lock may have been waited for: what stands there now counts.
+                transaction::with_latest_snapshot(|| triggers::install(source));
+            }
+            write_definition(plan);
+        })
+    });
+    let mut entry = Entry::new(&definition.entity_name, definition.tview, operation, audit::now());
+    entry.details = Some(details);
+    if fill == Fill::IfSmall && is_small(plan) {
+        let position = position_of_this_moment();
+        let result = run_as(definition.owner, Trust::Restricted, &definition.pinned, || {
+            spi::session(|| recompute::everything(plan))
+        });
+        if let Some(problem) = result.problem {
+            problem.raise();
+        }
+        entry.position = Some(position);
+        entry.written = Some(result.written);
+        manage::change_state(definition.tview, State::Active);
+    }
+    audit::add(entry);
+    capture::note_catalog_change();
+}
+
+/// Registers a TVIEW anew after its view, or something below it, has changed.
+pub fn reregister(plan: &Plan) {
+    if let Some(class) = definition::table() {
+        lock::object(class, plan.definition.tview);
+    }
+    register(plan, Fill::Later, "redefine", serde_json::json!({ "reason": "the backing view has changed" }));
+}
+
+/// The snapshot of now, with this very transaction counted as in progress.
+fn position_of_this_moment() -> Position {
+    let own = transaction::own_xid();
+    let text = spi::session(|| {
+        spi::run("SELECT pg_catalog.pg_current_snapshot()::text", Access::Write, &[]).one::<String>()
+    });
+    let position: Option<Position> = text.and_then(|text| text.parse().ok());
+    match position {
+        Some(position) => position.with_in_progress(own),
+        None => pgrx::error!("pg_current_snapshot() returned nothing"),
+    }
+}
+
+fn write_definition(plan: &Plan) {
+    let definition = &plan.definition;
+    let pinned: serde_json::Map<String, serde_json::Value> =
+        definition.pinned.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    use pg_sys::{BOOLOID, FLOAT8OID, OIDARRAYOID, OIDOID, TEXTARRAYOID, TEXTOID};
+    spi::run(
+        &statement!("write_definition"),
+        Access::Write,
+        &[
+            (OIDOID, Value::of(definition.tview)),
+            (TEXTOID, Value::of(definition.entity_name.as_str())),
+            (OIDOID, Value::of(plan.lineage.root_view)),
+            (TEXTARRAYOID, Value::of(definition.key_columns.clone())),
+            (TEXTARRAYOID, Value::of(definition.fk_columns.clone())),
+            (FLOAT8OID, Value::of(definition.max_latency.map(|latency| latency.as_secs_f64()))),
+            (TEXTOID, Value::of(State::Populating.name())),
+            (TEXTOID, Value::of(definition.view_schema.as_str())),
+            (TEXTOID, Value::of(definition.view_name.as_str())),
+            (BOOLOID, Value::of(definition.view_created)),
+            (OIDARRAYOID, Value::of(plan.source_oids())),
+            (TEXTOID, Value::of(serde_json::Value::Object(pinned).to_string())),
+            (TEXTOID, Value::of(plan.hash.as_str())),
+        ],
+    );
+}
+
+/// What the planner expects of the view; an estimate must not fail a creation.
+fn is_small(plan: &Plan) -> bool {
+    let explained = transaction::attempt(|| {
+        run_as(plan.definition.owner, Trust::Restricted, &[], || {
+            spi::session(|| {
+                let sql = format!("EXPLAIN (FORMAT JSON) SELECT * FROM {}", plan.shape.view);
+                spi::run(&sql, Access::Write, &[]).one::<pgrx::datum::JsonString>().map(|json| json.0)
+            })
+        })
+    });
+    let Ok(Some(text)) = explained else { return false };
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let plan = &json[0]["Plan"];
+    plan["Plan Rows"].as_f64().is_some_and(|rows| rows <= SMALL_ROWS)
+        && plan["Total Cost"].as_f64().is_some_and(|cost| cost <= SMALL_COST)
+}
+
+/// A TVIEW must not read its own table, be it through other TVIEWs.
+fn refuse_circles(plan: &Plan) -> Result<(), Problem> {
+    let definitions = run_internal(definition::load_all);
+    let mut open = plan.source_oids();
+    let mut seen: Vec<pg_sys::Oid> = Vec::new();
+    while let Some(source) = open.pop() {
+        if source == plan.definition.tview {
+            return Err(Problem::new(
+                PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
+                format!("TVIEW {} would read its own table", plan.definition.display()),
+            )
+            .detail("Its view reads that table, directly or through other TVIEWs.")
+            .hint("Let the view read base tables or TVIEWs that do not depend on this one."));
+        }
+        if !seen.contains(&source) {
+            seen.push(source);
+            open.extend(definitions.iter().filter(|d| d.tview == source).flat_map(|d| d.sources.iter().copied()));
+        }
+    }
+    Ok(())
+}
+
+/// Says which sources are not followed by key.
+pub fn report_full(plan: &Plan) {
+    for source in &plan.lineage.sources {
+        for occurrence in &source.occurrences {
+            if let Strategy::Full { reason } = &occurrence.strategy {
+                pgrx::ereport!(
+                    NOTICE,
+                    PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+                    format!(
+                        "any change of {} recomputes all of {}",
+                        relation::display(source.relation),
+                        plan.definition.display()
+                    ),
+                    format!("Reason: {reason} ({}).", occurrence.label)
+                );
+            }
+        }
+    }
+}
+
+/// The TVIEW's definition with settings pinned to what they are in this session.
+pub fn pin_settings(definition: &mut Definition) {
+    definition.pinned = definition::PINNED
+        .iter()
+        .filter_map(|name| {
+            let value = spi::run(
+                "SELECT pg_catalog.current_setting($1)",
+                Access::Read,
+                &[(pg_sys::TEXTOID, Value::of(*name))],
+            );
+            Some((name.to_string(), value.one::<String>()?))
+        })
+        .collect();
+}

@@ -1,0 +1,40 @@
+//! Statements that are the same for every TVIEW, prepared once per session and again after the extension
+//! was dropped and created anew.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use pgrx::pg_sys::Oid;
+
+use super::definition;
+use crate::postgres::spi::Statement;
+
+pub struct SessionStatement {
+    /// The OID of pg_tview_meta it was made for.
+    made_for: Cell<Oid>,
+    statement: RefCell<Option<Rc<Statement>>>,
+}
+
+impl SessionStatement {
+    pub const fn new() -> SessionStatement {
+        SessionStatement { made_for: Cell::new(Oid::INVALID), statement: RefCell::new(None) }
+    }
+
+    /// The statement; `text` gives its SQL when it has to be made.
+    pub fn get(&self, text: impl FnOnce() -> String, types: &[Oid]) -> Rc<Statement> {
+        let current = definition::table().unwrap_or(Oid::INVALID);
+        if let (true, Some(statement)) = (self.made_for.get() == current, self.statement.borrow().as_ref()) {
+            return statement.clone();
+        }
+        let made = Rc::new(Statement::new(text(), types));
+        self.made_for.set(current);
+        *self.statement.borrow_mut() = Some(made.clone());
+        made
+    }
+}
+
+impl Default for SessionStatement {
+    fn default() -> Self {
+        Self::new()
+    }
+}

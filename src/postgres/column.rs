@@ -1,0 +1,302 @@
+//! Columns of a row: their image compared, their value as JSON text that does not depend on the session.
+
+use std::ffi::CStr;
+use std::io::Write;
+
+use pgrx::pg_sys::{self, Datum, Oid};
+
+use crate::capture::json_text;
+
+unsafe extern "C" {
+    static mut bytea_output: std::ffi::c_int;
+}
+
+/// A column as the relation defines it now.
+pub struct Column {
+    /// Name in the encoding of the database.
+    pub name: Vec<u8>,
+    pub number: usize,
+    by_value: bool,
+    length: i16,
+    kind: Kind,
+}
+
+/// How a value is written.
+enum Kind {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Oid,
+    Text,
+    Name,
+    Uuid,
+    Json,
+    Jsonb,
+    /// Text output of the type, by this function.
+    Output(Oid),
+    /// Text output that depends on settings.
+    PinnedOutput(Oid),
+    /// Its text means something only to the session that wrote it.
+    Private,
+}
+
+/// Columns of one version of a row, as far as they were asked for.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    values: &'a [Datum],
+    nulls: &'a [bool],
+}
+
+impl Row<'_> {
+    fn value(&self, column: &Column) -> Option<Datum> {
+        (!self.nulls[column.number - 1]).then(|| self.values[column.number - 1])
+    }
+
+    /// The first `columns` columns of the row in `slot`.
+    ///
+    /// # Safety
+    /// `slot` must hold a tuple, and stay as it is while the row is used.
+    pub(super) unsafe fn read(slot: *mut pg_sys::TupleTableSlot, columns: usize) -> Self {
+        if usize::from((*slot).tts_nvalid as u16) < columns {
+            pg_sys::slot_getsomeattrs_int(slot, columns as i32);
+        }
+        let valid = usize::from((*slot).tts_nvalid as u16).min(columns);
+        Row {
+            values: std::slice::from_raw_parts((*slot).tts_values, valid),
+            nulls: std::slice::from_raw_parts((*slot).tts_isnull, valid),
+        }
+    }
+}
+
+impl Column {
+    /// Every column of an open relation.
+    ///
+    /// # Safety
+    /// `descriptor` must be the descriptor of a relation that is open and locked.
+    pub(super) unsafe fn all(descriptor: pg_sys::TupleDesc) -> Vec<Column> {
+        let count = (*descriptor).natts as usize;
+        let attributes = (*descriptor).attrs.as_slice(count);
+        let live = attributes.iter().filter(|attribute| !attribute.attisdropped);
+        live.map(|attribute| Column {
+            name: CStr::from_ptr(attribute.attname.data.as_ptr())
+                .to_bytes()
+                .to_vec(),
+            number: attribute.attnum as usize,
+            by_value: attribute.attbyval,
+            length: attribute.attlen,
+            kind: Kind::of(attribute.atttypid),
+        })
+        .collect()
+    }
+
+    /// Whether both rows hold the same image in this column. Equal values of different images count as
+    /// different: types without equality (json, xml, point) can be compared no other way.
+    pub fn same_image(&self, old: &Row, new: &Row) -> bool {
+        match (old.value(self), new.value(self)) {
+            (None, None) => true,
+            // SAFETY: both are values of this column's type, not null.
+            (Some(old), Some(new)) => unsafe { self.same_datum(old, new) },
+            _ => false,
+        }
+    }
+
+    unsafe fn same_datum(&self, old: Datum, new: Datum) -> bool {
+        match self.length {
+            _ if self.by_value => old == new,
+            -1 => same_varlena(old, new),
+            -2 => CStr::from_ptr(old.cast_mut_ptr()) == CStr::from_ptr(new.cast_mut_ptr()),
+            length => {
+                bytes(old.cast_mut_ptr(), length as usize) == bytes(new.cast_mut_ptr(), length as usize)
+            }
+        }
+    }
+
+    /// Appends the value as JSON. False: this value cannot be part of a key.
+    pub fn write_json(&self, row: &Row, out: &mut Vec<u8>) -> bool {
+        let Some(value) = row.value(self) else {
+            out.extend_from_slice(b"null");
+            return true;
+        };
+        // SAFETY: the value is of this column's type, not null.
+        unsafe { self.kind.write(value, out) }
+    }
+}
+
+impl Kind {
+    unsafe fn of(declared: Oid) -> Kind {
+        // A domain writes like its base type.
+        let type_oid = pg_sys::getBaseType(declared);
+        let element = pg_sys::get_element_type(type_oid);
+        let array = element != Oid::INVALID;
+        let scalar = if array {
+            pg_sys::getBaseType(element)
+        } else {
+            type_oid
+        };
+        match scalar {
+            pg_sys::MONEYOID => return Kind::Private,
+            oid if is_name_of_object(oid) => return if array { Kind::Private } else { Kind::Oid },
+            _ => {}
+        }
+        match type_oid {
+            pg_sys::BOOLOID => Kind::Bool,
+            pg_sys::INT2OID => Kind::Int2,
+            pg_sys::INT4OID => Kind::Int4,
+            pg_sys::INT8OID => Kind::Int8,
+            pg_sys::OIDOID => Kind::Oid,
+            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Kind::Text,
+            pg_sys::NAMEOID => Kind::Name,
+            pg_sys::UUIDOID => Kind::Uuid,
+            pg_sys::JSONOID => Kind::Json,
+            pg_sys::JSONBOID => Kind::Jsonb,
+            _ => {
+                let (mut function, mut variable) = (Oid::INVALID, false);
+                pg_sys::getTypeOutputInfo(type_oid, &mut function, &mut variable);
+                let free = type_oid == pg_sys::NUMERICOID || pg_sys::type_is_enum(type_oid);
+                if free {
+                    Kind::Output(function)
+                } else {
+                    Kind::PinnedOutput(function)
+                }
+            }
+        }
+    }
+
+    unsafe fn write(&self, value: Datum, out: &mut Vec<u8>) -> bool {
+        match self {
+            Kind::Bool => out.extend_from_slice(if value.value() as u8 != 0 {
+                b"true"
+            } else {
+                b"false"
+            }),
+            Kind::Int2 => push_number(out, i64::from(value.value() as i16)),
+            Kind::Int4 => push_number(out, i64::from(value.value() as i32)),
+            Kind::Int8 => push_number(out, value.value() as i64),
+            Kind::Oid => push_number(out, i64::from(value.value() as u32)),
+            Kind::Name => json_text::push_string(out, CStr::from_ptr(value.cast_mut_ptr()).to_bytes()),
+            Kind::Uuid => push_uuid(out, bytes(value.cast_mut_ptr(), 16)),
+            Kind::Text => json_text::push_string(out, varlena_bytes(value)),
+            Kind::Json => {
+                let json = varlena_bytes(value);
+                if !json_text::is_plain(json) {
+                    return false;
+                }
+                out.extend_from_slice(json);
+            }
+            Kind::Jsonb => out.extend_from_slice(output(pg_sys::F_JSONB_OUT.into(), value)),
+            Kind::Output(function) => json_text::push_string(out, output(*function, value)),
+            Kind::PinnedOutput(function) => {
+                let _settings = PinnedSettings::new();
+                json_text::push_string(out, output(*function, value));
+            }
+            Kind::Private => return false,
+        }
+        true
+    }
+}
+
+/// Types whose text is a name looked up by search_path, but which also read a plain OID.
+fn is_name_of_object(oid: Oid) -> bool {
+    matches!(
+        oid,
+        pg_sys::REGPROCOID
+            | pg_sys::REGPROCEDUREOID
+            | pg_sys::REGOPEROID
+            | pg_sys::REGOPERATOROID
+            | pg_sys::REGCLASSOID
+            | pg_sys::REGTYPEOID
+            | pg_sys::REGROLEOID
+            | pg_sys::REGNAMESPACEOID
+            | pg_sys::REGCONFIGOID
+            | pg_sys::REGDICTIONARYOID
+            | pg_sys::REGCOLLATIONOID
+    )
+}
+
+/// The settings that text output depends on, as every session would read them back. The variables behind the
+/// settings are set directly: a new nest level of settings costs several times the row it would serve.
+struct PinnedSettings {
+    date_style: i32,
+    interval_style: i32,
+    float_digits: i32,
+    bytea: i32,
+}
+
+impl PinnedSettings {
+    fn new() -> Self {
+        // SAFETY: plain integers of this single-threaded process; `drop` puts them back, also on unwinding.
+        unsafe {
+            let previous = PinnedSettings {
+                date_style: pg_sys::DateStyle,
+                interval_style: pg_sys::IntervalStyle,
+                float_digits: pg_sys::extra_float_digits,
+                bytea: bytea_output,
+            };
+            pg_sys::DateStyle = pg_sys::USE_ISO_DATES as i32;
+            pg_sys::IntervalStyle = pg_sys::INTSTYLE_POSTGRES as i32;
+            pg_sys::extra_float_digits = 3;
+            // BYTEA_OUTPUT_HEX
+            bytea_output = 1;
+            previous
+        }
+    }
+}
+
+impl Drop for PinnedSettings {
+    fn drop(&mut self) {
+        // SAFETY: see `new`.
+        unsafe {
+            pg_sys::DateStyle = self.date_style;
+            pg_sys::IntervalStyle = self.interval_style;
+            pg_sys::extra_float_digits = self.float_digits;
+            bytea_output = self.bytea;
+        }
+    }
+}
+
+fn push_number(out: &mut Vec<u8>, number: i64) {
+    // Writing to memory cannot fail.
+    let _ = write!(out, "{number}");
+}
+
+fn push_uuid(out: &mut Vec<u8>, uuid: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    for (index, byte) in uuid.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            out.push(b'-');
+        }
+        out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+    out.push(b'"');
+}
+
+/// The result lives in the current memory context, which the executor resets after each trigger call.
+unsafe fn output<'a>(function: Oid, value: Datum) -> &'a [u8] {
+    CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, value)).to_bytes()
+}
+
+unsafe fn bytes<'a>(start: *mut u8, length: usize) -> &'a [u8] {
+    std::slice::from_raw_parts(start, length)
+}
+
+unsafe fn varlena_bytes<'a>(value: Datum) -> &'a [u8] {
+    let packed = pg_sys::pg_detoast_datum_packed(value.cast_mut_ptr());
+    bytes(
+        pgrx::vardata_any(packed).cast_mut().cast(),
+        pgrx::varsize_any_exhdr(packed),
+    )
+}
+
+unsafe fn same_varlena(old: Datum, new: Datum) -> bool {
+    let (old_image, new_image): (*mut pg_sys::varlena, *mut pg_sys::varlena) =
+        (old.cast_mut_ptr(), new.cast_mut_ptr());
+    let (old_size, new_size) = (pgrx::varsize_any(old_image), pgrx::varsize_any(new_image));
+    // The same bytes as stored: an untouched out-of-line value keeps its pointer.
+    if old_size == new_size && bytes(old_image.cast(), old_size) == bytes(new_image.cast(), new_size) {
+        return true;
+    }
+    pg_sys::toast_raw_datum_size(old) == pg_sys::toast_raw_datum_size(new)
+        && varlena_bytes(old) == varlena_bytes(new)
+}

@@ -1,0 +1,129 @@
+//! Where the extension lives: its schema and its relations, looked up once per process.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+
+use pgrx::pg_sys::{self, Oid};
+
+const NAME: &CStr = c"pg_tviews";
+/// Stands for the whole extension: while it exists, the extension is installed.
+const SENTINEL: &CStr = c"pg_tview_queue";
+
+struct Cache {
+    schema: Cell<Oid>,
+    relations: RefCell<Vec<(&'static CStr, Oid)>>,
+    /// Set when an invalidation finds `relations` in use.
+    stale: Cell<bool>,
+}
+
+thread_local! {
+    static CACHE: Cache = const {
+        Cache { schema: Cell::new(Oid::INVALID), relations: RefCell::new(Vec::new()), stale: Cell::new(false) }
+    };
+}
+
+/// OID of a relation in the extension's schema; none if the extension is not installed in this database.
+pub fn relation(name: &'static CStr) -> Option<Oid> {
+    let known = CACHE.with(|cache| {
+        if cache.stale.take() {
+            cache.forget_all();
+        }
+        let relations = cache.relations.borrow();
+        relations
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, oid)| *oid)
+    });
+    known.or_else(|| look_up(name))
+}
+
+/// Whether the extension is installed in this database.
+pub fn installed() -> bool {
+    relation(SENTINEL).is_some()
+}
+
+/// The schema of the extension.
+pub fn schema() -> Option<Oid> {
+    installed().then(|| CACHE.with(|cache| cache.schema.get()))
+}
+
+/// Relation cache callback, see [`super::invalidation`].
+pub fn forget(relation: Oid) {
+    CACHE.with(|cache| match cache.relations.try_borrow() {
+        Ok(relations) => {
+            let hit = relation == Oid::INVALID || relations.iter().any(|(_, oid)| *oid == relation);
+            drop(relations);
+            if hit {
+                cache.forget_all();
+            }
+        }
+        Err(_) => cache.stale.set(true),
+    });
+}
+
+impl Cache {
+    fn forget_all(&self) {
+        match self.relations.try_borrow_mut() {
+            Ok(mut relations) => relations.clear(),
+            Err(_) => self.stale.set(true),
+        }
+    }
+}
+
+fn look_up(name: &'static CStr) -> Option<Oid> {
+    let schema = look_up_schema()?;
+    let in_schema = |name: &CStr| {
+        // SAFETY: a cache lookup by a NUL-terminated name, inside a transaction.
+        let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
+        (oid != Oid::INVALID).then_some(oid)
+    };
+    // Remembered together: an invalidation of the sentinel (DROP EXTENSION) must find it among the known.
+    let sentinel = in_schema(SENTINEL)?;
+    let oid = in_schema(name)?;
+    CACHE.with(|cache| {
+        cache.schema.set(schema);
+        let mut relations = cache.relations.borrow_mut();
+        for found in [(SENTINEL, sentinel), (name, oid)] {
+            if !relations.contains(&found) {
+                relations.push(found);
+            }
+        }
+    });
+    Some(oid)
+}
+
+/// `pg_extension` has no system cache in PostgreSQL 15; a scan of its index by name answers.
+fn look_up_schema() -> Option<Oid> {
+    // SAFETY: a catalog scan with a key of the indexed column's type; the tuple is read before the scan ends,
+    // and whatever is open is released by the transaction if an error unwinds.
+    unsafe {
+        let extensions = pg_sys::table_open(
+            pg_sys::ExtensionRelationId,
+            pg_sys::AccessShareLock as pg_sys::LOCKMODE,
+        );
+        let mut key = pg_sys::ScanKeyData::default();
+        pg_sys::ScanKeyInit(
+            &mut key,
+            pg_sys::Anum_pg_extension_extname as pg_sys::AttrNumber,
+            pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+            pg_sys::F_NAMEEQ.into(),
+            pg_sys::Datum::from(NAME.as_ptr()),
+        );
+        let scan = pg_sys::systable_beginscan(
+            extensions,
+            pg_sys::ExtensionNameIndexId.into(),
+            true,
+            std::ptr::null_mut(),
+            1,
+            &mut key,
+        );
+        let tuple = pg_sys::systable_getnext(scan);
+        let schema = (!tuple.is_null()).then(|| {
+            let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_extension>();
+            (*form).extnamespace
+        });
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(extensions, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        schema
+    }
+}

@@ -1,0 +1,66 @@
+//! From a partition up: the trigger a cloned trigger came from, and the tables above a leaf.
+
+use pgrx::pg_sys::{self, Oid};
+
+unsafe extern "C-unwind" {
+    fn get_partition_ancestors(relation: Oid) -> *mut pg_sys::List;
+}
+
+/// The relation whose trigger `trigger` is a clone of; none if that chain is broken just now.
+pub fn relation_of_root_trigger(trigger: Oid) -> Option<Oid> {
+    let mut current = trigger;
+    loop {
+        let (relation, parent) = trigger_relation_and_parent(current)?;
+        if parent == Oid::INVALID {
+            return Some(relation);
+        }
+        current = parent;
+    }
+}
+
+/// Partitioned tables that `relation` is a partition of, nearest first.
+pub fn ancestors(relation: Oid) -> Vec<Oid> {
+    // SAFETY: the list is a fresh list of OIDs, read within its length; it is freed with the caller's context.
+    unsafe {
+        let list = pg_sys::ffi::pg_guard_ffi_boundary(|| get_partition_ancestors(relation));
+        let length = list.as_ref().map_or(0, |list| list.length as usize);
+        (0..length)
+            .map(|index| (*(*list).elements.add(index)).oid_value)
+            .collect()
+    }
+}
+
+fn trigger_relation_and_parent(trigger: Oid) -> Option<(Oid, Oid)> {
+    // SAFETY: a catalog scan with a key of the indexed column's type; the tuple is read before the scan ends,
+    // and whatever is open is released by the transaction if an error unwinds.
+    unsafe {
+        let triggers = pg_sys::table_open(
+            pg_sys::TriggerRelationId,
+            pg_sys::AccessShareLock as pg_sys::LOCKMODE,
+        );
+        let mut key = pg_sys::ScanKeyData::default();
+        pg_sys::ScanKeyInit(
+            &mut key,
+            pg_sys::Anum_pg_trigger_oid as pg_sys::AttrNumber,
+            pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+            pg_sys::F_OIDEQ.into(),
+            pg_sys::Datum::from(trigger),
+        );
+        let scan = pg_sys::systable_beginscan(
+            triggers,
+            pg_sys::TriggerOidIndexId.into(),
+            true,
+            std::ptr::null_mut(),
+            1,
+            &mut key,
+        );
+        let tuple = pg_sys::systable_getnext(scan);
+        let found = (!tuple.is_null()).then(|| {
+            let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_trigger>();
+            ((*form).tgrelid, (*form).tgparentid)
+        });
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(triggers, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        found
+    }
+}

@@ -1,0 +1,48 @@
+//! SQL types of function arguments and results that pgrx does not map.
+
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::nullable::Nullable;
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::{impl_sql_translatable, FromDatum};
+
+/// An argument of type `name`.
+pub struct Name(pub String);
+
+impl_sql_translatable!(Name, "name");
+
+impl FromDatum for Name {
+    unsafe fn from_polymorphic_datum(datum: Datum, is_null: bool, _type: Oid) -> Option<Name> {
+        if is_null {
+            return None;
+        }
+        // SAFETY: a `name` datum points at a NUL-terminated NameData.
+        let text = unsafe { std::ffi::CStr::from_ptr(datum.cast_mut_ptr::<std::ffi::c_char>()) };
+        Some(Name(text.to_string_lossy().into_owned()))
+    }
+}
+
+// SAFETY: unboxed through FromDatum above.
+unsafe impl<'fcx> ArgAbi<'fcx> for Name {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the SQL declaration says `name`; a NULL argument never gets here (STRICT).
+        unsafe { arg.unbox_arg_using_from_datum().unwrap_or(Name(String::new())) }
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        // SAFETY: as above.
+        unsafe { arg.unbox_arg_using_from_datum().into() }
+    }
+}
+
+/// A result of type `regclass`.
+pub struct RegClass(pub Oid);
+
+impl_sql_translatable!(RegClass, "regclass");
+
+// SAFETY: regclass is an OID by value.
+unsafe impl BoxRet for RegClass {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
+        // SAFETY: an OID is passed by value.
+        unsafe { fcinfo.return_raw_datum(pg_sys::Datum::from(self.0)) }
+    }
+}

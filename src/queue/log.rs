@@ -1,0 +1,51 @@
+//! Reading what a TVIEW has not absorbed yet.
+
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_sys::{self, Oid};
+
+use super::position::Position;
+use crate::catalog::session_cache::SessionStatement;
+use crate::postgres::spi::{Access, Value};
+use crate::statement;
+
+/// Pending changes of one source.
+pub struct Pending {
+    pub source: Oid,
+    /// Asked for by pg_tviews_refresh: `keys` are keys of the TVIEW itself.
+    pub requested: bool,
+    /// Some change names no keys: any row may be concerned.
+    pub all_keys: bool,
+    /// Change keys as they stand in the queue: `jsonb[]`, one element per queue row.
+    pub keys: Value,
+    /// Change keys, counted.
+    pub changes: i64,
+    pub oldest: Option<TimestampWithTimeZone>,
+}
+
+thread_local! {
+    static READ: SessionStatement = const { SessionStatement::new() };
+}
+
+/// Queue rows of `sources` that `position` does not cover, summed up per source. Under the refresh's snapshot,
+/// inside an SPI session, with internal rights; the values live as long as the session.
+pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
+    let args = [
+        Value::of(sources.to_vec()),
+        Value::of(position.xmax.to_string()),
+        Value::of(position.in_progress()),
+    ];
+    let types = [pg_sys::OIDARRAYOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID];
+    let rows = READ.with(|read| read.get(|| statement!("read_log"), &types).run(Access::Read, &args, 0));
+    (0..rows.len())
+        .filter_map(|row| {
+            Some(Pending {
+                source: rows.get(row, 0)?,
+                requested: rows.get(row, 1)?,
+                all_keys: rows.get(row, 2)?,
+                keys: rows.value(row, 3),
+                changes: rows.get(row, 4)?,
+                oldest: rows.get(row, 5),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! `CALL pg_tviews_drain()`: the workers' job, in the calling session.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::PgSqlErrorCode;
+
+use super::run::{self, Status};
+use crate::catalog::definition::{self, Definition, State};
+use crate::error::{OrRaise, Problem};
+use crate::postgres::identity::run_internal;
+use crate::postgres::latch;
+use crate::postgres::transaction::{self, Driver};
+use crate::queue;
+
+/// Rounds over all TVIEWs: one feeds another, so that several may be needed.
+const MOST_ROUNDS: usize = 64;
+
+/// Applies everything pending for one TVIEW (and those it reads), or for all. `may_commit`: called outside
+/// a transaction block.
+pub fn drain_all(name: Option<&str>, may_commit: bool) {
+    if transaction::in_recovery() {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+            "cannot refresh TVIEWs during recovery",
+        )
+        .hint("Call it on the primary; its refreshes are replicated.")
+        .raise();
+    }
+    let only = name.map(|name| definition::find(name).or_raise());
+    if let Some(only) = only.as_ref().filter(|only| !only.state.refreshes()) {
+        not_refreshing(only).raise();
+    }
+    let drained = transaction::in_procedure(may_commit, || {
+        let driver = Driver::Procedure;
+        driver.commit();
+        if let Some(caught) = rounds(driver, only.as_ref()) {
+            let mut problem = Problem::new(caught.code, caught.message);
+            problem.detail = caught.detail;
+            problem.hint = caught.hint;
+            problem.raise();
+        }
+    });
+    if !drained {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
+            "pg_tviews_drain cannot be called inside a transaction block",
+        )
+        .detail("It commits each refresh by itself.")
+        .hint("COMMIT first, then CALL pg_tviews_drain();")
+        .raise();
+    }
+}
+
+/// "It is paused" or "it is suspended", with what to do.
+pub fn not_refreshing(definition: &Definition) -> Problem {
+    let problem = Problem::new(
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        format!("TVIEW {} is {}", definition.display(), definition.state.name()),
+    );
+    let name = crate::postgres::relation::quote_literal(&definition.display());
+    match definition.state {
+        State::Paused => problem.hint(format!("SELECT pg_tviews_resume({name});")),
+        _ => problem.hint("SELECT * FROM pg_tview_status; shows the reason in last_error."),
+    }
+}
+
+/// Goes over the TVIEWs until a whole round finds nothing to do; returns the first error met.
+fn rounds(driver: Driver, only: Option<&Definition>) -> Option<transaction::Caught> {
+    let mut error = None;
+    let mut failed: HashSet<Oid> = HashSet::new();
+    for _ in 0..MOST_ROUNDS {
+        let tviews = wanted(driver, only);
+        let mut changed = false;
+        for tview in tviews.into_iter().filter(|tview| !failed.contains(tview)).collect::<Vec<_>>() {
+            let (outcome, caught) = patient(tview);
+            changed |= outcome.changes > 0;
+            if outcome.status == Status::Failed {
+                failed.insert(tview);
+                error = error.or(caught);
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    let trimmed = driver.transaction(|| {
+        transaction::with_snapshot(|| while queue::trim(10_000) == 10_000 {});
+    });
+    error.or(trimmed.err())
+}
+
+/// A worker may be at the same TVIEW: it is waited for.
+fn patient(tview: Oid) -> (run::Outcome, Option<transaction::Caught>) {
+    loop {
+        let result = run::drain(tview);
+        if result.0.status != Status::Busy {
+            return result;
+        }
+        latch::pause(Duration::from_millis(5));
+    }
+}
+
+/// The TVIEWs to refresh: all that may, or one and those it reads, sources first.
+fn wanted(driver: Driver, only: Option<&Definition>) -> Vec<Oid> {
+    let loaded = driver.transaction(|| transaction::with_snapshot(|| run_internal(definition::load_all)));
+    let definitions: Vec<Definition> =
+        loaded.unwrap_or_default().into_iter().filter(|definition| definition.state.refreshes()).collect();
+    let mut order: Vec<Oid> = Vec::new();
+    fn visit(tview: pg_sys::Oid, definitions: &[Definition], order: &mut Vec<Oid>) {
+        let Some(definition) = definitions.iter().find(|d| d.tview == tview) else { return };
+        if order.contains(&tview) {
+            return;
+        }
+        for source in &definition.sources {
+            visit(*source, definitions, order);
+        }
+        if !order.contains(&tview) {
+            order.push(tview);
+        }
+    }
+    match only {
+        Some(only) => visit(only.tview, &definitions, &mut order),
+        None => definitions.iter().for_each(|d| visit(d.tview, &definitions, &mut order)),
+    }
+    order
+}

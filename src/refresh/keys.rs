@@ -1,0 +1,128 @@
+//! From change keys to the keys of tv rows.
+
+use std::collections::HashSet;
+
+use super::plan::Plan;
+use crate::postgres::identity;
+use crate::postgres::spi::{Access, Value};
+use crate::queue::log::Pending;
+
+/// More keys than this are not gathered: the whole view is compared instead.
+const MOST_KEYS: usize = 1_000_000;
+/// Up to this many change keys, the plan that was made once for a few rows is used.
+const FEW_CHANGES: i64 = 500;
+
+/// Keys of tv rows to recompute: for every key its columns as text.
+#[derive(Debug, Default)]
+pub struct Keys {
+    rows: Vec<Box<[String]>>,
+    known: HashSet<Box<[String]>>,
+    /// A changed row leads to a view row without a key.
+    pub null_key: bool,
+}
+
+/// What has to be recomputed.
+pub enum Wanted {
+    Keys(Keys),
+    Everything,
+}
+
+/// Maps pending changes to keys. As the TVIEW's owner, under the refresh's snapshot, inside an SPI session.
+pub fn wanted(plan: &Plan, pending: &[Pending]) -> Wanted {
+    let mut keys = Keys::default();
+    for changes in pending {
+        let own = changes.source == plan.definition.tview;
+        if changes.requested != own {
+            // A request concerns the TVIEW it names, not those that read its table; and a TVIEW's own writes
+            // are not its input.
+            continue;
+        }
+        if changes.all_keys {
+            return Wanted::Everything;
+        }
+        let source = match own {
+            true => &plan.requested,
+            false => match plan.sources.get(&changes.source) {
+                Some(Some(source)) => source,
+                Some(None) => return Wanted::Everything,
+                None => continue,
+            },
+        };
+        let few = changes.changes <= FEW_CHANGES;
+        few_rows(few);
+        let statement = if few { &source.few } else { &source.many };
+        let rows = statement.run(Access::Read, &[changes.keys], MOST_KEYS as i64 + 1);
+        if rows.len() > MOST_KEYS {
+            return Wanted::Everything;
+        }
+        let width = plan.shape.key.len();
+        for row in 0..rows.len() {
+            let key: Option<Box<[String]>> = (0..width).map(|column| rows.get::<String>(row, column)).collect();
+            match key {
+                Some(key) => keys.add(key),
+                None => keys.null_key = true,
+            }
+        }
+        if keys.len() > MOST_KEYS {
+            return Wanted::Everything;
+        }
+    }
+    Wanted::Keys(keys)
+}
+
+/// Plans for a few rows are made once and prefer indexes, whatever the tables' size was when they were made;
+/// plans for many are made for the numbers at hand.
+pub fn few_rows(few: bool) {
+    let (cache, on) = if few { ("force_generic_plan", "off") } else { ("force_custom_plan", "on") };
+    identity::set("plan_cache_mode", cache);
+    identity::set("enable_seqscan", on);
+    identity::set("enable_mergejoin", on);
+}
+
+impl Keys {
+    fn add(&mut self, key: Box<[String]>) {
+        if self.known.insert(key.clone()) {
+            self.rows.push(key);
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The keys in batches of at most `size`, each as one array of texts per key column.
+    pub fn batches(self, size: usize) -> Vec<Batch> {
+        self.rows.chunks(size.max(1)).map(Batch::from).collect()
+    }
+}
+
+/// Keys that are recomputed together.
+pub struct Batch {
+    columns: Vec<Vec<String>>,
+}
+
+impl From<&[Box<[String]>]> for Batch {
+    fn from(rows: &[Box<[String]>]) -> Batch {
+        let width = rows.first().map_or(0, |row| row.len());
+        Batch { columns: (0..width).map(|column| rows.iter().map(|row| row[column].clone()).collect()).collect() }
+    }
+}
+
+impl Batch {
+    pub fn len(&self) -> usize {
+        self.columns.first().map_or(0, Vec::len)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The parameters of a recompute statement.
+    pub fn parameters(&self) -> Vec<Value> {
+        self.columns.iter().map(|column| Value::of(column.clone())).collect()
+    }
+}

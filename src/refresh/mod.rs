@@ -1,0 +1,18 @@
+//! 3. Change keys -> keys of tv rows -> rows of the tv table, and the audit row that moves the position.
+//!
+//! ```text
+//! lock the TVIEW -> lock its sources -> snapshot -> read the log -> key queries -> recompute -> audit, commit
+//! ```
+
+pub mod audit;
+pub mod check;
+pub mod drain;
+pub mod keys;
+pub mod plan;
+pub mod recompute;
+pub mod request;
+pub mod run;
+pub mod texts;
+pub mod wait;
+
+pub use run::{run, Outcome, Status};
