@@ -32,11 +32,13 @@ pub fn reset() {
     unsafe { pg_sys::ResetLatch(pg_sys::MyLatch) }
 }
 
-/// A short pause of a session in the middle of its command, which a cancel request ends with an ERROR.
-pub fn pause(timeout: Duration) {
+/// A short pause of a session in the middle of its command; false if it was interrupted. PostgreSQL's own code raises
+/// what is pending then: raised from here it would carry a Rust backtrace.
+pub fn pause(timeout: Duration) -> bool {
     sleep(timeout);
     reset();
-    pg_sys::check_for_interrupts!();
+    // SAFETY: a flag of this process, set by its own signal handlers.
+    unsafe { pg_sys::InterruptPending == 0 }
 }
 
 /// Sleeps until woken or timed out, in a background process with nothing under way: a termination request ends it

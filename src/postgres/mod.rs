@@ -6,4 +6,5 @@ pub mod latch;
 pub mod process;
 pub mod shmem;
 pub mod short_transaction;
+pub mod transaction_end;
 pub mod utility_hook;

@@ -56,10 +56,16 @@ fn report(error: &CaughtError) {
     let (CaughtError::PostgresError(report)
     | CaughtError::ErrorReport(report)
     | CaughtError::RustPanic { ereport: report, .. }) = error;
-    pgrx::ereport!(
-        pgrx::PgLogLevel::WARNING,
-        report.sql_error_code(),
-        format!("pg_tviews background process: {}", report.message()),
-        report.detail().unwrap_or_default().to_owned()
-    );
+    let message = format!("pg_tviews background process: {}", report.message());
+    match report.detail() {
+        Some(detail) if !detail.is_empty() => {
+            pgrx::ereport!(
+                pgrx::PgLogLevel::WARNING,
+                report.sql_error_code(),
+                message,
+                detail.to_owned()
+            );
+        }
+        _ => pgrx::ereport!(pgrx::PgLogLevel::WARNING, report.sql_error_code(), message),
+    }
 }

@@ -1,4 +1,4 @@
-//! ProcessUtility: acts around or after the few statements pg_tviews has to know of. All others are handed on as if
+//! ProcessUtility: acts before and after the few statements pg_tviews has to know of. All others are handed on as if
 //! the hook were not there, errors included: a Rust guard on the way would strip them of cursor position and
 //! constraint name.
 
@@ -23,6 +23,17 @@ enum Statement {
 }
 
 impl Statement {
+    /// Before the statement runs.
+    fn before(&self) {
+        match self {
+            Statement::WithoutWorkers(database) => database_ddl::send_workers_away(*database),
+            Statement::CommitPrepared
+            | Statement::Database
+            | Statement::CreateExtension
+            | Statement::Drop => {}
+        }
+    }
+
     /// After the statement succeeded, inside its transaction.
     fn after(&self) {
         match self {
@@ -108,15 +119,12 @@ unsafe extern "C-unwind" fn process_utility(
     if !unsafe { is_interesting(pstmt) } {
         return next();
     }
-    // SAFETY: the statement is valid for the whole call.
+    // Recognised before: the command may free its parse tree.
+    let mut statement = None;
+    // SAFETY: the statement is valid at this time, and the result for the whole call.
     unsafe {
-        // Taken before: the command may free its parse tree.
-        let mut statement = None;
         before(pstmt, context, &raw mut statement);
-        match &statement {
-            Some(Statement::WithoutWorkers(database)) => around(*database, &next),
-            _ => next(),
-        }
+        next();
         after(&raw const statement);
     }
 }
@@ -128,7 +136,12 @@ unsafe extern "C-unwind" fn before(
     statement: *mut Option<Statement>,
 ) {
     // SAFETY: both pointers come from `process_utility` and are valid there.
-    unsafe { *statement = recognise((*pstmt).utilityStmt, context) }
+    let recognised = unsafe { recognise((*pstmt).utilityStmt, context) };
+    if let Some(statement) = &recognised {
+        statement.before();
+    }
+    // SAFETY: as above.
+    unsafe { *statement = recognised };
 }
 
 #[pgrx::pg_guard]
@@ -137,19 +150,6 @@ unsafe extern "C-unwind" fn after(statement: *const Option<Statement>) {
     if let Some(statement) = unsafe { &*statement } {
         statement.after();
     }
-}
-
-/// Only here an error of the statement passes through Rust, because workers have to be let back in.
-fn around(database: pg_sys::Oid, next: &dyn Fn()) {
-    #[pgrx::pg_guard]
-    unsafe extern "C-unwind" fn guarded(database: pg_sys::Oid, next: &&dyn Fn()) {
-        database_ddl::without_workers(database, || {
-            // SAFETY: `next` calls into C, and this is the boundary that turns its errors into panics.
-            unsafe { pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| next()) }
-        });
-    }
-    // SAFETY: a guarded function of ours with ordinary Rust arguments.
-    unsafe { guarded(database, &next) }
 }
 
 /// One comparison of tags for all the statements that are none of ours.

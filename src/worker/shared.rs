@@ -206,6 +206,7 @@ impl Database {
         let oid = Oid::from(self.oid.load(SeqCst));
         Tview::release_all(oid, |_| false);
         self.present.store(false, SeqCst);
+        self.missing_at.store(0, SeqCst);
         self.excluded.store(false, SeqCst);
         self.workers
             .iter()
@@ -452,6 +453,17 @@ mod tests {
         assert_eq!(database.missing(), Some(0));
         database.generation.fetch_add(1, SeqCst);
         assert_eq!(database.missing(), None);
+    }
+
+    #[test]
+    fn a_place_given_back_tells_its_next_owner_nothing() {
+        let database = Database::default();
+        database.oid.store(5, SeqCst);
+        database.present.store(true, SeqCst);
+        database.note_missing(0);
+        database.release(0);
+        assert_eq!((database.oid(), database.missing()), (None, None));
+        assert!(!database.present.load(SeqCst));
     }
 
     #[test]
