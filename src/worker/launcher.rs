@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::Oid;
-use pgrx::{ereport, PgLogLevel, PgSqlErrorCode};
+use pgrx::{function_name, PgLogLevel, PgSqlErrorCode};
 
 use super::refresher::Place;
 use super::shared::{Database, Launcher, Worker, DATABASES, FREE, LAUNCHER, RUNNING, STARTING};
@@ -152,11 +153,9 @@ impl Round {
             self.said_full = false;
         } else if self.shared.databases_full.load(SeqCst) && !self.said_full {
             self.said_full = true;
-            ereport!(
-                PgLogLevel::WARNING,
-                PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+            warn(
                 "no workers for a database with pg_tviews: pg_tviews.max_databases is used up",
-                "Raise pg_tviews.max_databases and restart the server, or run CALL pg_tviews_drain() there."
+                "Raise pg_tviews.max_databases and restart the server, or run CALL pg_tviews_drain() there.",
             );
         }
     }
@@ -228,18 +227,23 @@ impl Round {
             let _ = worker.state.compare_exchange(STARTING, FREE, SeqCst, SeqCst);
         }
         if self.shared.no_worker_slot.swap(!started, SeqCst) == started && !started {
-            ereport!(
-                PgLogLevel::WARNING,
-                PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+            warn(
                 "no free background worker slot for pg_tviews",
-                "Raise max_worker_processes, or lower pg_tviews.workers. Trying again every few seconds."
+                "Raise max_worker_processes, or lower pg_tviews.workers. Trying again every few seconds.",
             );
         }
         started
     }
 }
 
-/// A second after the last end; longer if starts failed in a row.
+fn warn(message: &'static str, hint: &'static str) {
+    let code = PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
+    ErrorReport::new(code, message, function_name!())
+        .set_hint(hint)
+        .report(PgLogLevel::WARNING);
+}
+
+/// A second after the last end, longer if starts failed in a row; at once if the worker left because it was told to.
 fn earliest_start(worker: &Worker) -> i64 {
     match worker.ended_at.load(SeqCst).max(worker.started_at.load(SeqCst)) {
         0 => 0,

@@ -1,5 +1,6 @@
 //! A worker: refreshes what is due, keeps house when nothing is, sleeps without a transaction.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -72,6 +73,8 @@ impl Place {
 }
 
 static PLACE: OnceLock<Place> = OnceLock::new();
+/// This worker goes because it was told to, and may be asked back at once.
+static LEAVING: AtomicBool = AtomicBool::new(false);
 
 /// The life of a worker.
 pub fn main(argument: i64) {
@@ -80,6 +83,7 @@ pub fn main(argument: i64) {
     };
     // Checked before connecting: a session may be waiting for this database to be without connections.
     if refresher.should_leave() {
+        LEAVING.store(true, SeqCst);
         return;
     }
     bgworker::connect(refresher.oid);
@@ -90,7 +94,10 @@ pub fn main(argument: i64) {
     bgworker::report_idle();
     loop {
         match guarded(|| refresher.step()) {
-            Some(Step::Leave) => return,
+            Some(Step::Leave) => {
+                LEAVING.store(true, SeqCst);
+                return;
+            }
             Some(Step::Continue) => {}
             None => latch::wait_idle(Duration::from_secs(1), false),
         }
@@ -281,7 +288,7 @@ impl Refresher {
 
     /// Refreshes the TVIEW at `index`, unless another worker is faster.
     fn refresh(&mut self, index: usize) {
-        if !self.tracked.hold_places(index) {
+        if !self.tracked.holds_place(index) {
             self.generation = None;
             return;
         }
@@ -330,7 +337,7 @@ impl Refresher {
         progress.finished_at.store(now, SeqCst);
         progress.not_before.store(now + pause, SeqCst);
         progress.runner.store(0, SeqCst);
-        if !self.tracked.hold_places(index) {
+        if !self.tracked.holds_place(index) {
             // The place went to another TVIEW meanwhile: that one has absorbed nothing of this.
             progress.forget();
             self.generation = None;
@@ -358,7 +365,13 @@ fn detach() {
     let _ = database.housekeeper.compare_exchange(me, 0, SeqCst, SeqCst);
     worker.pid.store(0, SeqCst);
     worker.number.store(latch::NOBODY, SeqCst);
-    worker.ended_at.store(clock::now(), SeqCst);
+    if LEAVING.load(SeqCst) {
+        worker.failed_starts.store(0, SeqCst);
+        worker.started_at.store(0, SeqCst);
+        worker.ended_at.store(0, SeqCst);
+    } else {
+        worker.ended_at.store(clock::now(), SeqCst);
+    }
     worker.state.store(FREE, SeqCst);
     database.wake_one();
     shared::wake_launcher();

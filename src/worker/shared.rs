@@ -124,9 +124,9 @@ pub struct Worker {
     pub pid: AtomicI32,
     /// For its latch. The worker.
     pub number: AtomicU32,
-    /// When the launcher asked for it. Launcher.
+    /// When the launcher asked for it. Launcher; the worker clears it when it leaves because it was told to.
     pub started_at: AtomicI64,
-    /// When it last ended. The worker.
+    /// When it last ended otherwise. The worker.
     pub ended_at: AtomicI64,
     /// Starts since the last one that reached its work. Launcher adds, the worker resets.
     pub failed_starts: AtomicU32,

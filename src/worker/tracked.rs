@@ -42,7 +42,7 @@ pub struct Tracked {
 }
 
 impl Tracked {
-    fn new(database: &'static Database, oid: Oid, info: TviewInfo) -> Self {
+    fn new(oid: Oid, info: TviewInfo) -> Self {
         // Its own oid: requests to refresh it are logged under that.
         let mut sources: Vec<usize> = info
             .sources
@@ -56,8 +56,6 @@ impl Tracked {
             Some(tview) => Progress::Shared(tview),
             None => Progress::Own(Box::default()),
         };
-        // Seen through once so that a claim between two loads of definitions starts from nothing.
-        debug_assert!(database.oid() == Some(oid));
         let max_latency = i64::try_from(info.max_latency.as_micros())
             .unwrap_or(i64::MAX / 4)
             .min(i64::MAX / 4);
@@ -171,7 +169,7 @@ impl TrackedSet {
             .map(|tracked| (tracked.info.tview, tracked))
             .collect();
         for info in infos.into_iter().filter(|info| info.state != State::Paused) {
-            let tracked = Tracked::new(self.database, oid, info);
+            let tracked = Tracked::new(oid, info);
             let unchanged = before
                 .get(&tracked.info.tview)
                 .is_some_and(|old| old.info.state == tracked.info.state && old.sources == tracked.sources);
@@ -204,8 +202,8 @@ impl TrackedSet {
         )
     }
 
-    /// Whether every TVIEW still has its own place; if not, definitions have to be loaded again.
-    pub fn hold_places(&self, index: usize) -> bool {
+    /// Whether the TVIEW at `index` still has its place; if not, definitions have to be loaded again.
+    pub fn holds_place(&self, index: usize) -> bool {
         self.get(index).holds_place(self.database)
     }
 
