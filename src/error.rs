@@ -14,7 +14,12 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(code: PgSqlErrorCode, message: impl Into<String>) -> Problem {
-        Problem { code, message: message.into(), detail: None, hint: None }
+        Problem {
+            code,
+            message: message.into(),
+            detail: None,
+            hint: None,
+        }
     }
 
     pub fn detail(mut self, detail: impl Into<String>) -> Problem {

@@ -24,6 +24,17 @@ pub mod postgres;
 ::pgrx::pg_module_magic!(name, version);
 
 ::pgrx::extension_sql_file!("../sql/install/relations.sql", name = "relations", bootstrap);
+::pgrx::extension_sql_file!(
+    "../sql/install/status.sql",
+    name = "status",
+    requires = ["relations"]
+);
+::pgrx::extension_sql_file!(
+    "../sql/install/privileges.sql",
+    name = "privileges",
+    requires = ["triggers", "status"]
+);
+::pgrx::extension_sql_file!("../sql/install/comments.sql", name = "comments", finalize);
 
 /// Called once per process that loads the library.
 #[allow(non_snake_case)]

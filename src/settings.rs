@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
-use crate::postgres::preload;
+use crate::postgres::process;
 
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
@@ -133,7 +133,7 @@ pub fn init() {
     );
     // Without preloading there is no shared memory to size, and a session that loads the library late may not
     // define settings of this kind.
-    if !preload::in_progress() {
+    if !process::preloading() {
         return;
     }
     GucRegistry::define_int_guc(

@@ -5,10 +5,17 @@ use pgrx::prelude::*;
 use std::time::Duration;
 
 use crate::catalog::create::{self, Request};
-use crate::catalog::meta_update::{self, check_latency, Change};
+use crate::catalog::meta_update::{self, check_latency};
 use crate::catalog::{convert, drop, manage};
 use crate::error::OrRaise;
+use crate::postgres::meta_trigger;
 use crate::postgres::sql_types::{Name, RegClass};
+
+::pgrx::extension_sql_file!(
+    "../../sql/install/triggers.sql",
+    name = "triggers",
+    requires = ["relations", pg_tviews_meta_updated, pg_tviews_ddl_happened]
+);
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_create(
@@ -65,7 +72,14 @@ fn pg_tviews_auto_convert_plan(
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_auto_convert(
     schema_name: default!(Name, "current_schema()"),
-) -> TableIterator<'static, (name!(entity, String), name!(status, String), name!(message, String))> {
+) -> TableIterator<
+    'static,
+    (
+        name!(entity, String),
+        name!(status, String),
+        name!(message, String),
+    ),
+> {
     TableIterator::new(
         convert::convert(&schema_name.0)
             .into_iter()
@@ -83,10 +97,26 @@ fn pg_tviews_resume(name: &str) {
     manage::resume(name);
 }
 
-/// AFTER UPDATE on pg_tview_meta: `(tview, whether fk_columns changed, new max_latency in seconds if changed)`.
-#[pg_extern(volatile, parallel_unsafe)]
-fn pg_tviews_meta_updated(tview: pg_sys::Oid, fk_columns_changed: bool, max_latency: Option<f64>) {
-    meta_update::apply(Change { tview, fk_columns: fk_columns_changed, max_latency });
+/// Row trigger of pg_tview_meta, after an update of what users may update.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_meta_updated() RETURNS trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_meta_updated(fcinfo: pg_sys::FunctionCallInfo) {
+    let update = meta_trigger::read(fcinfo);
+    let latency = update.max_latency.map(|interval| seconds(&interval));
+    meta_update::apply(update.tview, &update.column, latency);
+}
+
+/// Event trigger: DDL may have changed what a view returns, or brought a missing view back.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_ddl_happened(_fcinfo: pg_sys::FunctionCallInfo) {
+    crate::capture::note_catalog_change();
 }
 
 /// Months count as 30 days, days as 24 hours.

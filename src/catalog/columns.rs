@@ -17,12 +17,16 @@ pub struct Column {
     pub generated: bool,
 }
 
-/// The columns of a relation in order. Inside an SPI session.
+/// The columns of a relation in order.
 pub fn of(relation: Oid) -> Vec<Column> {
+    spi::session(|| read(relation))
+}
+
+fn read(relation: Oid) -> Vec<Column> {
     let rows = spi::run(
         "SELECT attname::text, atttypid, atttypmod, attgenerated <> '' FROM pg_catalog.pg_attribute
           WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-        Access::Read,
+        Access::Current,
         &[(pg_sys::OIDOID, Value::of(relation))],
     );
     (0..rows.len())
@@ -37,23 +41,26 @@ pub fn of(relation: Oid) -> Vec<Column> {
         .collect()
 }
 
-/// The primary key columns of a table, in key order. Inside an SPI session.
+/// The primary key columns of a table, in key order.
 pub fn primary_key(table: Oid) -> Vec<String> {
-    spi::run(
-        "SELECT array_agg(a.attname::text ORDER BY k.place)
+    spi::session(|| {
+        spi::run(
+            "SELECT array_agg(a.attname::text ORDER BY k.place)
            FROM pg_catalog.pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
            JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum
           WHERE i.indrelid = $1 AND a.attrelid = $1 AND i.indisprimary AND k.place <= i.indnkeyatts",
-        Access::Read,
-        &[(pg_sys::OIDOID, Value::of(table))],
-    )
-    .one::<Vec<String>>()
+            Access::Current,
+            &[(pg_sys::OIDOID, Value::of(table))],
+        )
+        .one::<Vec<String>>()
+    })
     .unwrap_or_default()
 }
 
-/// Whether a unique index covers exactly these columns. Inside an SPI session.
+/// Whether a unique index covers exactly these columns.
 pub fn has_unique_index(table: Oid, key: &[String]) -> bool {
-    let rows = spi::run(
+    !spi::session(|| {
+        spi::run(
         "SELECT 1 FROM pg_catalog.pg_index i
           WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
             AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text)
@@ -61,10 +68,10 @@ pub fn has_unique_index(table: Oid, key: &[String]) -> bool {
                    JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum = k.attnum
                   WHERE k.place <= i.indnkeyatts)
               = (SELECT array_agg(x ORDER BY x) FROM unnest($2::text[]) x)",
-        Access::Read,
+        Access::Current,
         &[(pg_sys::OIDOID, Value::of(table)), (pg_sys::TEXTARRAYOID, Value::of(key.to_vec()))],
-    );
-    !rows.is_empty()
+    ).is_empty()
+    })
 }
 
 /// Picks the key: what the caller names; else `pk_<entity>` where view and table have it; else the table's
@@ -101,7 +108,10 @@ pub fn pick_key(
             };
             return Err(Problem::new(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-                format!("key column {column:?} does not exist in {}", entity.qualified(&missing_in)),
+                format!(
+                    "key column {column:?} does not exist in {}",
+                    entity.qualified(&missing_in)
+                ),
             )
             .detail(format!("The view has the columns {}.", list(view)))
             .hint("Every key column must be a column of both the view and the table."));
@@ -126,7 +136,10 @@ pub fn pick_key(
             }
         }
     }
-    let example = view.first().map(|column| relation::quote(&column.name)).unwrap_or_else(|| "id".to_string());
+    let example = view
+        .first()
+        .map(|column| relation::quote(&column.name))
+        .unwrap_or_else(|| "id".to_string());
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
         format!("cannot tell the key of TVIEW {:?}", entity.name),
@@ -141,5 +154,9 @@ pub fn pick_key(
 }
 
 fn list(columns: &[Column]) -> String {
-    columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>().join(", ")
+    columns
+        .iter()
+        .map(|column| column.name.clone())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -44,9 +44,18 @@ impl Action {
 /// What a conversion of the schema would do; changes nothing.
 pub fn plan(schema: &str) -> Vec<Step> {
     check_schema(schema).or_raise();
-    let registered: Vec<Oid> =
-        run_internal(|| definition::load_all().into_iter().map(|definition| definition.tview).collect());
-    spi::session(|| entities(schema).into_iter().map(|entity| step(&entity, &registered)).collect())
+    let registered: Vec<Oid> = run_internal(|| {
+        definition::load_all()
+            .into_iter()
+            .map(|definition| definition.tview)
+            .collect()
+    });
+    spi::session(|| {
+        entities(schema)
+            .into_iter()
+            .map(|entity| step(&entity, &registered))
+            .collect()
+    })
 }
 
 /// Converts what [`plan`] says; each table by itself, so that one that fails stops no other.
@@ -57,12 +66,23 @@ pub fn convert(schema: &str) -> Vec<(String, &'static str, String)> {
             if step.action != Action::Convert {
                 return (step.entity, "SKIP", step.reason);
             }
-            let entity = Entity { schema: schema.to_string(), name: step.entity.clone() };
+            let entity = Entity {
+                schema: schema.to_string(),
+                name: step.entity.clone(),
+            };
             match transaction::attempt(|| convert_one(&entity)) {
                 Ok(message) => (step.entity, "SUCCESS", message),
                 Err(caught) => {
-                    let hint = caught.hint.as_ref().map(|hint| format!(" HINT: {hint}")).unwrap_or_default();
-                    (step.entity, "ERROR", format!("{} ({}){hint}", caught.message, caught.sqlstate()))
+                    let hint = caught
+                        .hint
+                        .as_ref()
+                        .map(|hint| format!(" HINT: {hint}"))
+                        .unwrap_or_default();
+                    (
+                        step.entity,
+                        "ERROR",
+                        format!("{} ({}){hint}", caught.message, caught.sqlstate()),
+                    )
                 }
             }
         })
@@ -100,26 +120,41 @@ fn step(entity: &Entity, registered: &[Oid]) -> Step {
         (Some(table), _, _, _) if registered.contains(&table) => {
             (Action::Registered, "is a TVIEW already".to_string())
         }
-        (Some(table), _, _, _) if relation::kind(table) != Some('r') => {
-            (Action::Skip, format!("{} is not an ordinary table", entity.table()))
-        }
+        (Some(table), _, _, _) if relation::kind(table) != Some('r') => (
+            Action::Skip,
+            format!("{} is not an ordinary table", entity.table()),
+        ),
         (_, None, None, _) => (
             Action::Skip,
-            format!("neither view {} nor table {} exists", entity.view(), entity.base_table()),
+            format!(
+                "neither view {} nor table {} exists",
+                entity.view(),
+                entity.base_table()
+            ),
         ),
         (_, Some(view), _, _) if relation::kind(view) != Some('v') => {
             (Action::Skip, format!("{} is not a view", entity.view()))
         }
         (_, _, _, None) => {
-            let from = if view.is_some() { entity.view() } else { entity.base_table() };
+            let from = if view.is_some() {
+                entity.view()
+            } else {
+                entity.base_table()
+            };
             let reason = format!(
                 "no key: neither {conventional} nor the primary key of {} is a column of {from}",
                 entity.table()
             );
             (Action::Skip, reason)
         }
-        (_, Some(_), _, _) => (Action::Convert, format!("the view {} exists and is used", entity.view())),
-        (_, None, Some(_), _) => (Action::Convert, format!("a basic view over {} will be made", entity.base_table())),
+        (_, Some(_), _, _) => (
+            Action::Convert,
+            format!("the view {} exists and is used", entity.view()),
+        ),
+        (_, None, Some(_), _) => (
+            Action::Convert,
+            format!("a basic view over {} will be made", entity.base_table()),
+        ),
     };
     Step {
         entity: entity.name.clone(),
@@ -154,7 +189,13 @@ fn basic_query(entity: &Entity) -> String {
     let document: Vec<String> = columns
         .iter()
         .filter(|c| !c.name.starts_with("pk_"))
-        .map(|c| format!("{}, b.{}", relation::quote_literal(&c.name), relation::quote(&c.name)))
+        .map(|c| {
+            format!(
+                "{}, b.{}",
+                relation::quote_literal(&c.name),
+                relation::quote(&c.name)
+            )
+        })
         .collect();
     format!(
         "SELECT {}, {} AS data FROM {} AS b",
@@ -171,18 +212,23 @@ fn entities(schema: &str) -> Vec<Entity> {
            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
           WHERE n.nspname = $1 AND c.relname ~ '^(tv|tb)_.' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
           ORDER BY 1",
-        Access::Read,
+        Access::Current,
         &[(pg_sys::TEXTOID, Value::of(schema))],
     );
     (0..rows.len())
-        .filter_map(|row| Some(Entity { schema: schema.to_string(), name: rows.get(row, 0)? }))
+        .filter_map(|row| {
+            Some(Entity {
+                schema: schema.to_string(),
+                name: rows.get(row, 0)?,
+            })
+        })
         .collect()
 }
 
 fn check_schema(schema: &str) -> Result<(), Problem> {
     let known = spi::session(|| {
         let sql = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1";
-        !spi::run(sql, Access::Read, &[(pg_sys::TEXTOID, Value::of(schema))]).is_empty()
+        !spi::run(sql, Access::Current, &[(pg_sys::TEXTOID, Value::of(schema))]).is_empty()
     });
     match known {
         true => Ok(()),

@@ -38,32 +38,39 @@ pub fn create(request: Request) -> Oid {
         .raise();
     }
     let entity = spi::session(|| name::resolve(&request.name)).or_raise();
-    let existing = spi::session(|| entity.find(&entity.table()));
+    let existing = entity.find(&entity.table());
     if let Some(table) = existing {
         check_table(table, &entity).or_raise();
         // Before the view is touched: a refresh takes this lock first, too.
         lock_tview(table);
     }
-    let before = existing.and_then(|table| {
-        transaction::with_latest_snapshot(|| identity::run_internal(|| definition::load(table)))
-    });
-    let view_existed = spi::session(|| entity.find(&entity.view())).is_some();
+    let before = existing.and_then(|table| identity::run_internal(|| definition::load(table)));
+    let view_existed = entity.find(&entity.view()).is_some();
     if let Some(query) = &request.query {
         define_view(&entity, query).or_raise();
     }
     let view = backing_view(&entity).or_raise();
-    let in_view = spi::session(|| columns::of(view));
-    let in_table = existing.map(|table| (table, spi::session(|| columns::of(table))));
-    let named = request.key_columns.clone().or_else(|| kept_key(before.as_ref(), &in_view));
+    let in_view = columns::of(view);
+    let in_table = existing.map(|table| (table, columns::of(table)));
+    let named = request
+        .key_columns
+        .clone()
+        .or_else(|| kept_key(before.as_ref(), &in_view));
     let key = spi::session(|| {
-        columns::pick_key(&entity, &in_view, in_table.as_ref().map(|(oid, c)| (*oid, &c[..])), named)
+        columns::pick_key(
+            &entity,
+            &in_view,
+            in_table.as_ref().map(|(oid, c)| (*oid, &c[..])),
+            named,
+        )
     })
     .or_raise();
     let table = match existing {
         Some(table) => table,
         None => {
             make_table(&entity, &in_view, &key);
-            let table = spi::session(|| entity.find(&entity.table()))
+            let table = entity
+                .find(&entity.table())
                 .unwrap_or_else(|| pgrx::error!("the table was not created"));
             lock_tview(table);
             table
@@ -74,9 +81,17 @@ pub fn create(request: Request) -> Oid {
     if !relation::may_select(owner, view) {
         Problem::new(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            format!("the owner of {} may not read {}", relation::display(table), relation::display(view)),
+            format!(
+                "the owner of {} may not read {}",
+                relation::display(table),
+                relation::display(view)
+            ),
         )
-        .hint(format!("GRANT SELECT ON {} TO {};", relation::display(view), relation::role_name(owner)))
+        .hint(format!(
+            "GRANT SELECT ON {} TO {};",
+            relation::display(view),
+            relation::role_name(owner)
+        ))
         .raise();
     }
     let mut definition = Definition {
@@ -95,7 +110,9 @@ pub fn create(request: Request) -> Oid {
         pinned: Vec::new(),
         hash: String::new(),
         owner,
-        max_latency: request.max_latency.or(before.as_ref().and_then(|b| b.max_latency)),
+        max_latency: request
+            .max_latency
+            .or(before.as_ref().and_then(|b| b.max_latency)),
     };
     spi::session(|| register::pin_settings(&mut definition));
     let plan = identity::run_internal(|| plan::prepare(definition)).or_raise();
@@ -113,7 +130,9 @@ pub fn by_whom() -> serde_json::Value {
 /// Redefinition keeps the key while the view still has it.
 fn kept_key(before: Option<&Definition>, view: &[Column]) -> Option<Vec<String>> {
     let key = &before?.key_columns;
-    key.iter().all(|name| view.iter().any(|column| column.name == *name)).then(|| key.clone())
+    key.iter()
+        .all(|name| view.iter().any(|column| column.name == *name))
+        .then(|| key.clone())
 }
 
 fn lock_tview(table: Oid) {
@@ -167,7 +186,7 @@ pub fn check_owner(table: Oid) -> Result<(), Problem> {
 
 fn backing_view(entity: &Entity) -> Result<Oid, Problem> {
     let display = entity.qualified(&entity.view());
-    let Some(view) = spi::session(|| entity.find(&entity.view())) else {
+    let Some(view) = entity.find(&entity.view()) else {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
             format!("backing view {display} does not exist"),
@@ -182,7 +201,9 @@ fn backing_view(entity: &Entity) -> Result<Oid, Problem> {
             PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
             format!("{display} is not a view"),
         )
-        .hint(format!("Rename {display}: the name is taken by convention for the backing view.")));
+        .hint(format!(
+            "Rename {display}: the name is taken by convention for the backing view."
+        )));
     }
     if relation::is_temporary(view) {
         return Err(Problem::new(
@@ -197,7 +218,10 @@ fn backing_view(entity: &Entity) -> Result<Oid, Problem> {
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied for view {display}"),
         )
-        .hint(format!("GRANT SELECT ON {display} TO {};", relation::role_name(identity::current_role()))));
+        .hint(format!(
+            "GRANT SELECT ON {display} TO {};",
+            relation::role_name(identity::current_role())
+        )));
     }
     Ok(view)
 }
@@ -205,12 +229,15 @@ fn backing_view(entity: &Entity) -> Result<Oid, Problem> {
 /// Creates or replaces the backing view as the caller, with the caller's rights and search_path.
 fn define_view(entity: &Entity, query: &str) -> Result<(), Problem> {
     let select = Select::analyse(query).ok_or_else(|| {
-        Problem::new(PgSqlErrorCode::ERRCODE_SYNTAX_ERROR, "the query of a TVIEW must be a single SELECT")
-            .detail("Other statements, several statements and SELECT INTO cannot define a view.")
-            .hint(format!(
-                "SELECT pg_tviews_create({}, 'SELECT ... FROM ...');",
-                relation::quote_literal(&entity.name)
-            ))
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
+            "the query of a TVIEW must be a single SELECT",
+        )
+        .detail("Other statements, several statements and SELECT INTO cannot define a view.")
+        .hint(format!(
+            "SELECT pg_tviews_create({}, 'SELECT ... FROM ...');",
+            relation::quote_literal(&entity.name)
+        ))
     })?;
     // Refused here, before a view over it exists (a view over temporary tables would be temporary).
     crate::lineage::analyse(select, &[])?;
@@ -220,14 +247,18 @@ fn define_view(entity: &Entity, query: &str) -> Result<(), Problem> {
         query.trim().trim_end_matches(';').to_string()
     };
     let view = entity.qualified(&entity.view());
-    let old = spi::session(|| entity.find(&entity.view()));
+    let old = entity.find(&entity.view());
     if let Some(old) = old {
         backing_view(entity)?;
         check_owner(old)?;
         let replaceable = spi::session(|| {
             let now = columns::of(old);
-            let names: Vec<String> =
-                select.targets().into_iter().filter(|target| !target.hidden).map(|target| target.name).collect();
+            let names: Vec<String> = select
+                .targets()
+                .into_iter()
+                .filter(|target| !target.hidden)
+                .map(|target| target.name)
+                .collect();
             let types: Vec<(Oid, i32)> = select.output_types();
             now.len() <= names.len()
                 && now.iter().enumerate().all(|(n, column)| {
@@ -254,8 +285,11 @@ fn grants_on(view: Oid, name: &str) -> Vec<String> {
                        CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
            FROM pg_catalog.pg_class c, aclexplode(c.relacl) a
           WHERE c.oid = $1 AND a.grantee <> c.relowner",
-        Access::Read,
-        &[(pg_sys::OIDOID, Value::of(view)), (pg_sys::TEXTOID, Value::of(name))],
+        Access::Current,
+        &[
+            (pg_sys::OIDOID, Value::of(view)),
+            (pg_sys::TEXTOID, Value::of(name)),
+        ],
     );
     (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
 }
@@ -263,7 +297,13 @@ fn grants_on(view: Oid, name: &str) -> Vec<String> {
 fn make_table(entity: &Entity, view: &[Column], key: &[String]) {
     let columns: Vec<String> = view
         .iter()
-        .map(|c| format!("{} {}", relation::quote(&c.name), relation::type_name(c.type_oid, c.modifier)))
+        .map(|c| {
+            format!(
+                "{} {}",
+                relation::quote(&c.name),
+                relation::type_name(c.type_oid, c.modifier)
+            )
+        })
         .collect();
     let key: Vec<String> = key.iter().map(|name| relation::quote(name)).collect();
     // Room on each page keeps updates of a document on the page its row is on.
@@ -277,7 +317,7 @@ fn make_table(entity: &Entity, view: &[Column], key: &[String]) {
 
 /// Rows are found by key: without a unique index on it every refresh would read the whole table.
 fn ensure_unique(table: Oid, entity: &Entity, key: &[String]) {
-    if spi::session(|| columns::has_unique_index(table, key)) {
+    if columns::has_unique_index(table, key) {
         return;
     }
     let columns: Vec<String> = key.iter().map(|name| relation::quote(name)).collect();
@@ -301,6 +341,6 @@ fn ensure_unique(table: Oid, entity: &Entity, key: &[String]) {
 
 fn execute(sql: &str) {
     spi::session(|| {
-        spi::run(sql, Access::Write, &[]);
+        spi::run(sql, Access::Current, &[]);
     });
 }

@@ -8,6 +8,7 @@ use pgrx::PgSqlErrorCode;
 use super::name::Entity;
 use crate::error::Problem;
 use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::postgres::transaction::with_latest_snapshot;
 use crate::postgres::{extension, relation};
 use crate::{settings, statement};
 
@@ -81,33 +82,51 @@ impl Definition {
 
     /// The backing view as it is now; None while it does not exist.
     pub fn view(&self) -> Option<Oid> {
-        let entity = Entity { schema: self.view_schema.clone(), name: String::new() };
+        let entity = Entity {
+            schema: self.view_schema.clone(),
+            name: String::new(),
+        };
         entity.find(&self.view_name)
     }
 }
 
 /// The settings that change how values become text; a TVIEW keeps those of its creation.
-pub const PINNED: [&str; 5] = ["TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output"];
+pub const PINNED: [&str; 5] = [
+    "TimeZone",
+    "DateStyle",
+    "IntervalStyle",
+    "extra_float_digits",
+    "bytea_output",
+];
 
 /// Where definitions live.
 pub fn table() -> Option<Oid> {
     extension::relation(c"pg_tview_meta")
 }
 
-/// Every TVIEW of this database. Inside a transaction with a snapshot; rights of the current role.
+/// Every TVIEW of this database as of now, with the rights of the current role.
 pub fn load_all() -> Vec<Definition> {
     if table().is_none() {
         return Vec::new();
     }
-    spi::session(|| from_rows(&spi::run(&statement!("definitions"), Access::Read, &[(pg_sys::OIDOID, Value::NULL)])))
+    read(Value::NULL)
 }
 
 /// One TVIEW.
 pub fn load(tview: Oid) -> Option<Definition> {
     table()?;
-    spi::session(|| {
-        let args = [(pg_sys::OIDOID, Value::of(tview))];
-        from_rows(&spi::run(&statement!("definitions"), Access::Read, &args)).pop()
+    read(Value::of(tview)).pop()
+}
+
+fn read(tview: Value) -> Vec<Definition> {
+    with_latest_snapshot(|| {
+        spi::session(|| {
+            from_rows(&spi::run(
+                &statement!("definitions"),
+                Access::Snapshot,
+                &[(pg_sys::OIDOID, tview)],
+            ))
+        })
     })
 }
 
@@ -155,7 +174,7 @@ fn from_rows(rows: &Rows) -> Vec<Definition> {
 /// The registered TVIEW a user means; an error where there is none. Internal rights not needed by the caller.
 pub fn find(name: &str) -> Result<Definition, Problem> {
     let entity = spi::session(|| super::name::resolve(name))?;
-    let table = spi::session(|| entity.find(&entity.table()));
+    let table = entity.find(&entity.table());
     table
         .and_then(|table| crate::postgres::identity::run_internal(|| load(table)))
         .ok_or_else(|| unknown(&entity))

@@ -9,7 +9,7 @@ use crate::capture;
 use crate::error::OrRaise;
 use crate::postgres::identity::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{lock, relation, transaction};
+use crate::postgres::{lock, relation};
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::plan;
 use crate::statement;
@@ -17,11 +17,15 @@ use crate::statement;
 /// Drops a TVIEW: its definition, triggers nobody else needs, its table unless kept, its view if it was ours.
 pub fn drop_tview(tview_name: &str, if_exists: bool, keep_table: bool) {
     let entity = spi::session(|| name::resolve(tview_name)).or_raise();
-    let table = spi::session(|| entity.find(&entity.table()));
+    let table = entity.find(&entity.table());
     let found = table.and_then(|table| run_internal(|| definition::load(table)));
     let Some(definition) = found else {
         if if_exists {
-            pgrx::notice!("TVIEW {:?} does not exist in schema {:?}, skipping", entity.name, entity.schema);
+            pgrx::notice!(
+                "TVIEW {:?} does not exist in schema {:?}, skipping",
+                entity.name,
+                entity.schema
+            );
             return;
         }
         definition::unknown(&entity).raise();
@@ -34,13 +38,27 @@ pub fn drop_tview(tview_name: &str, if_exists: bool, keep_table: bool) {
     let mut entry = Entry::new(&definition.entity_name, definition.tview, "drop", audit::now());
     entry.details = Some(by_whom());
     audit::add(entry);
-    transaction::with_latest_snapshot(|| run_internal(|| spi::session(|| unregister(&definition))));
+    run_internal(|| spi::session(|| unregister(&definition)));
     plan::forget(definition.tview);
     if !keep_table {
-        spi::session(|| spi::run(&format!("DROP TABLE {}", definition.display()), Access::Write, &[]).len());
+        spi::session(|| {
+            spi::run(
+                &format!("DROP TABLE {}", definition.display()),
+                Access::Current,
+                &[],
+            )
+            .len()
+        });
     }
-    if let (true, Some(view)) = (definition.view_created, spi::session(|| definition.view())) {
-        spi::session(|| spi::run(&format!("DROP VIEW {}", relation::display(view)), Access::Write, &[]).len());
+    if let (true, Some(view)) = (definition.view_created, definition.view()) {
+        spi::session(|| {
+            spi::run(
+                &format!("DROP VIEW {}", relation::display(view)),
+                Access::Current,
+                &[],
+            )
+            .len()
+        });
     }
     capture::note_catalog_change();
 }
@@ -48,8 +66,12 @@ pub fn drop_tview(tview_name: &str, if_exists: bool, keep_table: bool) {
 /// Takes the definition away, and the triggers of sources no other TVIEW reads. With internal rights, inside
 /// an SPI session.
 pub fn unregister(definition: &Definition) {
-    spi::run(&statement!("delete_definition"), Access::Write, &[(pg_sys::OIDOID, Value::of(definition.tview))]);
-    let others = transaction::with_latest_snapshot(definition::load_all);
+    spi::run(
+        &statement!("delete_definition"),
+        Access::Current,
+        &[(pg_sys::OIDOID, Value::of(definition.tview))],
+    );
+    let others = definition::load_all();
     let still_read = |source: &Oid| others.iter().any(|other| other.sources.contains(source));
     for source in definition.sources.iter().filter(|source| !still_read(source)) {
         triggers::remove(*source);

@@ -31,7 +31,11 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
             .find(|c| c.name == key.target_column)
             .map(|c| relation::type_name(c.type_oid, c.modifier))
             .unwrap_or_default();
-        let keys: Vec<String> = definition.key_columns.iter().map(|k| format!("r.{}", relation::quote(k))).collect();
+        let keys: Vec<String> = definition
+            .key_columns
+            .iter()
+            .map(|k| format!("r.{}", relation::quote(k)))
+            .collect();
         let holder = relation::qualified_name(key.holder).unwrap_or_default();
         let pointed_at = relation::quote(&key.target_column);
         let sql = |rows| {
@@ -53,7 +57,11 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
             strategy: Strategy::Keyed(vec![query]),
             captured: BTreeSet::from([key.target_column.clone()]),
         };
-        match lineage.sources.iter_mut().find(|source| source.relation == key.target) {
+        match lineage
+            .sources
+            .iter_mut()
+            .find(|source| source.relation == key.target)
+        {
             Some(source) => {
                 source.occurrences.push(occurrence);
                 source.followed.push(key.holder);
@@ -73,7 +81,10 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
 }
 
 fn find(definition: &Definition, view: Oid, column: &str) -> Result<ForeignKey, Problem> {
-    let base = Entity { schema: definition.view_schema.clone(), name: definition.entity_name.clone() };
+    let base = Entity {
+        schema: definition.view_schema.clone(),
+        name: definition.entity_name.clone(),
+    };
     let has = |relation: Oid, name: &str| columns::of(relation).iter().any(|c| c.name == name);
     let holder = base
         .find(&base.base_table())
@@ -83,7 +94,10 @@ fn find(definition: &Definition, view: Oid, column: &str) -> Result<ForeignKey, 
     let Some(holder) = holder else {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-            format!("fk_columns of TVIEW {:?} names {column:?}, which does not exist", definition.entity_name),
+            format!(
+                "fk_columns of TVIEW {:?} names {column:?}, which does not exist",
+                definition.entity_name
+            ),
         )
         .detail(format!(
             "The column must stand beside the key ({}) in {} or in the backing view.",
@@ -96,13 +110,29 @@ fn find(definition: &Definition, view: Oid, column: &str) -> Result<ForeignKey, 
         )));
     };
     if let Some((target, target_column)) = referenced(holder, column) {
-        return Ok(ForeignKey { holder, column: column.to_string(), target, target_column });
+        return Ok(ForeignKey {
+            holder,
+            column: column.to_string(),
+            target,
+            target_column,
+        });
     }
     let other = column.strip_prefix("fk_").unwrap_or(column).to_string();
-    let entity = Entity { schema: definition.view_schema.clone(), name: other.clone() };
+    let entity = Entity {
+        schema: definition.view_schema.clone(),
+        name: other.clone(),
+    };
     let target_column = format!("pk_{other}");
-    match entity.find(&entity.base_table()).filter(|target| has(*target, &target_column)) {
-        Some(target) => Ok(ForeignKey { holder, column: column.to_string(), target, target_column }),
+    match entity
+        .find(&entity.base_table())
+        .filter(|target| has(*target, &target_column))
+    {
+        Some(target) => Ok(ForeignKey {
+            holder,
+            column: column.to_string(),
+            target,
+            target_column,
+        }),
         None => Err(Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
             format!("cannot tell which table {column:?} in fk_columns points at"),
@@ -124,8 +154,13 @@ fn referenced(holder: Oid, column: &str) -> Option<(Oid, String)> {
            JOIN pg_catalog.pg_attribute f ON f.attrelid = c.confrelid AND f.attnum = c.confkey[1]
           WHERE c.contype = 'f' AND c.conrelid = $1 AND a.attname = $2 AND cardinality(c.conkey) = 1
           ORDER BY c.oid LIMIT 1",
-        Access::Read,
-        &[(pg_sys::OIDOID, Value::of(holder)), (pg_sys::TEXTOID, Value::of(column))],
+        Access::Current,
+        &[
+            (pg_sys::OIDOID, Value::of(holder)),
+            (pg_sys::TEXTOID, Value::of(column)),
+        ],
     );
-    (!rows.is_empty()).then(|| Some((rows.get(0, 0)?, rows.get(0, 1)?))).flatten()
+    (!rows.is_empty())
+        .then(|| Some((rows.get(0, 0)?, rows.get(0, 1)?)))
+        .flatten()
 }

@@ -24,7 +24,9 @@ pub fn pause(name: &str) {
 /// Refreshes go on from where they stopped.
 pub fn resume(name: &str) {
     // A refresh without a position populates first, whatever the state says.
-    switch(name, "resume", |state| (state == State::Paused).then_some(State::Active));
+    switch(name, "resume", |state| {
+        (state == State::Paused).then_some(State::Active)
+    });
 }
 
 fn switch(name: &str, operation: &'static str, next: impl Fn(State) -> Option<State>) {
@@ -34,11 +36,13 @@ fn switch(name: &str, operation: &'static str, next: impl Fn(State) -> Option<St
         lock::object(class, found.tview);
     }
     // The lock may have been waited for.
-    let current =
-        crate::postgres::transaction::with_latest_snapshot(|| run_internal(|| definition::load(found.tview)));
+    let current = run_internal(|| definition::load(found.tview));
     let Some(current) = current else {
-        Problem::new(PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT, format!("TVIEW {name:?} was dropped meanwhile"))
-            .raise()
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            format!("TVIEW {name:?} was dropped meanwhile"),
+        )
+        .raise()
     };
     let Some(next) = next(current.state) else {
         pgrx::notice!("TVIEW {} is {} already", current.display(), current.state.name());
@@ -56,8 +60,11 @@ pub fn change_state(tview: Oid, state: State) {
         spi::session(|| {
             spi::run(
                 &statement!("change_state"),
-                Access::Write,
-                &[(pg_sys::OIDOID, Value::of(tview)), (pg_sys::TEXTOID, Value::of(state.name()))],
+                Access::Current,
+                &[
+                    (pg_sys::OIDOID, Value::of(tview)),
+                    (pg_sys::TEXTOID, Value::of(state.name())),
+                ],
             );
         })
     });

@@ -13,21 +13,10 @@ use crate::postgres::{lock, transaction};
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::plan;
 
-/// What the row's update changed.
-pub struct Change {
-    pub tview: Oid,
-    pub fk_columns: bool,
-    /// The new bound in seconds, if it changed to one.
-    pub max_latency: Option<f64>,
-}
-
-/// Checks an update that was just made, and puts it into effect. Raises what is wrong with it.
-pub fn apply(change: Change) {
-    check_owner(change.tview).or_raise();
-    if let Some(seconds) = change.max_latency {
-        check_latency(seconds).or_raise();
-    }
-    if change.fk_columns {
+/// Checks an update of `column` that was just made, and puts it into effect. Raises what is wrong with it.
+pub fn apply(tview: Oid, column: &str, max_latency: Option<f64>) {
+    check_owner(tview).or_raise();
+    if column == "fk_columns" {
         if !transaction::is_read_committed() {
             Problem::new(
                 PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
@@ -37,22 +26,20 @@ pub fn apply(change: Change) {
             .raise();
         }
         if let Some(class) = definition::table() {
-            lock::object(class, change.tview);
+            lock::object(class, tview);
         }
-        let plan = transaction::with_latest_snapshot(|| {
-            run_internal(|| definition::load(change.tview).map(|definition| plan::prepare(definition).or_raise()))
-        });
+        let plan =
+            run_internal(|| definition::load(tview).map(|definition| plan::prepare(definition).or_raise()));
         if let Some(plan) = plan {
             let mut details = by_whom();
             details["fk_columns"] = plan.definition.fk_columns.clone().into();
             register::register(&plan, Fill::IfSmall, "redefine", details);
         }
-    } else if let Some(definition) =
-        transaction::with_latest_snapshot(|| run_internal(|| definition::load(change.tview)))
-    {
-        let mut entry = Entry::new(&definition.entity_name, change.tview, "configure", audit::now());
+    } else if let Some(definition) = run_internal(|| definition::load(tview)) {
+        max_latency.map_or(Ok(()), check_latency).or_raise();
+        let mut entry = Entry::new(&definition.entity_name, tview, "configure", audit::now());
         let mut details = by_whom();
-        details["max_latency_seconds"] = change.max_latency.into();
+        details["max_latency_seconds"] = max_latency.into();
         entry.details = Some(details);
         audit::add(entry);
     }
@@ -64,7 +51,10 @@ pub fn check_latency(seconds: f64) -> Result<(), Problem> {
     if seconds > 0.0 {
         return Ok(());
     }
-    Err(Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, "max_latency must be greater than zero")
-        .detail(format!("It is {seconds} seconds."))
-        .hint("Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency."))
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        "max_latency must be greater than zero",
+    )
+    .detail(format!("It is {seconds} seconds."))
+    .hint("Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency."))
 }

@@ -14,6 +14,6 @@ pub mod session_cache;
 pub mod statements;
 pub mod triggers;
 
-pub use definition::{infos as load, TviewInfo};
+pub use definition::{infos as load, State, TviewInfo};
 pub use manage::change_state;
 pub use register::reregister;

@@ -36,16 +36,18 @@ impl Entity {
 
     /// The OID of one of its relations.
     pub fn find(&self, relation: &str) -> Option<Oid> {
-        let found = spi::run(
-            "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-              WHERE n.nspname = $1 AND c.relname = $2",
-            Access::Read,
-            &[
-                (pg_sys::TEXTOID, Value::of(self.schema.as_str())),
-                (pg_sys::TEXTOID, Value::of(relation)),
-            ],
-        );
-        found.one::<Oid>()
+        spi::session(|| {
+            spi::run(
+                "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                  WHERE n.nspname = $1 AND c.relname = $2",
+                Access::Current,
+                &[
+                    (pg_sys::TEXTOID, Value::of(self.schema.as_str())),
+                    (pg_sys::TEXTOID, Value::of(relation)),
+                ],
+            )
+            .one::<Oid>()
+        })
     }
 }
 
@@ -53,14 +55,25 @@ impl Entity {
 /// existing `tv_` table or `v_` view in the search path, else the current schema. Inside an SPI session.
 pub fn resolve(name: &str) -> Result<Entity, Problem> {
     let parts = parse(name)?;
-    let entity = |part: &str| part.strip_prefix("tv_").filter(|rest| !rest.is_empty()).unwrap_or(part).to_string();
+    let entity = |part: &str| {
+        part.strip_prefix("tv_")
+            .filter(|rest| !rest.is_empty())
+            .unwrap_or(part)
+            .to_string()
+    };
     let resolved = match &parts[..] {
-        [schema, name] => Entity { schema: schema.clone(), name: entity(name) },
+        [schema, name] => Entity {
+            schema: schema.clone(),
+            name: entity(name),
+        },
         [name] => {
             let name = entity(name);
             let schema = schema_in_path(&name).ok_or_else(|| {
-                Problem::new(PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME, "no schema has been selected")
-                    .hint("Write the schema before the name, or set search_path.")
+                Problem::new(
+                    PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
+                    "no schema has been selected",
+                )
+                .hint("Write the schema before the name, or set search_path.")
             })?;
             Entity { schema, name }
         }
@@ -68,7 +81,7 @@ pub fn resolve(name: &str) -> Result<Entity, Problem> {
     };
     let known = spi::run(
         "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1",
-        Access::Read,
+        Access::Current,
         &[(pg_sys::TEXTOID, Value::of(resolved.schema.as_str()))],
     );
     if known.is_empty() {
@@ -97,7 +110,7 @@ fn parse(name: &str) -> Result<Vec<String>, Problem> {
         spi::session(|| {
             spi::run(
                 "SELECT pg_catalog.parse_ident($1)",
-                Access::Read,
+                Access::Current,
                 &[(pg_sys::TEXTOID, Value::of(name))],
             )
             .one::<Vec<String>>()
@@ -110,8 +123,11 @@ fn parse(name: &str) -> Result<Vec<String>, Problem> {
 }
 
 fn invalid(name: &str) -> Problem {
-    Problem::new(PgSqlErrorCode::ERRCODE_INVALID_NAME, format!("{name:?} is not the name of a TVIEW"))
-        .hint("Write it like post, tv_post or app.post; quote names with capitals or spaces: app.\"My Post\".")
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_INVALID_NAME,
+        format!("{name:?} is not the name of a TVIEW"),
+    )
+    .hint("Write it like post, tv_post or app.post; quote names with capitals or spaces: app.\"My Post\".")
 }
 
 fn schema_in_path(name: &str) -> Option<String> {
@@ -124,7 +140,7 @@ fn schema_in_path(name: &str) -> Option<String> {
               WHERE c.relname IN ('tv_' || $1, 'v_' || $1)
               ORDER BY path.place LIMIT 1),
             pg_catalog.current_schema())::text",
-        Access::Read,
+        Access::Current,
         &[(pg_sys::TEXTOID, Value::of(name))],
     )
     .one::<String>()

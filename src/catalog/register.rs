@@ -74,14 +74,24 @@ pub fn reregister(plan: &Plan) {
     if let Some(class) = definition::table() {
         lock::object(class, plan.definition.tview);
     }
-    register(plan, Fill::Later, "redefine", serde_json::json!({ "reason": "the backing view has changed" }));
+    register(
+        plan,
+        Fill::Later,
+        "redefine",
+        serde_json::json!({ "reason": "the backing view has changed" }),
+    );
 }
 
 /// The snapshot of now, with this very transaction counted as in progress.
 fn position_of_this_moment() -> Position {
     let own = transaction::own_xid();
     let text = spi::session(|| {
-        spi::run("SELECT pg_catalog.pg_current_snapshot()::text", Access::Write, &[]).one::<String>()
+        spi::run(
+            "SELECT pg_catalog.pg_current_snapshot()::text",
+            Access::Current,
+            &[],
+        )
+        .one::<String>()
     });
     let position: Option<Position> = text.and_then(|text| text.parse().ok());
     match position {
@@ -92,19 +102,25 @@ fn position_of_this_moment() -> Position {
 
 fn write_definition(plan: &Plan) {
     let definition = &plan.definition;
-    let pinned: serde_json::Map<String, serde_json::Value> =
-        definition.pinned.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    let pinned: serde_json::Map<String, serde_json::Value> = definition
+        .pinned
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().into()))
+        .collect();
     use pg_sys::{BOOLOID, FLOAT8OID, OIDARRAYOID, OIDOID, TEXTARRAYOID, TEXTOID};
     spi::run(
         &statement!("write_definition"),
-        Access::Write,
+        Access::Current,
         &[
             (OIDOID, Value::of(definition.tview)),
             (TEXTOID, Value::of(definition.entity_name.as_str())),
             (OIDOID, Value::of(plan.lineage.root_view)),
             (TEXTARRAYOID, Value::of(definition.key_columns.clone())),
             (TEXTARRAYOID, Value::of(definition.fk_columns.clone())),
-            (FLOAT8OID, Value::of(definition.max_latency.map(|latency| latency.as_secs_f64()))),
+            (
+                FLOAT8OID,
+                Value::of(definition.max_latency.map(|latency| latency.as_secs_f64())),
+            ),
             (TEXTOID, Value::of(State::Populating.name())),
             (TEXTOID, Value::of(definition.view_schema.as_str())),
             (TEXTOID, Value::of(definition.view_name.as_str())),
@@ -122,7 +138,9 @@ fn is_small(plan: &Plan) -> bool {
         run_as(plan.definition.owner, Trust::Restricted, &[], || {
             spi::session(|| {
                 let sql = format!("EXPLAIN (FORMAT JSON) SELECT * FROM {}", plan.shape.view);
-                spi::run(&sql, Access::Write, &[]).one::<pgrx::datum::JsonString>().map(|json| json.0)
+                spi::run(&sql, Access::Current, &[])
+                    .one::<pgrx::datum::JsonString>()
+                    .map(|json| json.0)
             })
         })
     });
@@ -149,7 +167,12 @@ fn refuse_circles(plan: &Plan) -> Result<(), Problem> {
         }
         if !seen.contains(&source) {
             seen.push(source);
-            open.extend(definitions.iter().filter(|d| d.tview == source).flat_map(|d| d.sources.iter().copied()));
+            open.extend(
+                definitions
+                    .iter()
+                    .filter(|d| d.tview == source)
+                    .flat_map(|d| d.sources.iter().copied()),
+            );
         }
     }
     Ok(())
@@ -182,7 +205,7 @@ pub fn pin_settings(definition: &mut Definition) {
         .filter_map(|name| {
             let value = spi::run(
                 "SELECT pg_catalog.current_setting($1)",
-                Access::Read,
+                Access::Current,
                 &[(pg_sys::TEXTOID, Value::of(*name))],
             );
             Some((name.to_string(), value.one::<String>()?))

@@ -17,7 +17,10 @@ pub struct SessionStatement {
 
 impl SessionStatement {
     pub const fn new() -> SessionStatement {
-        SessionStatement { made_for: Cell::new(Oid::INVALID), statement: RefCell::new(None) }
+        SessionStatement {
+            made_for: Cell::new(Oid::INVALID),
+            statement: RefCell::new(None),
+        }
     }
 
     /// The statement; `text` gives its SQL when it has to be made.

@@ -9,7 +9,9 @@ pub fn text(statement: &str) -> String {
 
 /// The extension's schema, quoted.
 pub fn schema() -> String {
-    let name = extension::schema().and_then(relation::schema_name).unwrap_or_else(|| "public".to_string());
+    let name = extension::schema()
+        .and_then(relation::schema_name)
+        .unwrap_or_else(|| "public".to_string());
     relation::quote(&name)
 }
 

@@ -28,7 +28,10 @@ impl Columns {
     fn union(self, other: Columns) -> Columns {
         Columns {
             keys: self.keys.union(&other.keys).cloned().collect(),
-            watch: self.watch.zip(other.watch).map(|(a, b)| a.union(&b).cloned().collect()),
+            watch: self
+                .watch
+                .zip(other.watch)
+                .map(|(a, b)| a.union(&b).cloned().collect()),
         }
     }
 
@@ -39,16 +42,26 @@ impl Columns {
     fn parse(argument: &str) -> Option<Columns> {
         let json: Json = serde_json::from_str(argument).ok()?;
         let names = |value: &Json| -> Option<BTreeSet<String>> {
-            value.as_array()?.iter().map(|name| name.as_str().map(str::to_string)).collect()
+            value
+                .as_array()?
+                .iter()
+                .map(|name| name.as_str().map(str::to_string))
+                .collect()
         };
-        Some(Columns { keys: names(&json["keys"])?, watch: names(&json["watch"]) })
+        Some(Columns {
+            keys: names(&json["keys"])?,
+            watch: names(&json["watch"]),
+        })
     }
 }
 
 /// Makes sure a source captures what a TVIEW needs. The caller holds a lock on it that keeps writers out, so
 /// that no writer in flight works by the old argument. With internal rights, inside an SPI session.
 pub fn install(source: &Source) {
-    let needed = Columns { keys: source.captured(), watch: source.watched.clone() };
+    let needed = Columns {
+        keys: source.captured(),
+        watch: source.watched.clone(),
+    };
     let installed = installed(source.relation);
     let columns = match &installed {
         Some(installed) => needed.union(installed.clone()),
@@ -57,7 +70,9 @@ pub fn install(source: &Source) {
     if installed.as_ref() == Some(&columns) {
         return;
     }
-    let Some(table) = relation::qualified_name(source.relation) else { return };
+    let Some(table) = relation::qualified_name(source.relation) else {
+        return;
+    };
     let function = format!("{}.pg_tviews_capture", statements::schema());
     let argument = relation::quote_literal(&columns.argument());
     for (name, event, each) in [
@@ -70,13 +85,17 @@ pub fn install(source: &Source) {
         // Replication and restore scripts write with session_replication_role = replica.
         execute(&format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"));
         // DROP EXTENSION takes the triggers along.
-        execute(&format!("ALTER TRIGGER {name} ON {table} DEPENDS ON EXTENSION pg_tviews"));
+        execute(&format!(
+            "ALTER TRIGGER {name} ON {table} DEPENDS ON EXTENSION pg_tviews"
+        ));
     }
 }
 
 /// Removes the triggers of a source nobody reads any more. With internal rights, inside an SPI session.
 pub fn remove(source: Oid) {
-    let Some(table) = relation::qualified_name(source) else { return };
+    let Some(table) = relation::qualified_name(source) else {
+        return;
+    };
     for name in [ROW_TRIGGER, TRUNCATE_TRIGGER] {
         execute(&format!("DROP TRIGGER IF EXISTS {name} ON {table}"));
     }
@@ -89,7 +108,7 @@ fn installed(source: Oid) -> Option<Columns> {
           WHERE tgrelid = $1 AND tgname = $2 AND tgenabled = 'A' AND tgnargs = 1
             AND EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t
                          WHERE t.tgrelid = $1 AND t.tgname = $3 AND t.tgenabled = 'A')",
-        Access::Read,
+        Access::Current,
         &[
             (pg_sys::OIDOID, Value::of(source)),
             (pg_sys::TEXTOID, Value::of(ROW_TRIGGER)),
@@ -100,5 +119,5 @@ fn installed(source: Oid) -> Option<Columns> {
 }
 
 fn execute(sql: &str) {
-    spi::run(sql, Access::Write, &[]);
+    spi::run(sql, Access::Current, &[]);
 }

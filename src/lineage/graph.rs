@@ -73,13 +73,23 @@ impl Graph {
 
     /// Whether a node may be missing from a row of the view.
     pub fn is_optional(&self, node: Node) -> bool {
-        self.nodes[node].iter().any(|guard| self.guards[*guard] == GuardKind::Optional)
+        self.nodes[node]
+            .iter()
+            .any(|guard| self.guards[*guard] == GuardKind::Optional)
     }
 
     /// The cheapest way from `start` to all of `targets`.
     pub fn path(&self, start: Node, targets: &BTreeSet<Node>) -> Option<Path> {
-        let mut reached = vec![Reached { node: start, cost: 0, edge: None, inside: self.nodes[start].clone() }];
-        while !targets.iter().all(|target| reached.iter().any(|r| r.node == *target)) {
+        let mut reached = vec![Reached {
+            node: start,
+            cost: 0,
+            edge: None,
+            inside: self.nodes[start].clone(),
+        }];
+        while !targets
+            .iter()
+            .all(|target| reached.iter().any(|r| r.node == *target))
+        {
             let next = self
                 .edges
                 .iter()
@@ -103,7 +113,10 @@ impl Graph {
         if from.is_empty() || from.len() + 1 != edge.nodes.len() {
             return None;
         }
-        let node = *edge.nodes.iter().find(|node| !from.iter().any(|r| r.node == **node))?;
+        let node = *edge
+            .nodes
+            .iter()
+            .find(|node| !from.iter().any(|r| r.node == **node))?;
         let mut inside: BTreeSet<Guard> = from.iter().flat_map(|r| r.inside.iter().copied()).collect();
         let ends_in = |guard: &Guard| targets.iter().all(|target| self.nodes[*target].contains(guard));
         for guard in edge.guards.iter() {
@@ -121,7 +134,12 @@ impl Graph {
             inside.insert(*guard);
         }
         let cost = from.iter().map(|r| r.cost).max().unwrap_or(0) + edge.cost;
-        Some(Reached { node, cost, edge: Some(index), inside })
+        Some(Reached {
+            node,
+            cost,
+            edge: Some(index),
+            inside,
+        })
     }
 
     /// Only what the targets need, in the order reached.
@@ -136,7 +154,11 @@ impl Graph {
         }
         edges.reverse();
         needed.insert(start);
-        let nodes = reached.iter().map(|r| r.node).filter(|node| needed.contains(node)).collect();
+        let nodes = reached
+            .iter()
+            .map(|r| r.node)
+            .filter(|node| needed.contains(node))
+            .collect();
         Path { nodes, edges }
     }
 }
@@ -180,7 +202,12 @@ mod tests {
     }
 
     fn equality(graph: &mut Graph, a: Node, b: Node, guards: &[Guard]) -> usize {
-        graph.edge(Edge { nodes: set(&[a, b]), strict: set(&[a, b]), guards: set(guards), cost: 1 })
+        graph.edge(Edge {
+            nodes: set(&[a, b]),
+            strict: set(&[a, b]),
+            guards: set(guards),
+            cost: 1,
+        })
     }
 
     #[test]
@@ -191,14 +218,26 @@ mod tests {
         let second = equality(&mut graph, nodes[1], nodes[2], &[]);
         equality(&mut graph, nodes[1], nodes[3], &[]);
         let path = graph.path(nodes[0], &set(&[nodes[2]])).unwrap();
-        assert_eq!(path, Path { nodes: vec![0, 1, 2], edges: vec![first, second] });
+        assert_eq!(
+            path,
+            Path {
+                nodes: vec![0, 1, 2],
+                edges: vec![first, second]
+            }
+        );
     }
 
     #[test]
     fn a_constant_key_needs_no_chain() {
         let mut graph = Graph::default();
         let node = graph.node(set(&[]));
-        assert_eq!(graph.path(node, &set(&[])).unwrap(), Path { nodes: vec![node], edges: vec![] });
+        assert_eq!(
+            graph.path(node, &set(&[])).unwrap(),
+            Path {
+                nodes: vec![node],
+                edges: vec![]
+            }
+        );
     }
 
     #[test]
@@ -206,19 +245,30 @@ mod tests {
         // a LEFT JOIN b ON a = b, d joined to b inside the same ON clause: a row of a and d may exist without b.
         let mut graph = Graph::default();
         let optional = graph.guard(GuardKind::Optional);
-        let (a, b, d) = (graph.node(set(&[])), graph.node(set(&[optional])), graph.node(set(&[])));
+        let (a, b, d) = (
+            graph.node(set(&[])),
+            graph.node(set(&[optional])),
+            graph.node(set(&[])),
+        );
         equality(&mut graph, a, b, &[optional]);
         equality(&mut graph, b, d, &[optional]);
         assert!(graph.path(d, &set(&[a])).is_none());
         assert!(graph.path(b, &set(&[a])).is_some(), "from inside");
-        assert!(graph.path(a, &set(&[b])).is_some(), "a key read from the optional side");
+        assert!(
+            graph.path(a, &set(&[b])).is_some(),
+            "a key read from the optional side"
+        );
     }
 
     #[test]
     fn a_strict_condition_above_rules_out_the_unmatched_case() {
         let mut graph = Graph::default();
         let optional = graph.guard(GuardKind::Optional);
-        let (a, b, d) = (graph.node(set(&[])), graph.node(set(&[optional])), graph.node(set(&[])));
+        let (a, b, d) = (
+            graph.node(set(&[])),
+            graph.node(set(&[optional])),
+            graph.node(set(&[])),
+        );
         equality(&mut graph, a, b, &[optional]);
         equality(&mut graph, b, d, &[]);
         assert!(graph.path(d, &set(&[a])).is_some());
@@ -228,7 +278,11 @@ mod tests {
     fn a_sealed_scope_is_left_but_never_entered() {
         let mut graph = Graph::default();
         let sealed = graph.guard(GuardKind::Sealed);
-        let (a, inner, d) = (graph.node(set(&[])), graph.node(set(&[sealed])), graph.node(set(&[])));
+        let (a, inner, d) = (
+            graph.node(set(&[])),
+            graph.node(set(&[sealed])),
+            graph.node(set(&[])),
+        );
         equality(&mut graph, a, inner, &[sealed]);
         equality(&mut graph, d, inner, &[sealed]);
         assert!(graph.path(inner, &set(&[a])).is_some());
@@ -237,9 +291,18 @@ mod tests {
 
     #[test]
     fn circles_are_found() {
-        let there = Path { nodes: vec![0, 1, 2], edges: vec![] };
-        let back = Path { nodes: vec![1, 0, 2], edges: vec![] };
-        let end = Path { nodes: vec![2], edges: vec![] };
+        let there = Path {
+            nodes: vec![0, 1, 2],
+            edges: vec![],
+        };
+        let back = Path {
+            nodes: vec![1, 0, 2],
+            edges: vec![],
+        };
+        let end = Path {
+            nodes: vec![2],
+            edges: vec![],
+        };
         assert_eq!(circular(&[(0, &there), (1, &back), (2, &end)]), set(&[0, 1]));
         assert_eq!(circular(&[(0, &there), (2, &end)]), set(&[]));
     }

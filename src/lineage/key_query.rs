@@ -47,7 +47,9 @@ pub fn way(flat: &Unfolded, start: Node, key: &[Expr]) -> Option<Path> {
 
 /// Writes the key query of a way.
 pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[String]) -> Option<KeyQuery> {
-    let Rows::Table { oid: source, .. } = flat.occurrences[start].rows else { return None };
+    let Rows::Table { oid: source, .. } = flat.occurrences[start].rows else {
+        return None;
+    };
     let conditions = conditions(flat, path);
     let mut functions = Vec::new();
     let mut from = Vec::new();
@@ -56,13 +58,20 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
     for node in path.nodes.iter().filter(|node| **node != start) {
         if let Rows::Table { oid, with_children } = &flat.occurrences[*node].rows {
             let only = if *with_children { "" } else { "ONLY " };
-            from.push(format!("{only}{} AS r{}", relation::qualified_name(*oid)?, from.len() + 1));
+            from.push(format!(
+                "{only}{} AS r{}",
+                relation::qualified_name(*oid)?,
+                from.len() + 1
+            ));
             places.insert(*node, from.len() + 1);
             reads.push(*oid);
         }
     }
     for node in &path.nodes {
-        if let Rows::Functions { select, index, calls, .. } = &flat.occurrences[*node].rows {
+        if let Rows::Functions {
+            select, index, calls, ..
+        } = &flat.occurrences[*node].rows
+        {
             functions.push((*select, *index, calls.clone()));
             places.insert(*node, from.len() + 1 + functions.len());
         }
@@ -77,8 +86,10 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
         .iter()
         .map(|(attno, expr)| Some((*attno, relation::column_name(source, *attno)?, definition(*expr))))
         .collect::<Option<_>>()?;
-    let definitions: Vec<String> =
-        columns.iter().map(|(_, name, definition)| format!("{} {definition}", relation::quote(name))).collect();
+    let definitions: Vec<String> = columns
+        .iter()
+        .map(|(_, name, definition)| format!("{} {definition}", relation::quote(name)))
+        .collect();
     let place = |node: usize, attno: i16| {
         let range = *places.get(&node)?;
         if node == start {
@@ -90,7 +101,10 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
     let sql = |rows: Rowcount| {
         let changed = std::iter::once(format!("({}) AS changed", changed_rows(&definitions, rows)));
         query_tree::key_query(KeyQueryParts {
-            skeleton: format!("SELECT FROM {}", changed.chain(from.iter().cloned()).collect::<Vec<_>>().join(", ")),
+            skeleton: format!(
+                "SELECT FROM {}",
+                changed.chain(from.iter().cloned()).collect::<Vec<_>>().join(", ")
+            ),
             parameters: &[pg_sys::JSONBARRAYOID],
             functions: functions.clone(),
             conditions: conditions.clone(),
@@ -135,14 +149,18 @@ fn conditions(flat: &Unfolded, path: &Path) -> Vec<Expr> {
     let edges = flat.graph.edges();
     let mut chosen: BTreeSet<usize> = path.edges.iter().copied().collect();
     for (index, edge) in edges.iter().enumerate() {
-        let beside = path.edges.iter().any(|step| {
-            edges[*step].nodes == edge.nodes && edge.guards.is_subset(&edges[*step].guards)
-        });
+        let beside = path
+            .edges
+            .iter()
+            .any(|step| edges[*step].nodes == edge.nodes && edge.guards.is_subset(&edges[*step].guards));
         if beside {
             chosen.insert(index);
         }
     }
-    chosen.into_iter().filter_map(|index| flat.conditions[index]).collect()
+    chosen
+        .into_iter()
+        .filter_map(|index| flat.conditions[index])
+        .collect()
 }
 
 fn collect_columns(expr: Expr, node: Node, into: &mut BTreeMap<i16, Expr>) {

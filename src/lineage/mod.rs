@@ -58,7 +58,10 @@ pub struct Source {
 impl Source {
     /// Columns that key queries start from.
     pub fn captured(&self) -> BTreeSet<String> {
-        self.occurrences.iter().flat_map(|occurrence| occurrence.captured.iter().cloned()).collect()
+        self.occurrences
+            .iter()
+            .flat_map(|occurrence| occurrence.captured.iter().cloned())
+            .collect()
     }
 }
 
@@ -113,7 +116,9 @@ impl Found {
         let keys = key_alternatives(query, flat, key);
         let mut paths: Vec<(Node, &Vec<Expr>, Path)> = Vec::new();
         for (node, occurrence) in flat.occurrences.iter().enumerate() {
-            let Rows::Table { oid, .. } = occurrence.rows else { continue };
+            let Rows::Table { oid, .. } = occurrence.rows else {
+                continue;
+            };
             self.entry(&occurrence.label, oid);
             for alternative in &keys {
                 match key_query::way(flat, node, alternative) {
@@ -122,25 +127,39 @@ impl Found {
                 }
             }
             if keys.is_empty() {
-                self.full(flat, node, "the key's value hides the row it comes from".to_string());
+                self.full(
+                    flat,
+                    node,
+                    "the key's value hides the row it comes from".to_string(),
+                );
             }
         }
         let ways: Vec<(Node, &Path)> = paths.iter().map(|(node, _, path)| (*node, path)).collect();
         let circular = graph::circular(&ways);
         for (node, alternative, path) in &paths {
             if circular.contains(node) {
-                self.full(flat, *node, "its way to the key and another source's lean on each other".to_string());
+                self.full(
+                    flat,
+                    *node,
+                    "its way to the key and another source's lean on each other".to_string(),
+                );
                 continue;
             }
             match key_query::build(flat, *node, path, alternative, key) {
                 Some(query) => {
-                    let Rows::Table { oid, .. } = flat.occurrences[*node].rows else { continue };
+                    let Rows::Table { oid, .. } = flat.occurrences[*node].rows else {
+                        continue;
+                    };
                     let entry = self.entry(&flat.occurrences[*node].label, oid);
                     if !entry.queries.iter().any(|known| known.few == query.few) {
                         entry.queries.push(query);
                     }
                 }
-                None => self.full(flat, *node, "its conditions cannot be written as a key query".to_string()),
+                None => self.full(
+                    flat,
+                    *node,
+                    "its conditions cannot be written as a key query".to_string(),
+                ),
             }
         }
     }
@@ -153,7 +172,9 @@ impl Found {
 
     fn full(&mut self, flat: &Unfolded, node: Node, reason: String) {
         if let Rows::Table { oid, .. } = flat.occurrences[node].rows {
-            self.entry(&flat.occurrences[node].label, oid).full.get_or_insert(reason);
+            self.entry(&flat.occurrences[node].label, oid)
+                .full
+                .get_or_insert(reason);
         }
     }
 
@@ -166,23 +187,42 @@ impl Found {
     fn lineage(self) -> Lineage {
         let mut sources: HashMap<Oid, Source> = HashMap::new();
         for (relation, columns) in &self.watched {
-            let watched = (!columns.contains(&0))
-                .then(|| columns.iter().filter_map(|attno| relation::column_name(*relation, *attno)).collect());
+            let watched = (!columns.contains(&0)).then(|| {
+                columns
+                    .iter()
+                    .filter_map(|attno| relation::column_name(*relation, *attno))
+                    .collect()
+            });
             sources.insert(
                 *relation,
-                Source { relation: *relation, occurrences: Vec::new(), watched, followed: Vec::new() },
+                Source {
+                    relation: *relation,
+                    occurrences: Vec::new(),
+                    watched,
+                    followed: Vec::new(),
+                },
             );
         }
         for (label, entry) in self.entries {
-            let Some(source) = entry.relation.and_then(|relation| sources.get_mut(&relation)) else { continue };
-            source.followed.extend(entry.queries.iter().flat_map(|query| query.reads.iter().copied()));
+            let Some(source) = entry.relation.and_then(|relation| sources.get_mut(&relation)) else {
+                continue;
+            };
+            source
+                .followed
+                .extend(entry.queries.iter().flat_map(|query| query.reads.iter().copied()));
             let occurrence = match entry.full {
-                Some(reason) => {
-                    Occurrence { label, strategy: Strategy::Full { reason }, captured: BTreeSet::new() }
-                }
+                Some(reason) => Occurrence {
+                    label,
+                    strategy: Strategy::Full { reason },
+                    captured: BTreeSet::new(),
+                },
                 None => Occurrence {
                     label,
-                    captured: entry.queries.iter().flat_map(|query| query.captured.iter().cloned()).collect(),
+                    captured: entry
+                        .queries
+                        .iter()
+                        .flat_map(|query| query.captured.iter().cloned())
+                        .collect(),
                     strategy: Strategy::Keyed(entry.queries),
                 },
             };
@@ -190,19 +230,33 @@ impl Found {
         }
         let mut sources: Vec<Source> = sources.into_values().collect();
         sources.sort_by_key(|source| source.relation.to_u32());
-        Lineage { sources, root_view: None, views: self.views }
+        Lineage {
+            sources,
+            root_view: None,
+            views: self.views,
+        }
     }
 }
 
 /// Every combination of expressions the key columns can come from; empty when one of them hides its row.
 fn key_alternatives(query: Select, flat: &Unfolded, key: &[String]) -> Vec<Vec<Expr>> {
-    let names: Vec<String> =
-        query.targets().into_iter().filter(|target| !target.hidden).map(|target| target.name).collect();
+    let names: Vec<String> = query
+        .targets()
+        .into_iter()
+        .filter(|target| !target.hidden)
+        .map(|target| target.name)
+        .collect();
     let mut combinations: Vec<Vec<Expr>> = vec![Vec::new()];
     for column in key {
-        let expr = names.iter().position(|name| name == column).and_then(|at| *flat.outputs.get(at)?);
+        let expr = names
+            .iter()
+            .position(|name| name == column)
+            .and_then(|at| *flat.outputs.get(at)?);
         let alternatives: Vec<Expr> = expr.map(|expr| expr.alternatives()).unwrap_or_default();
-        if !alternatives.iter().all(|alternative| key_follows_its_rows(flat, *alternative)) {
+        if !alternatives
+            .iter()
+            .all(|alternative| key_follows_its_rows(flat, *alternative))
+        {
             return Vec::new();
         }
         combinations = combinations
@@ -222,7 +276,9 @@ fn key_alternatives(query: Select, flat: &Unfolded, key: &[String]) -> Vec<Vec<E
 /// A key value made from the optional side of an outer join must be NULL where nothing matched.
 fn key_follows_its_rows(flat: &Unfolded, expr: Expr) -> bool {
     let strict = expr.is_not_null().ranges_not_null();
-    expr.ranges().iter().all(|node| !flat.graph.is_optional(*node) || strict.contains(node))
+    expr.ranges()
+        .iter()
+        .all(|node| !flat.graph.is_optional(*node) || strict.contains(node))
 }
 
 fn no_way(flat: &Unfolded, node: Node) -> String {

@@ -29,9 +29,17 @@ pub struct Occurrence {
 }
 
 pub enum Rows {
-    Table { oid: Oid, with_children: bool },
+    Table {
+        oid: Oid,
+        with_children: bool,
+    },
     /// Functions in FROM, at a range table index of a query, reading these occurrences.
-    Functions { select: Select, index: usize, calls: Vec<Expr>, reads: BTreeSet<Node> },
+    Functions {
+        select: Select,
+        index: usize,
+        calls: Vec<Expr>,
+        reads: BTreeSet<Node>,
+    },
 }
 
 /// A flat view in one combination of choices.
@@ -67,7 +75,12 @@ struct Scope<'p> {
 
 impl<'p> Scope<'p> {
     fn new(select: Select, parent: Option<&'p Scope<'p>>, label: &str) -> Scope<'p> {
-        Scope { select, parent, label: label.to_string(), instances: RefCell::default() }
+        Scope {
+            select,
+            parent,
+            label: label.to_string(),
+            instances: RefCell::default(),
+        }
     }
 
     fn up(&self, levels: usize) -> Option<&Scope<'p>> {
@@ -113,7 +126,11 @@ impl<'p> Scope<'p> {
 
 /// Unfolds a query in the combination that `choices` stands at.
 pub fn unfold(query: Select, choices: &mut Choices) -> Result<Unfolded, Problem> {
-    let mut unfolder = Unfolder { flat: Unfolded::default(), choices, obstacles: Vec::new() };
+    let mut unfolder = Unfolder {
+        flat: Unfolded::default(),
+        choices,
+        obstacles: Vec::new(),
+    };
     let outputs = unfolder.level(query, None, &Guards::new(), "")?;
     unfolder.flat.outputs = outputs;
     Ok(unfolder.flat)
@@ -192,7 +209,9 @@ impl Unfolder<'_> {
     ) {
         let mut pairs = Vec::new();
         for (expr, equality) in partition {
-            let (Some(a), Some(b)) = (influencing.flatten(*expr), outgoing.flatten(*expr)) else { return };
+            let (Some(a), Some(b)) = (influencing.flatten(*expr), outgoing.flatten(*expr)) else {
+                return;
+            };
             pairs.push((a, b, *equality));
         }
         let nullable: Vec<bool> = pairs.iter().map(|(a, _, _)| self.may_be_null(*a)).collect();
@@ -224,7 +243,9 @@ impl Unfolder<'_> {
     }
 
     fn may_be_null(&self, expr: Expr) -> bool {
-        let Some(column) = expr.as_column() else { return true };
+        let Some(column) = expr.as_column() else {
+            return true;
+        };
         match self.flat.occurrences.get(column.range).map(|o| &o.rows) {
             Some(Rows::Table { oid, .. }) => {
                 self.flat.graph.is_optional(column.range) || !relation::column_not_null(*oid, column.attno)
@@ -264,7 +285,13 @@ impl Unfolder<'_> {
                     this.condition(scope, conjunct, &guards, &on, &optional)?;
                 }
             }
-            for expr in select.targets().iter().map(|target| target.expr).chain(select.having()).chain(select.limits()) {
+            for expr in select
+                .targets()
+                .iter()
+                .map(|target| target.expr)
+                .chain(select.having())
+                .chain(select.limits())
+            {
                 this.watch(scope, expr);
                 this.links(scope, expr, &guards)?;
             }
@@ -296,7 +323,12 @@ impl Unfolder<'_> {
     ) -> Result<(), Problem> {
         match item {
             From::Item(index) => self.range(scope, *index, guards),
-            From::Join { kind, left, right, on } => {
+            From::Join {
+                kind,
+                left,
+                right,
+                on,
+            } => {
                 let mut left_guards = guards.clone();
                 let mut right_guards = guards.clone();
                 let mut own = Guards::new();
@@ -323,7 +355,11 @@ impl Unfolder<'_> {
                 }
                 conditions.append(&mut inner);
                 if let Some(on) = on {
-                    let optional = if *kind == JoinKind::Full { Guards::new() } else { own.clone() };
+                    let optional = if *kind == JoinKind::Full {
+                        Guards::new()
+                    } else {
+                        own.clone()
+                    };
                     conditions.push((*on, own, optional));
                 }
                 Ok(())
@@ -338,7 +374,11 @@ impl Unfolder<'_> {
                 self.flat.views.insert(oid);
                 Instance::Outputs(self.level(Select::of_view(oid), None, guards, &label)?)
             }
-            Range::Table { oid, kind, with_children } => {
+            Range::Table {
+                oid,
+                kind,
+                with_children,
+            } => {
                 relation::check_source(oid, kind, with_children)?;
                 let sampled = scope.select.sampled(index);
                 let rows = Rows::Table { oid, with_children };
@@ -354,14 +394,19 @@ impl Unfolder<'_> {
                     self.watch(scope, *call);
                     self.links(scope, *call, guards)?;
                 }
-                match calls.iter().map(|call| scope.flatten(*call)).collect::<Option<Vec<Expr>>>() {
+                match calls
+                    .iter()
+                    .map(|call| scope.flatten(*call))
+                    .collect::<Option<Vec<Expr>>>()
+                {
                     Some(calls) => Instance::Node(self.functions(scope, index, label, calls, guards)),
                     None => Instance::Outputs(Vec::new()),
                 }
             }
             Range::Cte { name, levels_up, .. } => {
                 let owner = scope.up(levels_up);
-                let cte = owner.and_then(|owner| owner.select.ctes().into_iter().find(|cte| cte.name == name));
+                let cte =
+                    owner.and_then(|owner| owner.select.ctes().into_iter().find(|cte| cte.name == name));
                 match (owner, cte) {
                     (Some(owner), Some(cte)) if !cte.recursive => {
                         Instance::Outputs(self.level(cte.query, Some(owner), guards, &label)?)
@@ -387,14 +432,31 @@ impl Unfolder<'_> {
     }
 
     /// Functions in FROM: their rows are tied to the rows their arguments come from.
-    fn functions(&mut self, scope: &Scope, index: usize, label: String, calls: Vec<Expr>, guards: &Guards) -> Node {
+    fn functions(
+        &mut self,
+        scope: &Scope,
+        index: usize,
+        label: String,
+        calls: Vec<Expr>,
+        guards: &Guards,
+    ) -> Node {
         let reads: BTreeSet<Node> = calls.iter().flat_map(|call| call.ranges()).collect();
-        let rows = Rows::Functions { select: scope.select, index, calls, reads: reads.clone() };
+        let rows = Rows::Functions {
+            select: scope.select,
+            index,
+            calls,
+            reads: reads.clone(),
+        };
         let node = self.occurrence(label, rows, guards);
         if !reads.is_empty() {
             let mut nodes = reads;
             nodes.insert(node);
-            self.flat.graph.edge(Edge { strict: nodes.clone(), nodes, guards: guards.clone(), cost: 3 });
+            self.flat.graph.edge(Edge {
+                strict: nodes.clone(),
+                nodes,
+                guards: guards.clone(),
+                cost: 3,
+            });
             self.flat.conditions.push(None);
         }
         node
@@ -410,7 +472,11 @@ impl Unfolder<'_> {
                         self.flat.views.insert(oid);
                         open.push(Select::of_view(oid));
                     }
-                    Range::Table { oid, kind, with_children } => {
+                    Range::Table {
+                        oid,
+                        kind,
+                        with_children,
+                    } => {
                         relation::check_source(oid, kind, with_children)?;
                         self.flat.watched.entry(oid).or_default().insert(0);
                         let label = format!("{label}.{}", select.range_name(index));
@@ -428,7 +494,11 @@ impl Unfolder<'_> {
 
     fn occurrence(&mut self, label: String, rows: Rows, guards: &Guards) -> Node {
         let obstacles = self.obstacles.clone();
-        self.flat.occurrences.push(Occurrence { label, rows, obstacles });
+        self.flat.occurrences.push(Occurrence {
+            label,
+            rows,
+            obstacles,
+        });
         self.flat.graph.node(guards.clone())
     }
 
@@ -468,7 +538,13 @@ impl Unfolder<'_> {
 
     /// A sub-select in an expression: its own conditions tie its rows to the rows outside, whatever becomes
     /// of its value. `required`: the comparison must be true for a row to come out.
-    fn link(&mut self, scope: &Scope, link: &SubLink, guards: &Guards, required: bool) -> Result<(), Problem> {
+    fn link(
+        &mut self,
+        scope: &Scope,
+        link: &SubLink,
+        guards: &Guards,
+        required: bool,
+    ) -> Result<(), Problem> {
         let mut inside = guards.clone();
         inside.insert(self.flat.graph.guard(GuardKind::Sealed));
         let label = scope.child_label("sub-select");
@@ -479,7 +555,9 @@ impl Unfolder<'_> {
             Leaf::Column(column) => scope.resolve(column, expr),
             Leaf::SubSelectOutput(n) => outputs.get(n).copied().flatten(),
         });
-        let Some(flat) = flat.filter(|flat| !flat.is_volatile()) else { return Ok(()) };
+        let Some(flat) = flat.filter(|flat| !flat.is_volatile()) else {
+            return Ok(());
+        };
         match link.kind {
             LinkKind::Any if required => self.edge(flat, &inside, &Guards::new(), 1),
             LinkKind::Any => self.membership(flat, &inside),
@@ -513,24 +591,42 @@ impl Unfolder<'_> {
         self.edge_between(condition, condition.ranges(), guards, on, cost);
     }
 
-    fn edge_between(&mut self, condition: Expr, nodes: BTreeSet<Node>, guards: &Guards, on: &Guards, cost: u32) {
+    fn edge_between(
+        &mut self,
+        condition: Expr,
+        nodes: BTreeSet<Node>,
+        guards: &Guards,
+        on: &Guards,
+        cost: u32,
+    ) {
         if nodes.len() < 2 {
             return;
         }
         let strict = condition.ranges_not_null();
         let guards = guards.union(on).copied().collect();
-        self.flat.graph.edge(Edge { nodes, strict, guards, cost });
+        self.flat.graph.edge(Edge {
+            nodes,
+            strict,
+            guards,
+            cost,
+        });
         self.flat.conditions.push(Some(condition));
     }
 
     /// Remembers every table column an expression reads.
     fn watch(&mut self, scope: &Scope, expr: Expr) {
         for column in expr.survey().columns {
-            let Some(owner) = scope.up(column.levels_up) else { continue };
+            let Some(owner) = scope.up(column.levels_up) else {
+                continue;
+            };
             match owner.select.range(column.range) {
                 Range::Table { oid, kind, .. } if kind != 'v' => {
                     // A system column moves with every update: as good as the whole row.
-                    self.flat.watched.entry(oid).or_default().insert(column.attno.max(0));
+                    self.flat
+                        .watched
+                        .entry(oid)
+                        .or_default()
+                        .insert(column.attno.max(0));
                 }
                 Range::Join { columns } => {
                     let index = usize::try_from(column.attno).ok().and_then(|n| n.checked_sub(1));
@@ -540,7 +636,10 @@ impl Unfolder<'_> {
                                 self.watch(owner, *inner);
                             }
                         }
-                        None => columns.into_iter().flatten().for_each(|inner| self.watch(owner, inner)),
+                        None => columns
+                            .into_iter()
+                            .flatten()
+                            .for_each(|inner| self.watch(owner, inner)),
                     }
                 }
                 _ => {}
@@ -559,5 +658,8 @@ impl Unfolder<'_> {
 }
 
 fn constants_only(outputs: Vec<Option<Expr>>) -> Vec<Option<Expr>> {
-    outputs.into_iter().map(|output| output.filter(|expr| expr.survey().columns.is_empty())).collect()
+    outputs
+        .into_iter()
+        .map(|output| output.filter(|expr| expr.survey().columns.is_empty()))
+        .collect()
 }

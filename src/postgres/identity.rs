@@ -40,16 +40,18 @@ pub fn run_as<R>(role: Oid, trust: Trust, settings: &[(String, String)], work: i
     let _restore = unsafe {
         let (mut user, mut context) = (Oid::INVALID, 0);
         pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-        let restore = Restore { user, context, nest: pg_sys::NewGUCNestLevel() };
+        let restore = Restore {
+            user,
+            context,
+            nest: pg_sys::NewGUCNestLevel(),
+        };
         set("search_path", "pg_catalog, pg_temp");
         for (name, value) in settings {
             set(name, value);
         }
         let restriction = match trust {
             Trust::Internal => pg_sys::SECURITY_LOCAL_USERID_CHANGE,
-            Trust::Restricted => {
-                pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION
-            }
+            Trust::Restricted => pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION,
         };
         pg_sys::SetUserIdAndSecContext(role, context | restriction as i32);
         restore
@@ -68,7 +70,9 @@ pub fn set_local(name: &str, value: &str) {
 }
 
 fn set_for(name: &str, value: &str, action: pg_sys::GucAction::Type) {
-    let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) else { return };
+    let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) else {
+        return;
+    };
     // SAFETY: both strings outlive the call; a saved value belongs to the nest level opened by run_as.
     unsafe {
         pg_sys::set_config_option(

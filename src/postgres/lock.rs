@@ -52,6 +52,7 @@ pub fn object(class: Oid, object: Oid) {
 /// Takes the lock of one TVIEW if it is free now.
 pub fn try_object(class: Oid, object: Oid) -> bool {
     // SAFETY: as above, without waiting.
-    let result = unsafe { pg_sys::LockAcquire(&tag(class, object), pg_sys::ExclusiveLock as i32, false, true) };
+    let result =
+        unsafe { pg_sys::LockAcquire(&tag(class, object), pg_sys::ExclusiveLock as i32, false, true) };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }

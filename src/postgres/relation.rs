@@ -26,7 +26,11 @@ pub fn schema(relation: Oid) -> Option<String> {
 
 /// A relation as SQL: schema and name, quoted where needed.
 pub fn qualified_name(relation: Oid) -> Option<String> {
-    Some(format!("{}.{}", quote(&schema(relation)?), quote(&name(relation)?)))
+    Some(format!(
+        "{}.{}",
+        quote(&schema(relation)?),
+        quote(&name(relation)?)
+    ))
 }
 
 /// A relation as SQL for messages: its OID where it is gone.
@@ -36,14 +40,18 @@ pub fn display(relation: Oid) -> String {
 
 /// An identifier, quoted where needed: the only place names become SQL.
 pub fn quote(identifier: &str) -> String {
-    let Ok(c) = CString::new(identifier) else { return String::from("\"\"") };
+    let Ok(c) = CString::new(identifier) else {
+        return String::from("\"\"");
+    };
     // SAFETY: returns its argument or a palloc'd copy.
     text(unsafe { pg_sys::quote_identifier(c.as_ptr()) }).unwrap_or_default()
 }
 
 /// A string literal.
 pub fn quote_literal(value: &str) -> String {
-    let Ok(c) = CString::new(value) else { return String::from("''") };
+    let Ok(c) = CString::new(value) else {
+        return String::from("''");
+    };
     // SAFETY: returns a palloc'd copy.
     text(unsafe { pg_sys::quote_literal_cstr(c.as_ptr()) }).unwrap_or_default()
 }
@@ -59,7 +67,9 @@ pub fn column_not_null(relation: Oid, attno: i16) -> bool {
     use pgrx::IntoDatum;
     // SAFETY: the tuple is released after its only use.
     unsafe {
-        let (Some(relation), Some(attno)) = (relation.into_datum(), attno.into_datum()) else { return false };
+        let (Some(relation), Some(attno)) = (relation.into_datum(), attno.into_datum()) else {
+            return false;
+        };
         let tuple = pg_sys::SearchSysCache2(pg_sys::SysCacheIdentifier::ATTNUM as i32, relation, attno);
         if tuple.is_null() {
             return false;
@@ -94,7 +104,8 @@ pub fn equality_operator(type_oid: Oid) -> Option<String> {
     // SAFETY: the tuple is released after its only use.
     unsafe {
         use pgrx::IntoDatum;
-        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::OPEROID as i32, operator.into_datum()?);
+        let tuple =
+            pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::OPEROID as i32, operator.into_datum()?);
         if tuple.is_null() {
             return None;
         }
@@ -135,9 +146,7 @@ pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<()
             return unsupported("system catalog");
         }
         match kind {
-            'r' if with_children && has_children(relation) => {
-                unsupported("a parent of inherited tables,")
-            }
+            'r' if with_children && has_children(relation) => unsupported("a parent of inherited tables,"),
             'r' | 'p' => Ok(()),
             'm' => unsupported("materialized view"),
             'f' => unsupported("foreign table"),
@@ -166,7 +175,7 @@ pub fn has_user_triggers(table: Oid) -> bool {
     use crate::postgres::spi::{run, Access, Value};
     let rows = run(
         "SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = $1 AND tgname NOT LIKE 'pg\\_tviews\\_%' LIMIT 1",
-        Access::Read,
+        Access::Current,
         &[(pg_sys::OIDOID, Value::of(table))],
     );
     !rows.is_empty()
@@ -184,7 +193,9 @@ pub fn kind(relation: Oid) -> Option<char> {
 
 /// Whether a relation belongs to a session.
 pub fn is_temporary(relation: Oid) -> bool {
-    class(relation, |form| form.relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP) == Some(true)
+    class(relation, |form| {
+        form.relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP
+    }) == Some(true)
 }
 
 fn class<R>(relation: Oid, read: impl FnOnce(&pg_sys::FormData_pg_class) -> R) -> Option<R> {
@@ -196,7 +207,9 @@ fn class<R>(relation: Oid, read: impl FnOnce(&pg_sys::FormData_pg_class) -> R) -
         if tuple.is_null() {
             return None;
         }
-        let result = read(&*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_class>(tuple));
+        let result = read(&*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_class>(
+            tuple,
+        ));
         pg_sys::ReleaseSysCache(tuple);
         Some(result)
     }
@@ -206,5 +219,6 @@ fn class<R>(relation: Oid, read: impl FnOnce(&pg_sys::FormData_pg_class) -> R) -
 pub fn role_name(role: Oid) -> String {
     // SAFETY: returns a palloc'd string, or NULL for a role that is gone.
     let name = text(unsafe { pg_sys::GetUserNameFromId(role, true) });
-    name.map(|name| quote(&name)).unwrap_or_else(|| role.to_u32().to_string())
+    name.map(|name| quote(&name))
+        .unwrap_or_else(|| role.to_u32().to_string())
 }

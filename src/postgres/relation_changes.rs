@@ -44,7 +44,10 @@ pub fn unchanged_since(stamp: u64, concerns: impl Fn(Oid) -> bool) -> bool {
         let mut changes = changes.borrow_mut();
         changes.catch_up();
         changes.any <= stamp
-            && !changes.by_relation.iter().any(|(relation, at)| *at > stamp && concerns(*relation))
+            && !changes
+                .by_relation
+                .iter()
+                .any(|(relation, at)| *at > stamp && concerns(*relation))
     })
 }
 

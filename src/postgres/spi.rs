@@ -6,12 +6,13 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, IntoDatum};
 
-/// Whether a statement may write. A reading statement uses the active snapshot as it is; a writing one
-/// sees the effects of the commands before it.
+/// What a statement sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
-    Read,
-    Write,
+    /// The active snapshot as it is; it must not write.
+    Snapshot,
+    /// What the commands before it did, too (and at READ COMMITTED what others have committed); it may write.
+    Current,
 }
 
 /// A parameter or a result that stays in PostgreSQL's own representation. Valid until the session that
@@ -23,7 +24,10 @@ pub struct Value {
 }
 
 impl Value {
-    pub const NULL: Value = Value { datum: Datum::null(), null: true };
+    pub const NULL: Value = Value {
+        datum: Datum::null(),
+        null: true,
+    };
 
     /// The value of a Rust type that has a PostgreSQL form.
     pub fn of<T: IntoDatum>(value: T) -> Value {
@@ -61,7 +65,11 @@ impl Statement {
     /// `types`: the types of the parameters `$1`, `$2`, ...
     pub fn new(sql: impl Into<Vec<u8>>, types: &[Oid]) -> Statement {
         let sql = CString::new(sql).expect("SQL text has no NUL byte");
-        Statement { sql, types: types.to_vec(), plan: Cell::new(std::ptr::null_mut()) }
+        Statement {
+            sql,
+            types: types.to_vec(),
+            plan: Cell::new(std::ptr::null_mut()),
+        }
     }
 
     pub fn sql(&self) -> &str {
@@ -120,21 +128,26 @@ pub fn run(sql: &str, access: Access, args: &[(Oid, Value)]) -> Rows {
 /// Inside an SPI connection, with a plan that takes `args.len()` parameters.
 unsafe fn execute(plan: pg_sys::SPIPlanPtr, access: Access, args: &[Value], limit: i64) -> Rows {
     let mut datums: Vec<Datum> = args.iter().map(|arg| arg.datum).collect();
-    let nulls: Vec<std::ffi::c_char> =
-        args.iter().map(|arg| if arg.null { b'n' } else { b' ' } as std::ffi::c_char).collect();
+    let nulls: Vec<std::ffi::c_char> = args
+        .iter()
+        .map(|arg| if arg.null { b'n' } else { b' ' } as std::ffi::c_char)
+        .collect();
     pg_sys::SPI_tuptable = std::ptr::null_mut();
     let code = pg_sys::SPI_execute_plan(
         plan,
         datums.as_mut_ptr(),
         nulls.as_ptr(),
-        access == Access::Read,
+        access == Access::Snapshot,
         limit as std::ffi::c_long,
     );
     if code < 0 {
         let reason = CStr::from_ptr(pg_sys::SPI_result_code_string(code)).to_string_lossy();
         pgrx::error!("statement failed: {reason}");
     }
-    Rows { table: pg_sys::SPI_tuptable, processed: pg_sys::SPI_processed }
+    Rows {
+        table: pg_sys::SPI_tuptable,
+        processed: pg_sys::SPI_processed,
+    }
 }
 
 /// What a statement returned.

@@ -1,7 +1,7 @@
 //! Transactions of our own: in a worker, and inside a procedure that may commit.
 
-use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder};
 use std::panic::{AssertUnwindSafe, UnwindSafe};
 
@@ -37,7 +37,9 @@ impl Caught {
 /// The five letters and digits of a SQLSTATE.
 pub fn sqlstate(code: PgSqlErrorCode) -> String {
     let code = code as i32;
-    (0..5).map(|n| char::from((((code >> (6 * n)) & 0x3f) as u8) + b'0')).collect()
+    (0..5)
+        .map(|n| char::from((((code >> (6 * n)) & 0x3f) as u8) + b'0'))
+        .collect()
 }
 
 /// How transactions begin and end here.
@@ -115,14 +117,20 @@ impl Driver {
             if let Some(instead) = prepare() {
                 return instead;
             }
-            assert!(!has_xid(), "a position must be taken before the transaction has an id");
+            assert!(
+                !has_xid(),
+                "a position must be taken before the transaction has an id"
+            );
             with_snapshot(work)
         })
     }
 }
 
 fn catch<R>(work: impl FnOnce() -> R + UnwindSafe) -> Result<R, Caught> {
-    PgTryBuilder::new(|| Ok(work())).catch_others(|error| Err(Caught::from(error))).catch_rust_panic(|error| Err(Caught::from(error))).execute()
+    PgTryBuilder::new(|| Ok(work()))
+        .catch_others(|error| Err(Caught::from(error)))
+        .catch_rust_panic(|error| Err(Caught::from(error)))
+        .execute()
 }
 
 /// Runs `work` under the transaction's snapshot.

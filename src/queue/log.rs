@@ -35,7 +35,10 @@ pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
         Value::of(position.in_progress()),
     ];
     let types = [pg_sys::OIDARRAYOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID];
-    let rows = READ.with(|read| read.get(|| statement!("read_log"), &types).run(Access::Read, &args, 0));
+    let rows = READ.with(|read| {
+        read.get(|| statement!("read_log"), &types)
+            .run(Access::Snapshot, &args, 0)
+    });
     (0..rows.len())
         .filter_map(|row| {
             Some(Pending {

@@ -49,9 +49,17 @@ impl FromStr for Position {
         else {
             return Err(invalid());
         };
-        let mut xip = list.split(',').filter(|x| !x.is_empty()).map(number).collect::<Result<Vec<_>, _>>()?;
+        let mut xip = list
+            .split(',')
+            .filter(|x| !x.is_empty())
+            .map(number)
+            .collect::<Result<Vec<_>, _>>()?;
         xip.sort_unstable();
-        Ok(Position { xmin: number(xmin)?, xmax: number(xmax)?, xip })
+        Ok(Position {
+            xmin: number(xmin)?,
+            xmax: number(xmax)?,
+            xip,
+        })
     }
 }
 
@@ -71,7 +79,11 @@ mod tests {
 
     #[test]
     fn reads_and_writes_the_text_of_pg_snapshot() {
-        for text in ["10:10:", "10:20:10,14,15", "18446744073709551000:18446744073709551001:"] {
+        for text in [
+            "10:10:",
+            "10:20:10,14,15",
+            "18446744073709551000:18446744073709551001:",
+        ] {
             assert_eq!(position(text).to_string(), text);
         }
         for text in ["", "1:2", "1:2:3:4", "a:2:", "1:2:x"] {
@@ -82,7 +94,15 @@ mod tests {
     #[test]
     fn covers_what_the_snapshot_sees() {
         let p = position("10:20:10,14");
-        for (xid, covered) in [(9, true), (10, false), (11, true), (14, false), (19, true), (20, false), (21, false)] {
+        for (xid, covered) in [
+            (9, true),
+            (10, false),
+            (11, true),
+            (14, false),
+            (19, true),
+            (20, false),
+            (21, false),
+        ] {
             assert_eq!(p.covers(xid), covered, "{xid}");
         }
     }
@@ -97,6 +117,10 @@ mod tests {
         assert!(stored.covers(13));
         assert_eq!(stored.to_string(), "12:14:12");
         assert_eq!(stored.clone().with_in_progress(12), stored);
-        assert_eq!(position("12:14:").with_in_progress(15), position("12:14:"), "already beyond xmax");
+        assert_eq!(
+            position("12:14:").with_in_progress(15),
+            position("12:14:"),
+            "already beyond xmax"
+        );
     }
 }

@@ -17,14 +17,24 @@ thread_local! {
 /// Deletes up to `limit` queue rows that every TVIEW reading their source has absorbed; returns how many.
 /// Inside a transaction at READ COMMITTED with a snapshot.
 pub fn trim(limit: usize) -> u64 {
-    delete(&TRIM, || statement!("trim_queue"), &[pg_sys::INT8OID], &[Value::of(limit as i64)])
+    delete(
+        &TRIM,
+        || statement!("trim_queue"),
+        &[pg_sys::INT8OID],
+        &[Value::of(limit as i64)],
+    )
 }
 
 /// Deletes up to `limit` audit rows older than `pg_tviews.audit_retention`, never a TVIEW's position.
 pub fn trim_audit(limit: usize) -> u64 {
     let seconds = settings::audit_retention().as_secs_f64();
     let types = [pg_sys::INT8OID, pg_sys::FLOAT8OID];
-    delete(&TRIM_AUDIT, || statement!("trim_audit"), &types, &[Value::of(limit as i64), Value::of(seconds)])
+    delete(
+        &TRIM_AUDIT,
+        || statement!("trim_audit"),
+        &types,
+        &[Value::of(limit as i64), Value::of(seconds)],
+    )
 }
 
 fn delete(
@@ -38,7 +48,9 @@ fn delete(
     }
     run_internal(|| {
         spi::session(|| {
-            let rows = statement.with(|s| s.get(text, types)).run(Access::Write, args, 0);
+            let rows = statement
+                .with(|s| s.get(text, types))
+                .run(Access::Current, args, 0);
             rows.len() as u64
         })
     })
@@ -51,7 +63,10 @@ pub fn is_empty() -> bool {
     }
     run_internal(|| {
         spi::session(|| {
-            EMPTY.with(|s| s.get(|| statement!("queue_is_empty"), &[])).run(Access::Read, &[], 1).is_empty()
+            EMPTY
+                .with(|s| s.get(|| statement!("queue_is_empty"), &[]))
+                .run(Access::Snapshot, &[], 1)
+                .is_empty()
         })
     })
 }

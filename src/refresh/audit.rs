@@ -66,7 +66,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn new(entity_name: &str, tview: Oid, operation: &'static str, started_at: TimestampWithTimeZone) -> Entry {
+    pub fn new(
+        entity_name: &str,
+        tview: Oid,
+        operation: &'static str,
+        started_at: TimestampWithTimeZone,
+    ) -> Entry {
         Entry {
             entity_name: entity_name.to_string(),
             tview,
@@ -112,12 +117,27 @@ pub fn add(entry: Entry) {
     ];
     use pg_sys::{INT8OID, OIDOID, TEXTOID, TIMESTAMPTZOID};
     let types = [
-        TEXTOID, OIDOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID,
-        TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+        TEXTOID,
+        OIDOID,
+        TEXTOID,
+        TEXTOID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
     ];
     run_internal(|| {
         spi::session(|| {
-            ADD.with(|add| add.get(|| statement!("add_audit"), &types)).run(Access::Write, &args, 0);
+            ADD.with(|add| add.get(|| statement!("add_audit"), &types))
+                .run(Access::Current, &args, 0);
         })
     });
 }

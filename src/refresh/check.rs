@@ -19,18 +19,29 @@ pub fn differences(name: &str) -> Result<Vec<(JsonB, String)>, Problem> {
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied for table {}", definition.display()),
         )
-        .hint(format!("GRANT SELECT ON {} TO {};", definition.display(), relation::role_name(caller))));
+        .hint(format!(
+            "GRANT SELECT ON {} TO {};",
+            definition.display(),
+            relation::role_name(caller)
+        )));
     }
     let plan = match plan::kept(definition.tview) {
         Some(plan) => plan,
         None => run_internal(|| plan::prepare(definition))?,
     };
     Ok(with_latest_snapshot(|| {
-        run_as(plan.definition.owner, Trust::Restricted, &plan.definition.pinned, || {
-            spi::session(|| {
-                let rows = spi::run(&plan.shape.check(), Access::Read, &[]);
-                (0..rows.len()).filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?))).collect()
-            })
-        })
+        run_as(
+            plan.definition.owner,
+            Trust::Restricted,
+            &plan.definition.pinned,
+            || {
+                spi::session(|| {
+                    let rows = spi::run(&plan.shape.check(), Access::Snapshot, &[]);
+                    (0..rows.len())
+                        .filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
+                        .collect()
+                })
+            },
+        )
     }))
 }

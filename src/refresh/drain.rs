@@ -73,7 +73,11 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<transaction::Caug
     for _ in 0..MOST_ROUNDS {
         let tviews = wanted(driver, only);
         let mut changed = false;
-        for tview in tviews.into_iter().filter(|tview| !failed.contains(tview)).collect::<Vec<_>>() {
+        for tview in tviews
+            .into_iter()
+            .filter(|tview| !failed.contains(tview))
+            .collect::<Vec<_>>()
+        {
             let (outcome, caught) = patient(tview);
             changed |= outcome.changes > 0;
             if outcome.status == Status::Failed {
@@ -98,18 +102,23 @@ fn patient(tview: Oid) -> (run::Outcome, Option<transaction::Caught>) {
         if result.0.status != Status::Busy {
             return result;
         }
-        latch::pause(Duration::from_millis(5));
+        latch::pause_or_raise(Duration::from_millis(5));
     }
 }
 
 /// The TVIEWs to refresh: all that may, or one and those it reads, sources first.
 fn wanted(driver: Driver, only: Option<&Definition>) -> Vec<Oid> {
     let loaded = driver.transaction(|| transaction::with_snapshot(|| run_internal(definition::load_all)));
-    let definitions: Vec<Definition> =
-        loaded.unwrap_or_default().into_iter().filter(|definition| definition.state.refreshes()).collect();
+    let definitions: Vec<Definition> = loaded
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|definition| definition.state.refreshes())
+        .collect();
     let mut order: Vec<Oid> = Vec::new();
     fn visit(tview: pg_sys::Oid, definitions: &[Definition], order: &mut Vec<Oid>) {
-        let Some(definition) = definitions.iter().find(|d| d.tview == tview) else { return };
+        let Some(definition) = definitions.iter().find(|d| d.tview == tview) else {
+            return;
+        };
         if order.contains(&tview) {
             return;
         }
@@ -122,7 +131,9 @@ fn wanted(driver: Driver, only: Option<&Definition>) -> Vec<Oid> {
     }
     match only {
         Some(only) => visit(only.tview, &definitions, &mut order),
-        None => definitions.iter().for_each(|d| visit(d.tview, &definitions, &mut order)),
+        None => definitions
+            .iter()
+            .for_each(|d| visit(d.tview, &definitions, &mut order)),
     }
     order
 }

@@ -51,13 +51,14 @@ pub fn wanted(plan: &Plan, pending: &[Pending]) -> Wanted {
         let few = changes.changes <= FEW_CHANGES;
         few_rows(few);
         let statement = if few { &source.few } else { &source.many };
-        let rows = statement.run(Access::Read, &[changes.keys], MOST_KEYS as i64 + 1);
+        let rows = statement.run(Access::Snapshot, &[changes.keys], MOST_KEYS as i64 + 1);
         if rows.len() > MOST_KEYS {
             return Wanted::Everything;
         }
         let width = plan.shape.key.len();
         for row in 0..rows.len() {
-            let key: Option<Box<[String]>> = (0..width).map(|column| rows.get::<String>(row, column)).collect();
+            let key: Option<Box<[String]>> =
+                (0..width).map(|column| rows.get::<String>(row, column)).collect();
             match key {
                 Some(key) => keys.add(key),
                 None => keys.null_key = true,
@@ -73,7 +74,11 @@ pub fn wanted(plan: &Plan, pending: &[Pending]) -> Wanted {
 /// Plans for a few rows are made once and prefer indexes, whatever the tables' size was when they were made;
 /// plans for many are made for the numbers at hand.
 pub fn few_rows(few: bool) {
-    let (cache, on) = if few { ("force_generic_plan", "off") } else { ("force_custom_plan", "on") };
+    let (cache, on) = if few {
+        ("force_generic_plan", "off")
+    } else {
+        ("force_custom_plan", "on")
+    };
     identity::set("plan_cache_mode", cache);
     identity::set("enable_seqscan", on);
     identity::set("enable_mergejoin", on);
@@ -108,7 +113,11 @@ pub struct Batch {
 impl From<&[Box<[String]>]> for Batch {
     fn from(rows: &[Box<[String]>]) -> Batch {
         let width = rows.first().map_or(0, |row| row.len());
-        Batch { columns: (0..width).map(|column| rows.iter().map(|row| row[column].clone()).collect()).collect() }
+        Batch {
+            columns: (0..width)
+                .map(|column| rows.iter().map(|row| row[column].clone()).collect())
+                .collect(),
+        }
     }
 }
 
@@ -123,6 +132,9 @@ impl Batch {
 
     /// The parameters of a recompute statement.
     pub fn parameters(&self) -> Vec<Value> {
-        self.columns.iter().map(|column| Value::of(column.clone())).collect()
+        self.columns
+            .iter()
+            .map(|column| Value::of(column.clone()))
+            .collect()
     }
 }

@@ -50,7 +50,9 @@ thread_local! {
 
 /// The kept plan, if nothing it was built from has changed since.
 pub fn kept(tview: Oid) -> Option<Rc<Plan>> {
-    PLANS.with(|plans| plans.borrow().get(&tview).cloned()).filter(|plan| plan.is_current())
+    PLANS
+        .with(|plans| plans.borrow().get(&tview).cloned())
+        .filter(|plan| plan.is_current())
 }
 
 /// Drops a kept plan.
@@ -64,7 +66,10 @@ pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
     let view = definition.view().ok_or_else(|| {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-            format!("the backing view {}.{} does not exist", definition.view_schema, definition.view_name),
+            format!(
+                "the backing view {}.{} does not exist",
+                definition.view_schema, definition.view_name
+            ),
         )
         .hint("Create the view again; changes wait in pg_tview_queue meanwhile.")
     })?;
@@ -91,7 +96,11 @@ impl Plan {
 
     /// Sources in the order they are locked.
     pub fn source_oids(&self) -> Vec<Oid> {
-        self.lineage.sources.iter().map(|source| source.relation).collect()
+        self.lineage
+            .sources
+            .iter()
+            .map(|source| source.relation)
+            .collect()
     }
 }
 
@@ -139,20 +148,35 @@ fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> Optio
 
 impl SourcePlan {
     fn new(shape: &Shape, few: Vec<&str>, many: Vec<&str>) -> SourcePlan {
-        let casts: Vec<String> = shape.key.iter().map(|k| format!("{}::{}::text", k.name, k.view_type)).collect();
+        let casts: Vec<String> = shape
+            .key
+            .iter()
+            .map(|k| format!("{}::{}::text", k.name, k.view_type))
+            .collect();
         let statement = |queries: Vec<&str>| {
             Statement::new(
-                format!("SELECT DISTINCT {} FROM ({}) AS affected", casts.join(", "), queries.join(" UNION ALL ")),
+                format!(
+                    "SELECT DISTINCT {} FROM ({}) AS affected",
+                    casts.join(", "),
+                    queries.join(" UNION ALL ")
+                ),
                 &[pg_sys::JSONBARRAYOID],
             )
         };
-        SourcePlan { few: statement(few), many: statement(many) }
+        SourcePlan {
+            few: statement(few),
+            many: statement(many),
+        }
     }
 }
 
 /// Requests name keys of the TVIEW itself, as objects like change keys.
 fn requested(shape: &Shape) -> SourcePlan {
-    let columns: Vec<String> = shape.key.iter().map(|k| format!("{} {}", k.name, k.view_type)).collect();
+    let columns: Vec<String> = shape
+        .key
+        .iter()
+        .map(|k| format!("{} {}", k.name, k.view_type))
+        .collect();
     let few = lineage::changed_rows(&columns, Rowcount::Few);
     let many = lineage::changed_rows(&columns, Rowcount::Many);
     SourcePlan::new(shape, vec![&few], vec![&many])
@@ -160,7 +184,10 @@ fn requested(shape: &Shape) -> SourcePlan {
 
 /// Key queries read tables directly, as the TVIEW's owner, who may have rights on the views only.
 fn readable(owner: Oid, source: &Source) -> bool {
-    source.followed.iter().all(|table| relation::may_select(owner, *table))
+    source
+        .followed
+        .iter()
+        .all(|table| relation::may_select(owner, *table))
 }
 
 /// Columns and key of a TVIEW. Inside an SPI session.
@@ -173,7 +200,10 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         let (Some(of_view), Some(of_table)) = (find(&in_view, name), find(&in_table, name)) else {
             return Err(Problem::new(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-                format!("key column {name:?} is missing from the view or the table of {}", definition.display()),
+                format!(
+                    "key column {name:?} is missing from the view or the table of {}",
+                    definition.display()
+                ),
             )
             .hint("Create the TVIEW again with pg_tviews_create, naming key_columns."));
         };
@@ -186,7 +216,10 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         });
     }
     let mut content = Vec::new();
-    for column in in_table.iter().filter(|c| !c.generated && !definition.key_columns.contains(&c.name)) {
+    for column in in_table
+        .iter()
+        .filter(|c| !c.generated && !definition.key_columns.contains(&c.name))
+    {
         let name = relation::quote(&column.name);
         let value = match find(&in_view, &column.name) {
             Some(of_view) if of_view.type_oid == column.type_oid && of_view.modifier == column.modifier => {
@@ -204,7 +237,10 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
     let missing = || {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-            format!("the table or view of TVIEW {:?} does not exist", definition.entity_name),
+            format!(
+                "the table or view of TVIEW {:?} does not exist",
+                definition.entity_name
+            ),
         )
     };
     Ok(Shape {
@@ -234,8 +270,17 @@ fn equality(definition: &Definition, column: &Column) -> Result<String, Problem>
 /// The type a value is cast to before it is compared with what is stored. Not the length of a varchar: a
 /// value that is too long must fail, as it does in INSERT, not be cut.
 fn cast_type(column: &Column) -> String {
-    let lengths = [pg_sys::VARCHAROID, pg_sys::BPCHAROID, pg_sys::BITOID, pg_sys::VARBITOID];
-    let modifier = if lengths.contains(&column.type_oid) { -1 } else { column.modifier };
+    let lengths = [
+        pg_sys::VARCHAROID,
+        pg_sys::BPCHAROID,
+        pg_sys::BITOID,
+        pg_sys::VARBITOID,
+    ];
+    let modifier = if lengths.contains(&column.type_oid) {
+        -1
+    } else {
+        column.modifier
+    };
     relation::type_name(column.type_oid, modifier)
 }
 
@@ -245,7 +290,11 @@ fn document(view: &[Column]) -> String {
         .iter()
         .filter(|column| !column.name.starts_with("pk_"))
         .map(|column| {
-            format!("{}, v.{}", relation::quote_literal(&column.name), relation::quote(&column.name))
+            format!(
+                "{}, v.{}",
+                relation::quote_literal(&column.name),
+                relation::quote(&column.name)
+            )
         })
         .collect();
     json_object(&pairs)
@@ -256,8 +305,10 @@ pub fn json_object(pairs: &[String]) -> String {
     if pairs.is_empty() {
         return "'{}'::jsonb".to_string();
     }
-    let parts: Vec<String> =
-        pairs.chunks(50).map(|chunk| format!("jsonb_build_object({})", chunk.join(", "))).collect();
+    let parts: Vec<String> = pairs
+        .chunks(50)
+        .map(|chunk| format!("jsonb_build_object({})", chunk.join(", ")))
+        .collect();
     parts.join(" || ")
 }
 

@@ -24,11 +24,14 @@ pub fn keys(plan: &Plan, batch: &Batch) -> Result {
     let parameters = batch.parameters();
     let rows = if batch.len() <= FEW_KEYS {
         few_rows(true);
-        plan.each_key.run(Access::Write, &parameters, 0)
+        plan.each_key.run(Access::Current, &parameters, 0)
     } else {
         few_rows(false);
-        let typed: Vec<_> = parameters.into_iter().map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
-        spi::run(&plan.all_keys, Access::Write, &typed)
+        let typed: Vec<_> = parameters
+            .into_iter()
+            .map(|value| (pg_sys::TEXTARRAYOID, value))
+            .collect();
+        spi::run(&plan.all_keys, Access::Current, &typed)
     };
     finish(plan, &rows)
 }
@@ -36,7 +39,7 @@ pub fn keys(plan: &Plan, batch: &Batch) -> Result {
 /// Compares the whole view with the whole table and writes the differences.
 pub fn everything(plan: &Plan) -> Result {
     few_rows(false);
-    let mut result = finish(plan, &plan.everything.run(Access::Write, &[], 0));
+    let mut result = finish(plan, &plan.everything.run(Access::Current, &[], 0));
     if result.problem.is_none() {
         result.problem = null_keys(plan);
     }
@@ -45,15 +48,23 @@ pub fn everything(plan: &Plan) -> Result {
 
 /// The problem of a view that returns rows without a key.
 pub fn null_keys(plan: &Plan) -> Option<Problem> {
-    let found = spi::run(&plan.shape.null_keys(), Access::Read, &[]).one::<bool>() == Some(true);
+    let found = spi::run(&plan.shape.null_keys(), Access::Snapshot, &[]).one::<bool>() == Some(true);
     found.then(|| {
         let names: Vec<&str> = plan.shape.key.iter().map(|k| k.name.as_str()).collect();
         Problem::new(
             PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION,
-            format!("view {} returns a row whose key ({}) is NULL", plan.shape.view, names.join(", ")),
+            format!(
+                "view {} returns a row whose key ({}) is NULL",
+                plan.shape.view,
+                names.join(", ")
+            ),
         )
         .detail("Such a row has no place in the table; the other rows are maintained.")
-        .hint(format!("SELECT * FROM {} WHERE {} IS NULL;", plan.shape.view, names.join(" IS NULL OR ")))
+        .hint(format!(
+            "SELECT * FROM {} WHERE {} IS NULL;",
+            plan.shape.view,
+            names.join(" IS NULL OR ")
+        ))
     })
 }
 
@@ -63,18 +74,25 @@ pub fn repeated(plan: &Plan, keys: &str) -> Problem {
         PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
         format!("view {} returns the same key more than once", plan.shape.view),
     )
-    .detail(format!("Keys: {keys}. Their rows stay as they are; the others are maintained."))
+    .detail(format!(
+        "Keys: {keys}. Their rows stay as they are; the others are maintained."
+    ))
     .hint("Make the view return one row per key, or choose another key with key_columns.")
 }
 
 fn finish(plan: &Plan, rows: &Rows) -> Result {
     if plan.fires_triggers {
         // Deferred triggers of the table must run now, as its owner, not at commit as the worker.
-        spi::run("SET CONSTRAINTS ALL IMMEDIATE", Access::Write, &[]);
+        spi::run("SET CONSTRAINTS ALL IMMEDIATE", Access::Current, &[]);
     }
     let count = |column| rows.get::<i64>(0, column).unwrap_or(0);
     Result {
-        written: Written { inserted: count(0), updated: count(1), deleted: count(2), unchanged: count(3) },
+        written: Written {
+            inserted: count(0),
+            updated: count(1),
+            deleted: count(2),
+            unchanged: count(3),
+        },
         problem: rows.get::<String>(0, 4).map(|keys| repeated(plan, &keys)),
     }
 }

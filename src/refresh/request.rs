@@ -17,7 +17,11 @@ use crate::postgres::transaction;
 pub fn request(name: &str, keys: Option<Vec<Option<String>>>) {
     let definition = definition::find(name).or_raise();
     check_owner(definition.tview).or_raise();
-    let keys = keys.map(|keys| keys.iter().map(|key| change_key(&definition, key.as_deref()).or_raise()).collect());
+    let keys = keys.map(|keys| {
+        keys.iter()
+            .map(|key| change_key(&definition, key.as_deref()).or_raise())
+            .collect()
+    });
     capture::request_refresh(definition.tview, keys);
 }
 
@@ -28,15 +32,24 @@ fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, Prob
             [only] => format!("one value of {only} per key: '{{1,2}}'"),
             several => format!("one JSON object per key with the members {}", several.join(", ")),
         };
-        Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message).hint(format!("Give {example}."))
+        Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message)
+            .hint(format!("Give {example}."))
     };
-    let Some(key) = key else { return Err(invalid("a key to refresh is NULL".to_string())) };
+    let Some(key) = key else {
+        return Err(invalid("a key to refresh is NULL".to_string()));
+    };
     let object = match &definition.key_columns[..] {
         [only] => serde_json::json!({ only: key }),
         several => {
             let parsed: serde_json::Value = serde_json::from_str(key).unwrap_or_default();
-            if !several.iter().all(|name| parsed.get(name).is_some_and(|value| !value.is_null())) {
-                return Err(invalid(format!("{key:?} is not a key of {}", definition.display())));
+            if !several
+                .iter()
+                .all(|name| parsed.get(name).is_some_and(|value| !value.is_null()))
+            {
+                return Err(invalid(format!(
+                    "{key:?} is not a key of {}",
+                    definition.display()
+                )));
             }
             parsed
         }
@@ -47,11 +60,27 @@ fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, Prob
         .key_columns
         .iter()
         .filter_map(|name| types.iter().find(|column| column.name == *name))
-        .map(|c| format!("{} {}", relation::quote(&c.name), relation::type_name(c.type_oid, c.modifier)))
+        .map(|c| {
+            format!(
+                "{} {}",
+                relation::quote(&c.name),
+                relation::type_name(c.type_oid, c.modifier)
+            )
+        })
         .collect();
-    let sql = format!("SELECT * FROM pg_catalog.jsonb_to_record($1::jsonb) AS key({})", definitions.join(", "));
+    let sql = format!(
+        "SELECT * FROM pg_catalog.jsonb_to_record($1::jsonb) AS key({})",
+        definitions.join(", ")
+    );
     let checked = transaction::attempt(|| {
-        spi::session(|| spi::run(&sql, Access::Read, &[(pg_sys::TEXTOID, Value::of(object.as_str()))]).len())
+        spi::session(|| {
+            spi::run(
+                &sql,
+                Access::Snapshot,
+                &[(pg_sys::TEXTOID, Value::of(object.as_str()))],
+            )
+            .len()
+        })
     });
     match checked {
         Ok(_) => Ok(object),

@@ -57,7 +57,13 @@ pub fn drain(tview: Oid) -> (Outcome, Option<Caught>) {
 
 fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
     let started = Instant::now();
-    let mut run = Run { driver, tview, changes: 0, keys: 0, started_at: audit::now() };
+    let mut run = Run {
+        driver,
+        tview,
+        changes: 0,
+        keys: 0,
+        started_at: audit::now(),
+    };
     let (status, error) = match run.go() {
         Ok(status) => (status, None),
         Err(error) => {
@@ -65,7 +71,15 @@ fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
             (Status::Failed, Some(error))
         }
     };
-    (Outcome { changes: run.changes, keys: run.keys, duration: started.elapsed(), status }, error)
+    (
+        Outcome {
+            changes: run.changes,
+            keys: run.keys,
+            duration: started.elapsed(),
+            status,
+        },
+        error,
+    )
 }
 
 /// What a transaction of the refresh found out.
@@ -136,7 +150,9 @@ impl Run {
 
     /// Locks in order, before the snapshot: the TVIEW, then its sources.
     fn lock(&self, plan: &Plan) -> Option<Step> {
-        let Some(class) = definition::table() else { return Some(Step::Done(Status::NotReady)) };
+        let Some(class) = definition::table() else {
+            return Some(Step::Done(Status::NotReady));
+        };
         if !lock::try_object(class, self.tview) {
             return Some(Step::Done(Status::Busy));
         }
@@ -168,7 +184,9 @@ impl Run {
 
     fn under_snapshot(&self, plan: &Plan) -> (Step, u64, u64) {
         let done = |status| (Step::Done(status), 0, 0);
-        let Some(now) = self.state(plan) else { return done(Status::NotReady) };
+        let Some(now) = self.state(plan) else {
+            return done(Status::NotReady);
+        };
         if !now.state.refreshes() {
             return done(Status::NotReady);
         }
@@ -176,7 +194,12 @@ impl Run {
             plan::forget(self.tview);
             return (Step::Stale, 0, 0);
         }
-        let mut entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", self.started_at);
+        let mut entry = Entry::new(
+            &plan.definition.entity_name,
+            self.tview,
+            "refresh",
+            self.started_at,
+        );
         let populate = now.state == State::Populating || now.position.is_none();
         let wanted = if populate {
             entry.operation = "populate";
@@ -228,7 +251,15 @@ impl Run {
                     return (Step::Done(Status::UpToDate), changes, total as u64);
                 }
                 batches.reverse();
-                (Step::More(Backlog { batches, entry, before: now.position }), changes, total as u64)
+                (
+                    Step::More(Backlog {
+                        batches,
+                        entry,
+                        before: now.position,
+                    }),
+                    changes,
+                    total as u64,
+                )
             }
         }
     }
@@ -271,14 +302,19 @@ impl Run {
     }
 
     fn as_owner<R>(&self, plan: &Plan, work: impl FnOnce() -> R) -> R {
-        run_as(plan.definition.owner, Trust::Restricted, &plan.definition.pinned, work)
+        run_as(
+            plan.definition.owner,
+            Trust::Restricted,
+            &plan.definition.pinned,
+            work,
+        )
     }
 
     fn state(&self, plan: &Plan) -> Option<Now> {
         let args = [Value::of(plan.definition.tview)];
         run_internal(|| {
             let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pgrx::pg_sys::OIDOID]));
-            let rows = read.run(Access::Read, &args, 1);
+            let rows = read.run(Access::Snapshot, &args, 1);
             if rows.is_empty() {
                 return None;
             }
@@ -295,7 +331,9 @@ impl Run {
     fn record(&self, error: &Caught) {
         let recorded = self.driver.transaction(|| {
             crate::postgres::transaction::with_snapshot(|| {
-                let Some(definition) = run_internal(|| definition::load(self.tview)) else { return };
+                let Some(definition) = run_internal(|| definition::load(self.tview)) else {
+                    return;
+                };
                 let mut entry = Entry::new(&definition.entity_name, self.tview, "refresh", self.started_at);
                 entry.status = audit::Status::Error;
                 entry.sqlstate = Some(error.sqlstate());
@@ -305,7 +343,11 @@ impl Run {
             })
         });
         if let Err(also) = recorded {
-            pgrx::log!("pg_tviews: could not record a failed refresh: {} ({})", also.message, error.message);
+            pgrx::log!(
+                "pg_tviews: could not record a failed refresh: {} ({})",
+                also.message,
+                error.message
+            );
         }
     }
 }

@@ -60,18 +60,25 @@ impl Shape {
         let updated = if self.content.is_empty() {
             "SELECT 1 WHERE false".to_string()
         } else {
-            let mut sets: Vec<String> =
-                self.content.iter().map(|c| format!("{} = fresh.{}", c.name, c.name)).collect();
+            let mut sets: Vec<String> = self
+                .content
+                .iter()
+                .map(|c| format!("{} = fresh.{}", c.name, c.name))
+                .collect();
             sets.extend(self.touch.iter().cloned());
             format!(
-                "UPDATE {table} AS tv SET {} FROM fresh WHERE {fresh_key} AND ({}) *<> ({}) AND {} RETURNING 1",
+                "UPDATE {table} AS tv SET {} FROM fresh WHERE {fresh_key} AND {} *<> {} AND {} RETURNING 1",
                 sets.join(", "),
                 self.row("tv"),
                 self.row("fresh"),
                 self.not_repeated("fresh"),
             )
         };
-        let wanted = if keyed { format!("wanted AS MATERIALIZED ({}), ", self.wanted_keys()) } else { String::new() };
+        let wanted = if keyed {
+            format!("wanted AS MATERIALIZED ({}), ", self.wanted_keys())
+        } else {
+            String::new()
+        };
         format!(
             "WITH {wanted}\
              fresh AS MATERIALIZED ({fresh}), \
@@ -103,7 +110,11 @@ impl Shape {
     /// Whether the view returns rows with a NULL key.
     pub fn null_keys(&self) -> String {
         let nulls: Vec<String> = self.key.iter().map(|k| format!("v.{} IS NULL", k.name)).collect();
-        format!("SELECT EXISTS (SELECT 1 FROM {} AS v WHERE {})", self.view, nulls.join(" OR "))
+        format!(
+            "SELECT EXISTS (SELECT 1 FROM {} AS v WHERE {})",
+            self.view,
+            nulls.join(" OR ")
+        )
     }
 
     /// Up to ten keys (as JSON) the view returns more than once.
@@ -124,7 +135,13 @@ impl Shape {
             let pairs: Vec<String> = self
                 .key
                 .iter()
-                .map(|k| format!("{}, {of}.{}", crate::postgres::relation::quote_literal(&unquote(&k.name)), k.name))
+                .map(|k| {
+                    format!(
+                        "{}, {of}.{}",
+                        crate::postgres::relation::quote_literal(&unquote(&k.name)),
+                        k.name
+                    )
+                })
                 .collect();
             format!("jsonb_build_object({})", pairs.join(", "))
         };
@@ -133,7 +150,7 @@ impl Shape {
             String::new()
         } else {
             format!(
-                " UNION ALL SELECT {}, 'different' FROM {table} AS tv, fresh WHERE {same} AND ({}) *<> ({})",
+                " UNION ALL SELECT {}, 'different' FROM {table} AS tv, fresh WHERE {same} AND {} *<> {}",
                 keys("tv"),
                 self.row("tv"),
                 self.row("fresh")
@@ -176,9 +193,17 @@ impl Shape {
 
     /// The keys in the parameters, each once.
     fn wanted_keys(&self) -> String {
-        let arrays: Vec<String> =
-            self.key.iter().enumerate().map(|(n, k)| format!("${}::{}[]", n + 1, k.view_type)).collect();
-        format!("SELECT * FROM unnest({}) AS k({})", arrays.join(", "), self.key_names(""))
+        let arrays: Vec<String> = self
+            .key
+            .iter()
+            .enumerate()
+            .map(|(n, k)| format!("${}::{}[]", n + 1, k.view_type))
+            .collect();
+        format!(
+            "SELECT * FROM unnest({}) AS k({})",
+            arrays.join(", "),
+            self.key_names("")
+        )
     }
 
     fn wanted_in_view(&self) -> String {
@@ -186,7 +211,12 @@ impl Shape {
     }
 
     fn wanted(&self, table: &str) -> String {
-        self.each_key(|k| format!("{table}.{} {} k.{}::{}", k.name, k.table_equality, k.name, k.table_type))
+        self.each_key(|k| {
+            format!(
+                "{table}.{} {} k.{}::{}",
+                k.name, k.table_equality, k.name, k.table_type
+            )
+        })
     }
 
     fn same_key(&self, a: &str, b: &str) -> String {
@@ -209,17 +239,25 @@ impl Shape {
     }
 
     fn key_names(&self, prefix: &str) -> String {
-        self.key.iter().map(|k| format!("{prefix}{}", k.name)).collect::<Vec<_>>().join(", ")
+        self.key
+            .iter()
+            .map(|k| format!("{prefix}{}", k.name))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     fn names(&self) -> String {
-        let all = self.key.iter().map(|k| k.name.clone()).chain(self.content.iter().map(|c| c.name.clone()));
+        let all = self
+            .key
+            .iter()
+            .map(|k| k.name.clone())
+            .chain(self.content.iter().map(|c| c.name.clone()));
         all.collect::<Vec<_>>().join(", ")
     }
 
     fn row(&self, of: &str) -> String {
         let columns: Vec<String> = self.content.iter().map(|c| format!("{of}.{}", c.name)).collect();
-        format!("ROW({})", columns.join(", "))
+        format!("ROW({})::record", columns.join(", "))
     }
 }
 

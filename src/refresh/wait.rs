@@ -63,7 +63,9 @@ fn wait_for(tviews: &[Oid], started: Instant, timeout: Option<Duration>) -> bool
     let mut pause = FIRST_PAUSE;
     for tview in tviews {
         loop {
-            let Some(definition) = with_latest_snapshot(|| run_internal(|| definition::load(*tview))) else { break };
+            let Some(definition) = run_internal(|| definition::load(*tview)) else {
+                break;
+            };
             if !with_latest_snapshot(|| run_internal(|| is_pending(*tview, &target))) {
                 break;
             }
@@ -77,7 +79,7 @@ fn wait_for(tviews: &[Oid], started: Instant, timeout: Option<Duration>) -> bool
             if waited > PATIENCE && !signal::draining() {
                 undrained().raise();
             }
-            latch::pause(pause);
+            latch::pause_or_raise(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -95,15 +97,28 @@ fn undrained() -> Problem {
 
 /// The TVIEWs to wait for in the order in which one feeds another.
 fn stages(only: Option<&Definition>) -> Vec<Vec<Oid>> {
-    let definitions = with_latest_snapshot(|| run_internal(definition::load_all));
+    let definitions = run_internal(definition::load_all);
     fn depth(tview: Oid, definitions: &[Definition]) -> usize {
-        let Some(definition) = definitions.iter().find(|d| d.tview == tview) else { return 0 };
-        1 + definition.sources.iter().map(|source| depth(*source, definitions)).max().unwrap_or(0)
+        let Some(definition) = definitions.iter().find(|d| d.tview == tview) else {
+            return 0;
+        };
+        1 + definition
+            .sources
+            .iter()
+            .map(|source| depth(*source, definitions))
+            .max()
+            .unwrap_or(0)
     }
     fn feeds(tview: Oid, definitions: &[Definition], into: &mut Vec<Oid>) {
-        if let (Some(definition), false) = (definitions.iter().find(|d| d.tview == tview), into.contains(&tview)) {
+        if let (Some(definition), false) = (
+            definitions.iter().find(|d| d.tview == tview),
+            into.contains(&tview),
+        ) {
             into.push(tview);
-            definition.sources.iter().for_each(|source| feeds(*source, definitions, into));
+            definition
+                .sources
+                .iter()
+                .for_each(|source| feeds(*source, definitions, into));
         }
     }
     let mut tviews = Vec::new();
@@ -124,7 +139,7 @@ fn snapshot() -> String {
     spi::session(|| {
         SNAPSHOT
             .with(|s| s.get(|| "SELECT pg_current_snapshot()::text".to_string(), &[]))
-            .run(Access::Read, &[], 1)
+            .run(Access::Snapshot, &[], 1)
             .one::<String>()
             .unwrap_or_default()
     })
@@ -135,7 +150,7 @@ fn is_pending(tview: Oid, target: &str) -> bool {
     spi::session(|| {
         PENDING
             .with(|s| s.get(|| statement!("is_pending"), &[pg_sys::OIDOID, pg_sys::TEXTOID]))
-            .run(Access::Read, &[Value::of(tview), Value::of(target)], 1)
+            .run(Access::Snapshot, &[Value::of(tview), Value::of(target)], 1)
             .one::<bool>()
             .unwrap_or(false)
     })

@@ -1,13 +1,95 @@
-//! Stand-in until the workers exist: writers signal nobody.
+//! What sessions tell workers, once their transaction is over. Called from commit callbacks, where an error would stop
+//! the cluster: atomics and SetLatch only, nothing allocates, locks or raises. All of it does nothing in a server that
+//! did not preload the library.
+
+use std::sync::atomic::Ordering::SeqCst;
 
 use pgrx::pg_sys::Oid;
 
-pub fn committed(_sources: &[Oid]) {}
+use super::schedule;
+use super::shared::{self, Database, LAUNCHER};
+use crate::postgres::{clock, process};
+use crate::settings;
 
-pub fn catalog_changed() {}
+/// This transaction changed `sources`, and it is visible now.
+pub fn committed(sources: &[Oid]) {
+    let Some(database) = own_database() else { return };
+    let tick = database.tick.fetch_add(1, SeqCst) + 1;
+    let now = clock::transaction_end();
+    let mut someone_should_look = false;
+    for source in sources {
+        let source = database.source(*source);
+        source.last_tick.fetch_max(tick, SeqCst);
+        someone_should_look |= !schedule::is_quiet(source.quiet_until.load(SeqCst), now);
+    }
+    if someone_should_look {
+        database.wake_one();
+    }
+}
 
-pub fn everything_changed() {}
+/// Definitions of this database changed: workers load them anew and look at every TVIEW once (DDL can change what
+/// a view returns without any row change). Also how a database announces itself after
+/// CREATE EXTENSION, and how its workers learn of DROP EXTENSION.
+pub fn catalog_changed() {
+    let own = process::database();
+    // Once more if the launcher gave the place back in between.
+    for _ in 0..2 {
+        let Some(database) = own_database() else { return };
+        database.touch_all();
+        database.generation.fetch_add(1, SeqCst);
+        if database.oid() == Some(own) {
+            database.wake_all();
+            shared::wake_launcher();
+            return;
+        }
+    }
+}
 
+/// COMMIT PREPARED made something visible, and this session does not know what.
+pub fn everything_changed() {
+    if let Some(database) = Database::find(process::database()) {
+        database.touch_all();
+        database.generation.fetch_add(1, SeqCst);
+        database.wake_all();
+    }
+}
+
+/// Whether someone besides the caller applies pending changes of this database: a worker lives, or the launcher is
+/// about to start one (after CREATE EXTENSION, a restart, or database DDL).
 pub fn draining() -> bool {
-    false
+    let Some(launcher) = LAUNCHER.get().first() else {
+        return false;
+    };
+    let Some(database) = Database::find(process::database()) else {
+        return false;
+    };
+    let about_to_start = || {
+        launcher.pid.load(SeqCst) != 0
+            && settings::workers() > 0
+            && !launcher.no_worker_slot.load(SeqCst)
+            && !database.excluded.load(SeqCst)
+            && database.missing().is_none()
+            && database.workers[0].failed_starts.load(SeqCst) <= 3
+    };
+    settings::enabled() && (database.running().next().is_some() || about_to_start())
+}
+
+/// Whether workers ever found the extension in this database: a cheap hint that it may be dropped here.
+pub fn known_here() -> bool {
+    Database::find(process::database()).is_some()
+}
+
+/// The place of this session's database. The launcher hears of a database it does not know, and of one too many.
+fn own_database() -> Option<&'static Database> {
+    let launcher = LAUNCHER.get().first()?;
+    let own = process::database();
+    if let Some(database) = Database::find(own) {
+        return Some(database);
+    }
+    let claimed = Database::find_or_claim(own);
+    if claimed.is_none() {
+        launcher.databases_full.store(true, SeqCst);
+    }
+    shared::wake_launcher();
+    claimed
 }

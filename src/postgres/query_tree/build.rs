@@ -52,8 +52,7 @@ pub fn key_query(parts: KeyQueryParts) -> Option<String> {
             (*query).rtable = pg_sys::lappend((*query).rtable, entry.cast());
             let reference = make_node::<pg_sys::RangeTblRef>(pg_sys::NodeTag::T_RangeTblRef);
             (*reference).rtindex = (*(*query).rtable).length;
-            (*(*query).jointree).fromlist =
-                pg_sys::lappend((*(*query).jointree).fromlist, reference.cast());
+            (*(*query).jointree).fromlist = pg_sys::lappend((*(*query).jointree).fromlist, reference.cast());
         }
         let mut conditions = Vec::new();
         for condition in &parts.conditions {

@@ -82,7 +82,12 @@ impl Expr {
 
     /// The ranges it reads (after substitution: occurrences), at its own level.
     pub fn ranges(&self) -> BTreeSet<usize> {
-        self.survey().columns.iter().filter(|c| c.levels_up == 0).map(|c| c.range).collect()
+        self.survey()
+            .columns
+            .iter()
+            .filter(|c| c.levels_up == 0)
+            .map(|c| c.range)
+            .collect()
     }
 
     /// The ranges whose columns cannot all be NULL where this condition is true.
@@ -103,7 +108,10 @@ impl Expr {
     /// A copy with every leaf replaced; None when `replace` has nothing for one of them, or when a
     /// sub-select, an aggregate or a window function is inside.
     pub fn substitute(&self, mut replace: impl FnMut(Leaf, Expr) -> Option<Expr>) -> Option<Expr> {
-        let mut context = Substitution { replace: &mut replace, failed: false };
+        let mut context = Substitution {
+            replace: &mut replace,
+            failed: false,
+        };
         // SAFETY: the mutator copies; the context outlives the call.
         let copy = unsafe { substitute_mutator(self.0, (&mut context as *mut Substitution).cast()) };
         (!context.failed).then_some(Expr(copy))
@@ -127,16 +135,18 @@ impl Expr {
     /// The column this is, if it is nothing but a column.
     pub fn as_column(&self) -> Option<Column> {
         // SAFETY: the tag is checked before the cast.
-        unsafe {
-            (self.tag() == pg_sys::NodeTag::T_Var).then(|| column_of(self.0.cast::<pg_sys::Var>()))
-        }
+        unsafe { (self.tag() == pg_sys::NodeTag::T_Var).then(|| column_of(self.0.cast::<pg_sys::Var>())) }
     }
 
     /// Type, type modifier and collation of a column reference.
     pub fn column_type(&self) -> (pg_sys::Oid, i32, pg_sys::Oid) {
         // SAFETY: reads the node.
         unsafe {
-            (pg_sys::exprType(self.0), pg_sys::exprTypmod(self.0), pg_sys::exprCollation(self.0))
+            (
+                pg_sys::exprType(self.0),
+                pg_sys::exprTypmod(self.0),
+                pg_sys::exprCollation(self.0),
+            )
         }
     }
 
@@ -147,7 +157,10 @@ impl Expr {
             if self.tag() == pg_sys::NodeTag::T_BoolExpr {
                 let all = self.0.cast::<pg_sys::BoolExpr>();
                 if (*all).boolop == pg_sys::BoolExprType::AND_EXPR {
-                    return pointers((*all).args).into_iter().flat_map(|arg| Expr(arg).conjuncts()).collect();
+                    return pointers((*all).args)
+                        .into_iter()
+                        .flat_map(|arg| Expr(arg).conjuncts())
+                        .collect();
                 }
             }
         }
@@ -161,7 +174,10 @@ impl Expr {
             match self.tag() {
                 pg_sys::NodeTag::T_CoalesceExpr => {
                     let args = (*self.0.cast::<pg_sys::CoalesceExpr>()).args;
-                    pointers(args).into_iter().flat_map(|arg| Expr(arg).alternatives()).collect()
+                    pointers(args)
+                        .into_iter()
+                        .flat_map(|arg| Expr(arg).alternatives())
+                        .collect()
                 }
                 _ => vec![*self],
             }
@@ -303,7 +319,11 @@ unsafe fn link_of(link: *mut pg_sys::SubLink) -> SubLink {
         _ => LinkKind::Value,
     };
     let test = (!(*link).testexpr.is_null()).then(|| Expr((*link).testexpr));
-    SubLink { kind, test, query: Select::from_node((*link).subselect) }
+    SubLink {
+        kind,
+        test,
+        query: Select::from_node((*link).subselect),
+    }
 }
 
 #[pg_guard]

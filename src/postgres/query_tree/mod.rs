@@ -17,7 +17,9 @@ unsafe fn pointers<T>(list: *mut pg_sys::List) -> Vec<*mut T> {
     if list.is_null() {
         return Vec::new();
     }
-    (0..(*list).length).map(|n| pg_sys::list_nth(list, n).cast::<T>()).collect()
+    (0..(*list).length)
+        .map(|n| pg_sys::list_nth(list, n).cast::<T>())
+        .collect()
 }
 
 /// # Safety

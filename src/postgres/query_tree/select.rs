@@ -29,16 +29,31 @@ pub enum JoinKind {
 /// The FROM clause as a tree.
 pub enum From {
     Item(usize),
-    Join { kind: JoinKind, left: Box<From>, right: Box<From>, on: Option<Expr> },
+    Join {
+        kind: JoinKind,
+        left: Box<From>,
+        right: Box<From>,
+        on: Option<Expr>,
+    },
 }
 
 /// What a range table index stands for.
 pub enum Range {
-    Table { oid: Oid, kind: char, with_children: bool },
+    Table {
+        oid: Oid,
+        kind: char,
+        with_children: bool,
+    },
     Subquery(Select),
     Functions(Vec<Expr>),
-    Cte { name: String, levels_up: usize, recursive: bool },
-    Join { columns: Vec<Option<Expr>> },
+    Cte {
+        name: String,
+        levels_up: usize,
+        recursive: bool,
+    },
+    Join {
+        columns: Vec<Option<Expr>>,
+    },
     Values(Vec<Expr>),
     Other(Vec<Expr>),
 }
@@ -159,7 +174,12 @@ impl Select {
             self.targets()
                 .iter()
                 .filter(|target| !target.hidden)
-                .map(|target| (pg_sys::exprType(target.expr.0.cast()), pg_sys::exprTypmod(target.expr.0.cast())))
+                .map(|target| {
+                    (
+                        pg_sys::exprType(target.expr.0.cast()),
+                        pg_sys::exprTypmod(target.expr.0.cast()),
+                    )
+                })
                 .collect()
         }
     }
@@ -171,7 +191,10 @@ impl Select {
             if (*self.0).jointree.is_null() {
                 return Vec::new();
             }
-            pointers((*(*self.0).jointree).fromlist).into_iter().map(|node| from_node(node)).collect()
+            pointers((*(*self.0).jointree).fromlist)
+                .into_iter()
+                .map(|node| from_node(node))
+                .collect()
         }
     }
 
@@ -221,7 +244,12 @@ impl Select {
             if (*self.0).distinctClause.is_null() {
                 Distinct::No
             } else if (*self.0).hasDistinctOn {
-                Distinct::On(self.clause_exprs((*self.0).distinctClause).into_iter().map(|c| c.0).collect())
+                Distinct::On(
+                    self.clause_exprs((*self.0).distinctClause)
+                        .into_iter()
+                        .map(|c| c.0)
+                        .collect(),
+                )
             } else {
                 Distinct::All
             }
@@ -373,21 +401,36 @@ impl Select {
     /// The sub-selects in all expressions of this level.
     pub fn all_links(&self) -> Vec<Select> {
         fn on(item: &From, into: &mut Vec<Expr>) {
-            if let From::Join { left, right, on: condition, .. } = item {
+            if let From::Join {
+                left,
+                right,
+                on: condition,
+                ..
+            } = item
+            {
                 into.extend(condition);
                 on(left, into);
                 on(right, into);
             }
         }
         let mut exprs: Vec<Expr> = self.targets().iter().map(|target| target.expr).collect();
-        exprs.extend(self.condition().into_iter().chain(self.having()).chain(self.limits()));
+        exprs.extend(
+            self.condition()
+                .into_iter()
+                .chain(self.having())
+                .chain(self.limits()),
+        );
         self.from().iter().for_each(|item| on(item, &mut exprs));
         for index in self.all_ranges() {
             if let Range::Functions(more) | Range::Values(more) | Range::Other(more) = self.range(index) {
                 exprs.extend(more);
             }
         }
-        exprs.iter().flat_map(|expr| expr.survey().links).map(|link| link.query).collect()
+        exprs
+            .iter()
+            .flat_map(|expr| expr.survey().links)
+            .map(|link| link.query)
+            .collect()
     }
 
     pub(super) unsafe fn entry(&self, index: usize) -> *mut pg_sys::RangeTblEntry {

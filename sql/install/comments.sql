@@ -1,0 +1,28 @@
+COMMENT ON FUNCTION pg_tviews_create(text, text, interval, text[]) IS
+    'Creates or redefines a TVIEW: the tv_ table that follows the v_ view of an entity; returns the table.';
+COMMENT ON FUNCTION pg_tviews_drop(text, boolean, boolean) IS
+    'Drops a TVIEW: its definition, its table unless keep_table, and its view if the extension made it.';
+COMMENT ON FUNCTION pg_tviews_auto_convert_plan(name) IS
+    'What pg_tviews_auto_convert() would do with each tv_ table of a schema; changes nothing.';
+COMMENT ON FUNCTION pg_tviews_auto_convert(name) IS
+    'Makes a TVIEW of every tv_ table of a schema that has a v_ view or a tb_ table; one that fails stops no other.';
+COMMENT ON FUNCTION pg_tviews_refresh(text, text[]) IS
+    'Asks for these keys of a TVIEW, or all rows, to be recomputed once the calling transaction commits.';
+COMMENT ON FUNCTION pg_tviews_wait(text, interval) IS
+    'Waits until everything committed before the call is visible in a TVIEW, or in all; false on timeout.';
+COMMENT ON PROCEDURE pg_tviews_drain(text) IS
+    'Applies everything pending for a TVIEW, or for all, in the calling session.';
+COMMENT ON FUNCTION pg_tviews_pause(text) IS 'Stops refreshing a TVIEW; its changes wait in pg_tview_queue.';
+COMMENT ON FUNCTION pg_tviews_resume(text) IS 'Goes on refreshing a paused TVIEW.';
+COMMENT ON FUNCTION pg_tviews_check(text) IS
+    'Compares a TVIEW with its view right now: keys that are missing, extra or different.';
+COMMENT ON FUNCTION pg_tviews_version() IS 'Version of the extension''s library.';
+COMMENT ON FUNCTION pg_tviews_meta_updated() IS
+    'Trigger function of pg_tview_meta: checks an update of fk_columns or max_latency and puts it into effect.';
+COMMENT ON FUNCTION pg_tviews_ddl_happened() IS
+    'Event trigger function: makes workers look whether DDL changed what a backing view returns.';
+
+COMMENT ON TABLE pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns and max_latency.';
+COMMENT ON TABLE pg_tview_queue IS 'Committed changes that at least one TVIEW has not absorbed yet.';
+COMMENT ON TABLE pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';
+COMMENT ON VIEW pg_tview_status IS 'State, backlog and latency of each TVIEW.';

@@ -1,0 +1,8 @@
+-- Definitions can be read by all, like the catalogs. A trigger checks that updates come from the TVIEW's owner.
+GRANT SELECT, UPDATE (fk_columns, max_latency) ON pg_tview_meta TO PUBLIC;
+-- The view itself shows each reader what is theirs.
+GRANT SELECT ON pg_tview_status TO PUBLIC;
+-- Change keys and messages hold values of the sources.
+GRANT SELECT ON pg_tview_queue, pg_tview_meta_audit TO pg_monitor;
+REVOKE ALL ON FUNCTION pg_tviews_meta_updated() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_tviews_ddl_happened() FROM PUBLIC;

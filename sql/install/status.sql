@@ -1,0 +1,65 @@
+-- One row per TVIEW the reader owns; all of them for members of pg_monitor. Latency is commit to visible, of the
+-- newest 1000 refreshes.
+CREATE VIEW pg_tview_status AS
+SELECT m.entity_name,
+       m.tview_oid,
+       m.state,
+       pending.changes                                          AS pending_changes,
+       pending.oldest_at                                        AS oldest_pending_at,
+       coalesce(clock_timestamp() - pending.oldest_at, interval '0') AS lag,
+       bound.max_latency,
+       coalesce(clock_timestamp() - pending.oldest_at <= bound.max_latency, true)
+         AND m.state = 'active'                                 AS within_bound,
+       totals.last_refresh_at,
+       latency.p50                                              AS latency_p50_ms,
+       latency.p95                                              AS latency_p95_ms,
+       latency.p99                                              AS latency_p99_ms,
+       totals.refreshes,
+       totals.rows_written,
+       failure.last_error
+  FROM pg_tview_meta m
+  JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
+ CROSS JOIN LATERAL (
+        SELECT coalesce(m.max_latency,
+                        pg_catalog.current_setting('pg_tviews.max_latency')::interval) AS max_latency) bound
+  LEFT JOIN LATERAL (
+        SELECT a.position
+          FROM pg_tview_meta_audit a
+         WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
+         ORDER BY a.audit_id DESC
+         LIMIT 1) newest ON true
+ CROSS JOIN LATERAL (
+        SELECT coalesce(sum(coalesce(jsonb_array_length(q.keys), 1)), 0)::bigint AS changes,
+               min(q.enqueued_at) AS oldest_at
+          FROM pg_tview_queue q
+         WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
+           AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
+           AND NOT coalesce(pg_visible_in_snapshot(q.xid, newest.position), false)) pending
+ CROSS JOIN LATERAL (
+        SELECT max(a.finished_at) FILTER (WHERE a.position IS NOT NULL) AS last_refresh_at,
+               count(*) FILTER (WHERE a.operation IN ('refresh', 'populate')) AS refreshes,
+               coalesce(sum(a.rows_inserted + a.rows_updated + a.rows_deleted), 0)::bigint AS rows_written
+          FROM pg_tview_meta_audit a
+         WHERE a.tview_oid = m.tview_oid) totals
+ CROSS JOIN LATERAL (
+        SELECT percentile_cont(0.50) WITHIN GROUP (ORDER BY ms) AS p50,
+               percentile_cont(0.95) WITHIN GROUP (ORDER BY ms) AS p95,
+               percentile_cont(0.99) WITHIN GROUP (ORDER BY ms) AS p99
+          FROM (SELECT 1000 * extract(epoch FROM a.finished_at - a.oldest_change_at)::float8 AS ms
+                  FROM pg_tview_meta_audit a
+                 WHERE a.tview_oid = m.tview_oid AND a.oldest_change_at IS NOT NULL AND a.position IS NOT NULL
+                 ORDER BY a.audit_id DESC
+                 LIMIT 1000) recent) latency
+  LEFT JOIN LATERAL (
+        -- The newest failure, until a refresh succeeds after it.
+        SELECT a.sqlstate || ': ' || a.message AS last_error
+          FROM (SELECT a.status, a.sqlstate, a.message
+                  FROM pg_tview_meta_audit a
+                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate')
+                 ORDER BY a.audit_id DESC
+                 LIMIT 1) a
+         WHERE a.status <> 'SUCCESS') failure ON true
+ WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
+
+-- Percentiles and totals walk the audit rows of one TVIEW.
+CREATE INDEX pg_tview_meta_audit_tview_oid_audit_id_idx ON pg_tview_meta_audit (tview_oid, audit_id);

@@ -1,0 +1,14 @@
+CREATE TRIGGER pg_tviews_fk_columns_updated
+    AFTER UPDATE OF fk_columns ON pg_tview_meta
+    FOR EACH ROW WHEN (OLD.fk_columns IS DISTINCT FROM NEW.fk_columns)
+    EXECUTE FUNCTION pg_tviews_meta_updated('fk_columns');
+
+CREATE TRIGGER pg_tviews_max_latency_updated
+    AFTER UPDATE OF max_latency ON pg_tview_meta
+    FOR EACH ROW WHEN (OLD.max_latency IS DISTINCT FROM NEW.max_latency)
+    EXECUTE FUNCTION pg_tviews_meta_updated('max_latency');
+
+CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
+    WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'DROP VIEW', 'CREATE TABLE', 'ALTER TABLE', 'DROP TABLE',
+                 'CREATE FUNCTION', 'ALTER FUNCTION', 'GRANT', 'REVOKE')
+    EXECUTE FUNCTION pg_tviews_ddl_happened();

@@ -1,0 +1,62 @@
+//! This process and its neighbours: identity, life, termination, configuration.
+
+use pgrx::pg_sys;
+
+extern "C" {
+    fn kill(pid: i32, signal: i32) -> i32;
+}
+
+/// The database this process is connected to (invalid in the launcher).
+pub fn database() -> pg_sys::Oid {
+    // SAFETY: a plain variable of this process, set once while connecting.
+    unsafe { pg_sys::MyDatabaseId }
+}
+
+/// This process.
+pub fn pid() -> i32 {
+    // SAFETY: a plain variable of this process, set at its start.
+    unsafe { pg_sys::MyProcPid }
+}
+
+/// Whether `pid` is a process of this cluster.
+pub fn is_alive(pid: i32) -> bool {
+    // SAFETY: looks the number up in the process array under its lock; the result is only compared with null.
+    pid != 0 && unsafe { !pg_sys::BackendPidGetProc(pid).is_null() }
+}
+
+/// Asks a process of this cluster to end, as `pg_terminate_backend` does.
+pub fn terminate(pid: i32) {
+    if is_alive(pid) {
+        // SAFETY: the number was just found to be a process of this cluster; the signal is a request it handles.
+        unsafe { kill(pid, pg_sys::SIGTERM as i32) };
+    }
+}
+
+/// True while `pg_upgrade` runs this server: nothing may be written or started then.
+pub fn binary_upgrade() -> bool {
+    // SAFETY: a plain variable, set from the command line of the server.
+    unsafe { pg_sys::IsBinaryUpgrade }
+}
+
+/// True while the postmaster loads `shared_preload_libraries`.
+pub fn preloading() -> bool {
+    // SAFETY: a plain variable of this process.
+    unsafe { pg_sys::process_shared_preload_libraries_in_progress }
+}
+
+/// Re-reads the configuration files if a reload was asked for.
+pub fn reload_settings_if_asked() {
+    // SAFETY: the flag belongs to this process; ProcessConfigFile is meant for a main loop outside any transaction.
+    unsafe {
+        if pg_sys::ConfigReloadPending != 0 {
+            pg_sys::ConfigReloadPending = 0;
+            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+        }
+    }
+}
+
+/// Ends this process; `again` makes the postmaster start it anew if it is a restartable one.
+pub fn exit(again: bool) -> ! {
+    // SAFETY: runs the exit callbacks and never returns; no Rust frame above owns anything outside this process.
+    unsafe { pg_sys::proc_exit(if again { 1 } else { 0 }) }
+}

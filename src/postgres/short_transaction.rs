@@ -1,0 +1,71 @@
+//! A short transaction of a background process, and the place where its errors end.
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::PgTryBuilder;
+
+/// Runs `work` in a transaction of its own, at the session's isolation level. An ERROR rolls it back, goes to the
+/// server log, and gives `None`.
+pub fn short_transaction<R>(work: impl FnOnce() -> R) -> Option<R> {
+    guarded(|| {
+        // SAFETY: called outside any transaction (background processes only); every start is matched by a commit
+        // here or by the abort in `guarded`.
+        unsafe {
+            pg_sys::SetCurrentStatementStartTimestamp();
+            pg_sys::StartTransactionCommand();
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        }
+        let result = work();
+        // SAFETY: ends what was begun above.
+        unsafe {
+            pg_sys::PopActiveSnapshot();
+            pg_sys::CommitTransactionCommand();
+        }
+        result
+    })
+}
+
+/// Runs `work` and keeps the process alive whatever it raises: the transaction it left open, if any, is rolled back
+/// and the error goes to the server log.
+pub fn guarded<R>(work: impl FnOnce() -> R) -> Option<R> {
+    let result = PgTryBuilder::new(std::panic::AssertUnwindSafe(|| Some(work())))
+        .catch_others(|error| {
+            report(&error);
+            None
+        })
+        .catch_rust_panic(|error| {
+            report(&error);
+            None
+        })
+        .execute();
+    if result.is_none() {
+        // SAFETY: harmless without a transaction; with one, releases its locks, snapshot and memory.
+        unsafe { pg_sys::AbortOutOfAnyTransaction() };
+    }
+    result
+}
+
+/// Hands collected statistics over once a second or so; returns when to ask again for what is still held back.
+pub fn report_statistics() -> Option<std::time::Duration> {
+    // SAFETY: called outside any transaction, as PostgreSQL asserts.
+    let wait = unsafe { pg_sys::pgstat_report_stat(false) };
+    (wait > 0).then(|| std::time::Duration::from_millis(wait as u64))
+}
+
+fn report(error: &CaughtError) {
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic { ereport: report, .. }) = error;
+    let message = format!("pg_tviews background process: {}", report.message());
+    match report.detail() {
+        Some(detail) if !detail.is_empty() => {
+            pgrx::ereport!(
+                pgrx::PgLogLevel::WARNING,
+                report.sql_error_code(),
+                message,
+                detail.to_owned()
+            );
+        }
+        _ => pgrx::ereport!(pgrx::PgLogLevel::WARNING, report.sql_error_code(), message),
+    }
+}

@@ -1,0 +1,61 @@
+//! Trims the queue and the audit table when nothing is due. One worker of a database at a time, in short transactions.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::shared::Database;
+use crate::postgres::bgworker;
+use crate::postgres::short_transaction::short_transaction;
+use crate::queue;
+
+const SECOND: i64 = 1_000_000;
+/// Rows per transaction.
+const BATCH: usize = 10_000;
+
+/// A refresh moved a position: a second from now queue rows may have become superfluous.
+pub fn wanted(database: &Database, now: i64) {
+    let _ = database.trim_at.compare_exchange(0, now + SECOND, SeqCst, SeqCst);
+}
+
+/// When there is something to do.
+pub fn due_at(database: &Database) -> i64 {
+    let audit = database.trim_audit_at.load(SeqCst);
+    match database.trim_at.load(SeqCst) {
+        0 => audit,
+        queue => queue.min(audit),
+    }
+}
+
+/// One batch, unless another worker is at it; true if there was one. The caller comes back after looking for due
+/// refreshes.
+pub fn run(database: &Database, index: usize, now: i64) -> bool {
+    let me = index as u32 + 1;
+    if database
+        .housekeeper
+        .compare_exchange(0, me, SeqCst, SeqCst)
+        .is_err()
+    {
+        return false;
+    }
+    let queue_at = database.trim_at.load(SeqCst);
+    if queue_at != 0 && queue_at <= now {
+        // Taken before looking, so that a refresh that ends meanwhile asks again.
+        database.trim_at.store(0, SeqCst);
+        bgworker::report_running("trimming pg_tview_queue");
+        let again = match short_transaction(|| queue::trim(BATCH)) {
+            Some(0) => None,
+            Some(deleted) if deleted >= BATCH as u64 => Some(now),
+            Some(_) => Some(now + SECOND),
+            None => Some(now + 10 * SECOND),
+        };
+        if let Some(at) = again {
+            let _ = database.trim_at.compare_exchange(0, at, SeqCst, SeqCst);
+        }
+    } else if database.trim_audit_at.load(SeqCst) <= now {
+        bgworker::report_running("trimming pg_tview_meta_audit");
+        let deleted = short_transaction(|| queue::trim_audit(BATCH)).unwrap_or(0);
+        let pause = if deleted >= BATCH as u64 { 0 } else { 60 * SECOND };
+        database.trim_audit_at.store(now + pause, SeqCst);
+    }
+    database.housekeeper.store(0, SeqCst);
+    true
+}

@@ -1,0 +1,259 @@
+//! The launcher: connected to no database, keeps `pg_tviews.workers` workers in each that has the extension.
+//! It remembers nothing that matters: a new one finds living workers through their places in shared memory.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::Oid;
+use pgrx::{function_name, PgLogLevel, PgSqlErrorCode};
+
+use super::refresher::Place;
+use super::shared::{Database, Launcher, Worker, DATABASES, FREE, LAUNCHER, RUNNING, STARTING};
+use crate::postgres::database_list::databases;
+use crate::postgres::short_transaction::{guarded, short_transaction};
+use crate::postgres::{bgworker, clock, latch, process};
+use crate::settings;
+
+const SECOND: i64 = 1_000_000;
+/// How often to look for databases nobody announced.
+const SCAN: i64 = 60 * SECOND;
+/// A worker that has not appeared by then will find its place given away.
+const START: i64 = 30 * SECOND;
+/// Pause after a request the postmaster had no slot for.
+const NO_SLOT: i64 = 5 * SECOND;
+/// Databases asked at the same time whether they have the extension: each takes a worker slot for a moment.
+const PROBES: usize = 2;
+
+/// The life of the launcher.
+pub fn main() {
+    let Some(shared) = LAUNCHER.get().first() else {
+        return;
+    };
+    bgworker::at_exit(detach);
+    shared.number.store(latch::own_number(), SeqCst);
+    shared.pid.store(process::pid(), SeqCst);
+    shared.scan_at.store(0, SeqCst);
+    shared.no_worker_slot.store(false, SeqCst);
+    bgworker::connect_to_shared_catalogs();
+    bgworker::report_idle();
+    let mut round = Round {
+        shared,
+        without: HashSet::new(),
+        unknown: Vec::new(),
+        said_full: false,
+    };
+    loop {
+        latch::reset();
+        process::reload_settings_if_asked();
+        let now = clock::now();
+        let wake_at = guarded(|| round.go(now)).unwrap_or(now + SECOND);
+        bgworker::report_idle();
+        latch::wait_idle(Duration::from_micros((wake_at - now).max(0) as u64), true);
+    }
+}
+
+fn detach() {
+    if let Some(shared) = LAUNCHER.get().first() {
+        shared.number.store(latch::NOBODY, SeqCst);
+        shared.pid.store(0, SeqCst);
+    }
+}
+
+struct Round {
+    shared: &'static Launcher,
+    /// Databases that were asked and do not have the extension. They announce themselves when they get it.
+    without: HashSet<Oid>,
+    /// Databases still to be asked.
+    unknown: Vec<Oid>,
+    said_full: bool,
+}
+
+impl Round {
+    /// Brings every database to what it should have; returns when to look again.
+    fn go(&mut self, now: i64) -> i64 {
+        let mut wake_at = now + SCAN;
+        if settings::workers() > 0 {
+            let scan_at = self.shared.scan_at.load(SeqCst);
+            if scan_at <= now || scan_at > now + SCAN {
+                self.shared.scan_at.store(now + SCAN, SeqCst);
+                self.scan();
+            }
+            self.take_in();
+            for (index, database) in DATABASES.get().iter().enumerate() {
+                if let Some(at) = self.supervise(index, database, now) {
+                    wake_at = wake_at.min(at);
+                }
+            }
+            wake_at = wake_at.min(self.shared.scan_at.load(SeqCst));
+        }
+        wake_at
+    }
+
+    /// Compares places with `pg_database`.
+    fn scan(&mut self) {
+        // Taken before the list is read: what is claimed later may belong to a database newer than the list.
+        let places: Vec<(&Database, Oid, u64)> = DATABASES
+            .get()
+            .iter()
+            .filter_map(|place| Some((place, place.oid()?, place.generation.load(SeqCst))))
+            .collect();
+        bgworker::report_running("looking for databases");
+        let Some(list) = short_transaction(databases) else {
+            return;
+        };
+        for (place, oid, generation) in &places {
+            match list.iter().find(|database| database.oid == *oid) {
+                Some(database) => {
+                    place.excluded.store(!database.can_have_workers, SeqCst);
+                    if !database.can_have_workers {
+                        place.wake_all();
+                    }
+                }
+                None if is_empty(place) => place.release(*generation),
+                None => place.wake_all(),
+            }
+        }
+        let exists = |oid: &Oid| list.iter().any(|database| database.oid == *oid);
+        self.without.retain(exists);
+        self.unknown = list
+            .iter()
+            .filter(|database| database.can_have_workers)
+            .map(|database| database.oid)
+            .filter(|oid| !self.without.contains(oid) && Database::find(*oid).is_none())
+            .collect();
+    }
+
+    /// Gives back the places of databases without the extension and hands them to those not asked yet.
+    fn take_in(&mut self) {
+        for place in DATABASES.get() {
+            if let (Some(oid), Some(generation)) = (place.oid(), place.missing()) {
+                if is_empty(place) {
+                    self.without.insert(oid);
+                    place.release(generation);
+                }
+            }
+        }
+        let asking = |place: &&Database| {
+            place.oid().is_some() && !place.present.load(SeqCst) && !place.excluded.load(SeqCst)
+        };
+        let mut free = PROBES.saturating_sub(DATABASES.get().iter().filter(asking).count());
+        while free > 0 {
+            let Some(oid) = self.unknown.pop() else { break };
+            if Database::find_or_claim(oid).is_none() {
+                self.unknown.push(oid);
+                break;
+            }
+            free -= 1;
+        }
+        let full = DATABASES.get().iter().all(|place| place.oid().is_some());
+        if !full {
+            self.shared.databases_full.store(false, SeqCst);
+            self.said_full = false;
+        } else if self.shared.databases_full.load(SeqCst) && !self.said_full {
+            self.said_full = true;
+            warn(
+                "no workers for a database with pg_tviews: pg_tviews.max_databases is used up",
+                "Raise pg_tviews.max_databases and restart the server, or run CALL pg_tviews_drain() there.",
+            );
+        }
+    }
+
+    /// Starts the workers a database lacks; returns when to look at it again, if it needs that.
+    fn supervise(&mut self, index: usize, database: &Database, now: i64) -> Option<i64> {
+        database.oid()?;
+        for pid in database.blockers().filter(|pid| !process::is_alive(*pid)) {
+            database.unblock(pid);
+        }
+        if database.is_blocked() {
+            return Some(now + SECOND);
+        }
+        if database.excluded.load(SeqCst) || database.missing().is_some() {
+            return None;
+        }
+        // One is enough to find out whether there is any use for more.
+        let wanted = if database.present.load(SeqCst) {
+            settings::workers()
+        } else {
+            settings::workers().min(1)
+        };
+        let mut wake_at: Option<i64> = None;
+        for (number, worker) in database.workers.iter().enumerate().take(wanted) {
+            let at = match worker.state.load(SeqCst) {
+                RUNNING => continue,
+                STARTING => {
+                    let late_at = worker.started_at.load(SeqCst) + START;
+                    if late_at <= now {
+                        let _ = worker.state.compare_exchange(STARTING, FREE, SeqCst, SeqCst);
+                    }
+                    late_at.max(now + SECOND)
+                }
+                _ => {
+                    let start_at = earliest_start(worker);
+                    if start_at > now && start_at <= now + 128 * SECOND {
+                        start_at
+                    } else if self.start(index, number, database, worker, now) {
+                        now + START
+                    } else {
+                        now + NO_SLOT
+                    }
+                }
+            };
+            wake_at = Some(wake_at.map_or(at, |earlier| earlier.min(at)));
+        }
+        wake_at
+    }
+
+    fn start(&self, index: usize, number: usize, database: &Database, worker: &Worker, now: i64) -> bool {
+        let generation = worker.generation.fetch_add(1, SeqCst).wrapping_add(1);
+        worker.started_at.store(now, SeqCst);
+        worker.state.store(STARTING, SeqCst);
+        // A session that asked for an empty database in this moment has either seen STARTING, or is seen here; and
+        // the worker looks once more before it connects.
+        if database.is_blocked() {
+            worker.state.store(FREE, SeqCst);
+            return true;
+        }
+        worker.failed_starts.fetch_add(1, SeqCst);
+        let place = Place {
+            database: index as u16,
+            worker: number as u16,
+            generation,
+        };
+        let started = bgworker::start_worker(place.to_argument());
+        if !started {
+            worker.failed_starts.fetch_sub(1, SeqCst);
+            let _ = worker.state.compare_exchange(STARTING, FREE, SeqCst, SeqCst);
+        }
+        if self.shared.no_worker_slot.swap(!started, SeqCst) == started && !started {
+            warn(
+                "no free background worker slot for pg_tviews",
+                "Raise max_worker_processes, or lower pg_tviews.workers. Trying again every few seconds.",
+            );
+        }
+        started
+    }
+}
+
+fn warn(message: &'static str, hint: &'static str) {
+    let code = PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
+    ErrorReport::new(code, message, function_name!())
+        .set_hint(hint)
+        .report(PgLogLevel::WARNING);
+}
+
+/// A second after the last end, longer if starts failed in a row; at once if the worker left because it was told to.
+fn earliest_start(worker: &Worker) -> i64 {
+    match worker.ended_at.load(SeqCst).max(worker.started_at.load(SeqCst)) {
+        0 => 0,
+        last => last + (SECOND << worker.failed_starts.load(SeqCst).min(6)),
+    }
+}
+
+fn is_empty(database: &Database) -> bool {
+    database
+        .workers
+        .iter()
+        .all(|worker| worker.state.load(SeqCst) == FREE)
+}

@@ -1,0 +1,393 @@
+//! A worker: refreshes what is due, keeps house when nothing is, sleeps without a transaction.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use pgrx::pg_sys::Oid;
+
+use super::schedule::{self, Next};
+use super::shared::{self, Database, Tview, Worker, DATABASES, FREE, RUNNING, STARTING};
+use super::tracked::TrackedSet;
+use super::{housekeeping, shared::TVIEWS};
+use crate::catalog::State;
+use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
+use crate::postgres::{bgworker, clock, latch, process};
+use crate::refresh::Status;
+use crate::{catalog, queue, refresh, settings};
+
+/// How often an idle worker looks without being woken.
+const POLL: i64 = 5_000_000;
+/// Definitions are loaded no more often than this, however fast they change.
+const RELOAD: i64 = 100_000;
+/// A TVIEW that is not ready although its definition says so: that is about to be loaded.
+const NOT_READY: i64 = 250_000;
+/// A suspended TVIEW is looked at this often, in case it works again.
+const SUSPENDED: i64 = 5_000_000;
+
+/// What no ALTER DATABASE, ALTER ROLE or configuration file may change for refreshes.
+const FORCED: &[(&std::ffi::CStr, &std::ffi::CStr)] = &[
+    (c"application_name", c"pg_tviews worker"),
+    (c"role", c"none"),
+    (c"search_path", c"pg_catalog, pg_temp"),
+    (c"statement_timeout", c"0"),
+    (c"lock_timeout", c"0"),
+    (c"idle_in_transaction_session_timeout", c"0"),
+    (c"idle_session_timeout", c"0"),
+    (c"default_transaction_isolation", c"read committed"),
+    (c"default_transaction_read_only", c"off"),
+    (c"default_transaction_deferrable", c"off"),
+    (c"synchronous_commit", c"off"),
+    (c"session_replication_role", c"origin"),
+];
+
+/// A worker's place in shared memory. Travels as the argument of the background worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the database.
+    pub database: u16,
+    /// Index of the worker in it.
+    pub worker: u16,
+    /// Which start this is.
+    pub generation: u32,
+}
+
+impl Place {
+    /// As an argument for the postmaster.
+    pub fn to_argument(self) -> i64 {
+        i64::from(self.generation) << 32 | i64::from(self.database) << 16 | i64::from(self.worker)
+    }
+
+    fn from_argument(argument: i64) -> Self {
+        Self {
+            database: (argument >> 16) as u16,
+            worker: argument as u16,
+            generation: (argument >> 32) as u32,
+        }
+    }
+
+    fn database(self) -> Option<&'static Database> {
+        DATABASES.get().get(usize::from(self.database))
+    }
+}
+
+static PLACE: OnceLock<Place> = OnceLock::new();
+/// This worker goes because it was told to, and may be asked back at once.
+static LEAVING: AtomicBool = AtomicBool::new(false);
+
+/// The life of a worker.
+pub fn main(argument: i64) {
+    let Some(mut refresher) = Refresher::attach(Place::from_argument(argument)) else {
+        return;
+    };
+    // Checked before connecting: a session may be waiting for this database to be without connections.
+    if refresher.should_leave() {
+        LEAVING.store(true, SeqCst);
+        return;
+    }
+    bgworker::connect(refresher.oid);
+    for (name, value) in FORCED {
+        bgworker::force_setting(name, value);
+    }
+    refresher.worker().failed_starts.store(0, SeqCst);
+    bgworker::report_idle();
+    loop {
+        match guarded(|| refresher.step()) {
+            Some(Step::Leave) => {
+                LEAVING.store(true, SeqCst);
+                return;
+            }
+            Some(Step::Continue) => {}
+            None => latch::wait_idle(Duration::from_secs(1), false),
+        }
+    }
+}
+
+enum Step {
+    Continue,
+    Leave,
+}
+
+struct Refresher {
+    oid: Oid,
+    database: &'static Database,
+    index: usize,
+    tracked: TrackedSet,
+    /// The generation of definitions that `tracked` holds.
+    generation: Option<u64>,
+    loaded_at: i64,
+}
+
+impl Refresher {
+    /// Takes the place the launcher reserved; `None` if it gave it away because this start took too long.
+    fn attach(place: Place) -> Option<Self> {
+        let database = place.database()?;
+        let index = usize::from(place.worker);
+        let worker = database.workers.get(index)?;
+        if worker.generation.load(SeqCst) != place.generation
+            || worker
+                .state
+                .compare_exchange(STARTING, RUNNING, SeqCst, SeqCst)
+                .is_err()
+        {
+            return None;
+        }
+        let _ = PLACE.set(place);
+        bgworker::at_exit(detach);
+        worker.number.store(latch::own_number(), SeqCst);
+        worker.pid.store(process::pid(), SeqCst);
+        Some(Self {
+            oid: database.oid()?,
+            database,
+            index,
+            tracked: TrackedSet::new(database),
+            generation: None,
+            loaded_at: 0,
+        })
+    }
+
+    fn worker(&self) -> &'static Worker {
+        &self.database.workers[self.index]
+    }
+
+    fn should_leave(&self) -> bool {
+        self.database.is_blocked()
+            || self.database.excluded.load(SeqCst)
+            || self.database.missing().is_some()
+            || self.index >= settings::workers()
+    }
+
+    /// One decision. The order loses no wake: say idle, clear the latch, look, and only then sleep.
+    fn step(&mut self) -> Step {
+        if settings::enabled() {
+            self.database.mark_idle(self.index);
+        }
+        latch::reset();
+        process::reload_settings_if_asked();
+        if self.should_leave() {
+            return Step::Leave;
+        }
+        if !settings::enabled() {
+            self.database.mark_absent(self.index);
+            latch::wait_idle(Duration::from_secs(60), false);
+            return Step::Continue;
+        }
+        let now = clock::now();
+        let reload_at = self.reload_at();
+        if reload_at.is_some_and(|at| at <= now) {
+            self.work(|refresher| refresher.reload(now));
+            return Step::Continue;
+        }
+        let until = match self.tracked.next(now) {
+            Next::Refresh { index, more } => {
+                self.work(|refresher| {
+                    if more {
+                        refresher.database.wake_one();
+                    }
+                    refresher.refresh(index);
+                });
+                return Step::Continue;
+            }
+            Next::Sleep { until } => until,
+        };
+        let mut house_at = housekeeping::due_at(self.database);
+        if house_at <= now {
+            if self.work(|refresher| housekeeping::run(refresher.database, refresher.index, now)) {
+                return Step::Continue;
+            }
+            // Another worker is at it, and will go on with it.
+            house_at = now + POLL;
+            self.database.mark_idle(self.index);
+            if !matches!(self.tracked.next(now), Next::Sleep { .. }) {
+                return Step::Continue;
+            }
+        }
+        let poll_at = self.database.poll_at.load(SeqCst).min(now + POLL);
+        if poll_at <= now {
+            self.work(|refresher| refresher.poll(poll_at, now));
+            return Step::Continue;
+        }
+        let mut wake_at = house_at.min(poll_at);
+        wake_at = until.into_iter().chain(reload_at).fold(wake_at, i64::min);
+        if let Some(later) = report_statistics() {
+            wake_at = wake_at.min(now + later.as_micros() as i64);
+        }
+        latch::wait_idle(Duration::from_micros((wake_at - now).max(0) as u64), false);
+        Step::Continue
+    }
+
+    /// Does something that takes time: commits meanwhile wake someone else.
+    fn work<R>(&mut self, something: impl FnOnce(&mut Self) -> R) -> R {
+        self.database.mark_busy(self.index);
+        let result = something(self);
+        bgworker::report_idle();
+        result
+    }
+
+    fn reload_at(&self) -> Option<i64> {
+        match self.generation {
+            None => Some(self.loaded_at),
+            Some(loaded) if loaded == self.database.generation.load(SeqCst) => None,
+            Some(_) => Some(self.loaded_at + RELOAD),
+        }
+    }
+
+    /// Loads definitions, or finds the extension gone.
+    fn reload(&mut self, now: i64) {
+        let generation = self.database.generation.load(SeqCst);
+        let known = Tview::of(self.oid);
+        bgworker::report_running("loading TVIEW definitions");
+        match short_transaction(|| bgworker::extension_exists().then(catalog::load)) {
+            Some(Some(infos)) => {
+                self.tracked.replace(self.oid, infos, &known);
+                self.generation = Some(generation);
+                self.loaded_at = now;
+                if !self.database.present.swap(true, SeqCst) {
+                    shared::wake_launcher();
+                }
+            }
+            Some(None) => self.note_missing(generation),
+            // Reported already; once more in a second.
+            None => {
+                self.generation = None;
+                self.loaded_at = now + 1_000_000;
+            }
+        }
+    }
+
+    fn note_missing(&self, generation: u64) {
+        self.database.note_missing(generation);
+        self.database.wake_all();
+    }
+
+    /// In case a wake was lost with a process, or the extension went away unseen.
+    fn poll(&mut self, poll_at: i64, now: i64) {
+        let last = self.database.poll_at.load(SeqCst);
+        if last.min(now + POLL) != poll_at
+            || self
+                .database
+                .poll_at
+                .compare_exchange(last, now + POLL, SeqCst, SeqCst)
+                .is_err()
+        {
+            return;
+        }
+        let generation = self.database.generation.load(SeqCst);
+        bgworker::report_running("looking at pg_tview_queue");
+        match short_transaction(|| bgworker::extension_exists().then(queue::is_empty)) {
+            Some(Some(true)) | None => {}
+            Some(Some(false)) => {
+                self.database.touch_all();
+                self.database.end_quiet();
+                housekeeping::wanted(self.database, now);
+            }
+            Some(None) => self.note_missing(generation),
+        }
+    }
+
+    /// Refreshes the TVIEW at `index`, unless another worker is faster.
+    fn refresh(&mut self, index: usize) {
+        if !self.tracked.holds_place(index) {
+            self.generation = None;
+            return;
+        }
+        let tracked = self.tracked.get(index);
+        let progress = tracked.progress();
+        let me = self.index as u32 + 1;
+        if progress.runner.compare_exchange(0, me, SeqCst, SeqCst).is_err() {
+            return;
+        }
+        // Before any snapshot: all commits up to this tick will be visible.
+        let tick = self.database.tick.load(SeqCst);
+        let started = clock::now();
+        progress.started_at.store(started, SeqCst);
+        progress.dirty_since.store(0, SeqCst);
+        self.tracked.announce_quiet(index);
+        bgworker::report_running(&format!("refreshing {}", tracked.info.name));
+
+        let outcome = guarded(|| refresh::run(tracked.info.tview));
+
+        let now = clock::now();
+        let taken = now - started;
+        let (status, changes) =
+            outcome.map_or((Status::Failed, 0), |outcome| (outcome.status, outcome.changes));
+        let pause = match status {
+            Status::UpToDate => {
+                progress.failures.store(0, SeqCst);
+                let duration = if changes > 0 {
+                    let expected = schedule::expected(progress.expected.load(SeqCst), taken);
+                    progress.expected.store(expected, SeqCst);
+                    housekeeping::wanted(self.database, now);
+                    expected
+                } else {
+                    taken
+                };
+                progress.absorbed_tick.fetch_max(tick, SeqCst);
+                schedule::cooldown(tracked.max_latency, duration)
+            }
+            Status::Busy => schedule::busy_pause(progress.expected.load(SeqCst)),
+            Status::NotReady if tracked.info.state == State::Suspended => SUSPENDED,
+            Status::NotReady => NOT_READY,
+            Status::Failed => {
+                let failures = progress.failures.fetch_add(1, SeqCst) + 1;
+                schedule::backoff(settings::retry_backoff().as_micros() as i64, failures, now % 1000)
+            }
+        };
+        progress.finished_at.store(now, SeqCst);
+        progress.not_before.store(now + pause, SeqCst);
+        progress.runner.store(0, SeqCst);
+        if !self.tracked.holds_place(index) {
+            // The place went to another TVIEW meanwhile: that one has absorbed nothing of this.
+            progress.forget();
+            self.generation = None;
+            return;
+        }
+        self.tracked.announce_quiet(index);
+    }
+}
+
+/// Last words of a worker, however it ends: nothing it held stays held, and what it may have been woken for is passed
+/// on.
+fn detach() {
+    let Some(place) = PLACE.get() else { return };
+    let Some(database) = place.database() else { return };
+    let index = usize::from(place.worker);
+    let me = index as u32 + 1;
+    let worker = &database.workers[index];
+    database.mark_absent(index);
+    if let Some(oid) = database.oid() {
+        for tview in TVIEWS.get().iter().filter(|tview| tview.is_of(oid)) {
+            let _ = tview.runner.compare_exchange(me, 0, SeqCst, SeqCst);
+        }
+    }
+    database.end_quiet();
+    let _ = database.housekeeper.compare_exchange(me, 0, SeqCst, SeqCst);
+    worker.pid.store(0, SeqCst);
+    worker.number.store(latch::NOBODY, SeqCst);
+    if LEAVING.load(SeqCst) {
+        worker.failed_starts.store(0, SeqCst);
+        worker.started_at.store(0, SeqCst);
+        worker.ended_at.store(0, SeqCst);
+    } else {
+        worker.ended_at.store(clock::now(), SeqCst);
+    }
+    worker.state.store(FREE, SeqCst);
+    database.wake_one();
+    shared::wake_launcher();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_the_trip_through_the_postmaster() {
+        let place = Place {
+            database: 1023,
+            worker: 63,
+            generation: u32::MAX,
+        };
+        assert_eq!(Place::from_argument(place.to_argument()), place);
+    }
+}

@@ -1,0 +1,270 @@
+//! Which TVIEW next, and when. Plain arithmetic on microseconds, no PostgreSQL.
+
+/// Longest pause this module asks for. A pause that seems longer is a clock that was set back: it is over.
+const LONGEST_PAUSE: i64 = 61_000_000;
+/// Longest time writers stay quiet for, for the same reason.
+const LONGEST_QUIET: i64 = 10_000_000;
+/// TVIEWs that are only looked at to be sure come after those known to be behind.
+const JUST_LOOKING: i64 = 1_000_000;
+
+/// What the decision needs to know of one TVIEW.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate {
+    /// What there is to do.
+    pub need: Need,
+    /// When that was first noticed.
+    pub dirty_since: i64,
+    /// Cooling down or backing off until then.
+    pub not_before: i64,
+    /// How long its refresh takes.
+    pub expected: i64,
+    /// From commit to visible, at most.
+    pub max_latency: i64,
+}
+
+/// What there is to do for a TVIEW.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing, or another worker is at it.
+    Nothing,
+    /// Nothing is known to be pending, but it should be looked at.
+    Look,
+    /// A source changed.
+    Refresh,
+}
+
+/// What a worker should do now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Refresh the candidate at this index; `more` are due besides.
+    Refresh {
+        /// Index among the candidates.
+        index: usize,
+        /// Another worker would find something to do, too.
+        more: bool,
+    },
+    /// Nothing is due before this time (or until someone wakes the worker).
+    Sleep {
+        /// The end of the first pause.
+        until: Option<i64>,
+    },
+}
+
+/// Least slack first. A candidate without need but in a pause counts for the alarm clock: writers stay quiet meanwhile.
+pub fn next(now: i64, candidates: impl Iterator<Item = Candidate>) -> Next {
+    let mut first: Option<(i64, usize)> = None;
+    let mut due = 0;
+    let mut until: Option<i64> = None;
+    for (index, candidate) in candidates.enumerate() {
+        if is_paused(candidate.not_before, now) {
+            until = Some(until.map_or(candidate.not_before, |until| until.min(candidate.not_before)));
+        } else if candidate.need != Need::Nothing {
+            due += 1;
+            let slack = slack(&candidate);
+            if first.is_none_or(|(least, _)| slack < least) {
+                first = Some((slack, index));
+            }
+        }
+    }
+    match first {
+        Some((_, index)) => Next::Refresh { index, more: due > 1 },
+        None => Next::Sleep { until },
+    }
+}
+
+fn slack(candidate: &Candidate) -> i64 {
+    let extra = if candidate.need == Need::Look {
+        JUST_LOOKING
+    } else {
+        0
+    };
+    candidate.dirty_since.saturating_add(candidate.max_latency) - candidate.expected + extra
+}
+
+/// Whether a pause that ends at `not_before` is still on.
+pub fn is_paused(not_before: i64, now: i64) -> bool {
+    now < not_before && not_before - now <= LONGEST_PAUSE
+}
+
+/// Whether writers of a source need not wake anyone.
+pub fn is_quiet(quiet_until: i64, now: i64) -> bool {
+    now < quiet_until && quiet_until - now <= LONGEST_QUIET
+}
+
+/// When pending changes noticed at `now` may have begun. While a TVIEW is refreshed or cools down nobody looks, so they
+/// may be as old as the last refresh.
+pub fn dirty_since(now: i64, started_at: i64, finished_at: i64, max_latency: i64) -> i64 {
+    if finished_at <= now && now - finished_at < max_latency {
+        started_at.max(now - max_latency)
+    } else {
+        now
+    }
+}
+
+/// How long a TVIEW that was just refreshed waits for more changes to share the next refresh: in proportion to what a
+/// refresh costs, and at most a part of its bound.
+pub fn cooldown(max_latency: i64, duration: i64) -> i64 {
+    (max_latency * 2 / 5).min(duration.saturating_mul(4))
+}
+
+/// Moving average of refresh times; quick to rise, since a deadline missed is worse than one met early.
+pub fn expected(before: i64, sample: i64) -> i64 {
+    match before {
+        0 => sample,
+        before if sample > before => (before + sample) / 2,
+        before => before - (before - sample) / 8,
+    }
+}
+
+/// Pause after the `failures`-th failure in a row: doubles up to a minute. `chance` in 0..1000 spreads retries of
+/// TVIEWs that failed together.
+pub fn backoff(first: i64, failures: u32, chance: i64) -> i64 {
+    let pause = first
+        .saturating_mul(1 << failures.saturating_sub(1).min(20))
+        .min(60_000_000);
+    pause - pause / 4 * chance / 1000
+}
+
+/// Pause when someone else refreshes the TVIEW: a part of what that may take.
+pub fn busy_pause(expected: i64) -> i64 {
+    (expected / 2).clamp(5_000, 100_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1000;
+    const NOW: i64 = 1_000_000_000;
+
+    fn dirty(dirty_since: i64, expected: i64, max_latency: i64) -> Candidate {
+        Candidate {
+            need: Need::Refresh,
+            dirty_since,
+            not_before: 0,
+            expected,
+            max_latency,
+        }
+    }
+
+    fn run(candidates: &[Candidate]) -> Next {
+        next(NOW, candidates.iter().copied())
+    }
+
+    #[test]
+    fn nothing_to_do_sleeps_until_woken() {
+        assert_eq!(run(&[]), Next::Sleep { until: None });
+        assert_eq!(
+            run(&[Candidate {
+                need: Need::Nothing,
+                ..dirty(0, 0, MS)
+            }]),
+            Next::Sleep { until: None }
+        );
+    }
+
+    #[test]
+    fn the_least_slack_goes_first() {
+        let relaxed = dirty(NOW - 100 * MS, MS, 1000 * MS);
+        let tight = dirty(NOW - 10 * MS, MS, 100 * MS);
+        assert_eq!(run(&[relaxed, tight]), Next::Refresh { index: 1, more: true });
+        // The same bound, but one takes so long that it has to start now.
+        let slow = dirty(NOW - 10 * MS, 90 * MS, 100 * MS);
+        assert_eq!(run(&[tight, slow]), Next::Refresh { index: 1, more: true });
+        assert_eq!(
+            run(&[tight]),
+            Next::Refresh {
+                index: 0,
+                more: false
+            }
+        );
+    }
+
+    #[test]
+    fn a_look_waits_behind_known_changes() {
+        let look = Candidate {
+            need: Need::Look,
+            ..dirty(NOW - 500 * MS, MS, 250 * MS)
+        };
+        assert_eq!(
+            run(&[look, dirty(NOW, MS, 250 * MS)]),
+            Next::Refresh { index: 1, more: true }
+        );
+        assert_eq!(
+            run(&[look]),
+            Next::Refresh {
+                index: 0,
+                more: false
+            }
+        );
+    }
+
+    #[test]
+    fn pauses_end_at_the_earliest() {
+        let cooling = Candidate {
+            not_before: NOW + 50 * MS,
+            ..dirty(NOW, MS, 250 * MS)
+        };
+        let clean = Candidate {
+            need: Need::Nothing,
+            not_before: NOW + 20 * MS,
+            ..cooling
+        };
+        assert_eq!(
+            run(&[cooling, clean]),
+            Next::Sleep {
+                until: Some(NOW + 20 * MS)
+            }
+        );
+        // Something else is due: the pause does not hold it up.
+        assert_eq!(
+            run(&[cooling, dirty(NOW, MS, MS)]),
+            Next::Refresh {
+                index: 1,
+                more: false
+            }
+        );
+    }
+
+    #[test]
+    fn a_clock_set_back_ends_pauses_and_quiet() {
+        assert!(is_paused(NOW + MS, NOW) && !is_paused(NOW, NOW));
+        assert!(!is_paused(NOW + 3600 * 1000 * MS, NOW));
+        assert!(is_quiet(NOW + MS, NOW) && !is_quiet(NOW + 3600 * 1000 * MS, NOW));
+    }
+
+    #[test]
+    fn cooldown_is_a_part_of_the_bound() {
+        assert_eq!(cooldown(250 * MS, 2 * MS), 8 * MS);
+        assert_eq!(cooldown(250 * MS, 500 * MS), 100 * MS);
+        assert_eq!(cooldown(i64::MAX / 4, i64::MAX), i64::MAX / 4 * 2 / 5);
+    }
+
+    #[test]
+    fn changes_under_a_cooldown_count_from_the_last_refresh() {
+        assert_eq!(
+            dirty_since(NOW, NOW - 90 * MS, NOW - 80 * MS, 250 * MS),
+            NOW - 90 * MS
+        );
+        assert_eq!(dirty_since(NOW, NOW - 900 * MS, NOW - 800 * MS, 250 * MS), NOW);
+        assert_eq!(
+            dirty_since(NOW, NOW - 9000 * MS, NOW - 80 * MS, 250 * MS),
+            NOW - 250 * MS
+        );
+    }
+
+    #[test]
+    fn backoff_doubles_to_a_minute() {
+        assert_eq!(backoff(500 * MS, 1, 0), 500 * MS);
+        assert_eq!(backoff(500 * MS, 3, 0), 2000 * MS);
+        assert_eq!(backoff(500 * MS, 30, 0), 60_000 * MS);
+        assert!((375 * MS..=500 * MS).contains(&backoff(500 * MS, 1, 999)));
+    }
+
+    #[test]
+    fn expectations_rise_fast_and_fall_slowly() {
+        assert_eq!(expected(0, 10), 10);
+        assert_eq!(expected(10, 30), 20);
+        assert_eq!(expected(80, 0), 70);
+    }
+}
