@@ -87,7 +87,7 @@ fn latency(writer: &mut Client, reader: &mut Client) {
         .expect("reads the audit");
     print_percentiles(
         "commit to visible, from the audit",
-        &mut rows.iter().map(|row| row.get(0)).collect(),
+        &mut rows.iter().map(|row| row.get(0)).collect::<Vec<_>>(),
     );
 }
 

@@ -5,12 +5,12 @@ use super::{live, Case, PLAIN};
 #[test]
 fn six_levels_of_views_joined_back_on_uuid() {
     let tables = "
-        CREATE TABLE tb_l1 (pk_l1 int PRIMARY KEY, id uuid GENERATED ALWAYS AS (md5(pk_l1::text)::uuid) STORED UNIQUE, name text);
-        CREATE TABLE tb_l2 (pk_l2 int PRIMARY KEY, id uuid GENERATED ALWAYS AS (md5(pk_l2::text)::uuid) STORED UNIQUE, fk_l1 int, name text);
-        CREATE TABLE tb_l3 (pk_l3 int PRIMARY KEY, id uuid GENERATED ALWAYS AS (md5(pk_l3::text)::uuid) STORED UNIQUE, fk_l2 int, name text);
-        CREATE TABLE tb_l4 (pk_l4 int PRIMARY KEY, id uuid GENERATED ALWAYS AS (md5(pk_l4::text)::uuid) STORED UNIQUE, fk_l3 int, name text);
-        CREATE TABLE tb_l5 (pk_l5 int PRIMARY KEY, id uuid GENERATED ALWAYS AS (md5(pk_l5::text)::uuid) STORED UNIQUE, fk_l4 int, name text);
-        CREATE TABLE tb_l6 (pk_l6 int PRIMARY KEY, id uuid GENERATED ALWAYS AS (md5(pk_l6::text)::uuid) STORED UNIQUE, fk_l5 int, name text);
+        CREATE TABLE tb_l1 (pk_l1 int PRIMARY KEY, name text, id uuid GENERATED ALWAYS AS (md5(pk_l1::text)::uuid) STORED UNIQUE);
+        CREATE TABLE tb_l2 (pk_l2 int PRIMARY KEY, fk_l1 int, name text, id uuid GENERATED ALWAYS AS (md5(pk_l2::text)::uuid) STORED UNIQUE);
+        CREATE TABLE tb_l3 (pk_l3 int PRIMARY KEY, fk_l2 int, name text, id uuid GENERATED ALWAYS AS (md5(pk_l3::text)::uuid) STORED UNIQUE);
+        CREATE TABLE tb_l4 (pk_l4 int PRIMARY KEY, fk_l3 int, name text, id uuid GENERATED ALWAYS AS (md5(pk_l4::text)::uuid) STORED UNIQUE);
+        CREATE TABLE tb_l5 (pk_l5 int PRIMARY KEY, fk_l4 int, name text, id uuid GENERATED ALWAYS AS (md5(pk_l5::text)::uuid) STORED UNIQUE);
+        CREATE TABLE tb_l6 (pk_l6 int PRIMARY KEY, fk_l5 int, name text, id uuid GENERATED ALWAYS AS (md5(pk_l6::text)::uuid) STORED UNIQUE);
         INSERT INTO tb_l1 SELECT i, 'n' FROM generate_series(1, 3) i;
         INSERT INTO tb_l2 SELECT i, 1 + i % 3, 'n' FROM generate_series(1, 5) i;
         INSERT INTO tb_l3 SELECT i, 1 + i % 5, 'n' FROM generate_series(1, 8) i;
