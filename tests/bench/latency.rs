@@ -1,6 +1,6 @@
 //! How late a change is visible, and what a TVIEW costs its writers; both from one run on a private cluster.
 //!
-//! `cargo bench --bench latency` (the extension must be installed in the server of `PG_CONFIG`).
+//! `cargo bench --bench latency`, or without a release build `cargo test --bench latency` (the extension must be installed in the server of `PG_CONFIG`).
 
 // The tests use the whole harness, this program a part of it.
 #[allow(dead_code, unused_imports)]
