@@ -1,0 +1,146 @@
+//! A crash at any point loses nothing: afterwards tv equals v, and follows again.
+
+use std::time::Duration;
+
+use crate::blog;
+use crate::harness::{send_signal, Ask, Cluster, Load, Options, Plan, Random, StopMode, WAIT};
+
+/// A cluster that recovers by itself after a backend was killed.
+fn cluster() -> Cluster {
+    Cluster::start(
+        Options::preloaded()
+            .set("restart_after_crash", "on")
+            .set("checkpoint_timeout", "30s"),
+    )
+}
+
+/// Nothing was lost, and new changes come through.
+#[track_caller]
+fn assert_recovered(cluster: &Cluster, database: &str) {
+    let mut client = cluster.client_after_recovery(database);
+    client.wait_until("SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type LIKE 'pg_tviews%' AND datname = current_database()", WAIT);
+    client.assert_follows(&blog::ENTITIES);
+    client.run("INSERT INTO tb_user (name) VALUES ('after the crash')");
+    client.assert_follows(&blog::ENTITIES);
+    client.assert_queue_empties();
+}
+
+#[test]
+fn killed_worker() {
+    let cluster = cluster();
+    let (database, mut client) = blog::open(&cluster, "kill_worker");
+    let random = Random::announced("killed_worker");
+    let plan = Plan {
+        cluster: &cluster,
+        database: &database.name,
+        statements: &blog::STATEMENTS,
+        crashes: true,
+    };
+    for round in 0..2 {
+        let commits = Load::during(&plan, 2, &random.branch(round), |load| {
+            load.let_pass(20);
+            let workers = client.workers();
+            send_signal("KILL", *workers.first().expect("a worker"));
+            std::thread::sleep(Duration::from_millis(500));
+            client = cluster.client_after_recovery(&database.name);
+            load.let_pass(20);
+        });
+        assert!(commits >= 40);
+        assert_recovered(&cluster, &database.name);
+    }
+}
+
+#[test]
+fn killed_worker_in_the_middle_of_a_refresh() {
+    let cluster = cluster();
+    let (database, mut client) = blog::open(&cluster, "kill_refresh");
+    blog::create_slow(&mut client);
+    client.assert_follows(&["slow"]);
+    client.run("UPDATE knob SET seconds = 20");
+    client.run("UPDATE tb_slow SET n = 42");
+    let sleeping = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    client.wait_until(sleeping, WAIT);
+    let pid = client.one("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' LIMIT 1");
+    client.run("UPDATE knob SET seconds = 0");
+    send_signal("KILL", pid);
+    std::thread::sleep(Duration::from_millis(500));
+    let mut client = cluster.client_after_recovery(&database.name);
+    client.wait_until("SELECT n = 42 FROM tv_slow", WAIT);
+    assert_recovered(&cluster, &database.name);
+}
+
+#[test]
+fn killed_writer_in_the_middle_of_its_transaction() {
+    let cluster = cluster();
+    let (database, mut client) = blog::open(&cluster, "kill_writer");
+    client.assert_follows(&blog::ENTITIES);
+    let mut writer = database.client();
+    let pid = writer.one("SELECT pg_backend_pid()");
+    client.run("UPDATE tb_user SET name = 'committed' WHERE pk_user = 1");
+    writer.run("BEGIN; UPDATE tb_user SET name = 'never committed'; DELETE FROM tb_post WHERE pk_post < 10");
+    send_signal("KILL", pid);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_recovered(&cluster, &database.name);
+    let mut client = database.client();
+    let names = client.rows("SELECT data->>'name' FROM tv_user WHERE pk_user < 3 ORDER BY pk_user");
+    assert_eq!(names, ["committed", "user 2"]);
+}
+
+#[test]
+fn killed_launcher() {
+    let cluster = cluster();
+    let (database, mut client) = blog::open(&cluster, "kill_launcher");
+    client.assert_follows(&blog::ENTITIES);
+    let launcher =
+        "SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'pg_tviews%' AND datname IS NULL";
+    let before: i32 = client.one(launcher);
+    // An orderly end of the launcher must not leave the databases unattended.
+    send_signal("TERM", before);
+    client.wait_until(
+        &format!("SELECT count(*) = 1 AND min(pid) <> {before} FROM ({launcher}) l"),
+        WAIT,
+    );
+    for pid in client.workers() {
+        send_signal("TERM", pid);
+    }
+    client.run("UPDATE tb_user SET name = 'under a new launcher'");
+    assert_recovered(&cluster, &database.name);
+}
+
+#[test]
+fn immediate_stop_under_load() {
+    let cluster = cluster();
+    let (database, _client) = blog::open(&cluster, "stop_load");
+    let random = Random::announced("immediate_stop_under_load");
+    let plan = Plan {
+        cluster: &cluster,
+        database: &database.name,
+        statements: &blog::STATEMENTS,
+        crashes: true,
+    };
+    for round in 0..3 {
+        Load::during(&plan, 3, &random.branch(round), |load| {
+            load.let_pass(40);
+            cluster.restart(StopMode::Immediate);
+            load.let_pass(10);
+        });
+        assert_recovered(&cluster, &database.name);
+    }
+}
+
+#[test]
+fn immediate_stop_while_populating() {
+    let cluster = cluster();
+    let (database, mut client) = blog::open(&cluster, "stop_populating");
+    client.run(
+        "CREATE TABLE tb_big (pk_big int PRIMARY KEY, n int NOT NULL DEFAULT 0);
+         INSERT INTO tb_big SELECT generate_series(1, 150000)",
+    );
+    client.run("SELECT pg_tviews_create('big', 'SELECT pk_big, n FROM tb_big')");
+    client.run("UPDATE tb_big SET n = 1 WHERE pk_big < 10");
+    cluster.restart(StopMode::Immediate);
+    let mut client = database.client();
+    client.run("DELETE FROM tb_big WHERE pk_big < 5");
+    client.assert_follows(&["big"]);
+    assert_recovered(&cluster, &database.name);
+}

@@ -1,0 +1,87 @@
+//! Finds the programs of the server under test, and runs them as a user the server accepts.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+const DEFAULT_PG_CONFIG: &str = "/usr/lib/postgresql/15/bin/pg_config";
+
+/// Root of this repository, where the scripts of the integration guide are run.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Folder of the server's programs: that of `PG_CONFIG`, else Debian's PostgreSQL 15.
+pub fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let pg_config = std::env::var("PG_CONFIG").unwrap_or_else(|_| DEFAULT_PG_CONFIG.to_owned());
+        PathBuf::from(output(Command::new(pg_config).arg("--bindir")))
+    })
+}
+
+/// A program that belongs to the server (`postgres`, `initdb`, `sh` on its folders): PostgreSQL refuses to
+/// run as root, so root hands over to the user `postgres`.
+pub fn server_program(name: &str) -> Command {
+    let path = match name.contains('/') {
+        true => PathBuf::from(name),
+        false => folder().join(name),
+    };
+    let mut command = match running_as_root() {
+        false => Command::new(path),
+        true if Path::new("/usr/sbin/runuser").exists() => {
+            let mut command = Command::new("/usr/sbin/runuser");
+            command.args(["-u", "postgres", "--"]).arg(path);
+            command
+        }
+        true => {
+            let mut command = Command::new("sudo");
+            command.args(["-n", "-u", "postgres", "--"]).arg(path);
+            command
+        }
+    };
+    // The caller's folder may be closed to that user.
+    command.current_dir("/");
+    command
+}
+
+/// A client program (`psql`, `bash` scripts that call it) as the current user, with no personal settings.
+pub fn client_program(name: &str) -> Command {
+    let ours = folder().join(name);
+    let mut command = Command::new(if ours.exists() { ours } else { PathBuf::from(name) });
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", folder().display()));
+    command.env("PSQLRC", "/nonexistent").env("LC_ALL", "C");
+    for variable in ["PGDATABASE", "PGPASSWORD", "PGSERVICE", "PGOPTIONS"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Sends `signal` (KILL, STOP, ...) to exactly one process.
+pub fn send_signal(signal: &str, pid: i32) {
+    assert!(pid > 1, "refusing to signal process {pid}");
+    // The shell's own kill: the separate program is missing on small systems.
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill -{signal} {pid}")])
+        .status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "could not send {signal} to {pid}"
+    );
+}
+
+/// Standard output of a command that must succeed, trimmed.
+pub fn output(command: &mut Command) -> String {
+    let result = command
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let errors = String::from_utf8_lossy(&result.stderr);
+    assert!(result.status.success(), "{command:?} failed: {errors}");
+    String::from_utf8_lossy(&result.stdout).trim().to_owned()
+}
+
+fn running_as_root() -> bool {
+    static ROOT: OnceLock<bool> = OnceLock::new();
+    *ROOT.get_or_init(|| output(Command::new("id").arg("-u")) == "0")
+}

@@ -1,0 +1,16 @@
+//! Real clusters for the tests: start, break, restart and ask them. Nothing here knows a test.
+
+mod ask;
+mod binaries;
+mod cluster;
+mod database;
+mod load;
+mod random;
+mod template;
+
+pub use ask::{Ask, WAIT};
+pub use binaries::{repository, send_signal};
+pub use cluster::{Cluster, Options, StopMode};
+pub use database::{shared, Database};
+pub use load::{Load, Plan};
+pub use random::Random;

@@ -1,0 +1,22 @@
+//! Tests on real clusters: what needs commits, workers, several sessions, crashes or shell scripts.
+//!
+//! The extension must be installed in the server whose `pg_config` is `PG_CONFIG` (default: Debian's 15).
+//! A test disturbs nobody: it has a database of its own, or a cluster of its own where it needs one.
+
+mod harness;
+
+mod blog;
+
+mod cases;
+mod concurrency;
+mod crash;
+mod database_commands;
+mod guide;
+mod lifecycle;
+mod monitoring;
+mod ordinary_roles;
+mod redefinition;
+mod security;
+mod two_phase;
+mod waiting;
+mod workers;

@@ -1,0 +1,127 @@
+//! What pg_tview_status and pg_tview_meta_audit say about work that really happened.
+
+use crate::blog;
+use crate::harness::{shared, Ask, WAIT};
+
+#[test]
+fn status_shows_a_healthy_tview() {
+    let (_database, mut client) = blog::open(shared(), "status");
+    for i in 0..10 {
+        client.run(&format!("UPDATE tb_user SET name = 's{i}' WHERE pk_user = 1"));
+        assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
+    }
+    client.assert_queue_empties();
+    let rows = client.rows(
+        "SELECT entity_name, tview_oid::regclass, state, pending_changes, oldest_pending_at, within_bound,
+                max_latency IS NOT NULL, last_refresh_at > now() - interval '1 minute', refreshes >= 1,
+                rows_written >= 10, last_error
+           FROM pg_tview_status WHERE entity_name = 'user'",
+    );
+    assert_eq!(rows, ["user|tv_user|active|0|~|t|t|t|t|t|~"]);
+    let plausible =
+        "SELECT latency_p50_ms > 0 AND latency_p50_ms <= latency_p95_ms AND latency_p95_ms <= latency_p99_ms
+                        AND latency_p99_ms < 30000 FROM pg_tview_status WHERE entity_name = 'user'";
+    assert!(
+        client.one::<bool>(plausible),
+        "{:?}",
+        client.rows("SELECT * FROM pg_tview_status")
+    );
+    assert_eq!(client.rows("SELECT count(*) FROM pg_tview_status"), ["4"]);
+}
+
+#[test]
+fn status_shows_the_backlog_of_a_paused_tview() {
+    let (_database, mut client) = blog::open(shared(), "backlog");
+    client.assert_follows(&blog::ENTITIES);
+    client.run("SELECT pg_tviews_pause('user'); UPDATE pg_tview_meta SET max_latency = '100 ms' WHERE entity_name = 'user'");
+    for _ in 0..3 {
+        client.run("UPDATE tb_user SET name = name || '+' WHERE pk_user = 1");
+    }
+    client.wait_until(
+        "SELECT lag > interval '300 ms' FROM pg_tview_status WHERE entity_name = 'user'",
+        WAIT,
+    );
+    let rows = client.rows(
+        "SELECT state, pending_changes > 0, oldest_pending_at IS NOT NULL, within_bound, max_latency
+           FROM pg_tview_status WHERE entity_name = 'user'",
+    );
+    assert_eq!(rows, ["paused|t|t|f|00:00:00.1"]);
+    client.run("SELECT pg_tviews_resume('user')");
+    client.assert_follows(&blog::ENTITIES);
+    client.wait_until(
+        "SELECT within_bound AND pending_changes = 0 FROM pg_tview_status WHERE entity_name = 'user'",
+        WAIT,
+    );
+}
+
+#[test]
+fn audit_row_of_a_refresh_is_plausible() {
+    let (_database, mut client) = blog::open(shared(), "audit");
+    client.assert_follows(&blog::ENTITIES);
+    let last = client.one::<i64>("SELECT max(audit_id) FROM pg_tview_meta_audit");
+    client.run(
+        "BEGIN; UPDATE tb_user SET name = 'audited' WHERE pk_user = 1; DELETE FROM tb_user WHERE pk_user = 2;
+         INSERT INTO tb_user (pk_user, name) VALUES (77, 'in'); COMMIT",
+    );
+    client.assert_follows(&blog::ENTITIES);
+    let workers = client.workers();
+    let new = format!(
+        "FROM pg_tview_meta_audit WHERE audit_id > {last} AND entity_name = 'user' AND changes_read > 0"
+    );
+    let rows = client.rows(&format!(
+        "SELECT tview_oid = 'tv_user'::regclass, operation, keys_refreshed, rows_inserted, rows_updated, rows_deleted,
+                oldest_change_at <= started_at, started_at <= finished_at,
+                finished_at - oldest_change_at < interval '10 s', sqlstate, message {new}"
+    ));
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let fields: Vec<&str> = rows[0].split('|').collect();
+    assert_eq!(fields[0], "t");
+    assert!(fields[1].to_lowercase().contains("refresh"), "{rows:?}");
+    assert_eq!(fields[2..], ["3", "1", "1", "1", "t", "t", "t", "~", "~"]);
+    assert!(
+        workers.contains(&client.one::<i32>(&format!("SELECT worker_pid {new}"))),
+        "not a worker's pid"
+    );
+}
+
+#[test]
+fn management_actions_are_audited() {
+    let (_database, mut client) = blog::open(shared(), "managed");
+    client.run("SELECT pg_tviews_pause('total')");
+    client.run("SELECT pg_tviews_resume('total')");
+    client.run("SELECT pg_tviews_drop('total')");
+    let actions = client.rows(
+        "SELECT lower(operation) FROM pg_tview_meta_audit
+          WHERE entity_name = 'total' AND lower(operation) ~ 'create|pause|resume|drop' ORDER BY audit_id",
+    );
+    assert_eq!(actions, ["create", "pause", "resume", "drop"]);
+}
+
+#[test]
+fn failing_refresh_is_visible_and_heals() {
+    let (_database, mut client) = blog::open(shared(), "failing");
+    client.run(
+        "CREATE TABLE tb_ratio (pk_ratio int PRIMARY KEY, a int NOT NULL, b int NOT NULL);
+         INSERT INTO tb_ratio VALUES (1, 6, 3), (2, 8, 2)",
+    );
+    client.run("SELECT pg_tviews_create('ratio', 'SELECT pk_ratio, a / b AS ratio FROM tb_ratio')");
+    client.assert_follows(&["ratio"]);
+    client.run("UPDATE tb_ratio SET b = 0 WHERE pk_ratio = 1");
+    client.wait_until(
+        "SELECT count(*) > 0 FROM pg_tview_meta_audit WHERE entity_name = 'ratio' AND sqlstate = '22012'",
+        WAIT,
+    );
+    client.wait_until(
+        "SELECT last_error ~ 'division by zero' FROM pg_tview_status WHERE entity_name = 'ratio'",
+        WAIT,
+    );
+    client.run("UPDATE tb_user SET name = 'others go on' WHERE pk_user = 1");
+    client.wait_until(
+        "SELECT data->>'name' = 'others go on' FROM tv_user WHERE pk_user = 1",
+        WAIT,
+    );
+    client.run("UPDATE tb_ratio SET b = 1 WHERE pk_ratio = 1");
+    client.wait_until("SELECT ratio = 6 FROM tv_ratio WHERE pk_ratio = 1", WAIT);
+    client.assert_follows(&blog::ENTITIES);
+    client.assert_follows(&["ratio"]);
+}
