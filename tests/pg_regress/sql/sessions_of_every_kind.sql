@@ -11,6 +11,7 @@ CREATE TABLE tb_user (pk_user int PRIMARY KEY, name text);
 INSERT INTO tb_user VALUES (1, 'Ann'), (2, 'Bob');
 CREATE VIEW v_user AS SELECT pk_user, name FROM tb_user;
 SELECT pg_tviews_create('user');
+DROP ROLE IF EXISTS regress_tviews_writer;
 CREATE ROLE regress_tviews_writer;
 GRANT USAGE ON SCHEMA sessions_of_every_kind TO regress_tviews_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON tb_user TO regress_tviews_writer;

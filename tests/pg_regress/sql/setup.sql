@@ -1,4 +1,6 @@
 -- The extension, and the judge that every file of this folder uses: the plain view.
+\set ECHO none
+SET client_min_messages = warning;
 CREATE EXTENSION pg_tviews;
 
 -- Rows that a view has and its tv table has not (missing), and the other way round (extra), over the
@@ -173,3 +175,31 @@ BEGIN
     END LOOP;
     command := 'SELECT judge_dropped()'; RETURN NEXT;
 END $$;
+
+-- How a command fails, all that a user sees. What it did until then is rolled back.
+CREATE FUNCTION error_of(command text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    state   text;
+    message text;
+    detail  text;
+    hint    text;
+BEGIN
+    EXECUTE command;
+    RETURN NEXT 'NO ERROR: ' || command;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN NEXT command;
+    RETURN NEXT format('    %s: %s', state, message);
+    IF detail <> '' THEN RETURN NEXT '    DETAIL: ' || detail; END IF;
+    IF hint <> '' THEN RETURN NEXT '    HINT: ' || hint; END IF;
+END $$;
+
+-- What the extension has registered or put on tables, in the schemas of the search_path but public.
+CREATE VIEW traces AS
+WITH here AS (SELECT pg_class.* , pg_class.oid::regclass::text AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+               WHERE nspname = ANY (current_schemas(false)) AND nspname <> 'public')
+SELECT 'TVIEW' AS kind, name FROM here JOIN pg_tview_meta ON tview_oid = here.oid
+UNION ALL
+SELECT 'trigger', name || ' ' || tgname FROM here JOIN pg_trigger ON tgrelid = here.oid WHERE tgname LIKE 'pg_tviews%'
+UNION ALL
+SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'table' END, name FROM here WHERE relkind IN ('r', 'v', 'p', 'm') AND relname ~ '^(tv|v)_';
