@@ -1,0 +1,36 @@
+-- Users may UPDATE fk_columns and max_latency; a bad value, and any other column, is refused.
+SET client_min_messages = warning;
+CREATE SCHEMA meta_update;
+SET search_path = meta_update, public;
+
+CREATE TABLE tb_user (pk_user int PRIMARY KEY, name text);
+CREATE TABLE tb_post (pk_post int PRIMARY KEY, fk_user int, fk_other int, title text);
+INSERT INTO tb_user VALUES (1, 'Ann');
+INSERT INTO tb_post VALUES (10, 1, NULL, 'one');
+SELECT pg_tviews_create('user', 'SELECT pk_user, name FROM tb_user');
+SELECT pg_tviews_create('post', 'SELECT pk_post, fk_user, title FROM tb_post', max_latency => '2 seconds');
+CREATE VIEW seen AS SELECT entity_name, fk_columns, max_latency, state FROM pg_tview_meta WHERE tview_oid IN ('tv_user'::regclass, 'tv_post'::regclass) ORDER BY 1;
+SELECT * FROM seen;
+UPDATE pg_tview_meta SET fk_columns = '{fk_user}'::text[] WHERE entity_name = 'post';
+UPDATE pg_tview_meta SET max_latency = '100 ms' WHERE entity_name = 'user';
+SELECT * FROM seen;
+UPDATE pg_tview_meta SET fk_columns = '{}', max_latency = NULL;
+SELECT * FROM seen;
+\pset format unaligned
+\pset tuples_only on
+SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{fk_nothing}' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{fk_other}' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{title}' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{NULL}' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = NULL WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '-1 second' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '0' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '1 year' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET state = 'suspended' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET key_columns = '{fk_user}' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET entity_name = 'x' WHERE entity_name = 'post'$$);
+SELECT error_of($$DELETE FROM pg_tview_meta WHERE entity_name = 'post'$$);
+SELECT error_of($$INSERT INTO pg_tview_meta SELECT * FROM pg_tview_meta$$);
+SELECT * FROM seen;
+
+DROP SCHEMA meta_update CASCADE;

@@ -1,0 +1,33 @@
+-- Names with capitals, spaces, quotes, non-ASCII letters and 63 bytes.
+\set ECHO none
+\pset format unaligned
+\pset tuples_only on
+SET client_min_messages = warning;
+CREATE SCHEMA strange_identifiers;
+SET search_path = strange_identifiers, public;
+
+CREATE TABLE "Tb ""Öd"" user" ("Pk User" int PRIMARY KEY, "select" text, "a''b\c" text, "$1" text, "%s" text,
+    "x23456789012345678901234567890123456789012345678901234567890123" text);
+CREATE TABLE "x23456789012345678901234567890123456789012345678901234567890123" (
+    "x23456789012345678901234567890123456789012345678901234567890123" int PRIMARY KEY, "Fk.User" int, "äöü" text);
+INSERT INTO "Tb ""Öd"" user" VALUES (1, 's', 'a', '$', '%', 'x'), (2, 's2', 'a2', '$2', '%2', 'x2');
+INSERT INTO "x23456789012345678901234567890123456789012345678901234567890123" VALUES (10, 1, 'ä'), (11, 2, 'ö');
+
+CREATE VIEW v_odd AS
+SELECT p."x23456789012345678901234567890123456789012345678901234567890123" AS "Key ""1""", p."äöü", u."select", u."a''b\c", u."$1", u."%s",
+       u."x23456789012345678901234567890123456789012345678901234567890123"
+  FROM "x23456789012345678901234567890123456789012345678901234567890123" p JOIN "Tb ""Öd"" user" u ON u."Pk User" = p."Fk.User";
+CREATE VIEW v_long4567890123456789012345678901234567890123456789012345678901 AS SELECT "Pk User", "select" FROM "Tb ""Öd"" user";
+SELECT pg_tviews_create('odd', key_columns => '{"Key \"1\""}');
+SELECT pg_tviews_create('long4567890123456789012345678901234567890123456789012345678901', key_columns => '{"Pk User"}');
+
+SELECT command FROM run_case('odd,long4567890123456789012345678901234567890123456789012345678901',
+    $$UPDATE "Tb ""Öd"" user" SET "select" = 'changed' WHERE "Pk User" = 1$$,
+    $$UPDATE "Tb ""Öd"" user" SET "a''b\c" = '\', "$1" = '$2', "%s" = '%%'$$,
+    $$UPDATE "x23456789012345678901234567890123456789012345678901234567890123" SET "Fk.User" = 1$$,
+    $$UPDATE "x23456789012345678901234567890123456789012345678901234567890123" SET "x23456789012345678901234567890123456789012345678901234567890123" = 12 WHERE "Fk.User" = 1 AND "äöü" = 'ä'$$,
+    $$DELETE FROM "Tb ""Öd"" user" WHERE "Pk User" = 1$$,
+    $$TRUNCATE "Tb ""Öd"" user"$$)
+\gexec
+
+DROP SCHEMA strange_identifiers CASCADE;
