@@ -15,6 +15,7 @@ pub struct MetaUpdate {
 }
 
 /// Reads the call; raises an ERROR if it is not one of our trigger.
+#[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
 pub fn read(fcinfo: pg_sys::FunctionCallInfo) -> MetaUpdate {
     // SAFETY: checked to be the data of a row trigger for UPDATE, which outlives the call; the columns are
     // those of pg_tview_meta, whose types the extension's script declares.

@@ -3,6 +3,7 @@
 pub mod bgworker;
 pub mod clock;
 pub mod column;
+pub mod create_view;
 pub mod database_list;
 pub mod extension;
 pub mod heap_insert;

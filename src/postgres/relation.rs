@@ -165,7 +165,7 @@ pub fn schema_name(schema: Oid) -> Option<String> {
 pub fn may_select(role: Oid, relation: Oid) -> bool {
     // SAFETY: catalog look-up inside a transaction.
     unsafe {
-        let result = pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_SELECT.into());
+        let result = pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_SELECT);
         result == pg_sys::AclResult::ACLCHECK_OK
     }
 }

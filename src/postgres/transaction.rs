@@ -215,6 +215,7 @@ pub fn in_procedure(fcinfo_nonatomic: bool, work: impl FnOnce()) -> bool {
 }
 
 /// Whether a procedure was called where it may commit.
+#[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
 pub fn may_commit(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     // SAFETY: PostgreSQL passes a CallContext to procedures, with the tag checked here.
     unsafe {

@@ -6,6 +6,7 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
+use super::create_view;
 use crate::worker::{database_ddl, signal};
 
 /// A statement to act on.
@@ -91,7 +92,7 @@ unsafe extern "C-unwind" fn process_utility(
     completion: *mut pg_sys::QueryCompletion,
 ) {
     // SAFETY: the arguments are handed on as they came, to the hook that was there before or to PostgreSQL itself.
-    let next = || unsafe {
+    let next = |pstmt: *mut pg_sys::PlannedStmt| unsafe {
         match NEXT {
             Some(next) => next(
                 pstmt,
@@ -117,16 +118,30 @@ unsafe extern "C-unwind" fn process_utility(
     };
     // SAFETY: PostgreSQL passes a valid statement; reading its tag raises nothing.
     if !unsafe { is_interesting(pstmt) } {
-        return next();
+        return next(pstmt);
+    }
+    // SAFETY: as above.
+    if unsafe { create_view::may_repeat_columns((*pstmt).utilityStmt) } {
+        // SAFETY: as above; the copy lives in the memory of the running command.
+        return next(unsafe { collapse(pstmt, query) });
     }
     // Recognised before: the command may free its parse tree.
     let mut statement = None;
     // SAFETY: the statement is valid at this time, and the result for the whole call.
     unsafe {
         before(pstmt, context, &raw mut statement);
-        next();
+        next(pstmt);
         after(&raw const statement);
     }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn collapse(
+    pstmt: *mut pg_sys::PlannedStmt,
+    query: *const std::ffi::c_char,
+) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the caller recognised a CREATE VIEW.
+    unsafe { create_view::without_repeated_columns(pstmt, query).unwrap_or(pstmt) }
 }
 
 #[pgrx::pg_guard]
@@ -162,6 +177,7 @@ unsafe fn is_interesting(pstmt: *mut pg_sys::PlannedStmt) -> bool {
                 (*node.cast::<pg_sys::TransactionStmt>()).kind
                     == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
             }
+            pg_sys::NodeTag::T_ViewStmt => create_view::may_repeat_columns(node),
             pg_sys::NodeTag::T_DropdbStmt
             | pg_sys::NodeTag::T_CreatedbStmt
             | pg_sys::NodeTag::T_AlterDatabaseStmt

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::Oid;
 
-use super::audit::{self, Entry, Written};
+use super::audit::{self, Entry};
 use super::keys::{self, Batch, Wanted};
 use super::plan::{self, Plan};
 use super::recompute;
@@ -88,7 +88,7 @@ enum Step {
     /// The plan no longer fits the catalogs.
     Stale,
     /// Keys left after the first batch, and the position they lead to.
-    More(Backlog),
+    More(Box<Backlog>),
 }
 
 struct Backlog {
@@ -252,11 +252,11 @@ impl Run {
                 }
                 batches.reverse();
                 (
-                    Step::More(Backlog {
+                    Step::More(Box::new(Backlog {
                         batches,
                         entry,
                         before: now.position,
-                    }),
+                    })),
                     changes,
                     total as u64,
                 )
@@ -266,7 +266,7 @@ impl Run {
 
     /// The rest of a backlog: one batch per transaction, each under its own snapshot; the position moves with
     /// the last, to where the first one read the log. Whatever changes meanwhile is still ahead of it.
-    fn work_off(&self, plan: &Rc<Plan>, mut backlog: Backlog) -> Result<Status, Caught> {
+    fn work_off(&self, plan: &Rc<Plan>, mut backlog: Box<Backlog>) -> Result<Status, Caught> {
         while let Some(batch) = backlog.batches.pop() {
             let last = backlog.batches.is_empty();
             let entry = &mut backlog.entry;
@@ -360,7 +360,7 @@ struct Now {
 }
 
 fn complete(entry: &mut Entry, result: recompute::Result, keys: i64) {
-    let mut written = entry.written.unwrap_or(Written::default());
+    let mut written = entry.written.unwrap_or_default();
     written += result.written;
     entry.written = Some(written);
     entry.keys_refreshed = Some(keys);

@@ -62,10 +62,7 @@ fn wait_for(tviews: &[Oid], started: Instant, timeout: Option<Duration>) -> bool
     let target = with_latest_snapshot(|| run_internal(snapshot));
     let mut pause = FIRST_PAUSE;
     for tview in tviews {
-        loop {
-            let Some(definition) = run_internal(|| definition::load(*tview)) else {
-                break;
-            };
+        while let Some(definition) = run_internal(|| definition::load(*tview)) {
             if !with_latest_snapshot(|| run_internal(|| is_pending(*tview, &target))) {
                 break;
             }

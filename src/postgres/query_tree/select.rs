@@ -116,6 +116,22 @@ impl Select {
         }
     }
 
+    /// The SQL of a raw query without repeated columns; None if it has none.
+    ///
+    /// # Safety
+    /// `raw` is the parse tree of a SELECT, `text` the statement it comes from.
+    pub unsafe fn collapsed(raw: *mut pg_sys::Node, text: *const std::ffi::c_char) -> Option<String> {
+        // SAFETY: analysis gets a copy, in a raw statement of its own.
+        unsafe {
+            let statement = super::make_node::<pg_sys::RawStmt>(pg_sys::NodeTag::T_RawStmt);
+            (*statement).stmt = pg_sys::copyObjectImpl(raw.cast()).cast();
+            let query =
+                pg_sys::parse_analyze_fixedparams(statement, text, std::ptr::null(), 0, std::ptr::null_mut());
+            let select = Select(query);
+            select.collapse_repeated_columns().then(|| select.sql())
+        }
+    }
+
     /// The query as SQL text.
     pub fn sql(&self) -> String {
         // SAFETY: deparsing locks the relations and may change the tree: it gets a copy.
