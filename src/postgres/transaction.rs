@@ -90,12 +90,22 @@ impl Driver {
     pub fn transaction<R>(self, work: impl FnOnce() -> R) -> Result<R, Caught> {
         // SAFETY: reads and restores the current memory context around the transaction.
         let context = unsafe { pg_sys::CurrentMemoryContext };
-        let result = catch(AssertUnwindSafe(|| {
-            self.begin();
-            let result = work();
-            self.commit();
-            result
-        }));
+        let result = match self {
+            Driver::Worker => catch(AssertUnwindSafe(|| {
+                self.begin();
+                let result = work();
+                self.commit();
+                result
+            })),
+            // An ERROR leaves SPI connections open that only the end of a subtransaction takes down; with one
+            // of them on top, SPI could not roll back.
+            Driver::Procedure => attempt(work).and_then(|result| {
+                catch(AssertUnwindSafe(|| {
+                    self.commit();
+                    result
+                }))
+            }),
+        };
         if result.is_err() {
             self.abort();
         }
@@ -144,10 +154,12 @@ pub fn with_snapshot<R>(work: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Runs `work` under a snapshot of this moment, whatever the isolation level.
+/// Runs `work` under a snapshot of this moment, whatever the isolation level; what the statement did that a
+/// trigger is called for is in it.
 pub fn with_latest_snapshot<R>(work: impl FnOnce() -> R) -> R {
     // SAFETY: as above.
     unsafe {
+        pg_sys::CommandCounterIncrement();
         pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
         let result = work();
         pg_sys::PopActiveSnapshot();
