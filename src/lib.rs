@@ -44,3 +44,13 @@ pub extern "C-unwind" fn _PG_init() {
     capture::init();
     worker::init();
 }
+
+/// What `cargo pgrx test` asks for.
+#[cfg(test)]
+pub mod pg_test {
+    pub fn setup(_options: Vec<&str>) {}
+
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        Vec::new()
+    }
+}

@@ -11,6 +11,8 @@
 mod choices;
 mod graph;
 mod key_query;
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
 mod unfold;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

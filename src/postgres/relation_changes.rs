@@ -1,54 +1,56 @@
 //! Which relations changed their definition lately, so that what was built from them is built again.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use parking_lot::{const_mutex, Mutex, MutexGuard};
 use pgrx::pg_sys::Oid;
 
 /// More changed relations than this are remembered as "any".
 const REMEMBERED: usize = 4096;
 
-#[derive(Default)]
 struct Changes {
     clock: u64,
+    /// When any relation may have changed.
     any: u64,
-    by_relation: HashMap<Oid, u64>,
+    /// When a relation changed last, by OID.
+    by_relation: BTreeMap<u32, u64>,
 }
 
-thread_local! {
-    static CHANGES: RefCell<Changes> = RefCell::default();
-    /// An invalidation came while the changes were being read.
-    static MISSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
+/// Process-wide. An invalidation can arrive while it is being read: it then only leaves a note in `MISSED`.
+static CHANGES: Mutex<Changes> = const_mutex(Changes {
+    clock: 0,
+    any: 0,
+    by_relation: BTreeMap::new(),
+});
+static MISSED: AtomicBool = AtomicBool::new(false);
 
 /// Relation cache callback, see [`super::invalidation`].
 pub fn note(relation: Oid) {
-    CHANGES.with(|changes| match changes.try_borrow_mut() {
-        Ok(mut changes) => changes.note(relation),
-        Err(_) => MISSED.set(true),
-    });
+    match CHANGES.try_lock() {
+        Some(mut changes) => changes.note(relation),
+        None => MISSED.store(true, Relaxed),
+    }
 }
 
 /// A moment to compare with later.
 pub fn stamp() -> u64 {
-    CHANGES.with(|changes| {
-        let mut changes = changes.borrow_mut();
-        changes.catch_up();
-        changes.clock
-    })
+    read().clock
 }
 
 /// Whether no relation that `concerns` picks has changed since the stamp.
 pub fn unchanged_since(stamp: u64, concerns: impl Fn(Oid) -> bool) -> bool {
-    CHANGES.with(|changes| {
-        let mut changes = changes.borrow_mut();
-        changes.catch_up();
-        changes.any <= stamp
-            && !changes
-                .by_relation
-                .iter()
-                .any(|(relation, at)| *at > stamp && concerns(*relation))
-    })
+    let changes = read();
+    let changed = |(relation, at): (&u32, &u64)| *at > stamp && concerns(Oid::from(*relation));
+    changes.any <= stamp && !changes.by_relation.iter().any(changed)
+}
+
+fn read() -> MutexGuard<'static, Changes> {
+    let mut changes = CHANGES.lock();
+    if MISSED.swap(false, Relaxed) {
+        changes.note(Oid::INVALID);
+    }
+    changes
 }
 
 impl Changes {
@@ -58,13 +60,7 @@ impl Changes {
             self.any = self.clock;
             self.by_relation.clear();
         } else {
-            self.by_relation.insert(relation, self.clock);
-        }
-    }
-
-    fn catch_up(&mut self) {
-        if MISSED.take() {
-            self.note(Oid::INVALID);
+            self.by_relation.insert(relation.to_u32(), self.clock);
         }
     }
 }
