@@ -4,7 +4,7 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::create::{by_whom, check_owner};
-use super::definition::{self, State};
+use super::definition::{self, Definition, State};
 use crate::capture;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::run_internal;
@@ -15,7 +15,7 @@ use crate::statement;
 
 /// Changes wait in the queue until [`resume`].
 pub fn pause(name: &str) {
-    switch(name, "pause", |state| match state {
+    switch(name, "pause", |current| match current.state {
         State::Populating | State::Active | State::Suspended => Some(State::Paused),
         State::Paused => None,
     });
@@ -23,13 +23,26 @@ pub fn pause(name: &str) {
 
 /// Refreshes go on from where they stopped.
 pub fn resume(name: &str) {
-    // A refresh without a position populates first, whatever the state says.
-    switch(name, "resume", |state| {
-        (state == State::Paused).then_some(State::Active)
+    switch(name, "resume", |current| match current.state {
+        State::Paused if needs_population(current.tview) => Some(State::Populating),
+        State::Paused => Some(State::Active),
+        State::Populating | State::Active | State::Suspended => None,
     });
 }
 
-fn switch(name: &str, operation: &'static str, next: impl Fn(State) -> Option<State>) {
+/// Whether it was paused before its first population, or before that of its present definition.
+fn needs_population(tview: Oid) -> bool {
+    run_internal(|| {
+        spi::session(|| {
+            let args = [(pg_sys::OIDOID, Value::of(tview))];
+            spi::run(&statement!("needs_population"), Access::Current, &args)
+                .one::<bool>()
+                .unwrap_or(true)
+        })
+    })
+}
+
+fn switch(name: &str, operation: &'static str, next: impl Fn(&Definition) -> Option<State>) {
     let found = definition::find(name).or_raise();
     check_owner(found.tview).or_raise();
     if let Some(class) = definition::table() {
@@ -44,7 +57,7 @@ fn switch(name: &str, operation: &'static str, next: impl Fn(State) -> Option<St
         )
         .raise()
     };
-    let Some(next) = next(current.state) else {
+    let Some(next) = next(&current) else {
         pgrx::notice!("TVIEW {} is {} already", current.display(), current.state.name());
         return;
     };

@@ -38,9 +38,12 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
     let definition = &plan.definition;
     refuse_circles(plan).or_raise();
     // Writers stay out from here to the commit: none of them can be working by an older trigger, and none
-    // can log a change between the position taken below and the moment others see this TVIEW.
-    for source in plan.source_oids() {
-        lock::table(source, TableLock::ShareRowExclusive);
+    // can log a change between the position taken below and the moment others see this TVIEW. Where the triggers
+    // do and a later refresh takes the position, they need not.
+    for source in &plan.lineage.sources {
+        if fill == Fill::IfSmall || !run_internal(|| triggers::sufficient(source)) {
+            lock::table(source.relation, TableLock::ShareRowExclusive);
+        }
     }
     run_internal(|| {
         spi::session(|| {

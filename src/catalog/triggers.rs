@@ -58,18 +58,9 @@ impl Columns {
 /// Makes sure a source captures what a TVIEW needs. The caller holds a lock on it that keeps writers out, so
 /// that no writer in flight works by the old argument. With internal rights, inside an SPI session.
 pub fn install(source: &Source) {
-    let needed = Columns {
-        keys: source.captured(),
-        watch: source.watched.clone(),
-    };
-    let installed = installed(source.relation);
-    let columns = match &installed {
-        Some(installed) => needed.union(installed.clone()),
-        None => needed,
-    };
-    if installed.as_ref() == Some(&columns) {
+    let Some(columns) = lacking(source) else {
         return;
-    }
+    };
     let Some(table) = relation::qualified_name(source.relation) else {
         return;
     };
@@ -89,6 +80,25 @@ pub fn install(source: &Source) {
             "ALTER TRIGGER {name} ON {table} DEPENDS ON EXTENSION pg_tviews"
         ));
     }
+}
+
+/// Whether a source captures all that a TVIEW needs already. With internal rights.
+pub fn sufficient(source: &Source) -> bool {
+    spi::session(|| lacking(source).is_none())
+}
+
+/// What the triggers must capture, if they do not yet.
+fn lacking(source: &Source) -> Option<Columns> {
+    let needed = Columns {
+        keys: source.captured(),
+        watch: source.watched.clone(),
+    };
+    let installed = installed(source.relation);
+    let columns = match &installed {
+        Some(installed) => needed.union(installed.clone()),
+        None => needed,
+    };
+    (installed.as_ref() != Some(&columns)).then_some(columns)
 }
 
 /// Removes the triggers of a source nobody reads any more. With internal rights, inside an SPI session.

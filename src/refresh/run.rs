@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
 
 use super::audit::{self, Entry};
 use super::keys::{self, Batch, Wanted};
@@ -21,8 +22,9 @@ use crate::queue::log;
 use crate::queue::position::Position;
 use crate::{settings, statement};
 
-/// How long a refresh waits for a source that DDL holds, before it lets go and comes back.
-const LOCK_TIMEOUT: &str = "2s";
+/// How long a refresh waits for a source that DDL holds, before it lets go and comes back: writers may be queueing
+/// behind the same DDL, other TVIEWs behind this worker.
+const LOCK_TIMEOUT: &str = "200ms";
 
 /// How a refresh ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,7 @@ fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
     };
     let (status, error) = match run.go() {
         Ok(status) => (status, None),
+        Err(error) if error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE => (Status::Busy, None),
         Err(error) => {
             run.record(&error);
             (Status::Failed, Some(error))
@@ -133,6 +136,7 @@ impl Run {
     fn prepare(&self) -> Result<Option<Rc<Plan>>, Caught> {
         let tview = self.tview;
         self.driver.transaction(|| {
+            identity::set_local("lock_timeout", LOCK_TIMEOUT);
             crate::postgres::transaction::with_snapshot(|| {
                 run_internal(|| {
                     let definition = definition::load(tview)?;
