@@ -9,6 +9,6 @@ CREATE TRIGGER pg_tviews_max_latency_updated
     EXECUTE FUNCTION pg_tviews_meta_updated('max_latency');
 
 CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
-    WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'DROP VIEW', 'CREATE TABLE', 'ALTER TABLE', 'DROP TABLE',
-                 'CREATE FUNCTION', 'ALTER FUNCTION', 'GRANT', 'REVOKE')
+    WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'CREATE TABLE', 'ALTER TABLE', 'CREATE FUNCTION', 'ALTER FUNCTION', 'GRANT',
+                 'REVOKE')
     EXECUTE FUNCTION pg_tviews_ddl_happened();

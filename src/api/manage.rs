@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::catalog::create::{self, Request};
 use crate::catalog::meta_update::{self, check_latency};
-use crate::catalog::{convert, drop, manage};
+use crate::catalog::{convert, ddl, drop, manage};
 use crate::error::OrRaise;
 use crate::postgres::meta_trigger;
 use crate::postgres::sql_types::{Name, RegClass};
@@ -117,7 +117,7 @@ CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_ddl_happened(_fcinfo: pg_sys::FunctionCallInfo) {
-    crate::capture::note_catalog_change();
+    ddl::happened();
 }
 
 /// Months count as 30 days, days as 24 hours.

@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod convert;
 pub mod create;
+pub mod ddl;
 pub mod definition;
 pub mod drop;
 pub mod foreign_keys;
