@@ -27,7 +27,7 @@ fn pg_tviews_create(
     let max_latency = max_latency.map(|interval| {
         let seconds = seconds(&interval);
         check_latency(seconds).or_raise();
-        Duration::from_secs_f64(seconds)
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     });
     let table = create::create(Request {
         name: name.to_string(),

@@ -165,7 +165,9 @@ fn from_rows(rows: &Rows) -> Vec<Definition> {
                     .collect(),
                 hash: rows.get(row, 10)?,
                 owner: rows.get(row, 11)?,
-                max_latency: rows.get::<f64>(row, 12).map(Duration::from_secs_f64),
+                max_latency: rows
+                    .get::<f64>(row, 12)
+                    .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             })
         })
         .collect()

@@ -16,6 +16,7 @@ use crate::refresh::plan;
 /// Checks an update of `column` that was just made, and puts it into effect. Raises what is wrong with it.
 pub fn apply(tview: Oid, column: &str, max_latency: Option<f64>) {
     check_owner(tview).or_raise();
+    max_latency.map_or(Ok(()), check_latency).or_raise();
     if column == "fk_columns" {
         if !transaction::is_read_committed() {
             Problem::new(
@@ -36,7 +37,6 @@ pub fn apply(tview: Oid, column: &str, max_latency: Option<f64>) {
             register::register(&plan, Fill::IfSmall, "redefine", details);
         }
     } else if let Some(definition) = run_internal(|| definition::load(tview)) {
-        max_latency.map_or(Ok(()), check_latency).or_raise();
         let mut entry = Entry::new(&definition.entity_name, tview, "configure", audit::now());
         let mut details = by_whom();
         details["max_latency_seconds"] = max_latency.into();
