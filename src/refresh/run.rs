@@ -68,7 +68,7 @@ fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
     };
     let (status, error) = match run.go() {
         Ok(status) => (status, None),
-        Err(error) if error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE => (Status::Busy, None),
+        Err(error) if in_the_way(error.code) => (Status::Busy, None),
         Err(error) => {
             run.record(&error);
             (Status::Failed, Some(error))
@@ -82,6 +82,16 @@ fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
             status,
         },
         error,
+    )
+}
+
+/// Others were at the same rows or tables: nothing is wrong, it is simply done again.
+fn in_the_way(code: PgSqlErrorCode) -> bool {
+    matches!(
+        code,
+        PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
+            | PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE
+            | PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED
     )
 }
 

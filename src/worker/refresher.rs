@@ -40,6 +40,10 @@ const FORCED: &[(&std::ffi::CStr, &std::ffi::CStr)] = &[
     (c"default_transaction_deferrable", c"off"),
     (c"synchronous_commit", c"off"),
     (c"session_replication_role", c"origin"),
+    // In a deadlock the first to notice gives way: let that be the worker, whose work is simply done again.
+    (c"deadlock_timeout", c"100ms"),
+    // Refreshes are short: compiling their plans costs more than it saves.
+    (c"jit", c"off"),
 ];
 
 /// A worker's place in shared memory. Travels as the argument of the background worker.
