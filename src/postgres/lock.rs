@@ -7,17 +7,53 @@ use pgrx::pg_sys::{self, Oid};
 pub enum TableLock {
     /// What reading takes: conflicts only with what would change the table under the reader.
     AccessShare,
+    /// What writing takes.
+    RowExclusive,
     /// Keeps writers out, not readers.
     ShareRowExclusive,
 }
 
+impl TableLock {
+    fn mode(self) -> i32 {
+        let mode = match self {
+            TableLock::AccessShare => pg_sys::AccessShareLock,
+            TableLock::RowExclusive => pg_sys::RowExclusiveLock,
+            TableLock::ShareRowExclusive => pg_sys::ShareRowExclusiveLock,
+        };
+        mode as i32
+    }
+}
+
+/// How a lock request without waiting ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attempt {
+    Locked,
+    /// Someone holds, or waits for, a lock that conflicts.
+    Held,
+    /// There is no such table or view.
+    Gone,
+}
+
+/// Takes a lock on a table or view if it is free now. None of these assigns a transaction id.
+pub fn try_table(relation: Oid, lock: TableLock) -> Attempt {
+    // SAFETY: an ordinary lock request without waiting.
+    if !unsafe { pg_sys::ConditionalLockRelationOid(relation, lock.mode()) } {
+        return Attempt::Held;
+    }
+    match open_close(relation, pg_sys::NoLock as i32) {
+        true => Attempt::Locked,
+        false => Attempt::Gone,
+    }
+}
+
 /// Waits for a lock on a table; false if the table is gone.
 pub fn table(relation: Oid, lock: TableLock) -> bool {
-    let mode = match lock {
-        TableLock::AccessShare => pg_sys::AccessShareLock,
-        TableLock::ShareRowExclusive => pg_sys::ShareRowExclusiveLock,
-    } as i32;
-    // SAFETY: an ordinary lock request; an ERROR (timeout, deadlock, cancel) unwinds.
+    open_close(relation, lock.mode())
+}
+
+/// Opens with a lock that stays; false if there is no such relation.
+fn open_close(relation: Oid, mode: i32) -> bool {
+    // SAFETY: an ordinary open and close; an ERROR (timeout, deadlock, cancel) unwinds.
     unsafe {
         let open = pg_sys::try_relation_open(relation, mode);
         if open.is_null() {

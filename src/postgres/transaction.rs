@@ -28,6 +28,11 @@ impl Caught {
         }
     }
 
+    /// Whether the command was cancelled or timed out: nobody waits for its result any more.
+    pub fn is_cancel(&self) -> bool {
+        self.code == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+    }
+
     /// The five letters and digits of the SQLSTATE.
     pub fn sqlstate(&self) -> String {
         sqlstate(self.code)

@@ -7,15 +7,19 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::run::{self, Status};
+use super::wait::{is_pending, snapshot};
 use crate::catalog::definition::{self, Definition, State};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::run_internal;
 use crate::postgres::latch;
-use crate::postgres::transaction::{self, Driver};
+use crate::postgres::transaction::{self, Caught, Driver};
 use crate::queue;
 
-/// Rounds over all TVIEWs: one feeds another, so that several may be needed.
-const MOST_ROUNDS: usize = 64;
+/// Rounds over all TVIEWs. One is enough for TVIEWs that read each other's tables; further ones are for triggers of
+/// the application that write a source when a tv table is written. While others write, every round finds something.
+const MOST_ROUNDS: usize = 8;
+/// Between two attempts at a TVIEW someone else is at.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Applies everything pending for one TVIEW (and those it reads), or for all. `may_commit`: called outside
 /// a transaction block.
@@ -67,7 +71,7 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
 }
 
 /// Goes over the TVIEWs until a whole round finds nothing to do; returns the first error met.
-fn rounds(driver: Driver, only: Option<&Definition>) -> Option<transaction::Caught> {
+fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
     let mut error = None;
     let mut failed: HashSet<Oid> = HashSet::new();
     for _ in 0..MOST_ROUNDS {
@@ -78,7 +82,10 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<transaction::Caug
             .filter(|tview| !failed.contains(tview))
             .collect::<Vec<_>>()
         {
-            let (outcome, caught) = patient(tview);
+            let (outcome, caught) = patient(driver, tview);
+            if caught.as_ref().is_some_and(Caught::is_cancel) {
+                return caught;
+            }
             changed |= outcome.changes > 0;
             if outcome.status == Status::Failed {
                 failed.insert(tview);
@@ -95,14 +102,37 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<transaction::Caug
     error.or(trimmed.err())
 }
 
-/// A worker may be at the same TVIEW: it is waited for.
-fn patient(tview: Oid) -> (run::Outcome, Option<transaction::Caught>) {
+/// Someone else may be at the same TVIEW, or at what it reads: that is waited for, until everything committed by
+/// now is in the table, whoever put it there.
+fn patient(driver: Driver, tview: Oid) -> (run::Outcome, Option<Caught>) {
+    let mut target: Option<String> = None;
     loop {
-        let result = run::drain(tview);
-        if result.0.status != Status::Busy {
-            return result;
+        let (mut outcome, caught) = run::drain(tview);
+        if outcome.status != Status::Busy {
+            return (outcome, caught);
         }
-        latch::pause_or_raise(Duration::from_millis(5));
+        let pending = driver.transaction(|| {
+            transaction::with_snapshot(|| {
+                run_internal(|| match &target {
+                    Some(target) => is_pending(tview, target),
+                    None => {
+                        target = Some(snapshot());
+                        true
+                    }
+                })
+            })
+        });
+        match pending {
+            Ok(true) => latch::pause_or_raise(BUSY_PAUSE),
+            Ok(false) => {
+                outcome.status = Status::UpToDate;
+                return (outcome, None);
+            }
+            Err(caught) => {
+                outcome.status = Status::Failed;
+                return (outcome, Some(caught));
+            }
+        }
     }
 }
 

@@ -94,6 +94,14 @@ impl Plan {
         self.lineage.root_view
     }
 
+    /// The backing view and the views below it.
+    pub fn view_oids(&self) -> impl Iterator<Item = Oid> + '_ {
+        let nested = self.lineage.views.iter().copied();
+        nested
+            .filter(|view| Some(*view) != self.lineage.root_view)
+            .chain(self.lineage.root_view)
+    }
+
     /// Sources in the order they are locked.
     pub fn source_oids(&self) -> Vec<Oid> {
         self.lineage

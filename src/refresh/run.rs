@@ -15,15 +15,15 @@ use crate::catalog::session_cache::SessionStatement;
 use crate::catalog::{change_state, reregister};
 use crate::error::Problem;
 use crate::postgres::identity::{self, run_as, run_internal, Trust};
-use crate::postgres::lock::{self, TableLock};
+use crate::postgres::lock::{self, Attempt, TableLock};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{Caught, Driver};
 use crate::queue::log;
 use crate::queue::position::Position;
 use crate::{settings, statement};
 
-/// How long a refresh waits for a source that DDL holds, before it lets go and comes back: writers may be queueing
-/// behind the same DDL, other TVIEWs behind this worker.
+/// How long a refresh waits for rows of the tv table that someone else has locked, or to keep writers out for new
+/// triggers, before it lets go and comes back: writers may be queueing behind it, other TVIEWs behind this worker.
 const LOCK_TIMEOUT: &str = "200ms";
 
 /// How a refresh ended.
@@ -31,7 +31,7 @@ const LOCK_TIMEOUT: &str = "200ms";
 pub enum Status {
     /// Everything visible when it started is applied.
     UpToDate,
-    /// Another session is at this TVIEW.
+    /// Another session is at this TVIEW, or DDL at what it reads: it is tried again soon.
     Busy,
     /// Paused, suspended, dropped, or without its view.
     NotReady,
@@ -69,6 +69,8 @@ fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
     let (status, error) = match run.go() {
         Ok(status) => (status, None),
         Err(error) if in_the_way(error.code) => (Status::Busy, None),
+        // Whoever asked for a drain does not want it any more: that says nothing about the TVIEW.
+        Err(error) if driver == Driver::Procedure && error.is_cancel() => (Status::Failed, Some(error)),
         Err(error) => {
             run.record(&error);
             (Status::Failed, Some(error))
@@ -162,7 +164,8 @@ impl Run {
         })
     }
 
-    /// Locks in order, before the snapshot: the TVIEW, then its sources.
+    /// Locks before the snapshot: the TVIEW, then what it reads. Waits for none of them: whoever holds one may
+    /// do so for long, and other TVIEWs need this process.
     fn lock(&self, plan: &Plan) -> Option<Step> {
         let Some(class) = definition::table() else {
             return Some(Step::Done(Status::NotReady));
@@ -171,13 +174,18 @@ impl Run {
             return Some(Step::Done(Status::Busy));
         }
         identity::set_local("lock_timeout", LOCK_TIMEOUT);
-        for source in plan.source_oids() {
-            if !lock::table(source, TableLock::AccessShare) {
-                return Some(Step::Stale);
+        let reads = plan.source_oids().into_iter().chain(plan.view_oids());
+        for relation in reads {
+            match lock::try_table(relation, TableLock::AccessShare) {
+                Attempt::Locked => {}
+                Attempt::Held => return Some(Step::Done(Status::Busy)),
+                Attempt::Gone => return Some(Step::Stale),
             }
         }
-        if !lock::table(self.tview, TableLock::AccessShare) {
-            return Some(Step::Done(Status::NotReady));
+        match lock::try_table(self.tview, TableLock::RowExclusive) {
+            Attempt::Locked => {}
+            Attempt::Held => return Some(Step::Done(Status::Busy)),
+            Attempt::Gone => return Some(Step::Done(Status::NotReady)),
         }
         (!plan.is_current()).then_some(Step::Stale)
     }

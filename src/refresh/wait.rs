@@ -132,7 +132,8 @@ fn stages(only: Option<&Definition>) -> Vec<Vec<Oid>> {
     stages
 }
 
-fn snapshot() -> String {
+/// The snapshot of now, as text.
+pub(super) fn snapshot() -> String {
     spi::session(|| {
         SNAPSHOT
             .with(|s| s.get(|| "SELECT pg_current_snapshot()::text".to_string(), &[]))
@@ -143,7 +144,7 @@ fn snapshot() -> String {
 }
 
 /// Whether a change visible in the snapshot `target` is not absorbed by the TVIEW yet.
-fn is_pending(tview: Oid, target: &str) -> bool {
+pub(super) fn is_pending(tview: Oid, target: &str) -> bool {
     spi::session(|| {
         PENDING
             .with(|s| s.get(|| statement!("is_pending"), &[pg_sys::OIDOID, pg_sys::TEXTOID]))

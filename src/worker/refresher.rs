@@ -330,7 +330,10 @@ impl Refresher {
                 progress.absorbed_tick.fetch_max(tick, SeqCst);
                 schedule::cooldown(tracked.max_latency, duration)
             }
-            Status::Busy => schedule::busy_pause(progress.expected.load(SeqCst)),
+            Status::Busy => {
+                let times = progress.failures.fetch_add(1, SeqCst) + 1;
+                schedule::busy_pause(progress.expected.load(SeqCst), times)
+            }
             Status::NotReady if tracked.info.state == State::Suspended => SUSPENDED,
             Status::NotReady => NOT_READY,
             Status::Failed => {

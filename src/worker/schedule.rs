@@ -125,9 +125,11 @@ pub fn backoff(first: i64, failures: u32, chance: i64) -> i64 {
     pause - pause / 4 * chance / 1000
 }
 
-/// Pause when someone else refreshes the TVIEW: a part of what that may take.
-pub fn busy_pause(expected: i64) -> i64 {
-    (expected / 2).clamp(5_000, 100_000)
+/// Pause when someone else refreshes the TVIEW, or holds what it reads: a part of what a refresh takes, doubled with
+/// each of the `times` in a row, up to a second. Attempts may keep writers waiting for a moment.
+pub fn busy_pause(expected: i64, times: u32) -> i64 {
+    let pause = (expected / 2).clamp(5_000, 100_000);
+    (pause << times.saturating_sub(1).min(10)).min(1_000_000)
 }
 
 #[cfg(test)]
@@ -259,6 +261,14 @@ mod tests {
         assert_eq!(backoff(500 * MS, 3, 0), 2000 * MS);
         assert_eq!(backoff(500 * MS, 30, 0), 60_000 * MS);
         assert!((375 * MS..=500 * MS).contains(&backoff(500 * MS, 1, 999)));
+    }
+
+    #[test]
+    fn busy_pauses_grow_to_a_second() {
+        assert_eq!(busy_pause(0, 1), 5 * MS);
+        assert_eq!(busy_pause(40 * MS, 1), 20 * MS);
+        assert_eq!(busy_pause(0, 3), 20 * MS);
+        assert_eq!(busy_pause(900 * MS, 60), 1000 * MS);
     }
 
     #[test]
