@@ -39,7 +39,7 @@ fn killed_worker() {
     for round in 0..2 {
         let commits = Load::during(&plan, 2, &random.branch(round), |load| {
             load.let_pass(20);
-            let workers = client.workers();
+            let workers = client.started_workers();
             send_signal("KILL", *workers.first().expect("a worker"));
             std::thread::sleep(Duration::from_millis(500));
             client = cluster.client_after_recovery(&database.name);

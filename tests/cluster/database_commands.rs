@@ -9,7 +9,7 @@ use crate::harness::{shared, Ask, Cluster, Database, Options, WAIT};
 fn busy(name: &str) -> Database<'static> {
     let (database, mut client) = blog::open(shared(), name);
     client.assert_follows(&blog::ENTITIES);
-    assert!(!client.workers().is_empty());
+    client.started_workers();
     database
 }
 

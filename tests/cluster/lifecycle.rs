@@ -35,7 +35,7 @@ fn extension_lives_in_the_schema_it_was_given() {
 fn drop_extension_stops_the_workers_and_leaves_the_sources_writable() {
     let (_database, mut client) = blog::open(shared(), "dropped");
     client.assert_follows(&blog::ENTITIES);
-    assert!(!client.workers().is_empty());
+    client.started_workers();
     client.run("DROP EXTENSION pg_tviews CASCADE");
     let none = "SELECT count(*) = 0 FROM pg_stat_activity
                  WHERE datname = current_database() AND backend_type LIKE 'pg_tviews%'";

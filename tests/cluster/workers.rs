@@ -167,8 +167,7 @@ fn terminated_worker_is_replaced() {
     let (_database, mut client) = blog::open(shared(), "replaced");
     client.assert_follows(&blog::ENTITIES);
     for _ in 0..3 {
-        let before = client.workers();
-        assert!(!before.is_empty(), "no worker");
+        let before = client.started_workers();
         for pid in &before {
             send_signal("TERM", *pid);
         }
@@ -192,7 +191,7 @@ fn idle_workers_hold_no_snapshot() {
     client.assert_queue_empties();
     let holding = "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pg_tviews%'
                     AND datname = current_database() AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)";
-    assert_eq!(client.workers().len(), 2);
+    client.started_workers();
     // A fallback look may be met now and then; a snapshot that is held is met every time.
     let held = (0..20).filter(|_| {
         std::thread::sleep(Duration::from_millis(50));
@@ -251,7 +250,7 @@ fn database_settings_of_users_do_not_reach_the_workers() {
     ] {
         client.run(&format!("ALTER DATABASE {} SET {setting}", database.name));
     }
-    for pid in client.workers() {
+    for pid in client.started_workers() {
         send_signal("TERM", pid);
     }
     client.run("UPDATE tb_user SET name = 'settings' WHERE pk_user = 3");

@@ -31,6 +31,8 @@ pub trait Ask {
     fn assert_queue_empties(&mut self);
     /// Process ids of the refresh workers of this database.
     fn workers(&mut self) -> Vec<i32>;
+    /// The same once the usual two run: small TVIEWs are right before the workers of a new database start.
+    fn started_workers(&mut self) -> Vec<i32>;
 }
 
 impl Ask for Client {
@@ -146,5 +148,13 @@ impl Ask for Client {
             Ok(rows) => rows.iter().map(|row| row.get(0)).collect(),
             Err(error) => panic!("{sql}\n{error:?}"),
         }
+    }
+
+    #[track_caller]
+    fn started_workers(&mut self) -> Vec<i32> {
+        let sql = "SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database()
+                      AND backend_type LIKE 'pg_tviews%'";
+        self.wait_until(sql, WAIT);
+        self.workers()
     }
 }
