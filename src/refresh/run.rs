@@ -43,6 +43,7 @@ pub enum Status {
 pub struct Outcome {
     pub changes: u64,
     pub keys: u64,
+    /// What applying changes took: neither making the plan nor the first population, which come once.
     pub duration: Duration,
     pub status: Status,
 }
@@ -58,12 +59,12 @@ pub fn drain(tview: Oid) -> (Outcome, Option<Caught>) {
 }
 
 fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
-    let started = Instant::now();
     let mut run = Run {
         driver,
         tview,
         changes: 0,
         keys: 0,
+        duration: Duration::ZERO,
         started_at: audit::now(),
     };
     let (status, error) = match run.go() {
@@ -80,7 +81,7 @@ fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
         Outcome {
             changes: run.changes,
             keys: run.keys,
-            duration: started.elapsed(),
+            duration: run.duration,
             status,
         },
         error,
@@ -100,6 +101,8 @@ fn in_the_way(code: PgSqlErrorCode) -> bool {
 /// What a transaction of the refresh found out.
 enum Step {
     Done(Status),
+    /// Everything was compared, for the first time or after a redefinition.
+    Populated,
     /// The plan no longer fits the catalogs.
     Stale,
     /// Keys left after the first batch, and the position they lead to.
@@ -117,6 +120,7 @@ struct Run {
     tview: Oid,
     changes: u64,
     keys: u64,
+    duration: Duration,
     started_at: pgrx::datum::TimestampWithTimeZone,
 }
 
@@ -135,10 +139,19 @@ impl Run {
                     None => return Ok(Status::NotReady),
                 },
             };
+            let started = Instant::now();
             match self.first(&plan)? {
-                Step::Done(status) => return Ok(status),
+                Step::Populated => return Ok(Status::UpToDate),
+                Step::Done(status) => {
+                    self.duration = started.elapsed();
+                    return Ok(status);
+                }
                 Step::Stale => continue,
-                Step::More(backlog) => return self.work_off(&plan, backlog),
+                Step::More(backlog) => {
+                    let status = self.work_off(&plan, backlog);
+                    self.duration = started.elapsed();
+                    return status;
+                }
             }
         }
         Ok(Status::Busy)
@@ -250,7 +263,11 @@ impl Run {
                     change_state(self.tview, State::Active);
                 }
                 audit::add(entry);
-                (Step::Done(Status::UpToDate), changes, keys as u64)
+                let step = match populate {
+                    true => Step::Populated,
+                    false => Step::Done(Status::UpToDate),
+                };
+                (step, changes, keys as u64)
             }
             Wanted::Keys(keys) => {
                 let null_key = keys.null_key;
@@ -317,7 +334,7 @@ impl Run {
                 Step::Done(other) => return Ok(other),
                 // Somebody else took over, or the definition changed: the position has not moved, so
                 // nothing is lost.
-                Step::Stale | Step::More(_) => return Ok(Status::Busy),
+                Step::Stale | Step::Populated | Step::More(_) => return Ok(Status::Busy),
             }
         }
         Ok(Status::UpToDate)

@@ -313,16 +313,18 @@ impl Refresher {
         let outcome = guarded(|| refresh::run(tracked.info.tview));
 
         let now = clock::now();
-        let taken = now - started;
-        let (status, changes) =
-            outcome.map_or((Status::Failed, 0), |outcome| (outcome.status, outcome.changes));
+        let (status, changes, taken) = outcome.map_or((Status::Failed, 0, 0), |outcome| {
+            let taken = i64::try_from(outcome.duration.as_micros()).unwrap_or(i64::MAX);
+            (outcome.status, outcome.changes, taken)
+        });
         let pause = match status {
             Status::UpToDate => {
                 progress.failures.store(0, SeqCst);
+                // A first population has absorbed changes, too, without counting them.
+                housekeeping::wanted(self.database, now);
                 let duration = if changes > 0 {
                     let expected = schedule::expected(progress.expected.load(SeqCst), taken);
                     progress.expected.store(expected, SeqCst);
-                    housekeeping::wanted(self.database, now);
                     expected
                 } else {
                     taken
