@@ -40,6 +40,7 @@ pub mod postgres;
 #[allow(non_snake_case)]
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    postgres::process::no_backtraces();
     settings::init();
     capture::init();
     worker::init();

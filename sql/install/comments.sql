@@ -21,6 +21,8 @@ COMMENT ON FUNCTION pg_tviews_meta_updated() IS
     'Trigger function of pg_tview_meta: checks an update of fk_columns or max_latency and puts it into effect.';
 COMMENT ON FUNCTION pg_tviews_ddl_happened() IS
     'Event trigger function: makes workers look whether DDL changed what a backing view returns.';
+COMMENT ON FUNCTION pg_tviews_objects_dropped() IS
+    'Event trigger function: forgets TVIEWs whose table was dropped.';
 
 COMMENT ON TABLE pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns and max_latency.';
 COMMENT ON TABLE pg_tview_queue IS 'Committed changes that at least one TVIEW has not absorbed yet.';

@@ -6,3 +6,4 @@ GRANT SELECT ON pg_tview_status TO PUBLIC;
 GRANT SELECT ON pg_tview_queue, pg_tview_meta_audit TO pg_monitor;
 REVOKE ALL ON FUNCTION pg_tviews_meta_updated() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_tviews_ddl_happened() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_tviews_objects_dropped() FROM PUBLIC;

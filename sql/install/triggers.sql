@@ -9,6 +9,14 @@ CREATE TRIGGER pg_tviews_max_latency_updated
     EXECUTE FUNCTION pg_tviews_meta_updated('max_latency');
 
 CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
-    WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'CREATE TABLE', 'ALTER TABLE', 'CREATE FUNCTION', 'ALTER FUNCTION', 'GRANT',
-                 'REVOKE')
+    WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'CREATE TABLE', 'ALTER TABLE', 'CREATE FUNCTION', 'ALTER FUNCTION',
+                 'GRANT', 'REVOKE')
     EXECUTE FUNCTION pg_tviews_ddl_happened();
+
+CREATE EVENT TRIGGER pg_tviews_objects_dropped ON sql_drop
+    WHEN TAG IN ('DROP VIEW', 'DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP FUNCTION', 'DROP EXTENSION', 'DROP TYPE')
+    EXECUTE FUNCTION pg_tviews_objects_dropped();
+
+-- Also where replication or a restore script makes the change.
+ALTER EVENT TRIGGER pg_tviews_ddl_happened ENABLE ALWAYS;
+ALTER EVENT TRIGGER pg_tviews_objects_dropped ENABLE ALWAYS;

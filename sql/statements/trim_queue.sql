@@ -3,6 +3,7 @@
 WITH positions AS MATERIALIZED (
     SELECT s.source_oid, newest.position
       FROM @extschema@.pg_tview_meta m
+      JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
      CROSS JOIN LATERAL unnest(m.source_oids || m.tview_oid) s(source_oid)
       LEFT JOIN LATERAL (
             SELECT a.position

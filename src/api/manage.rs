@@ -5,32 +5,38 @@ use pgrx::prelude::*;
 use std::time::Duration;
 
 use crate::catalog::create::{self, Request};
-use crate::catalog::meta_update::{self, check_latency};
+use crate::catalog::meta_update::{self, check_latency, no_nulls};
 use crate::catalog::{convert, ddl, drop, manage};
-use crate::error::OrRaise;
+use crate::error::{OrRaise, Problem};
 use crate::postgres::meta_trigger;
 use crate::postgres::sql_types::{Name, RegClass};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/triggers.sql",
     name = "triggers",
-    requires = ["relations", pg_tviews_meta_updated, pg_tviews_ddl_happened]
+    requires = [
+        "relations",
+        pg_tviews_meta_updated,
+        pg_tviews_ddl_happened,
+        pg_tviews_objects_dropped
+    ]
 );
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_create(
-    name: &str,
+    name: Option<&str>,
     query: default!(Option<&str>, "NULL"),
     max_latency: default!(Option<Interval>, "NULL"),
-    key_columns: default!(Option<Vec<String>>, "NULL"),
+    key_columns: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> RegClass {
     let max_latency = max_latency.map(|interval| {
         let seconds = seconds(&interval);
         check_latency(seconds).or_raise();
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     });
+    let key_columns = key_columns.map(|columns| no_nulls("key_columns", columns).or_raise());
     let table = create::create(Request {
-        name: name.to_string(),
+        name: given(name).to_string(),
         query: query.map(str::to_string),
         max_latency,
         key_columns,
@@ -107,6 +113,7 @@ CREATE FUNCTION pg_tviews_meta_updated() RETURNS trigger
 fn pg_tviews_meta_updated(fcinfo: pg_sys::FunctionCallInfo) {
     let update = meta_trigger::read(fcinfo);
     let latency = update.max_latency.map(|interval| seconds(&interval));
+    no_nulls("fk_columns", update.fk_columns).or_raise();
     meta_update::apply(update.tview, &update.column, latency);
 }
 
@@ -118,6 +125,28 @@ CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
 ")]
 fn pg_tviews_ddl_happened(_fcinfo: pg_sys::FunctionCallInfo) {
     ddl::happened();
+}
+
+/// Event trigger: a tv table may have been dropped.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_objects_dropped() RETURNS event_trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_objects_dropped(_fcinfo: pg_sys::FunctionCallInfo) {
+    ddl::dropped();
+}
+
+/// The name of a TVIEW, where the function has arguments that may be NULL.
+pub(super) fn given(name: Option<&str>) -> &str {
+    name.ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "the name of a TVIEW must not be NULL",
+        )
+        .hint("Write it like post, tv_post or app.post.")
+    })
+    .or_raise()
 }
 
 /// Months count as 30 days, days as 24 hours.

@@ -4,11 +4,12 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use std::time::Duration;
 
+use super::manage::given;
 use crate::refresh::{drain, request, wait};
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn pg_tviews_refresh(name: &str, keys: default!(Option<Vec<Option<String>>>, "NULL")) {
-    request::request(name, keys);
+fn pg_tviews_refresh(name: Option<&str>, keys: default!(Option<Vec<Option<String>>>, "NULL")) {
+    request::request(given(name), keys);
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

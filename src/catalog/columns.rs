@@ -145,12 +145,18 @@ pub fn pick_key(
         format!("cannot tell the key of TVIEW {:?}", entity.name),
     )
     .detail(format!(
-        "Neither {conventional:?}, nor the primary key of {}, nor a column id fits. The view has the columns {}.",
+        "Neither {conventional:?}, nor the primary key of {}, nor a column id fits. The view has {}.",
         entity.table(),
-        list(view)
+        if view.is_empty() {
+            "no columns".to_string()
+        } else {
+            format!("the columns {}", list(view))
+        }
     ))
-    .hint(format!("Name the key: SELECT pg_tviews_create({}, key_columns => '{{{example}}}');",
-        relation::quote_literal(&entity.name))))
+    .hint(format!(
+        "Name the key: SELECT pg_tviews_create({}, key_columns => '{{{example}}}');",
+        relation::quote_literal(&entity.name)
+    )))
 }
 
 fn list(columns: &[Column]) -> String {

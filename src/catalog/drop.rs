@@ -1,15 +1,15 @@
 //! `pg_tviews_drop`: the mirror of create.
 
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys;
 
 use super::create::{by_whom, check_owner};
 use super::definition::{self, Definition};
 use super::{name, triggers};
 use crate::capture;
 use crate::error::OrRaise;
-use crate::postgres::identity::run_internal;
+use crate::postgres::identity::{self, run_internal};
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{lock, relation};
+use crate::postgres::{lock, relation, transaction};
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::plan;
 use crate::statement;
@@ -71,9 +71,30 @@ pub fn unregister(definition: &Definition) {
         Access::Current,
         &[(pg_sys::OIDOID, Value::of(definition.tview))],
     );
-    let others = definition::load_all();
-    let still_read = |source: &Oid| others.iter().any(|other| other.sources.contains(source));
-    for source in definition.sources.iter().filter(|source| !still_read(source)) {
-        triggers::remove(*source);
+    triggers::remove_unused();
+}
+
+/// Takes the definitions away whose table was dropped by SQL. Their triggers go later, with [`tidy`]: whoever drops
+/// a table need not wait for the writers of others.
+pub fn forget_dropped() {
+    if definition::table().is_some() {
+        run_internal(|| {
+            spi::session(|| spi::run(&statement!("forget_dropped"), Access::Current, &[]).len());
+        });
     }
+}
+
+/// Removes what TVIEWs that were dropped by SQL have left, as far as nobody is in the way. For housekeeping.
+pub fn tidy() {
+    if definition::table().is_none() {
+        return;
+    }
+    forget_dropped();
+    // A table that is in use keeps its superfluous trigger until the next time.
+    let _ = transaction::attempt(|| {
+        run_internal(|| {
+            identity::set("lock_timeout", "50ms");
+            spi::session(triggers::remove_unused);
+        })
+    });
 }

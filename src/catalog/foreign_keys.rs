@@ -11,8 +11,8 @@ use super::definition::Definition;
 use super::name::Entity;
 use crate::error::Problem;
 use crate::lineage::{self, KeyQuery, Lineage, Occurrence, Rowcount, Source, Strategy};
-use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{partition, relation};
 
 /// Where a declared column lives and what it points at.
 struct ForeignKey {
@@ -73,6 +73,7 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
                 occurrences: vec![occurrence],
                 watched: None,
                 followed: vec![key.holder],
+                partitions: partition::below(key.target),
             }),
         }
     }

@@ -46,15 +46,29 @@ pub fn apply(tview: Oid, column: &str, max_latency: Option<f64>) {
     capture::note_catalog_change();
 }
 
-/// A bound must be longer than nothing.
+/// A bound must be within the range of the setting `pg_tviews.max_latency`.
 pub fn check_latency(seconds: f64) -> Result<(), Problem> {
-    if seconds > 0.0 {
+    let problem = if seconds <= 0.0 {
+        "max_latency must be greater than zero"
+    } else if seconds > f64::from(i32::MAX) / 1000.0 {
+        "max_latency must not be greater than 24 days"
+    } else {
         return Ok(());
-    }
-    Err(Problem::new(
-        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-        "max_latency must be greater than zero",
+    };
+    Err(
+        Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, problem)
+            .detail(format!("It is {seconds} seconds."))
+            .hint("Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency."),
     )
-    .detail(format!("It is {seconds} seconds."))
-    .hint("Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency."))
+}
+
+/// A list of column names as given.
+pub fn no_nulls(what: &str, columns: Vec<Option<String>>) -> Result<Vec<String>, Problem> {
+    columns.into_iter().collect::<Option<_>>().ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            format!("{what} must not contain NULL"),
+        )
+        .hint("Give names of columns, such as '{fk_user}'.")
+    })
 }

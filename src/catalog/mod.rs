@@ -16,5 +16,6 @@ pub mod statements;
 pub mod triggers;
 
 pub use definition::{infos as load, State, TviewInfo};
+pub use drop::tidy;
 pub use manage::change_state;
 pub use register::reregister;

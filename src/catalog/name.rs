@@ -89,7 +89,7 @@ pub fn resolve(name: &str) -> Result<Entity, Problem> {
             PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
             format!("schema {:?} does not exist", resolved.schema),
         )
-        .hint(format!("CREATE SCHEMA {};", relation::quote(&resolved.schema))));
+        .hint("SELECT nspname FROM pg_namespace; lists the schemas."));
     }
     let longest = resolved.table();
     if longest.len() > MAX_IDENTIFIER {

@@ -13,7 +13,7 @@ use crate::postgres::identity::{run_as, run_internal, Trust};
 use crate::postgres::lock::{self, TableLock};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction;
+use crate::postgres::transaction::{self, Caught};
 use crate::queue::position::Position;
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::plan::Plan;
@@ -53,6 +53,9 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
                 transaction::with_latest_snapshot(|| triggers::install(source));
             }
             write_definition(plan);
+            if fill == Fill::IfSmall {
+                transaction::with_latest_snapshot(triggers::remove_unused);
+            }
         })
     });
     let mut entry = Entry::new(&definition.entity_name, definition.tview, operation, audit::now());
@@ -139,19 +142,46 @@ fn write_definition(plan: &Plan) {
 /// What the planner expects of the view. Also where a missing right on something below the view shows, before anything
 /// is locked: the executor checks all of them, as it will for every refresh.
 fn is_small(plan: &Plan) -> bool {
-    let text = run_as(plan.definition.owner, Trust::Restricted, &[], || {
-        spi::session(|| {
-            let sql = format!("EXPLAIN (FORMAT JSON) SELECT * FROM {}", plan.shape.view);
-            spi::run(&sql, Access::Current, &[])
-                .one::<pgrx::datum::JsonString>()
-                .map(|json| json.0)
-                .unwrap_or_default()
+    let explained = transaction::attempt(|| {
+        run_as(plan.definition.owner, Trust::Restricted, &[], || {
+            spi::session(|| {
+                let sql = format!("EXPLAIN (FORMAT JSON) SELECT * FROM {}", plan.shape.view);
+                spi::run(&sql, Access::Current, &[])
+                    .one::<pgrx::datum::JsonString>()
+                    .map(|json| json.0)
+                    .unwrap_or_default()
+            })
         })
     });
+    let text = explained.unwrap_or_else(|caught| unreadable(plan, caught).raise());
     let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     let plan = &json[0]["Plan"];
     plan["Plan Rows"].as_f64().is_some_and(|rows| rows <= SMALL_ROWS)
         && plan["Total Cost"].as_f64().is_some_and(|cost| cost <= SMALL_COST)
+}
+
+/// Why the TVIEW's owner cannot read the view.
+fn unreadable(plan: &Plan, caught: Caught) -> Problem {
+    let mut problem = Problem::new(caught.code, caught.message);
+    problem.detail = caught.detail;
+    problem.hint = caught.hint;
+    if caught.code != PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE {
+        return problem;
+    }
+    let owner = plan.definition.owner;
+    let source = plan
+        .source_oids()
+        .into_iter()
+        .find(|source| !relation::may_select(owner, *source));
+    let (what, owner) = (
+        source.map_or("...".to_string(), relation::display),
+        relation::role_name(owner),
+    );
+    problem
+        .detail(format!(
+            "Refreshes read the view as the owner of its table, {owner}."
+        ))
+        .hint(format!("GRANT SELECT ON {what} TO {owner};"))
 }
 
 /// A TVIEW must not read its own table, be it through other TVIEWs.

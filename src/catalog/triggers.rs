@@ -12,6 +12,7 @@ use super::statements;
 use crate::lineage::Source;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
+use crate::statement;
 
 const ROW_TRIGGER: &str = "pg_tviews_capture";
 const TRUNCATE_TRIGGER: &str = "pg_tviews_capture_truncate";
@@ -25,6 +26,13 @@ struct Columns {
 }
 
 impl Columns {
+    fn nothing() -> Columns {
+        Columns {
+            keys: BTreeSet::new(),
+            watch: Some(BTreeSet::new()),
+        }
+    }
+
     fn union(self, other: Columns) -> Columns {
         Columns {
             keys: self.keys.union(&other.keys).cloned().collect(),
@@ -58,33 +66,40 @@ impl Columns {
 /// Makes sure a source captures what a TVIEW needs. The caller holds a lock on it that keeps writers out, so
 /// that no writer in flight works by the old argument. With internal rights, inside an SPI session.
 pub fn install(source: &Source) {
-    let Some(columns) = lacking(source) else {
-        return;
-    };
-    let Some(table) = relation::qualified_name(source.relation) else {
-        return;
-    };
-    let function = format!("{}.pg_tviews_capture", statements::schema());
-    let argument = relation::quote_literal(&columns.argument());
-    for (name, event, each) in [
-        (ROW_TRIGGER, "INSERT OR UPDATE OR DELETE", "ROW"),
-        (TRUNCATE_TRIGGER, "TRUNCATE", "STATEMENT"),
-    ] {
-        execute(&format!(
-            "CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}({argument})"
-        ));
-        // Replication and restore scripts write with session_replication_role = replica.
-        execute(&format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"));
-        // DROP EXTENSION takes the triggers along.
-        execute(&format!(
-            "ALTER TRIGGER {name} ON {table} DEPENDS ON EXTENSION pg_tviews"
-        ));
+    if let Some(columns) = lacking(source) {
+        let (name, argument) = (row_trigger(source.relation), columns.argument());
+        let event = "INSERT OR UPDATE OR DELETE";
+        create(source.relation, &name, event, "ROW", &argument);
+        create(
+            source.relation,
+            TRUNCATE_TRIGGER,
+            "TRUNCATE",
+            "STATEMENT",
+            &argument,
+        );
+    }
+    for partition in without_truncate_trigger(source) {
+        let argument = Columns::nothing().argument();
+        create(partition, TRUNCATE_TRIGGER, "TRUNCATE", "STATEMENT", &argument);
     }
 }
 
 /// Whether a source captures all that a TVIEW needs already. With internal rights.
 pub fn sufficient(source: &Source) -> bool {
     spi::session(|| lacking(source).is_none())
+}
+
+/// Removes the triggers nobody needs any more. With internal rights, inside an SPI session.
+pub fn remove_unused() {
+    let rows = spi::run(&statement!("unused_triggers"), Access::Current, &[]);
+    let unused: Vec<(Oid, String)> = (0..rows.len())
+        .filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
+        .collect();
+    for (table, name) in unused {
+        if let Some(table) = relation::qualified_name(table) {
+            execute(&format!("DROP TRIGGER {} ON {table}", relation::quote(&name)));
+        }
+    }
 }
 
 /// What the triggers must capture, if they do not yet.
@@ -101,14 +116,50 @@ fn lacking(source: &Source) -> Option<Columns> {
     (installed.as_ref() != Some(&columns)).then_some(columns)
 }
 
-/// Removes the triggers of a source nobody reads any more. With internal rights, inside an SPI session.
-pub fn remove(source: Oid) {
-    let Some(table) = relation::qualified_name(source) else {
+/// The name of a source's row trigger. Partitions get a trigger of the same name from the table above, so that
+/// no two tables in one tree may use the same.
+fn row_trigger(source: Oid) -> String {
+    match relation::kind(source) {
+        Some('p') => format!("{ROW_TRIGGER}_{}", source.to_u32()),
+        _ => ROW_TRIGGER.to_string(),
+    }
+}
+
+fn create(table: Oid, name: &str, event: &str, each: &str, argument: &str) {
+    let Some(table) = relation::qualified_name(table) else {
         return;
     };
-    for name in [ROW_TRIGGER, TRUNCATE_TRIGGER] {
-        execute(&format!("DROP TRIGGER IF EXISTS {name} ON {table}"));
+    let function = format!("{}.pg_tviews_capture", statements::schema());
+    let argument = relation::quote_literal(argument);
+    execute(&format!(
+        "CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}({argument})"
+    ));
+    // Replication and restore scripts write with session_replication_role = replica.
+    execute(&format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"));
+    // DROP EXTENSION takes the triggers along.
+    execute(&format!(
+        "ALTER TRIGGER {name} ON {table} DEPENDS ON EXTENSION pg_tviews"
+    ));
+}
+
+/// TRUNCATE of a partition fires no trigger of the tables above it: each needs one of its own.
+fn without_truncate_trigger(source: &Source) -> Vec<Oid> {
+    if source.partitions.is_empty() {
+        return Vec::new();
     }
+    let rows = spi::run(
+        "SELECT c.oid FROM pg_catalog.pg_class c
+          WHERE c.oid = ANY ($1) AND c.relkind IN ('r', 'p')
+            AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t
+                             WHERE t.tgrelid = c.oid AND t.tgname = $2 AND t.tgenabled = 'A')
+          ORDER BY c.oid",
+        Access::Current,
+        &[
+            (pg_sys::OIDARRAYOID, Value::of(source.partitions.clone())),
+            (pg_sys::TEXTOID, Value::of(TRUNCATE_TRIGGER)),
+        ],
+    );
+    (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
 }
 
 fn installed(source: Oid) -> Option<Columns> {
@@ -121,7 +172,7 @@ fn installed(source: Oid) -> Option<Columns> {
         Access::Current,
         &[
             (pg_sys::OIDOID, Value::of(source)),
-            (pg_sys::TEXTOID, Value::of(ROW_TRIGGER)),
+            (pg_sys::TEXTOID, Value::of(row_trigger(source))),
             (pg_sys::TEXTOID, Value::of(TRUNCATE_TRIGGER)),
         ],
     );

@@ -21,7 +21,7 @@ use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
 use crate::postgres::query_tree::{Expr, Select};
-use crate::postgres::relation;
+use crate::postgres::{partition, relation};
 use choices::Choices;
 use graph::{Node, Path};
 use unfold::{Rows, Unfolded};
@@ -55,6 +55,8 @@ pub struct Source {
     pub watched: Option<BTreeSet<String>>,
     /// Tables its key queries read.
     pub followed: Vec<Oid>,
+    /// The tables below a partitioned one, at every level.
+    pub partitions: Vec<Oid>,
 }
 
 impl Source {
@@ -129,11 +131,8 @@ impl Found {
                 }
             }
             if keys.is_empty() {
-                self.full(
-                    flat,
-                    node,
-                    "the key's value hides the row it comes from".to_string(),
-                );
+                let hidden = "the key's value hides the row it comes from".to_string();
+                self.full(flat, node, obstacle(flat, node).unwrap_or(hidden));
             }
         }
         let ways: Vec<(Node, &Path)> = paths.iter().map(|(node, _, path)| (*node, path)).collect();
@@ -202,6 +201,7 @@ impl Found {
                     occurrences: Vec::new(),
                     watched,
                     followed: Vec::new(),
+                    partitions: partition::below(*relation),
                 },
             );
         }
@@ -284,8 +284,12 @@ fn key_follows_its_rows(flat: &Unfolded, expr: Expr) -> bool {
 }
 
 fn no_way(flat: &Unfolded, node: Node) -> String {
-    match flat.occurrences[node].obstacles.last() {
-        Some(obstacle) => format!("{obstacle} around it"),
-        None => "no join or correlation condition leads from it to the key".to_string(),
-    }
+    obstacle(flat, node)
+        .unwrap_or_else(|| "no join or correlation condition leads from it to the key".to_string())
+}
+
+/// What around an occurrence keeps its changes from being followed.
+fn obstacle(flat: &Unfolded, node: Node) -> Option<String> {
+    let obstacle = flat.occurrences[node].obstacles.last()?;
+    Some(format!("{obstacle} around it"))
 }

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
 
 use super::choices::Choices;
 use super::graph::{Edge, Graph, Guard, GuardKind, Node};
@@ -151,6 +152,14 @@ impl Unfolder<'_> {
         guards: &Guards,
         label: &str,
     ) -> Result<Vec<Option<Expr>>, Problem> {
+        if select.locks_rows() {
+            return Err(Problem::new(
+                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "the query of a TVIEW cannot lock rows",
+            )
+            .detail("A refresh must not make writers wait.")
+            .hint("Leave FOR UPDATE, FOR SHARE and the like out of the query."));
+        }
         let branches = select.branches();
         if !branches.is_empty() {
             return self.branch(select, parent, guards, label, &branches);

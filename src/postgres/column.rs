@@ -179,12 +179,18 @@ impl Kind {
             Kind::Text => json_text::push_string(out, varlena_bytes(value)),
             Kind::Json => {
                 let json = varlena_bytes(value);
-                if !json_text::is_plain(json) {
+                if is_json_null(json) || !json_text::is_plain(json) {
                     return false;
                 }
                 out.extend_from_slice(json);
             }
-            Kind::Jsonb => out.extend_from_slice(output(pg_sys::F_JSONB_OUT.into(), value)),
+            Kind::Jsonb => {
+                let json = output(pg_sys::F_JSONB_OUT.into(), value);
+                if is_json_null(json) {
+                    return false;
+                }
+                out.extend_from_slice(json);
+            }
             Kind::Output(function) => json_text::push_string(out, output(*function, value)),
             Kind::PinnedOutput(function) => {
                 let _settings = PinnedSettings::new();
@@ -253,6 +259,11 @@ impl Drop for PinnedSettings {
             bytea_output = self.bytea;
         }
     }
+}
+
+/// Inside a change key this value would be read back as NULL.
+fn is_json_null(json: &[u8]) -> bool {
+    json.trim_ascii() == b"null"
 }
 
 fn push_number(out: &mut Vec<u8>, number: i64) {

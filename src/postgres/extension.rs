@@ -42,6 +42,16 @@ pub fn installed() -> bool {
     relation(SENTINEL).is_some()
 }
 
+/// Whether a relation is one of the extension's own.
+pub fn owns(relation: Oid) -> bool {
+    // SAFETY: catalog look-ups inside a transaction.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(NAME.as_ptr(), true);
+        extension != Oid::INVALID
+            && pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, relation) == extension
+    }
+}
+
 /// The schema of the extension.
 pub fn schema() -> Option<Oid> {
     installed().then(|| CACHE.with(|cache| cache.schema.get()))

@@ -1,4 +1,5 @@
-//! One relation cache callback for the whole extension: a server process has room for ten.
+//! One relation cache callback for the whole extension, as a server process has room for ten, and one for
+//! functions.
 
 use std::sync::OnceLock;
 
@@ -12,8 +13,18 @@ static FORGET: OnceLock<&'static [fn(Oid)]> = OnceLock::new();
 pub fn register(forget: &'static [fn(Oid)]) {
     if FORGET.set(forget).is_ok() {
         // SAFETY: the callback is a static function that ignores its argument.
-        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), Datum::from(0)) };
+        unsafe {
+            pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), Datum::from(0));
+            let functions = pg_sys::SysCacheIdentifier::PROCOID as std::ffi::c_int;
+            pg_sys::CacheRegisterSyscacheCallback(functions, Some(on_function_change), Datum::from(0));
+        };
     }
+}
+
+/// Some function was replaced: what views return may have changed with it.
+#[pg_guard]
+unsafe extern "C-unwind" fn on_function_change(_argument: Datum, _cache: std::ffi::c_int, _hash: u32) {
+    super::relation_changes::note_any();
 }
 
 #[pg_guard]

@@ -12,6 +12,7 @@ pub struct MetaUpdate {
     pub column: String,
     pub tview: Oid,
     pub max_latency: Option<Interval>,
+    pub fk_columns: Vec<Option<String>>,
 }
 
 /// Reads the call; raises an ERROR if it is not one of our trigger.
@@ -46,6 +47,7 @@ pub fn read(fcinfo: pg_sys::FunctionCallInfo) -> MetaUpdate {
             (datum, null)
         };
         let (tview, tview_null) = datum(c"tview_oid");
+        let (columns, columns_null) = datum(c"fk_columns");
         let (latency, latency_null) = datum(c"max_latency");
         MetaUpdate {
             column: std::ffi::CStr::from_ptr(*trigger.tgargs)
@@ -53,6 +55,7 @@ pub fn read(fcinfo: pg_sys::FunctionCallInfo) -> MetaUpdate {
                 .into_owned(),
             tview: Oid::from_datum(tview, tview_null).unwrap_or(Oid::INVALID),
             max_latency: Interval::from_datum(latency, latency_null),
+            fk_columns: FromDatum::from_datum(columns, columns_null).unwrap_or_default(),
         }
     }
 }

@@ -1,9 +1,14 @@
-//! From a partition up: the trigger a cloned trigger came from, and the tables above a leaf.
+//! Partitioned tables: the trigger a cloned trigger came from, the tables above a leaf and below a root.
 
 use pgrx::pg_sys::{self, Oid};
 
 unsafe extern "C-unwind" {
     fn get_partition_ancestors(relation: Oid) -> *mut pg_sys::List;
+    fn find_all_inheritors(
+        relation: Oid,
+        lock: pg_sys::LOCKMODE,
+        parents: *mut *mut pg_sys::List,
+    ) -> *mut pg_sys::List;
 }
 
 /// The relation whose trigger `trigger` is a clone of; none if that chain is broken just now.
@@ -28,6 +33,27 @@ pub fn ancestors(relation: Oid) -> Vec<Oid> {
             .map(|index| (*(*list).elements.add(index)).oid_value)
             .collect()
     }
+}
+
+/// Every table below a partitioned one, in OID order.
+pub fn below(relation: Oid) -> Vec<Oid> {
+    // SAFETY: the list is a fresh list of OIDs, read within its length. No lock on the tables is kept: one that is
+    // dropped meanwhile changes the definition of the one above it.
+    let mut found: Vec<Oid> = unsafe {
+        if super::relation::kind(relation) != Some('p') {
+            return Vec::new();
+        }
+        let list = pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            find_all_inheritors(relation, pg_sys::NoLock as pg_sys::LOCKMODE, std::ptr::null_mut())
+        });
+        let length = list.as_ref().map_or(0, |list| list.length as usize);
+        (0..length)
+            .map(|index| (*(*list).elements.add(index)).oid_value)
+            .filter(|found| *found != relation)
+            .collect()
+    };
+    found.sort_by_key(|oid| oid.to_u32());
+    found
 }
 
 fn trigger_relation_and_parent(trigger: Oid) -> Option<(Oid, Oid)> {

@@ -6,6 +6,15 @@ extern "C" {
     fn kill(pid: i32, signal: i32) -> i32;
 }
 
+/// Keeps Rust backtraces out of what users read: pgrx adds one to the DETAIL of every PostgreSQL ERROR when the
+/// server was started with RUST_BACKTRACE set. RUST_LIB_BACKTRACE, if set, decides.
+pub fn no_backtraces() {
+    const NAME: &str = "RUST_LIB_BACKTRACE";
+    if std::env::var_os(NAME).is_none() {
+        std::env::set_var(NAME, "0");
+    }
+}
+
 /// The database this process is connected to (invalid in the launcher).
 pub fn database() -> pg_sys::Oid {
     // SAFETY: a plain variable of this process, set once while connecting.

@@ -129,29 +129,47 @@ fn has_children(relation: Oid) -> bool {
 
 /// Refuses relations whose changes cannot be seen by a row trigger.
 pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<(), Problem> {
-    let unsupported = |what: &str| {
+    let refused = |what: String, why: &str| {
         Err(Problem::new(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-            format!("a TVIEW cannot read {what} {}", display(relation)),
+            format!("a TVIEW cannot read {what}"),
         )
-        .detail("Its changes cannot be captured by a row trigger.")
+        .detail(why)
         .hint("Read ordinary or partitioned tables, or views over them."))
     };
     // SAFETY: catalog look-ups inside a transaction.
-    unsafe {
-        if pg_sys::isAnyTempNamespace(pg_sys::get_rel_namespace(relation)) {
-            return unsupported("temporary table");
-        }
-        if pg_sys::IsCatalogRelationOid(relation) {
-            return unsupported("system catalog");
-        }
-        match kind {
-            'r' if with_children && has_children(relation) => unsupported("a parent of inherited tables,"),
-            'r' | 'p' => Ok(()),
-            'm' => unsupported("materialized view"),
-            'f' => unsupported("foreign table"),
-            _ => unsupported("relation"),
-        }
+    let (namespace, catalog) = unsafe {
+        (
+            pg_sys::get_rel_namespace(relation),
+            pg_sys::IsCatalogRelationOid(relation),
+        )
+    };
+    let unseen = "Its changes fire no trigger that could record them.";
+    // SAFETY: as above.
+    if unsafe { pg_sys::isAnyTempNamespace(namespace) } {
+        let table = quote(&name(relation).unwrap_or_default());
+        return refused(
+            format!("the temporary table {table}"),
+            "Background workers cannot see the temporary objects of a session.",
+        );
+    }
+    let display = display(relation);
+    if catalog {
+        return refused(format!("the system catalog {display}"), unseen);
+    }
+    if super::extension::owns(relation) {
+        return refused(format!("{display}, which pg_tviews itself writes"), unseen);
+    }
+    match kind {
+        'r' if with_children && has_children(relation) => refused(
+            format!("{display}, which other tables inherit from"),
+            "Rows of the tables that inherit are rows of it as well, and their triggers do not come and go with them.",
+        ),
+        'r' | 'p' => Ok(()),
+        'm' => refused(format!("the materialized view {display}"), unseen),
+        'f' => refused(format!("the foreign table {display}"), unseen),
+        'S' => refused(format!("the sequence {display}"), unseen),
+        _ => refused(display, unseen),
     }
 }
 

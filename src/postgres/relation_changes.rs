@@ -33,6 +33,11 @@ pub fn note(relation: Oid) {
     }
 }
 
+/// Something changed that may concern any relation.
+pub fn note_any() {
+    note(Oid::INVALID);
+}
+
 /// A moment to compare with later.
 pub fn stamp() -> u64 {
     read().clock

@@ -8,6 +8,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::run::{self, Status};
 use super::wait::{is_pending, snapshot};
+use crate::catalog;
 use crate::catalog::definition::{self, Definition, State};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::run_internal;
@@ -97,7 +98,10 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
         }
     }
     let trimmed = driver.transaction(|| {
-        transaction::with_snapshot(|| while queue::trim(10_000) == 10_000 {});
+        transaction::with_snapshot(|| {
+            catalog::tidy();
+            while queue::trim(10_000) == 10_000 {}
+        });
     });
     error.or(trimmed.err())
 }

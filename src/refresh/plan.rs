@@ -2,7 +2,7 @@
 //! was built from changes.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::catalog::foreign_keys;
 use crate::error::Problem;
 use crate::lineage::{self, Lineage, Rowcount, Source, Strategy};
 use crate::postgres::query_tree::Select;
-use crate::postgres::spi::{self, Statement};
+use crate::postgres::spi::{self, Access, Statement, Value};
 use crate::postgres::{relation, relation_changes};
 
 /// Everything one refresh needs.
@@ -35,6 +35,8 @@ pub struct Plan {
     pub everything: Statement,
     /// Fingerprint of view, columns and lineage: differs from the registered one after a redefinition.
     pub hash: String,
+    /// Tables below a source that have partitions of their own.
+    partitioned: HashSet<Oid>,
     stamp: u64,
 }
 
@@ -86,6 +88,7 @@ impl Plan {
             changed == self.definition.tview
                 || self.lineage.views.contains(&changed)
                 || self.sources.contains_key(&changed)
+                || self.partitioned.contains(&changed)
                 || Some(changed) == self.definition_view()
         })
     }
@@ -102,7 +105,20 @@ impl Plan {
             .chain(self.lineage.root_view)
     }
 
-    /// Sources in the order they are locked.
+    /// Sources and their partitions, in the order they are locked.
+    pub fn tables(&self) -> Vec<Oid> {
+        let mut tables: Vec<Oid> = self
+            .lineage
+            .sources
+            .iter()
+            .flat_map(|source| source.partitions.iter().copied().chain([source.relation]))
+            .collect();
+        tables.sort_by_key(|table| table.to_u32());
+        tables.dedup();
+        tables
+    }
+
+    /// Sources in OID order.
     pub fn source_oids(&self) -> Vec<Oid> {
         self.lineage
             .sources
@@ -122,7 +138,13 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         sources.insert(source.relation, source_plan(&definition, &shape, source));
     }
     let text_arrays = vec![pg_sys::TEXTARRAYOID; shape.key.len()];
-    let hash = fingerprint(&shape, &lineage, view);
+    let partitioned = lineage
+        .sources
+        .iter()
+        .flat_map(|source| source.partitions.iter().copied())
+        .filter(|partition| relation::kind(*partition) == Some('p'))
+        .collect();
+    let hash = fingerprint(&shape, &lineage, view, &function_bodies(&lineage, view));
     Ok(Plan {
         each_key: Statement::new(shape.recompute(Reach::EachKey), &text_arrays),
         all_keys: shape.recompute(Reach::AllKeys),
@@ -134,6 +156,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         lineage,
         hash,
         definition,
+        partitioned,
         stamp,
     })
 }
@@ -320,8 +343,26 @@ pub fn json_object(pairs: &[String]) -> String {
     parts.join(" || ")
 }
 
-fn fingerprint(shape: &Shape, lineage: &Lineage, view: Oid) -> String {
+/// What the functions that the views call by name contain, as a checksum. Functions called by these are not seen.
+fn function_bodies(lineage: &Lineage, view: Oid) -> Option<String> {
+    let views: Vec<Oid> = lineage.views.iter().copied().chain([view]).collect();
+    let rows = spi::run(
+        "SELECT md5(string_agg(concat_ws(':', p.oid, p.prosrc, p.probin, p.prosqlbody, p.proconfig), ',' ORDER BY p.oid))
+           FROM pg_catalog.pg_proc p
+          WHERE p.oid IN (SELECT d.refobjid FROM pg_catalog.pg_rewrite r
+                            JOIN pg_catalog.pg_depend d
+                              ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+                             AND d.refclassid = 'pg_catalog.pg_proc'::regclass
+                           WHERE r.ev_class = ANY ($1))",
+        Access::Current,
+        &[(pg_sys::OIDARRAYOID, Value::of(views))],
+    );
+    rows.one::<String>()
+}
+
+fn fingerprint(shape: &Shape, lineage: &Lineage, view: Oid, functions: &Option<String>) -> String {
     let mut hasher = DefaultHasher::new();
+    functions.hash(&mut hasher);
     Select::of_view(view).sql().hash(&mut hasher);
     format!("{shape:?}").hash(&mut hasher);
     let mut views: Vec<Oid> = lineage.views.iter().copied().collect();
@@ -333,6 +374,9 @@ fn fingerprint(shape: &Shape, lineage: &Lineage, view: Oid) -> String {
         source.relation.to_u32().hash(&mut hasher);
         source.captured().hash(&mut hasher);
         source.watched.hash(&mut hasher);
+        // Rows come and go with a partition without any trigger.
+        let partitions: Vec<u32> = source.partitions.iter().map(|oid| oid.to_u32()).collect();
+        partitions.hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())
 }

@@ -59,7 +59,7 @@ pub fn null_keys(plan: &Plan) -> Option<Problem> {
                 names.join(", ")
             ),
         )
-        .detail("Such a row has no place in the table; the other rows are maintained.")
+        .detail("Such a row has no place in the table.")
         .hint(format!(
             "SELECT * FROM {} WHERE {} IS NULL;",
             plan.shape.view,
@@ -74,9 +74,7 @@ pub fn repeated(plan: &Plan, keys: &str) -> Problem {
         PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
         format!("view {} returns the same key more than once", plan.shape.view),
     )
-    .detail(format!(
-        "Keys: {keys}. Their rows stay as they are; the others are maintained."
-    ))
+    .detail(format!("Keys: {keys}."))
     .hint("Make the view return one row per key, or choose another key with key_columns.")
 }
 

@@ -187,7 +187,7 @@ impl Run {
             return Some(Step::Done(Status::Busy));
         }
         identity::set_local("lock_timeout", LOCK_TIMEOUT);
-        let reads = plan.source_oids().into_iter().chain(plan.view_oids());
+        let reads = plan.tables().into_iter().chain(plan.view_oids());
         for relation in reads {
             match lock::try_table(relation, TableLock::AccessShare) {
                 Attempt::Locked => {}

@@ -182,7 +182,8 @@ impl Shape {
                 self.wanted_in_view()
             ),
             Reach::AllKeys => match &self.key[..] {
-                [only] => format!(
+                // An array of arrays would be read as one array of more dimensions.
+                [only] if !only.view_type.ends_with("[]") => format!(
                     "{select} WHERE v.{} {} ANY ($1::{}[])",
                     only.name, only.view_equality, only.view_type
                 ),
@@ -193,14 +194,15 @@ impl Shape {
 
     /// The keys in the parameters, each once.
     fn wanted_keys(&self) -> String {
-        let arrays: Vec<String> = self
+        let arrays: Vec<String> = (1..=self.key.len()).map(|n| format!("${n}")).collect();
+        let typed: Vec<String> = self
             .key
             .iter()
-            .enumerate()
-            .map(|(n, k)| format!("${}::{}[]", n + 1, k.view_type))
+            .map(|k| format!("k.{}::{} AS {}", k.name, k.view_type, k.name))
             .collect();
         format!(
-            "SELECT * FROM unnest({}) AS k({})",
+            "SELECT {} FROM unnest({}) AS k({})",
+            typed.join(", "),
             arrays.join(", "),
             self.key_names("")
         )

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::shared::Database;
 use crate::postgres::bgworker;
 use crate::postgres::short_transaction::short_transaction;
-use crate::queue;
+use crate::{catalog, queue};
 
 const SECOND: i64 = 1_000_000;
 /// Rows per transaction.
@@ -52,7 +52,11 @@ pub fn run(database: &Database, index: usize, now: i64) -> bool {
         }
     } else if database.trim_audit_at.load(SeqCst) <= now {
         bgworker::report_running("trimming pg_tview_meta_audit");
-        let deleted = short_transaction(|| queue::trim_audit(BATCH)).unwrap_or(0);
+        let deleted = short_transaction(|| {
+            catalog::tidy();
+            queue::trim_audit(BATCH)
+        })
+        .unwrap_or(0);
         let pause = if deleted >= BATCH as u64 { 0 } else { 60 * SECOND };
         database.trim_audit_at.store(now + pause, SeqCst);
     }

@@ -244,6 +244,12 @@ impl Select {
         unsafe { !(*self.0).groupClause.is_null() }
     }
 
+    /// FOR UPDATE and the like.
+    pub fn locks_rows(&self) -> bool {
+        // SAFETY: reads the tree.
+        unsafe { !(*self.0).rowMarks.is_null() }
+    }
+
     pub fn grouping_sets(&self) -> bool {
         // SAFETY: reads a field.
         unsafe { !(*self.0).groupingSets.is_null() }

@@ -2,6 +2,7 @@
 SET client_min_messages = warning;
 CREATE SCHEMA api_surface;
 SET search_path = api_surface, public;
+LOAD 'pg_tviews';
 
 SELECT pg_describe_object(classid, objid, 0) AS object
   FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'

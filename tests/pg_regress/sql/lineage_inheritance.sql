@@ -1,4 +1,4 @@
--- Inheritance children are read through their parent, with other columns, and may come later.
+-- A parent of inherited tables is refused as a source; ONLY the parent, and the children by themselves, are not.
 \set ECHO none
 \pset format unaligned
 \pset tuples_only on
@@ -20,18 +20,13 @@ SELECT pg_tviews_create('city');
 SELECT pg_tviews_create('plain');
 SELECT pg_tviews_create('capital');
 
-SELECT command FROM run_case('city,plain,capital',
+SELECT command FROM run_case('plain,capital',
     $$UPDATE tb_city SET people = people + 1$$,
     $$UPDATE tb_capital SET name = 'Berlin'$$,
     $$INSERT INTO tb_capital VALUES (4, 'Rome', 2800, 'new', NULL)$$,
     $$UPDATE tb_country SET name = 'Land'$$,
     $$DELETE FROM tb_city WHERE pk_city = 3$$,
     $$DELETE FROM ONLY tb_city WHERE pk_city = 1$$,
-    $$CREATE TABLE tb_village (pond boolean) INHERITS (tb_city); INSERT INTO tb_village VALUES (9, 'Tiny', 9, true)$$,
-    $$UPDATE tb_village SET people = 8; UPDATE tb_city SET name = upper(name)$$,
-    $$ALTER TABLE tb_village NO INHERIT tb_city$$,
-    $$ALTER TABLE tb_village INHERIT tb_city$$,
-    $$DROP TABLE tb_village$$,
     $$TRUNCATE tb_capital$$)
 \gexec
 

@@ -22,15 +22,23 @@ SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{fk_nothing}' WHERE ent
 SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{fk_other}' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{title}' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{NULL}' WHERE entity_name = 'post'$$);
-SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = NULL WHERE entity_name = 'post'$$);
+UPDATE pg_tview_meta SET fk_columns = NULL WHERE entity_name = 'post';
 SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '-1 second' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '0' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '1 year' WHERE entity_name = 'post'$$);
+-- An ordinary user.
+DROP ROLE IF EXISTS regress_tviews_user;
+CREATE ROLE regress_tviews_user;
+GRANT USAGE ON SCHEMA meta_update TO regress_tviews_user;
+SET ROLE regress_tviews_user;
 SELECT error_of($$UPDATE pg_tview_meta SET state = 'suspended' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET key_columns = '{fk_user}' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET entity_name = 'x' WHERE entity_name = 'post'$$);
 SELECT error_of($$DELETE FROM pg_tview_meta WHERE entity_name = 'post'$$);
 SELECT error_of($$INSERT INTO pg_tview_meta SELECT * FROM pg_tview_meta$$);
+SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '1 second' WHERE entity_name = 'post'$$);
+RESET ROLE;
 SELECT * FROM seen;
 
 DROP SCHEMA meta_update CASCADE;
+DROP ROLE regress_tviews_user;

@@ -51,7 +51,7 @@ RESET ROLE;
 SET client_min_messages = warning;
 CALL pg_tviews_drain();
 SELECT * FROM tv_who ORDER BY id;
--- A source the TVIEW's owner may not read: the owner of the table must agree to a trigger.
+-- A source the TVIEW's owner may not read, and then may.
 CREATE TABLE tb_secret (pk_secret int PRIMARY KEY);
 SET ROLE regress_tviews_owner;
 SELECT error_of($$SELECT pg_tviews_create('secret', 'SELECT pk_secret FROM tb_secret')$$);

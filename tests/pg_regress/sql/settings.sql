@@ -2,12 +2,12 @@
 SET client_min_messages = warning;
 CREATE SCHEMA settings;
 SET search_path = settings, public;
+LOAD 'pg_tviews';
 
 SELECT error_of(format('SET pg_tviews.%s', bad)) FROM unnest(ARRAY['capture = 7', 'nonsense = 1']) AS bad;
 SHOW pg_tviews.workers;
 SHOW pg_tviews.max_latency;
 SHOW pg_tviews.batch_size;
-SHOW pg_tviews.retry_limit;
 SHOW pg_tviews.retry_backoff;
 SHOW pg_tviews.audit_retention;
 SHOW pg_tviews.capture;
