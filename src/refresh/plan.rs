@@ -1,7 +1,7 @@
 //! A TVIEW made ready to refresh: lineage analysed, statements built. Kept per process until something it
 //! was built from changes.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
@@ -37,6 +37,8 @@ pub struct Plan {
     pub hash: String,
     /// Tables below a source that have partitions of their own.
     partitioned: HashSet<Oid>,
+    /// How many keys are worth looking up one by one; found out when first needed.
+    pub few_keys: OnceCell<usize>,
     stamp: u64,
 }
 
@@ -157,6 +159,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         hash,
         definition,
         partitioned,
+        few_keys: OnceCell::new(),
         stamp,
     })
 }

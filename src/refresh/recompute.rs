@@ -1,16 +1,20 @@
 //! Rows of the tv table from the view, written where they differ.
 
+use pgrx::datum::JsonString;
 use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
 use super::audit::Written;
 use super::keys::{few_rows, Batch};
 use super::plan::Plan;
+use super::texts::Reach;
 use crate::error::Problem;
 use crate::postgres::spi::{self, Access, Rows};
 
-/// Up to this many keys are looked up one by one, through indexes.
+/// Up to this many keys are looked up one by one, where that is cheap.
 const FEW_KEYS: usize = 200;
+/// A view that costs less than this as a whole is not worth a comparison.
+const CHEAP_VIEW: f64 = 2_000.0;
 
 /// What was written, and what is wrong with the data.
 #[derive(Default)]
@@ -22,7 +26,7 @@ pub struct Result {
 /// Recomputes the rows of these keys. As the TVIEW's owner, inside an SPI session.
 pub fn keys(plan: &Plan, batch: &Batch) -> Result {
     let parameters = batch.parameters();
-    let rows = if batch.len() <= FEW_KEYS {
+    let rows = if batch.len() == 1 || batch.len() <= few_keys(plan) {
         few_rows(true);
         plan.each_key.run(Access::Current, &parameters, 0)
     } else {
@@ -34,6 +38,27 @@ pub fn keys(plan: &Plan, batch: &Batch) -> Result {
         spi::run(&plan.all_keys, Access::Current, &typed)
     };
     finish(plan, &rows)
+}
+
+/// How many keys are looked up one by one before computing them together costs less. A key that cannot be pushed into
+/// the view (below a window, say) costs as much as the view.
+fn few_keys(plan: &Plan) -> usize {
+    *plan.few_keys.get_or_init(|| {
+        let cost = |reach| {
+            let text = spi::run(&plan.shape.explain(reach), Access::Current, &[]).one::<JsonString>();
+            let json: serde_json::Value = text
+                .and_then(|text| serde_json::from_str(&text.0).ok())
+                .unwrap_or_default();
+            json[0]["Plan"]["Total Cost"].as_f64().unwrap_or(f64::INFINITY)
+        };
+        few_rows(false);
+        let everything = cost(Reach::Everything);
+        if everything <= CHEAP_VIEW {
+            return FEW_KEYS;
+        }
+        few_rows(true);
+        (everything / cost(Reach::EachKey)).clamp(1.0, FEW_KEYS as f64) as usize
+    })
 }
 
 /// Compares the whole view with the whole table and writes the differences.

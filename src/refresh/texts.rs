@@ -107,6 +107,20 @@ impl Shape {
         )
     }
 
+    /// What the planner expects of computing rows: one key, or everything.
+    pub fn explain(&self, reach: Reach) -> String {
+        let nulls: Vec<String> = self
+            .key
+            .iter()
+            .map(|k| format!("NULL::{} AS {}", k.view_type, k.name))
+            .collect();
+        let wanted = match reach {
+            Reach::Everything => String::new(),
+            _ => format!("WITH wanted AS MATERIALIZED (SELECT {}) ", nulls.join(", ")),
+        };
+        format!("EXPLAIN (FORMAT JSON) {wanted}{}", self.fresh(reach))
+    }
+
     /// Whether the view returns rows with a NULL key.
     pub fn null_keys(&self) -> String {
         let nulls: Vec<String> = self.key.iter().map(|k| format!("v.{} IS NULL", k.name)).collect();
