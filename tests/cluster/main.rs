@@ -15,6 +15,7 @@ mod guide;
 mod lifecycle;
 mod monitoring;
 mod ordinary_roles;
+mod random_views;
 mod redefinition;
 mod security;
 mod two_phase;

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use postgres::error::DbError;
 use postgres::{Client, Config, NoTls};
 
 use super::binaries::{client_program, folder, output, repository, server_program};
@@ -167,15 +168,33 @@ impl Cluster {
 
     /// A connection, or why there is none (the server may be recovering).
     pub fn try_client(&self, database: &str, user: &str) -> Result<Client, postgres::Error> {
-        Config::new()
+        self.config(database, user).connect(NoTls)
+    }
+
+    /// A connection as superuser whose notices are handed over.
+    pub fn client_with_notices(
+        &self,
+        database: &str,
+        notices: impl Fn(DbError) + Send + Sync + 'static,
+    ) -> Client {
+        let mut config = self.config(database, "postgres");
+        config
+            .notice_callback(notices)
+            .connect(NoTls)
+            .unwrap_or_else(|error| panic!("cannot connect to {database}: {error:?}"))
+    }
+
+    fn config(&self, database: &str, user: &str) -> Config {
+        let mut config = Config::new();
+        config
             .host_path(&self.home)
             .port(PORT)
             .user(user)
             .dbname(database)
             .application_name("test")
             // A defect must fail a test, never hang it.
-            .options("-c statement_timeout=60s -c lock_timeout=45s")
-            .connect(NoTls)
+            .options("-c statement_timeout=60s -c lock_timeout=45s");
+        config
     }
 
     /// A connection, once the server accepts them again after a crash.

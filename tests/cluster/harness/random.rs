@@ -20,7 +20,8 @@ impl Random {
         Self::from_seed(seed)
     }
 
-    fn from_seed(seed: u64) -> Self {
+    /// The generator of a seed.
+    pub fn from_seed(seed: u64) -> Self {
         let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         random.next();
         random

@@ -1,0 +1,177 @@
+//! Random views over random tables, changed at random, compared with what PostgreSQL says. A failing seed
+//! prints a small script; `PG_TVIEWS_FUZZ_SEED` plays it again, `PG_TVIEWS_FUZZ_ROUNDS` sets how many schemas
+//! are tried (`make fuzz` tries many).
+
+mod changes;
+mod grammar;
+mod oracle;
+mod schema;
+mod shrink;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc;
+
+use crate::harness::{Cluster, Database, Options, Random};
+use grammar::{Grammar, View};
+use oracle::{Player, Script, Tview};
+use schema::Schema;
+
+const VIEWS_PER_SCHEMA: usize = 12;
+const STEPS: usize = 25;
+
+#[test]
+fn random_views_follow_random_changes() {
+    let cluster = Cluster::start(Options::without_preload().set("jit", "off"));
+    let database = Database::new(&cluster, "fuzz");
+    let (sender, notices) = mpsc::channel();
+    let client = cluster.client_with_notices(&database.name, move |notice| {
+        let _ = sender.send(notice);
+    });
+    let mut player = Player { client, notices };
+    let asked = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse::<u64>().ok())
+    };
+    let rounds = asked("PG_TVIEWS_FUZZ_ROUNDS").unwrap_or(12);
+    let first =
+        asked("PG_TVIEWS_FUZZ_SEED").unwrap_or_else(|| Random::announced("random_views").upto(1_000_000_000));
+    let mut totals = Totals::default();
+    for seed in first..first + rounds {
+        round(&mut player, seed, &mut totals);
+    }
+    totals.report();
+    assert!(totals.failures.is_empty(), "{}", totals.failures.join("\n\n"));
+    totals.assert_plausible();
+}
+
+fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
+    let mut random = Random::from_seed(seed);
+    let schema = Schema::random(&mut random);
+    let mut setup = [schema.definitions, schema.rows].concat();
+    player.start_over(&setup).expect("tables can be created");
+    let mut plan_random = random.branch(1);
+    let mut grammar = Grammar::new(&mut plan_random, &schema.tables);
+    for number in 0..3 {
+        let definition = grammar.plain_view(&format!("w{number}"));
+        match player.run(&definition) {
+            Ok(()) => setup.push(definition),
+            Err(text) => {
+                grammar.without_last_view();
+                totals.discard(text);
+            }
+        }
+    }
+    let mut tviews = Vec::new();
+    for number in 0..VIEWS_PER_SCHEMA {
+        let view = grammar.view(number as i32 / 2 + 1);
+        let tview = Tview::new(number, &view);
+        match player.accepts(&tview) {
+            Ok(()) => tviews.push((tview, view)),
+            Err(text) => totals.discard(format!("{text}\n{}", view.sql)),
+        }
+    }
+    let steps = (0..STEPS)
+        .map(|_| changes::step(&mut random, &schema.tables))
+        .collect();
+    let mut script = Script {
+        setup,
+        tviews: tviews.iter().map(|(tview, _)| tview.clone()).collect(),
+        steps,
+    };
+    // A view that fails is reported and left out, so that the others of its schema are still tried.
+    while let Some(failure) = player.play(&script).expect("the script is valid") {
+        let failed = failure.tview;
+        let (small, failure) = shrink::shrink(player, &script, failure);
+        totals.failures.push(format!(
+            "PG_TVIEWS_FUZZ_SEED={seed}\n{}-- {}",
+            shrink::print(&small),
+            failure.text.replace('\n', "\n-- ")
+        ));
+        println!("{}", totals.failures.last().map_or("", String::as_str));
+        script.tviews.remove(failed);
+        tviews.remove(failed);
+    }
+    while player.notices.try_recv().is_ok() {}
+    for (tview, view) in &tviews {
+        totals.count(player, tview, view);
+    }
+}
+
+#[derive(Default)]
+struct Totals {
+    views: usize,
+    discarded: usize,
+    sources: usize,
+    keyed: usize,
+    /// Sources and keyed ones of views with only this construct, and of all views with it.
+    by_construct: BTreeMap<&'static str, [usize; 2]>,
+    reasons: BTreeMap<String, usize>,
+    failures: Vec<String>,
+}
+
+impl Totals {
+    fn discard(&mut self, reason: String) {
+        self.discarded += 1;
+        if std::env::var_os("PG_TVIEWS_FUZZ_DISCARDED").is_some() {
+            println!("discarded: {reason}");
+        }
+    }
+
+    /// Counts sources followed by key: creating it anew says which are not.
+    fn count(&mut self, player: &mut Player, tview: &Tview, view: &View) {
+        let recreated = format!("SELECT pg_tviews_drop('{}'); {}", tview.entity, tview.create());
+        if player.run(&recreated).is_err() {
+            return;
+        }
+        let sources = player.value(&format!(
+            "SELECT cardinality(source_oids) FROM pg_tview_meta WHERE entity_name = '{}'",
+            tview.entity
+        ));
+        let sources: usize = sources.ok().and_then(|count| count.parse().ok()).unwrap_or(0);
+        let mut full = BTreeSet::new();
+        for notice in player.notices.try_iter() {
+            if notice.message().starts_with("any change of ") {
+                full.insert(notice.message().to_string());
+                let detail = notice.detail().unwrap_or_default();
+                let reason = detail.split(" (").next().unwrap_or_default().to_string();
+                *self.reasons.entry(reason).or_default() += 1;
+            }
+        }
+        let keyed = sources.saturating_sub(full.len());
+        self.views += 1;
+        self.sources += sources;
+        self.keyed += keyed;
+        for construct in &view.constructs {
+            let counts = self.by_construct.entry(construct).or_default();
+            counts[0] += sources;
+            counts[1] += keyed;
+        }
+    }
+
+    fn report(&self) {
+        println!(
+            "{} views, {} not usable; {} of {} sources keyed ({} %)",
+            self.views,
+            self.discarded,
+            self.keyed,
+            self.sources,
+            100 * self.keyed / self.sources.max(1)
+        );
+        for (construct, [sources, keyed]) in &self.by_construct {
+            println!(
+                "  {:>3} % keyed of {sources:>5}  {construct}",
+                100 * keyed / sources
+            );
+        }
+        for (reason, count) in &self.reasons {
+            println!("  full {count:>5}  {reason}");
+        }
+    }
+
+    /// A test of keyed refreshes must see many of them, of many views.
+    fn assert_plausible(&self) {
+        assert!(self.views > 3 * self.discarded, "too many views are of no use");
+        assert!(10 * self.keyed > 3 * self.sources, "too few sources are keyed");
+    }
+}
