@@ -50,7 +50,7 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
     let Rows::Table { oid: source, .. } = flat.occurrences[start].rows else {
         return None;
     };
-    let conditions = conditions(flat, path);
+    let conditions = conditions(flat, start, path, key);
     let mut functions = Vec::new();
     let mut from = Vec::new();
     let mut reads = Vec::new();
@@ -145,15 +145,16 @@ pub fn changed_rows(columns: &[String], rows: Rowcount) -> String {
 
 /// The conditions of a way, and those that tie the same occurrences under the same guards: a join on two
 /// columns is followed by both.
-fn conditions(flat: &Unfolded, path: &Path) -> Vec<Expr> {
+fn conditions(flat: &Unfolded, start: Node, path: &Path, key: &[Expr]) -> Vec<Expr> {
     let edges = flat.graph.edges();
+    let targets: BTreeSet<Node> = key.iter().flat_map(|expr| expr.ranges()).collect();
     let mut chosen: BTreeSet<usize> = path.edges.iter().copied().collect();
     for (index, edge) in edges.iter().enumerate() {
         let beside = path
             .edges
             .iter()
             .any(|step| edges[*step].nodes == edge.nodes && edge.guards.is_subset(&edges[*step].guards));
-        if beside {
+        if beside && flat.graph.is_about(edge, start, &targets) {
             chosen.insert(index);
         }
     }

@@ -96,14 +96,14 @@ pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
 
 #[derive(Default)]
 struct Entry {
-    relation: Option<Oid>,
     queries: Vec<KeyQuery>,
     full: Option<String>,
 }
 
 #[derive(Default)]
 struct Found {
-    entries: BTreeMap<String, Entry>,
+    /// By label and relation: sub-selects beside each other use the same names.
+    entries: BTreeMap<(String, u32), Entry>,
     watched: HashMap<Oid, BTreeSet<i16>>,
     views: HashSet<Oid>,
 }
@@ -114,7 +114,7 @@ impl Found {
             self.watched.entry(*relation).or_default().extend(columns);
         }
         self.views.extend(&flat.views);
-        for (label, (relation, reason)) in &flat.unfollowed {
+        for (label, relation, reason) in &flat.unfollowed {
             self.entry(label, *relation).full = Some(format!("{reason} around it"));
         }
         let keys = key_alternatives(query, flat, key);
@@ -166,9 +166,9 @@ impl Found {
     }
 
     fn entry(&mut self, label: &str, relation: Oid) -> &mut Entry {
-        let entry = self.entries.entry(label.to_string()).or_default();
-        entry.relation = Some(relation);
-        entry
+        self.entries
+            .entry((label.to_string(), relation.to_u32()))
+            .or_default()
     }
 
     fn full(&mut self, flat: &Unfolded, node: Node, reason: String) {
@@ -205,8 +205,8 @@ impl Found {
                 },
             );
         }
-        for (label, entry) in self.entries {
-            let Some(source) = entry.relation.and_then(|relation| sources.get_mut(&relation)) else {
+        for ((label, relation), entry) in self.entries {
+            let Some(source) = sources.get_mut(&Oid::from(relation)) else {
                 continue;
             };
             source

@@ -57,14 +57,23 @@ pub struct Unfolded {
     /// Views the query goes through.
     pub views: HashSet<Oid>,
     /// Sources whose changes cannot be followed whatever the conditions, with the reason.
-    pub unfollowed: BTreeMap<String, (Oid, &'static str)>,
+    pub unfollowed: Vec<(String, Oid, &'static str)>,
 }
 
 type Guards = BTreeSet<Guard>;
 
 enum Instance {
     Node(Node),
-    Outputs(Vec<Option<Expr>>),
+    Outputs(Vec<Output>, Guards),
+    Nothing,
+}
+
+/// An output column of a sub-select or view in FROM.
+struct Output {
+    expr: Option<Expr>,
+    /// Optional sides of joins whose absence makes it NULL. Above any other such join the column is NULL where
+    /// nothing matched, but its expression (a constant, COALESCE) is not.
+    null_without: Guards,
 }
 
 struct Scope<'p> {
@@ -92,25 +101,29 @@ impl<'p> Scope<'p> {
         Some(scope)
     }
 
-    /// The expression over occurrences that a column stands for.
-    fn resolve(&self, column: Column, expr: Expr) -> Option<Expr> {
+    /// The expression over occurrences that a column stands for, where it is read inside of `within`.
+    fn resolve(&self, column: Column, expr: Expr, within: &Guards) -> Option<Expr> {
         let scope = self.up(column.levels_up)?;
+        let position = usize::try_from(column.attno).ok().and_then(|n| n.checked_sub(1));
         if let Range::Join { columns } = scope.select.range(column.range) {
-            let inner = (*columns.get(usize::try_from(column.attno).ok()?.checked_sub(1)?)?)?;
-            return scope.flatten(inner);
+            let inner = (*columns.get(position?)?)?;
+            return scope.flatten(inner, within);
         }
         match scope.instances.borrow().get(&column.range)? {
             Instance::Node(_) if column.attno == 0 => None,
             Instance::Node(node) => Some(expr.moved_to(*node, column.attno)),
-            Instance::Outputs(outputs) => {
-                *outputs.get(usize::try_from(column.attno).ok()?.checked_sub(1)?)?
+            Instance::Outputs(outputs, guards) => {
+                let output = outputs.get(position?)?;
+                let as_written = guards.difference(within).all(|g| output.null_without.contains(g));
+                output.expr.filter(|_| as_written)
             }
+            Instance::Nothing => None,
         }
     }
 
-    fn flatten(&self, expr: Expr) -> Option<Expr> {
+    fn flatten(&self, expr: Expr, within: &Guards) -> Option<Expr> {
         expr.substitute(|leaf, expr| match leaf {
-            Leaf::Column(column) => self.resolve(column, expr),
+            Leaf::Column(column) => self.resolve(column, expr, within),
             Leaf::SubSelectOutput(_) => None,
         })
         .filter(|flat| !flat.is_volatile())
@@ -164,25 +177,40 @@ impl Unfolder<'_> {
         if !branches.is_empty() {
             return self.branch(select, parent, guards, label, &branches);
         }
-        let mut partitions = select.partitions();
-        if matches!(select.distinct(), Distinct::On(_)) {
-            partitions.push(select.distinct_on());
-        }
-        if partitions.is_empty() {
+        let windows = select.partitions();
+        let first_of = match select.distinct() {
+            Distinct::On(_) => Some(select.distinct_on()),
+            _ => None,
+        };
+        if windows.is_empty() && first_of.is_none() {
             let scope = Scope::new(select, parent, label);
             return self.plain(&scope, guards);
         }
-        let partition = &partitions[self.choices.take(partitions.len())];
-        let mut inner_guards = guards.clone();
-        inner_guards.insert(self.flat.graph.guard(GuardKind::Sealed));
-        let influencing = Scope::new(select, parent, label);
-        let unpartitioned = partition.is_empty();
-        self.obstructed(unpartitioned.then_some("a window without PARTITION BY"), |this| {
-            this.plain(&influencing, &inner_guards)
-        })?;
-        let outgoing = Scope::new(select, parent, label);
-        let outputs = self.plain(&outgoing, guards)?;
-        self.tie_partition(&influencing, &outgoing, partition, &inner_guards);
+        // DISTINCT ON comes after the windows: what moves a window's value may move the row that is kept.
+        let mut steps = Vec::new();
+        if !windows.is_empty() {
+            steps.push(&windows[self.choices.take(windows.len())]);
+        }
+        steps.extend(first_of.as_ref());
+        let unpartitioned = steps.iter().any(|partition| partition.is_empty());
+        let mut levels = vec![guards.clone()];
+        for _ in &steps {
+            let mut inner = levels[levels.len() - 1].clone();
+            inner.insert(self.flat.graph.guard(GuardKind::Sealed));
+            levels.push(inner);
+        }
+        levels.reverse();
+        let mut influencing: Option<Scope> = None;
+        let mut outputs = Vec::new();
+        for (step, guards) in levels.iter().enumerate() {
+            let scope = Scope::new(select, parent, label);
+            let obstacle = (unpartitioned && step < steps.len()).then_some("a window without PARTITION BY");
+            outputs = self.obstructed(obstacle, |this| this.plain(&scope, guards))?;
+            if let Some(influencing) = &influencing {
+                self.tie_partition(influencing, &scope, steps[step - 1], &levels[step - 1]);
+            }
+            influencing = Some(scope);
+        }
         Ok(outputs)
     }
 
@@ -203,6 +231,9 @@ impl Unfolder<'_> {
         let label = scope.child_label(&format!("branch {}", chosen + 1));
         let limited = !select.limits().is_empty();
         let outputs = self.obstructed(limited.then_some("LIMIT or OFFSET"), |this| {
+            for limit in select.limits() {
+                this.links(&scope, limit, guards)?;
+            }
             this.level(branch, Some(&scope), guards, &label)
         })?;
         Ok(if limited { constants_only(outputs) } else { outputs })
@@ -218,7 +249,10 @@ impl Unfolder<'_> {
     ) {
         let mut pairs = Vec::new();
         for (expr, equality) in partition {
-            let (Some(a), Some(b)) = (influencing.flatten(*expr), outgoing.flatten(*expr)) else {
+            let (Some(a), Some(b)) = (
+                influencing.flatten(*expr, guards),
+                outgoing.flatten(*expr, guards),
+            ) else {
                 return;
             };
             pairs.push((a, b, *equality));
@@ -267,8 +301,9 @@ impl Unfolder<'_> {
     fn plain(&mut self, scope: &Scope, guards: &Guards) -> Result<Vec<Option<Expr>>, Problem> {
         let select = scope.select;
         let mut guards = guards.clone();
-        let total = select.aggregates() && !select.groups();
-        if total && scope.parent.is_some() {
+        let total = (select.aggregates() || select.having().is_some()) && !select.groups();
+        // Such a level has a row to show where none went in.
+        if (total || select.grouping_sets()) && scope.parent.is_some() {
             guards.insert(self.flat.graph.guard(GuardKind::Sealed));
         }
         let limited = !select.limits().is_empty();
@@ -300,6 +335,7 @@ impl Unfolder<'_> {
                 .map(|target| target.expr)
                 .chain(select.having())
                 .chain(select.limits())
+                .chain(select.frame_offsets())
             {
                 this.watch(scope, expr);
                 this.links(scope, expr, &guards)?;
@@ -314,7 +350,7 @@ impl Unfolder<'_> {
                 if target.expr.survey().sets {
                     None
                 } else {
-                    scope.flatten(target.expr)
+                    scope.flatten(target.expr, &guards)
                 }
             })
             .collect();
@@ -354,22 +390,19 @@ impl Unfolder<'_> {
                 // Conditions of joins further in hold where their own side is there.
                 let mut inner = Vec::new();
                 self.from(scope, left, &left_guards, &mut inner)?;
-                for (_, on, _) in inner.iter_mut() {
+                for (_, on, optional) in inner.iter_mut() {
                     on.extend(left_guards.difference(guards).copied());
+                    optional.extend(left_guards.difference(guards).copied());
                 }
                 conditions.append(&mut inner);
                 self.from(scope, right, &right_guards, &mut inner)?;
-                for (_, on, _) in inner.iter_mut() {
+                for (_, on, optional) in inner.iter_mut() {
                     on.extend(right_guards.difference(guards).copied());
+                    optional.extend(right_guards.difference(guards).copied());
                 }
                 conditions.append(&mut inner);
                 if let Some(on) = on {
-                    let optional = if *kind == JoinKind::Full {
-                        Guards::new()
-                    } else {
-                        own.clone()
-                    };
-                    conditions.push((*on, own, optional));
+                    conditions.push((*on, own.clone(), own));
                 }
                 Ok(())
             }
@@ -381,7 +414,8 @@ impl Unfolder<'_> {
         let instance = match scope.select.range(index) {
             Range::Table { oid, kind: 'v', .. } => {
                 self.flat.views.insert(oid);
-                Instance::Outputs(self.level(Select::of_view(oid), None, guards, &label)?)
+                let outputs = self.level(Select::of_view(oid), None, guards, &label)?;
+                self.outputs(outputs, guards)
             }
             Range::Table {
                 oid,
@@ -393,11 +427,14 @@ impl Unfolder<'_> {
                 let rows = Rows::Table { oid, with_children };
                 self.flat.watched.entry(oid).or_default();
                 if sampled {
-                    self.flat.unfollowed.insert(label.clone(), (oid, "TABLESAMPLE"));
+                    self.flat.unfollowed.push((label.clone(), oid, "TABLESAMPLE"));
                 }
                 Instance::Node(self.occurrence(label, rows, guards))
             }
-            Range::Subquery(query) => Instance::Outputs(self.level(query, Some(scope), guards, &label)?),
+            Range::Subquery(query) => {
+                let outputs = self.level(query, Some(scope), guards, &label)?;
+                self.outputs(outputs, guards)
+            }
             Range::Functions(calls) => {
                 for call in &calls {
                     self.watch(scope, *call);
@@ -405,11 +442,11 @@ impl Unfolder<'_> {
                 }
                 match calls
                     .iter()
-                    .map(|call| scope.flatten(*call))
+                    .map(|call| scope.flatten(*call, guards))
                     .collect::<Option<Vec<Expr>>>()
                 {
                     Some(calls) => Instance::Node(self.functions(scope, index, label, calls, guards)),
-                    None => Instance::Outputs(Vec::new()),
+                    None => Instance::Nothing,
                 }
             }
             Range::Cte { name, levels_up, .. } => {
@@ -418,13 +455,14 @@ impl Unfolder<'_> {
                     owner.and_then(|owner| owner.select.ctes().into_iter().find(|cte| cte.name == name));
                 match (owner, cte) {
                     (Some(owner), Some(cte)) if !cte.recursive => {
-                        Instance::Outputs(self.level(cte.query, Some(owner), guards, &label)?)
+                        let outputs = self.level(cte.query, Some(owner), guards, &label)?;
+                        self.outputs(outputs, guards)
                     }
-                    (_, Some(cte)) => {
-                        self.recursive(&cte, &label)?;
-                        Instance::Outputs(Vec::new())
+                    (Some(owner), Some(cte)) => {
+                        self.recursive(owner, &cte, &label)?;
+                        Instance::Nothing
                     }
-                    _ => Instance::Outputs(Vec::new()),
+                    _ => Instance::Nothing,
                 }
             }
             Range::Values(exprs) | Range::Other(exprs) => {
@@ -432,12 +470,25 @@ impl Unfolder<'_> {
                     self.watch(scope, expr);
                     self.links(scope, expr, guards)?;
                 }
-                Instance::Outputs(Vec::new())
+                Instance::Nothing
             }
             Range::Join { .. } => return Ok(()),
         };
         scope.instances.borrow_mut().insert(index, instance);
         Ok(())
+    }
+
+    fn outputs(&self, exprs: Vec<Option<Expr>>, guards: &Guards) -> Instance {
+        let output = |expr: Option<Expr>| Output {
+            expr,
+            null_without: expr
+                .map(|expr| expr.is_not_null().ranges_not_null())
+                .unwrap_or_default()
+                .into_iter()
+                .flat_map(|node| self.flat.graph.guards_of(node).iter().copied())
+                .collect(),
+        };
+        Instance::Outputs(exprs.into_iter().map(output).collect(), guards.clone())
     }
 
     /// Functions in FROM: their rows are tied to the rows their arguments come from.
@@ -450,6 +501,11 @@ impl Unfolder<'_> {
         guards: &Guards,
     ) -> Node {
         let reads: BTreeSet<Node> = calls.iter().flat_map(|call| call.ranges()).collect();
+        // A function that is not strict has rows for a NULL argument too.
+        let strict = match &calls[..] {
+            [only] => only.is_not_null().ranges_not_null(),
+            _ => BTreeSet::new(),
+        };
         let rows = Rows::Functions {
             select: scope.select,
             index,
@@ -461,7 +517,7 @@ impl Unfolder<'_> {
             let mut nodes = reads;
             nodes.insert(node);
             self.flat.graph.edge(Edge {
-                strict: nodes.clone(),
+                strict,
                 nodes,
                 guards: guards.clone(),
                 cost: 3,
@@ -472,8 +528,25 @@ impl Unfolder<'_> {
     }
 
     /// Every table below a recursive query: a change may reach any row of it.
-    fn recursive(&mut self, cte: &Cte, label: &str) -> Result<(), Problem> {
+    fn recursive(&mut self, owner: &Scope, cte: &Cte, label: &str) -> Result<(), Problem> {
+        let mut around = Vec::new();
+        let mut scope = Some(owner);
+        while let Some(level) = scope {
+            around.push(level.select);
+            scope = level.parent;
+        }
+        // What it reads of the queries around it.
+        for select in &around[1..] {
+            for index in select.all_ranges() {
+                if let Range::Table { oid, kind, .. } = select.range(index) {
+                    if kind != 'v' {
+                        self.flat.watched.entry(oid).or_default().insert(0);
+                    }
+                }
+            }
+        }
         let mut open = vec![cte.query];
+        let mut named = BTreeSet::from([cte.name.clone()]);
         while let Some(select) = open.pop() {
             for index in select.all_ranges() {
                 match select.range(index) {
@@ -489,9 +562,16 @@ impl Unfolder<'_> {
                         relation::check_source(oid, kind, with_children)?;
                         self.flat.watched.entry(oid).or_default().insert(0);
                         let label = format!("{label}.{}", select.range_name(index));
-                        self.flat.unfollowed.insert(label, (oid, "WITH RECURSIVE"));
+                        self.flat.unfollowed.push((label, oid, "WITH RECURSIVE"));
                     }
                     Range::Subquery(query) => open.push(query),
+                    Range::Cte { name, .. } => {
+                        let ctes = around.iter().flat_map(|select| select.ctes());
+                        for cte in ctes.filter(|cte| cte.name == name && !named.contains(&name)) {
+                            open.push(cte.query);
+                        }
+                        named.insert(name);
+                    }
                     _ => {}
                 }
             }
@@ -521,7 +601,8 @@ impl Unfolder<'_> {
         optional: &Guards,
     ) -> Result<(), Problem> {
         self.watch(scope, conjunct);
-        if let Some(flat) = scope.flatten(conjunct) {
+        let within: Guards = guards.union(on).copied().collect();
+        if let Some(flat) = scope.flatten(conjunct, &within) {
             let cost = match flat.as_operator() {
                 Some(op) if op.left.as_column().is_some() && op.right.as_column().is_some() => 1,
                 Some(_) => 3,
@@ -532,7 +613,12 @@ impl Unfolder<'_> {
         }
         let link_guards: Guards = guards.union(optional).copied().collect();
         match conjunct.as_link() {
-            Some(link) => self.link(scope, &link, &link_guards, true),
+            Some(link) => {
+                if let Some(test) = link.test {
+                    self.links(scope, test, &link_guards)?;
+                }
+                self.link(scope, &link, &link_guards, true)
+            }
             None => self.links(scope, conjunct, &link_guards),
         }
     }
@@ -561,7 +647,7 @@ impl Unfolder<'_> {
         let Some(test) = link.test else { return Ok(()) };
         self.watch(scope, test);
         let flat = test.substitute(|leaf, expr| match leaf {
-            Leaf::Column(column) => scope.resolve(column, expr),
+            Leaf::Column(column) => scope.resolve(column, expr, guards),
             Leaf::SubSelectOutput(n) => outputs.get(n).copied().flatten(),
         });
         let Some(flat) = flat.filter(|flat| !flat.is_volatile()) else {

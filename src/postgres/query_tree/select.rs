@@ -239,6 +239,19 @@ impl Select {
         }
     }
 
+    /// How far the frames of windows reach, where that is an expression.
+    pub fn frame_offsets(&self) -> Vec<Expr> {
+        // SAFETY: reads fields of WindowClause nodes.
+        unsafe {
+            pointers::<pg_sys::WindowClause>((*self.0).windowClause)
+                .into_iter()
+                .flat_map(|window| [(*window).startOffset, (*window).endOffset])
+                .filter(|node| !node.is_null())
+                .map(Expr)
+                .collect()
+        }
+    }
+
     pub fn groups(&self) -> bool {
         // SAFETY: reads a field.
         unsafe { !(*self.0).groupClause.is_null() }
