@@ -3,6 +3,8 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode};
 
+use crate::postgres::transaction::Caught;
+
 /// What is wrong, ready to be raised.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -43,6 +45,17 @@ impl Problem {
         }
         report.report(PgLogLevel::ERROR);
         unreachable!("an ERROR does not return")
+    }
+}
+
+impl From<Caught> for Problem {
+    fn from(caught: Caught) -> Problem {
+        Problem {
+            code: caught.code,
+            message: caught.message,
+            detail: caught.detail,
+            hint: caught.hint,
+        }
     }
 }
 

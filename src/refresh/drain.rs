@@ -41,10 +41,7 @@ pub fn drain_all(name: Option<&str>, may_commit: bool) {
         let driver = Driver::Procedure;
         driver.commit();
         if let Some(caught) = rounds(driver, only.as_ref()) {
-            let mut problem = Problem::new(caught.code, caught.message);
-            problem.detail = caught.detail;
-            problem.hint = caught.hint;
-            problem.raise();
+            Problem::from(caught).raise();
         }
     });
     if !drained {
