@@ -37,8 +37,13 @@ cluster: setup ## real clusters: workers, crashes, concurrency
 	scripts/install.sh
 	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo test --test cluster
 
+fuzz: setup ## random views and changes for a long time (PG_TVIEWS_FUZZ_ROUNDS schemas, default 1000)
+	scripts/install.sh
+	PG_TVIEWS_FUZZ_ROUNDS="$${PG_TVIEWS_FUZZ_ROUNDS:-1000}" PG_CONFIG="$$(cargo pgrx info pg-config pg15)" \
+		cargo test --test cluster random_views -- --nocapture
+
 bench: setup ## commit-to-visible times and the cost for writers, measured on a private cluster
 	scripts/install.sh --release
 	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo bench --bench latency
 
-.PHONY: bench help demo demo-stop test setup build install lint unit regress cluster
+.PHONY: bench fuzz help demo demo-stop test setup build install lint unit regress cluster

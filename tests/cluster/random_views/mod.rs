@@ -33,11 +33,14 @@ fn random_views_follow_random_changes() {
             .ok()
             .and_then(|value| value.parse::<u64>().ok())
     };
-    let rounds = asked("PG_TVIEWS_FUZZ_ROUNDS").unwrap_or(12);
+    let rounds = asked("PG_TVIEWS_FUZZ_ROUNDS").unwrap_or(6);
     let first =
         asked("PG_TVIEWS_FUZZ_SEED").unwrap_or_else(|| Random::announced("random_views").upto(1_000_000_000));
     let mut totals = Totals::default();
     for seed in first..first + rounds {
+        if (seed - first) % 10 == 9 {
+            println!("{} of {rounds} schemas", seed - first);
+        }
         round(&mut player, seed, &mut totals);
     }
     totals.report();
