@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod check;
 pub mod drain;
+mod fingerprint;
 pub mod keys;
 pub mod plan;
 pub mod recompute;

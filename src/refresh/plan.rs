@@ -3,12 +3,12 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
+use super::fingerprint::fingerprint;
 use super::texts::{Content, Key, Reach, Shape};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
@@ -16,7 +16,7 @@ use crate::catalog::foreign_keys;
 use crate::error::Problem;
 use crate::lineage::{self, Lineage, Rowcount, Source, Strategy};
 use crate::postgres::query_tree::Select;
-use crate::postgres::spi::{self, Access, Statement, Value};
+use crate::postgres::spi::{self, Statement};
 use crate::postgres::{relation, relation_changes};
 
 /// Everything one refresh needs.
@@ -146,7 +146,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         .flat_map(|source| source.partitions.iter().copied())
         .filter(|partition| relation::kind(*partition) == Some('p'))
         .collect();
-    let hash = fingerprint(&shape, &lineage, view, &function_bodies(&lineage, view));
+    let hash = fingerprint(&shape, &lineage, view);
     Ok(Plan {
         each_key: Statement::new(shape.recompute(Reach::EachKey), &text_arrays),
         all_keys: shape.recompute(Reach::AllKeys),
@@ -344,42 +344,4 @@ pub fn json_object(pairs: &[String]) -> String {
         .map(|chunk| format!("jsonb_build_object({})", chunk.join(", ")))
         .collect();
     parts.join(" || ")
-}
-
-/// What the functions that the views call by name contain, as a checksum. Functions called by these are not seen.
-fn function_bodies(lineage: &Lineage, view: Oid) -> Option<String> {
-    let views: Vec<Oid> = lineage.views.iter().copied().chain([view]).collect();
-    let rows = spi::run(
-        "SELECT md5(string_agg(concat_ws(':', p.oid, p.prosrc, p.probin, p.prosqlbody, p.proconfig), ',' ORDER BY p.oid))
-           FROM pg_catalog.pg_proc p
-          WHERE p.oid IN (SELECT d.refobjid FROM pg_catalog.pg_rewrite r
-                            JOIN pg_catalog.pg_depend d
-                              ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
-                             AND d.refclassid = 'pg_catalog.pg_proc'::regclass
-                           WHERE r.ev_class = ANY ($1))",
-        Access::Current,
-        &[(pg_sys::OIDARRAYOID, Value::of(views))],
-    );
-    rows.one::<String>()
-}
-
-fn fingerprint(shape: &Shape, lineage: &Lineage, view: Oid, functions: &Option<String>) -> String {
-    let mut hasher = DefaultHasher::new();
-    functions.hash(&mut hasher);
-    Select::of_view(view).sql().hash(&mut hasher);
-    format!("{shape:?}").hash(&mut hasher);
-    let mut views: Vec<Oid> = lineage.views.iter().copied().collect();
-    views.sort_by_key(|view| view.to_u32());
-    for view in views {
-        Select::of_view(view).sql().hash(&mut hasher);
-    }
-    for source in &lineage.sources {
-        source.relation.to_u32().hash(&mut hasher);
-        source.captured().hash(&mut hasher);
-        source.watched.hash(&mut hasher);
-        // Rows come and go with a partition without any trigger.
-        let partitions: Vec<u32> = source.partitions.iter().map(|oid| oid.to_u32()).collect();
-        partitions.hash(&mut hasher);
-    }
-    format!("{:016x}", hasher.finish())
 }
