@@ -8,6 +8,7 @@
 //! its derivation the changed source row whose way to the key is shortest. Everything on that way is
 //! unchanged, so its key query finds the key.
 
+mod below;
 mod choices;
 mod graph;
 mod key_query;
@@ -90,7 +91,10 @@ pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
             return Ok(found.lineage());
         }
     }
-    found.give_up("the view has too many combinations of branches, windows and sub-selects");
+    found.give_up(
+        query,
+        "the view has too many combinations of branches, windows and sub-selects",
+    )?;
     Ok(found.lineage())
 }
 
@@ -179,10 +183,18 @@ impl Found {
         }
     }
 
-    fn give_up(&mut self, reason: &str) {
+    /// Also those tables that no combination has come to.
+    fn give_up(&mut self, query: Select, reason: &str) -> Result<(), Problem> {
+        let below = below::below(query, &[])?;
+        self.views.extend(below.views);
+        for (name, relation) in below.tables {
+            self.watched.entry(relation).or_default().insert(0);
+            self.entry(&name, relation);
+        }
         for entry in self.entries.values_mut() {
             entry.full.get_or_insert(reason.to_string());
         }
+        Ok(())
     }
 
     fn lineage(self) -> Lineage {

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
+use super::below::below;
 use super::choices::Choices;
 use super::graph::{Edge, Graph, Guard, GuardKind, Node};
 use crate::error::Problem;
@@ -545,38 +546,13 @@ impl Unfolder<'_> {
                 }
             }
         }
-        let mut open = vec![cte.query];
-        let mut named = BTreeSet::from([cte.name.clone()]);
-        while let Some(select) = open.pop() {
-            for index in select.all_ranges() {
-                match select.range(index) {
-                    Range::Table { oid, kind: 'v', .. } => {
-                        self.flat.views.insert(oid);
-                        open.push(Select::of_view(oid));
-                    }
-                    Range::Table {
-                        oid,
-                        kind,
-                        with_children,
-                    } => {
-                        relation::check_source(oid, kind, with_children)?;
-                        self.flat.watched.entry(oid).or_default().insert(0);
-                        let label = format!("{label}.{}", select.range_name(index));
-                        self.flat.unfollowed.push((label, oid, "WITH RECURSIVE"));
-                    }
-                    Range::Subquery(query) => open.push(query),
-                    Range::Cte { name, .. } => {
-                        let ctes = around.iter().flat_map(|select| select.ctes());
-                        for cte in ctes.filter(|cte| cte.name == name && !named.contains(&name)) {
-                            open.push(cte.query);
-                        }
-                        named.insert(name);
-                    }
-                    _ => {}
-                }
-            }
-            open.extend(select.ctes().into_iter().map(|cte| cte.query));
-            open.extend(select.all_links());
+        let below = below(cte.query, &around)?;
+        self.flat.views.extend(below.views);
+        for (name, oid) in below.tables {
+            self.flat.watched.entry(oid).or_default().insert(0);
+            self.flat
+                .unfollowed
+                .push((format!("{label}.{name}"), oid, "WITH RECURSIVE"));
         }
         Ok(())
     }

@@ -453,7 +453,8 @@ impl Select {
             self.condition()
                 .into_iter()
                 .chain(self.having())
-                .chain(self.limits()),
+                .chain(self.limits())
+                .chain(self.frame_offsets()),
         );
         self.from().iter().for_each(|item| on(item, &mut exprs));
         for index in self.all_ranges() {

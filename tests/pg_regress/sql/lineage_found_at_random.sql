@@ -41,10 +41,13 @@ SELECT o.id, count(tree.id) FROM tb_one o LEFT JOIN tree ON tree.id = o.id GROUP
 -- A cast that fails for texts another condition keeps away.
 CREATE VIEW v_cast AS SELECT o.id, (SELECT count(*) FROM tb_two x WHERE x.t ~ '^[0-9]$' AND x.t::int = o.id) AS twos
   FROM tb_one o;
+-- More branches than are followed; the last one reads a table of its own.
+SELECT 'CREATE VIEW v_branches AS ' || string_agg(format('SELECT a AS id FROM tb_one WHERE b = %s', n), ' UNION ' ORDER BY n)
+       || ' UNION SELECT a FROM tb_three WHERE a IS NOT NULL AND b > 1' FROM generate_series(100, 399) AS n \gexec
 SELECT pg_tviews_create(entity, key_columns => '{id}')
-  FROM unnest('{names,unmatched,constant,kept,total,left,function,tree,cast}'::text[]) AS entity;
+  FROM unnest('{names,unmatched,constant,kept,total,left,function,tree,cast,branches}'::text[]) AS entity;
 
-SELECT command FROM run_case('names,unmatched,constant,kept,total,left,function,tree,cast',
+SELECT command FROM run_case('names,unmatched,constant,kept,total,left,function,tree,cast,branches',
     $$INSERT INTO tb_three VALUES (7, 1, NULL, 'A')$$,
     $$UPDATE tb_two SET b = 3 WHERE id = 2$$,
     $$INSERT INTO tb_two VALUES (3, NULL, 2, '1')$$,

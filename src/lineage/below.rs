@@ -1,0 +1,51 @@
+//! Every table that a query reads, however deep, where no way through it is looked for.
+
+use std::collections::BTreeSet;
+
+use pgrx::pg_sys::Oid;
+
+use crate::error::Problem;
+use crate::postgres::query_tree::{Range, Select};
+use crate::postgres::relation;
+
+/// What a query reads.
+#[derive(Default)]
+pub struct Below {
+    /// Tables, with the names the query gives them.
+    pub tables: Vec<(String, Oid)>,
+    pub views: Vec<Oid>,
+}
+
+/// Goes through `query`; `around` are the queries it stands in, whose CTEs it may read.
+pub fn below(query: Select, around: &[Select]) -> Result<Below, Problem> {
+    let mut found = Below::default();
+    let mut open = vec![query];
+    let mut named = BTreeSet::new();
+    while let Some(select) = open.pop() {
+        for index in select.all_ranges() {
+            match select.range(index) {
+                Range::Table { oid, kind: 'v', .. } => {
+                    found.views.push(oid);
+                    open.push(Select::of_view(oid));
+                }
+                Range::Table {
+                    oid,
+                    kind,
+                    with_children,
+                } => {
+                    relation::check_source(oid, kind, with_children)?;
+                    found.tables.push((select.range_name(index), oid));
+                }
+                Range::Subquery(query) => open.push(query),
+                Range::Cte { name, .. } if named.insert(name.clone()) => {
+                    let ctes = around.iter().flat_map(|select| select.ctes());
+                    open.extend(ctes.filter(|cte| cte.name == name).map(|cte| cte.query));
+                }
+                _ => {}
+            }
+        }
+        open.extend(select.ctes().into_iter().map(|cte| cte.query));
+        open.extend(select.all_links());
+    }
+    Ok(found)
+}
