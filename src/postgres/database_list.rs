@@ -6,9 +6,13 @@ use pgrx::pg_sys;
 pub struct Database {
     /// Its oid.
     pub oid: pg_sys::Oid,
-    /// Whether background workers may stay connected to it: it accepts connections and is no template.
+    /// Whether background workers may stay connected to it: it accepts connections, is no template, and is not what a
+    /// DROP DATABASE that was interrupted has left.
     pub can_have_workers: bool,
 }
+
+/// In place of a connection limit: an interrupted DROP DATABASE left it, it can only be dropped.
+const INVALID: i32 = -2;
 
 /// Every database; call inside a transaction.
 pub fn databases() -> Vec<Database> {
@@ -26,7 +30,9 @@ pub fn databases() -> Vec<Database> {
             let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
             found.push(Database {
                 oid: (*form).oid,
-                can_have_workers: (*form).datallowconn && !(*form).datistemplate,
+                can_have_workers: (*form).datallowconn
+                    && !(*form).datistemplate
+                    && (*form).datconnlimit != INVALID,
             });
         }
         pg_sys::table_endscan(scan);
