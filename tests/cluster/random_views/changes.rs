@@ -1,6 +1,6 @@
 //! Random transactions: what happens to the tables between two comparisons.
 
-use super::schema::{value, values, Type, COLUMNS};
+use super::schema::{numeric, value, values, Type, COLUMNS};
 use crate::harness::Random;
 
 /// Statements run one by one; an error ends the transaction they are in and is no failure.
@@ -62,7 +62,7 @@ fn statement(random: &mut Random, tables: &[&str]) -> String {
         29..=33 => {
             let from = random.pick(tables);
             format!(
-                "INSERT INTO {table} SELECT id + 5, b, a, d, t, arr, doc FROM {from} WHERE {} ON CONFLICT DO NOTHING",
+                "INSERT INTO {table} SELECT id + 5, b, a, d, t, num, arr, doc FROM {from} WHERE {} ON CONFLICT DO NOTHING",
                 condition(random)
             )
         }
@@ -101,6 +101,7 @@ fn setting(random: &mut Random) -> String {
     let (column, of) = *random.pick(&COLUMNS[1..]);
     let new = match (column, of) {
         ("d", _) => random.upto(4).to_string(),
+        ("num", _) => numeric(random),
         _ => value(random, of),
     };
     if column != "b" && random.chance(20) {

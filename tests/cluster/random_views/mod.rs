@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use crate::harness::{Cluster, Database, Options, Random};
 use grammar::{Grammar, View};
 use oracle::{Player, Script, Tview};
-use schema::Schema;
+use schema::{Schema, Type};
 
 const VIEWS_PER_SCHEMA: usize = 12;
 const STEPS: usize = 25;
@@ -55,6 +55,15 @@ fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
     player.start_over(&setup).expect("tables can be created");
     let mut plan_random = random.branch(1);
     let mut grammar = Grammar::new(&mut plan_random, &schema.tables);
+    let base = format!(
+        "SELECT pg_tviews_create('base', 'SELECT id AS k, a AS n, t AS s FROM {}', key_columns => '{{k}}')",
+        schema.tables[0]
+    );
+    if player.run(&base).is_ok() {
+        setup.push(base);
+        let columns = [("k", Type::Int), ("n", Type::Int), ("s", Type::Text)];
+        grammar.offer_tview("tv_base", &columns);
+    }
     for number in 0..3 {
         let definition = grammar.plain_view(&format!("w{number}"));
         match player.run(&definition) {

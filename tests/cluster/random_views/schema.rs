@@ -14,12 +14,14 @@ pub enum Type {
 }
 
 /// Columns of every table.
-pub const COLUMNS: [(&str, Type); 7] = [
+pub const COLUMNS: [(&str, Type); 8] = [
     ("id", Type::Int),
     ("a", Type::Int),
     ("b", Type::Int),
     ("d", Type::Int),
     ("t", Type::Text),
+    // A numeric, compared with the others through casts.
+    ("num", Type::Int),
     ("arr", Type::Array),
     ("doc", Type::Document),
 ];
@@ -47,7 +49,7 @@ impl Schema {
             let not_null = if random.chance(30) { "NOT NULL" } else { "" };
             definitions.push(format!(
                 "CREATE TABLE {table} (id int PRIMARY KEY, a int, b int, d int {not_null} DEFAULT 1, t text, \
-                 arr int[], doc jsonb)"
+                 num numeric, arr int[], doc jsonb)"
             ));
             if random.chance(30) {
                 definitions.push(format!("CREATE INDEX ON {table} (a)"));
@@ -67,14 +69,20 @@ impl Schema {
 /// Values of all columns but the first; `d` is never NULL.
 pub fn values(random: &mut Random) -> String {
     format!(
-        "{}, {}, {}, {}, {}, {}",
+        "{}, {}, {}, {}, {}, {}, {}",
         value(random, Type::Int),
         value(random, Type::Int),
         random.upto(4),
         value(random, Type::Text),
+        numeric(random),
         value(random, Type::Array),
         value(random, Type::Document)
     )
+}
+
+/// A value of the numeric column.
+pub fn numeric(random: &mut Random) -> String {
+    random.pick(&["1", "2", "3", "2.5", "NULL"]).to_string()
 }
 
 /// A value of a type, NULL now and then.

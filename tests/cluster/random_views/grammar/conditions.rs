@@ -119,7 +119,7 @@ impl Grammar<'_> {
             return "0".to_string();
         };
         let other = self.column(columns, Type::Int).unwrap_or_else(|| column.clone());
-        match self.random.upto(9) {
+        match self.random.upto(13) {
             1 => format!("{column} + 10"),
             2 => format!("coalesce({column}, {other})"),
             3 => format!("CASE WHEN {column} IS NULL THEN 0 ELSE {other} END"),

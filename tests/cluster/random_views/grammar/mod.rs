@@ -76,6 +76,13 @@ impl<'r> Grammar<'r> {
         format!("CREATE VIEW {name} AS {sql}")
     }
 
+    /// Lets views read another TVIEW's table.
+    pub fn offer_tview(&mut self, table: &str, columns: &[(&str, Type)]) {
+        let columns = columns.iter().map(|(name, of)| (name.to_string(), *of)).collect();
+        let sql = String::new();
+        self.views.push((table.to_string(), Query { sql, columns }));
+    }
+
     /// Forgets a plain view that could not be created.
     pub fn without_last_view(&mut self) {
         self.views.pop();
