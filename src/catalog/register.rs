@@ -41,11 +41,14 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
     // Writers stay out from here to the commit: none of them can be working by an older trigger, and none
     // can log a change between the position taken below and the moment others see this TVIEW. Where the triggers
     // do and a later refresh takes the position, they need not.
-    for source in &plan.lineage.sources {
-        if fill == Fill::IfSmall || !run_internal(|| triggers::sufficient(source)) {
-            lock::table(source.relation, TableLock::ShareRowExclusive);
-        }
-    }
+    let fenced: Vec<_> = plan
+        .lineage
+        .sources
+        .iter()
+        .filter(|source| fill == Fill::IfSmall || !run_internal(|| triggers::sufficient(source)))
+        .map(|source| source.relation)
+        .collect();
+    lock::tables(&fenced, TableLock::ShareRowExclusive);
     run_internal(|| {
         spi::session(|| {
             for source in &plan.lineage.sources {

@@ -51,6 +51,41 @@ pub fn table(relation: Oid, lock: TableLock) -> bool {
     open_close(relation, lock.mode())
 }
 
+/// Attempts of [`tables`] before it waits for one lock while it holds others.
+const ATTEMPTS: usize = 100;
+
+/// Waits for the same lock on several tables, in whatever order they become free: while it waits for one it holds
+/// none of the others, so that nobody who holds some of them gets into a deadlock because of this.
+pub fn tables(relations: &[Oid], lock: TableLock) {
+    let mut order = relations.to_vec();
+    for _ in 0..ATTEMPTS {
+        let Some((first, others)) = order.split_first() else {
+            return;
+        };
+        if !table(*first, lock) {
+            order.swap_remove(0);
+            continue;
+        }
+        let Some(held) = others
+            .iter()
+            .position(|other| try_table(*other, lock) == Attempt::Held)
+        else {
+            return;
+        };
+        order[..=held].iter().for_each(|taken| release(*taken, lock));
+        order.swap(0, held + 1);
+    }
+    // So much is written that they are never free together.
+    relations.iter().for_each(|relation| {
+        table(*relation, lock);
+    });
+}
+
+fn release(relation: Oid, lock: TableLock) {
+    // SAFETY: gives back a lock that this transaction has taken once more than it gave back.
+    unsafe { pg_sys::UnlockRelationOid(relation, lock.mode()) }
+}
+
 /// Opens with a lock that stays; false if there is no such relation.
 fn open_close(relation: Oid, mode: i32) -> bool {
     // SAFETY: an ordinary open and close; an ERROR (timeout, deadlock, cancel) unwinds.
