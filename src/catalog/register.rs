@@ -55,10 +55,9 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
                 // The lock may have been waited for: what stands there now counts.
                 transaction::with_latest_snapshot(|| triggers::install(source));
             }
+            // Triggers nobody needs any more are left to housekeeping: dropping one locks its table against everybody,
+            // which is no place to wait while writers are kept out of others.
             write_definition(plan);
-            if fill == Fill::IfSmall {
-                transaction::with_latest_snapshot(triggers::remove_unused);
-            }
         })
     });
     let mut entry = Entry::new(&definition.entity_name, definition.tview, operation, audit::now());
