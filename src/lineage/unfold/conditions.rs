@@ -1,0 +1,162 @@
+//! Conditions and sub-selects in expressions become edges; every column read is watched.
+
+use std::collections::BTreeSet;
+
+use super::scope::Scope;
+use super::{Guards, Unfolder};
+use crate::error::Problem;
+use crate::lineage::graph::{Edge, GuardKind, Node};
+use crate::postgres::query_tree::{Expr, Leaf, LinkKind, Range, SubLink};
+
+impl Unfolder<'_> {
+    /// A condition that must be true for a row to come out of this level (or, inside a join's `on`, to match).
+    pub(super) fn condition(
+        &mut self,
+        scope: &Scope,
+        conjunct: Expr,
+        guards: &Guards,
+        on: &Guards,
+        optional: &Guards,
+    ) -> Result<(), Problem> {
+        self.watch(scope, conjunct);
+        let within: Guards = guards.union(on).copied().collect();
+        if let Some(flat) = scope.flatten(conjunct, &within) {
+            let cost = match flat.as_operator() {
+                Some(op) if op.left.as_column().is_some() && op.right.as_column().is_some() => 1,
+                Some(_) => 3,
+                None => 5,
+            };
+            self.edge(flat, guards, on, cost);
+            return Ok(());
+        }
+        let link_guards: Guards = guards.union(optional).copied().collect();
+        match conjunct.as_link() {
+            Some(link) => {
+                if let Some(test) = link.test {
+                    self.links(scope, test, &link_guards)?;
+                }
+                self.link(scope, &link, &link_guards, true)
+            }
+            None => self.links(scope, conjunct, &link_guards),
+        }
+    }
+
+    /// Sub-selects anywhere inside an expression.
+    pub(super) fn links(&mut self, scope: &Scope, expr: Expr, guards: &Guards) -> Result<(), Problem> {
+        for link in expr.survey().links {
+            self.link(scope, &link, guards, false)?;
+        }
+        Ok(())
+    }
+
+    /// A sub-select in an expression: its own conditions tie its rows to the rows outside, whatever becomes
+    /// of its value. `required`: the comparison must be true for a row to come out.
+    pub(super) fn link(
+        &mut self,
+        scope: &Scope,
+        link: &SubLink,
+        guards: &Guards,
+        required: bool,
+    ) -> Result<(), Problem> {
+        let mut inside = guards.clone();
+        inside.insert(self.flat.graph.guard(GuardKind::Sealed));
+        let label = scope.child_label("sub-select");
+        let outputs = self.level(link.query, Some(scope), &inside, &label)?;
+        let Some(test) = link.test else { return Ok(()) };
+        self.watch(scope, test);
+        let flat = test.substitute(|leaf, expr| match leaf {
+            Leaf::Column(column) => scope.resolve(column, expr, guards),
+            Leaf::SubSelectOutput(n) => outputs.get(n).copied().flatten(),
+        });
+        let Some(flat) = flat.filter(|flat| !flat.is_volatile()) else {
+            return Ok(());
+        };
+        match link.kind {
+            LinkKind::Any if required => self.edge(flat, &inside, &Guards::new(), 1),
+            LinkKind::Any => self.membership(flat, &inside),
+            LinkKind::All => self.edge(flat.is_not_true(), &inside, &Guards::new(), 8),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `outside = ANY (inside)` whose value is used: an inner row matters where the comparison is true, and
+    /// where it is NULL.
+    pub(super) fn membership(&mut self, test: Expr, guards: &Guards) {
+        let Some(op) = test.as_operator().filter(|op| op.strict) else {
+            self.edge(test.is_not_false(), guards, &Guards::new(), 8);
+            return;
+        };
+        let mut cases = vec![None];
+        if self.may_be_null(op.left) {
+            cases.push(Some(op.left.is_null()));
+        }
+        if self.may_be_null(op.right) {
+            cases.push(Some(op.right.is_null()));
+        }
+        match cases[self.choices.take(cases.len())] {
+            None => self.edge(test, guards, &Guards::new(), 1),
+            Some(null) => self.edge_between(null, test.ranges(), guards, &Guards::new(), 8),
+        }
+    }
+
+    pub(super) fn edge(&mut self, condition: Expr, guards: &Guards, on: &Guards, cost: u32) {
+        self.edge_between(condition, condition.ranges(), guards, on, cost);
+    }
+
+    pub(super) fn edge_between(
+        &mut self,
+        condition: Expr,
+        nodes: BTreeSet<Node>,
+        guards: &Guards,
+        on: &Guards,
+        cost: u32,
+    ) {
+        if nodes.len() < 2 {
+            return;
+        }
+        let strict = condition.ranges_not_null();
+        let guards = guards.union(on).copied().collect();
+        self.flat.graph.edge(Edge {
+            nodes,
+            strict,
+            guards,
+            cost,
+        });
+        self.flat.conditions.push(Some(condition));
+    }
+
+    /// Remembers every table column an expression reads.
+    pub(super) fn watch(&mut self, scope: &Scope, expr: Expr) {
+        for column in expr.survey().columns {
+            let Some(owner) = scope.up(column.levels_up) else {
+                continue;
+            };
+            match owner.select.range(column.range) {
+                Range::Table { oid, kind, .. } if kind != 'v' => {
+                    // A system column moves with every update: as good as the whole row.
+                    self.flat
+                        .watched
+                        .entry(oid)
+                        .or_default()
+                        .insert(column.attno.max(0));
+                }
+                Range::Join { columns } => {
+                    let index = usize::try_from(column.attno).ok().and_then(|n| n.checked_sub(1));
+                    match index {
+                        Some(index) => {
+                            if let Some(Some(inner)) = columns.get(index) {
+                                self.watch(owner, *inner);
+                            }
+                        }
+                        None => columns
+                            .into_iter()
+                            .flatten()
+                            .for_each(|inner| self.watch(owner, inner)),
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! One query level while it is unfolded: what its range table entries have become, and what a column of it stands for.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::Guards;
+use crate::lineage::graph::Node;
+use crate::postgres::query_tree::{Column, Expr, Leaf, Range, Select};
+
+/// What a range table entry has become.
+pub enum Instance {
+    Node(Node),
+    Outputs(Vec<Output>, Guards),
+    Nothing,
+}
+
+/// An output column of a sub-select or view in FROM.
+pub struct Output {
+    pub expr: Option<Expr>,
+    /// Optional sides of joins whose absence makes it NULL. Above any other such join the column is NULL where
+    /// nothing matched, but its expression (a constant, COALESCE) is not.
+    pub null_without: Guards,
+}
+
+pub struct Scope<'p> {
+    pub select: Select,
+    pub parent: Option<&'p Scope<'p>>,
+    pub label: String,
+    pub instances: RefCell<BTreeMap<usize, Instance>>,
+}
+
+impl<'p> Scope<'p> {
+    pub fn new(select: Select, parent: Option<&'p Scope<'p>>, label: &str) -> Scope<'p> {
+        Scope {
+            select,
+            parent,
+            label: label.to_string(),
+            instances: RefCell::default(),
+        }
+    }
+
+    pub fn up(&self, levels: usize) -> Option<&Scope<'p>> {
+        let mut scope: &Scope = self;
+        for _ in 0..levels {
+            scope = scope.parent?;
+        }
+        Some(scope)
+    }
+
+    /// The expression over occurrences that a column stands for, where it is read inside of `within`.
+    pub fn resolve(&self, column: Column, expr: Expr, within: &Guards) -> Option<Expr> {
+        let scope = self.up(column.levels_up)?;
+        let position = usize::try_from(column.attno).ok().and_then(|n| n.checked_sub(1));
+        if let Range::Join { columns } = scope.select.range(column.range) {
+            let inner = (*columns.get(position?)?)?;
+            return scope.flatten(inner, within);
+        }
+        match scope.instances.borrow().get(&column.range)? {
+            Instance::Node(_) if column.attno == 0 => None,
+            Instance::Node(node) => Some(expr.moved_to(*node, column.attno)),
+            Instance::Outputs(outputs, guards) => {
+                let output = outputs.get(position?)?;
+                let as_written = guards.difference(within).all(|g| output.null_without.contains(g));
+                output.expr.filter(|_| as_written)
+            }
+            Instance::Nothing => None,
+        }
+    }
+
+    pub fn flatten(&self, expr: Expr, within: &Guards) -> Option<Expr> {
+        expr.substitute(|leaf, expr| match leaf {
+            Leaf::Column(column) => self.resolve(column, expr, within),
+            Leaf::SubSelectOutput(_) => None,
+        })
+        .filter(|flat| !flat.is_volatile())
+    }
+
+    pub fn child_label(&self, name: &str) -> String {
+        if self.label.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}.{name}", self.label)
+        }
+    }
+}
