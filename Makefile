@@ -14,7 +14,7 @@ demo-stop: ## end the demo cluster
 
 test: lint unit regress cluster ## every test; "make -k test" goes on after a failure
 
-setup: ## install what is missing: PostgreSQL 15, Rust, cargo-pgrx
+setup: ## install what is missing: PostgreSQL 15, cargo-pgrx
 	scripts/setup.sh
 
 build: setup ## compile (debug)

@@ -21,7 +21,6 @@ packages() {
         esac
     done
     command -v cc >/dev/null || missing+=(build-essential)
-    command -v curl >/dev/null || missing+=(curl ca-certificates)
     if [ ${#missing[@]} -eq 0 ]; then
         return
     fi
@@ -32,11 +31,7 @@ packages() {
 }
 
 rust() {
-    if ! command -v cargo >/dev/null; then
-        say "installing Rust $RUST with rustup"
-        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
-            sh -s -- -y --no-modify-path --profile minimal --default-toolchain "$RUST" -c rustfmt -c clippy
-    fi
+    command -v cargo >/dev/null || die "Rust $RUST or newer is needed: install it with rustup, then run this again"
     local version
     version=$(rustc --version | cut -d ' ' -f 2)
     if [ "$(printf '%s\n' "$RUST" "$version" | sort -V | head -n 1)" != "$RUST" ]; then
