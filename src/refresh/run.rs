@@ -233,7 +233,8 @@ impl Run {
             &plan.definition.entity_name,
             self.tview,
             "refresh",
-            self.started_at,
+            // After the snapshot: every change it reads was logged before.
+            audit::now(),
         );
         let populate = now.state == State::Populating || now.position.is_none();
         let wanted = if populate {
