@@ -49,7 +49,7 @@ impl Shape {
     pub fn recompute(&self, reach: Reach) -> String {
         let Shape { table, .. } = self;
         let names = self.names();
-        let key_names = self.key_names("");
+        let key_names = self.key_names();
         let fresh_key = self.same_key("tv", "fresh");
         let keyed = reach != Reach::Everything;
         let gone_among = if keyed {
@@ -131,17 +131,6 @@ impl Shape {
         )
     }
 
-    /// Up to ten keys (as JSON) the view returns more than once.
-    pub fn repeated_keys(&self) -> String {
-        let keys = self.key_names("v.");
-        format!(
-            "SELECT jsonb_agg(to_jsonb(r))::text FROM (SELECT {keys} FROM {} AS v WHERE {} \
-             GROUP BY {keys} HAVING count(*) > 1 LIMIT 10) r",
-            self.view,
-            self.key_not_null()
-        )
-    }
-
     /// Differences between view and table: key as JSON, problem.
     pub fn check(&self) -> String {
         let Shape { table, .. } = self;
@@ -218,7 +207,7 @@ impl Shape {
             "SELECT {} FROM unnest({}) AS k({})",
             typed.join(", "),
             arrays.join(", "),
-            self.key_names("")
+            self.key_names()
         )
     }
 
@@ -254,10 +243,10 @@ impl Shape {
         self.key.iter().map(condition).collect::<Vec<_>>().join(" AND ")
     }
 
-    fn key_names(&self, prefix: &str) -> String {
+    fn key_names(&self) -> String {
         self.key
             .iter()
-            .map(|k| format!("{prefix}{}", k.name))
+            .map(|k| k.name.clone())
             .collect::<Vec<_>>()
             .join(", ")
     }
