@@ -8,6 +8,7 @@ use pgrx::PgSqlErrorCode;
 use super::columns::{self, Column};
 use super::definition::{self, Definition, State};
 use super::name::{self, Entity};
+use super::not_followed;
 use super::register::{self, Fill};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity;
@@ -117,6 +118,7 @@ pub fn create(request: Request) -> Oid {
     spi::session(|| register::pin_settings(&mut definition));
     let plan = identity::run_internal(|| plan::prepare(definition)).or_raise();
     register::report_full(&plan);
+    not_followed::warn(&plan);
     let operation = if before.is_some() { "redefine" } else { "create" };
     register::register(&plan, Fill::IfSmall, operation, by_whom());
     table

@@ -10,6 +10,7 @@ pub mod foreign_keys;
 pub mod manage;
 pub mod meta_update;
 pub mod name;
+pub mod not_followed;
 pub mod register;
 pub mod session_cache;
 pub mod statements;

@@ -16,7 +16,7 @@ use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught};
 use crate::queue::position::Position;
 use crate::refresh::audit::{self, Entry};
-use crate::refresh::plan::Plan;
+use crate::refresh::plan::{self, Plan};
 use crate::refresh::recompute;
 use crate::statement;
 
@@ -216,19 +216,31 @@ fn refuse_circles(plan: &Plan) -> Result<(), Problem> {
 /// Says which sources are not followed by key.
 pub fn report_full(plan: &Plan) {
     for source in &plan.lineage.sources {
+        let mut reasons = Vec::new();
         for occurrence in &source.occurrences {
             if let Strategy::Full { reason } = &occurrence.strategy {
-                pgrx::ereport!(
-                    NOTICE,
-                    PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-                    format!(
-                        "any change of {} recomputes all of {}",
-                        relation::display(source.relation),
-                        plan.definition.display()
-                    ),
-                    format!("Reason: {reason} ({}).", occurrence.label)
-                );
+                reasons.push(format!("{reason} ({})", occurrence.label));
             }
+        }
+        let owner = plan.definition.owner;
+        if let Some(table) = plan::unreadable(owner, source).filter(|_| reasons.is_empty()) {
+            reasons.push(format!(
+                "the owner {} may not read {}, which its key query reads",
+                relation::role_name(owner),
+                relation::display(table)
+            ));
+        }
+        for reason in reasons {
+            pgrx::ereport!(
+                NOTICE,
+                PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+                format!(
+                    "any change of {} recomputes all of {}",
+                    relation::display(source.relation),
+                    plan.definition.display()
+                ),
+                format!("Reason: {reason}.")
+            );
         }
     }
 }

@@ -172,7 +172,7 @@ fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> Optio
             Strategy::Keyed(keyed) => queries.extend(keyed),
         }
     }
-    if !readable(definition.owner, source) {
+    if unreadable(definition.owner, source).is_some() {
         return None;
     }
     let few = queries.iter().map(|query| query.few.as_str()).collect();
@@ -217,11 +217,9 @@ fn requested(shape: &Shape) -> SourcePlan {
 }
 
 /// Key queries read tables directly, as the TVIEW's owner, who may have rights on the views only.
-fn readable(owner: Oid, source: &Source) -> bool {
-    source
-        .followed
-        .iter()
-        .all(|table| relation::may_select(owner, *table))
+pub fn unreadable(owner: Oid, source: &Source) -> Option<Oid> {
+    let mut followed = source.followed.iter().copied();
+    followed.find(|table| !relation::may_select(owner, *table))
 }
 
 /// Columns and key of a TVIEW. Inside an SPI session.

@@ -2,10 +2,12 @@
 //! transaction: they are made, used and dropped within one analysis.
 
 mod build;
+mod calls;
 mod expression;
 mod select;
 
 pub use build::{key_query, KeyQueryParts};
+pub use calls::Calls;
 pub use expression::{Column, Expr, Leaf, LinkKind, Op, SubLink, Survey};
 pub use select::{Cte, Distinct, From, JoinKind, Range, Select, Target};
 

@@ -77,6 +77,10 @@ impl Select {
         Select(node.cast())
     }
 
+    pub(super) fn node(&self) -> *mut pg_sys::Node {
+        self.0.cast()
+    }
+
     /// The query of a view, as a copy.
     pub fn of_view(view: Oid) -> Select {
         // SAFETY: the relation stays open while its rule is copied; the lock is kept to the end of the
