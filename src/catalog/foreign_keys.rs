@@ -57,24 +57,16 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
             strategy: Strategy::Keyed(vec![query]),
             captured: BTreeSet::from([key.target_column.clone()]),
         };
-        match lineage
-            .sources
-            .iter_mut()
-            .find(|source| source.relation == key.target)
-        {
-            Some(source) => {
-                source.occurrences.push(occurrence);
-                source.followed.push(key.holder);
-                // What changes beyond the columns the view reads is for the declaration to follow.
-                source.watched = None;
-            }
-            None => lineage.sources.push(Source {
-                relation: key.target,
-                occurrences: vec![occurrence],
-                watched: None,
-                followed: vec![key.holder],
-                partitions: partition::below(key.target),
-            }),
+        let source = Source {
+            relation: key.target,
+            occurrences: vec![occurrence],
+            // What changes beyond the columns the view reads is for the declaration to follow.
+            watched: None,
+            followed: vec![key.holder],
+            partitions: partition::below(key.target),
+        };
+        for source in lineage::inheriting(&source).into_iter().chain([source]) {
+            lineage::merge(&mut lineage.sources, source);
         }
     }
     lineage.sources.sort_by_key(|source| source.relation.to_u32());

@@ -9,6 +9,7 @@
 //! unchanged, so its key query finds the key.
 
 mod below;
+mod children;
 mod choices;
 mod graph;
 mod key_query;
@@ -27,6 +28,7 @@ use choices::Choices;
 use graph::{Node, Path};
 use unfold::{Rows, Unfolded};
 
+pub use children::{inheriting, merge};
 pub use key_query::{changed_rows, KeyQuery, Rowcount};
 
 /// How changes of one occurrence of a source are followed.
@@ -108,6 +110,8 @@ struct Entry {
 struct Found {
     /// By label and relation: sub-selects beside each other use the same names.
     entries: BTreeMap<(String, u32), Entry>,
+    /// Those entries that read the tables that inherit as well.
+    with_children: BTreeSet<(String, u32)>,
     watched: HashMap<Oid, BTreeSet<i16>>,
     views: HashSet<Oid>,
 }
@@ -119,15 +123,20 @@ impl Found {
         }
         self.views.extend(&flat.views);
         for (label, relation, reason) in &flat.unfollowed {
+            self.with_children.insert((label.clone(), relation.to_u32()));
             self.entry(label, *relation).full = Some(format!("{reason} around it"));
         }
         let keys = key_alternatives(query, flat, key);
         let mut paths: Vec<(Node, &Vec<Expr>, Path)> = Vec::new();
         for (node, occurrence) in flat.occurrences.iter().enumerate() {
-            let Rows::Table { oid, .. } = occurrence.rows else {
+            let Rows::Table { oid, with_children } = occurrence.rows else {
                 continue;
             };
             self.entry(&occurrence.label, oid);
+            if with_children {
+                self.with_children
+                    .insert((occurrence.label.clone(), oid.to_u32()));
+            }
             for alternative in &keys {
                 match key_query::way(flat, node, alternative) {
                     Some(path) => paths.push((node, alternative, path)),
@@ -190,6 +199,7 @@ impl Found {
         for (name, relation) in below.tables {
             self.watched.entry(relation).or_default().insert(0);
             self.entry(&name, relation);
+            self.with_children.insert((name, relation.to_u32()));
         }
         for entry in self.entries.values_mut() {
             entry.full.get_or_insert(reason.to_string());
@@ -243,6 +253,20 @@ impl Found {
             source.occurrences.push(occurrence);
         }
         let mut sources: Vec<Source> = sources.into_values().collect();
+        let inherited: Vec<Source> = sources
+            .iter()
+            .flat_map(|source| {
+                let mut with_children = source.clone();
+                with_children.occurrences.retain(|occurrence| {
+                    let entry = (occurrence.label.clone(), source.relation.to_u32());
+                    self.with_children.contains(&entry)
+                });
+                inheriting(&with_children)
+            })
+            .collect();
+        inherited
+            .into_iter()
+            .for_each(|source| merge(&mut sources, source));
         sources.sort_by_key(|source| source.relation.to_u32());
         Lineage {
             sources,

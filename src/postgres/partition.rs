@@ -1,4 +1,4 @@
-//! Partitioned tables: the trigger a cloned trigger came from, the tables above a leaf and below a root.
+//! Partitioned and inherited tables: the trigger a cloned trigger came from, the tables above and below.
 
 use pgrx::pg_sys::{self, Oid};
 
@@ -37,12 +37,28 @@ pub fn ancestors(relation: Oid) -> Vec<Oid> {
 
 /// Every table below a partitioned one, in OID order.
 pub fn below(relation: Oid) -> Vec<Oid> {
+    match super::relation::kind(relation) {
+        Some('p') => inheritors(relation),
+        _ => Vec::new(),
+    }
+}
+
+/// Every table that inherits from an ordinary one, at every level, in OID order. Temporary ones are left out: no
+/// other session sees their rows.
+pub fn children(relation: Oid) -> Vec<Oid> {
+    let mut found = match super::relation::kind(relation) {
+        Some('r') => inheritors(relation),
+        _ => Vec::new(),
+    };
+    found.retain(|child| !super::relation::is_temporary(*child));
+    found
+}
+
+/// Every table below another, in OID order.
+pub(super) fn inheritors(relation: Oid) -> Vec<Oid> {
     // SAFETY: the list is a fresh list of OIDs, read within its length. No lock on the tables is kept: one that is
     // dropped meanwhile changes the definition of the one above it.
     let mut found: Vec<Oid> = unsafe {
-        if super::relation::kind(relation) != Some('p') {
-            return Vec::new();
-        }
         let list = pg_sys::ffi::pg_guard_ffi_boundary(|| {
             find_all_inheritors(relation, pg_sys::NoLock as pg_sys::LOCKMODE, std::ptr::null_mut())
         });

@@ -81,6 +81,15 @@ pub fn column_not_null(relation: Oid, attno: i16) -> bool {
     }
 }
 
+/// Whether the column of the same name in a table that inherits is declared NOT NULL.
+pub fn same_column_not_null(relation: Oid, attno: i16, child: Oid) -> bool {
+    let Some(name) = column_name(relation, attno).and_then(|name| CString::new(name).ok()) else {
+        return false;
+    };
+    // SAFETY: catalog look-up; the number is that of no column where the name is unknown.
+    column_not_null(child, unsafe { pg_sys::get_attnum(child, name.as_ptr()) })
+}
+
 /// A type as SQL, valid under any search_path.
 pub fn type_name(type_oid: Oid, modifier: i32) -> String {
     let flags = (pg_sys::FORMAT_TYPE_FORCE_QUALIFY | pg_sys::FORMAT_TYPE_TYPEMOD_GIVEN) as u16;
@@ -117,14 +126,15 @@ pub fn equality_operator(type_oid: Oid) -> Option<String> {
     }
 }
 
-fn has_children(relation: Oid) -> bool {
-    // SAFETY: opened and closed here; the lock stays to the end of the transaction.
-    unsafe {
-        let open = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
-        let has = (*(*open).rd_rel).relhassubclass;
-        pg_sys::relation_close(open, pg_sys::NoLock as i32);
-        has
-    }
+/// A table below this one whose rows are rows of it as well, and whose changes cannot be seen.
+fn unseen_below(relation: Oid) -> Option<Oid> {
+    let of_this_session = |table: Oid| {
+        // SAFETY: catalog look-ups inside a transaction.
+        is_temporary(table) && unsafe { pg_sys::isTempNamespace(pg_sys::get_rel_namespace(table)) }
+    };
+    super::partition::inheritors(relation)
+        .into_iter()
+        .find(|table| kind(*table) == Some('f') || of_this_session(*table))
 }
 
 /// Refuses relations whose changes cannot be seen by a row trigger.
@@ -161,11 +171,13 @@ pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<()
         return refused(format!("{display}, which pg_tviews itself writes"), unseen);
     }
     match kind {
-        'r' if with_children && has_children(relation) => refused(
-            format!("{display}, which other tables inherit from"),
-            "Rows of the tables that inherit are rows of it as well, and their triggers do not come and go with them.",
-        ),
-        'r' | 'p' => Ok(()),
+        'r' | 'p' => match unseen_below(relation).filter(|_| with_children) {
+            Some(below) => refused(
+                format!("{display}, because of the table {} below it", super::relation::display(below)),
+                "Rows of temporary and foreign tables below it are rows of it as well, and cannot be followed.",
+            ),
+            None => Ok(()),
+        },
         'm' => refused(format!("the materialized view {display}"), unseen),
         'f' => refused(format!("the foreign table {display}"), unseen),
         'S' => refused(format!("the sequence {display}"), unseen),
