@@ -8,8 +8,8 @@ use crate::catalog::create::{self, Request};
 use crate::catalog::meta_update::{self, check_latency, no_nulls};
 use crate::catalog::{convert, ddl, drop, manage};
 use crate::error::{OrRaise, Problem};
-use crate::postgres::meta_trigger;
 use crate::postgres::sql_types::{Name, RegClass};
+use crate::postgres::{meta_trigger, table_tree};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/triggers.sql",
@@ -123,8 +123,8 @@ CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
     LANGUAGE c
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
-fn pg_tviews_ddl_happened(_fcinfo: pg_sys::FunctionCallInfo) {
-    ddl::happened();
+fn pg_tviews_ddl_happened(fcinfo: pg_sys::FunctionCallInfo) {
+    ddl::happened(table_tree::changed_by(fcinfo));
 }
 
 /// Event trigger: a tv table may have been dropped.

@@ -47,6 +47,11 @@ pub fn request_refresh(tview: Oid, keys: Option<Vec<String>>) {
     flush::record(tview, Operation::Refresh, keys);
 }
 
+/// Logs that any row of a source may have changed.
+pub fn every_row(source: Oid) {
+    capture_all(source, Operation::Truncate);
+}
+
 /// Body of the capture trigger.
 pub fn capture(call: &TriggerCall) {
     if !call.for_each_row {

@@ -21,6 +21,7 @@ pub mod shmem;
 pub mod short_transaction;
 pub mod spi;
 pub mod sql_types;
+pub mod table_tree;
 pub mod transaction;
 pub mod transaction_end;
 pub mod trigger;

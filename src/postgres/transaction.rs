@@ -148,6 +148,17 @@ fn catch<R>(work: impl FnOnce() -> R + UnwindSafe) -> Result<R, Caught> {
         .execute()
 }
 
+/// Whether a transaction has ended in every respect: a commit is visible a moment before the definitions it changed are
+/// announced, and those before its locks go. What was announced until now is known afterwards.
+pub fn is_over(xid: u64) -> bool {
+    // SAFETY: an ordinary lock request without waiting, given back at once; then messages are read as for any lock.
+    unsafe {
+        let over = pg_sys::ConditionalXactLockTableWait(pg_sys::TransactionId::from(xid as u32));
+        pg_sys::AcceptInvalidationMessages();
+        over
+    }
+}
+
 /// Runs `work` under the transaction's snapshot.
 pub fn with_snapshot<R>(work: impl FnOnce() -> R) -> R {
     // SAFETY: pushed and popped in balance; an ERROR in between aborts the transaction, which pops it.

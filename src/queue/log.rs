@@ -6,6 +6,7 @@ use pgrx::pg_sys::{self, Oid};
 use super::position::Position;
 use crate::catalog::session_cache::SessionStatement;
 use crate::postgres::spi::{Access, Value};
+use crate::postgres::transaction;
 use crate::statement;
 
 /// Pending changes of one source.
@@ -24,6 +25,7 @@ pub struct Pending {
 
 thread_local! {
     static READ: SessionStatement = const { SessionStatement::new() };
+    static EVERY_ROW_BY: SessionStatement = const { SessionStatement::new() };
 }
 
 /// Queue rows of `sources` that `position` does not cover, summed up per source. Under the refresh's snapshot,
@@ -51,4 +53,16 @@ pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
             })
         })
         .collect()
+}
+
+/// Whether those who logged "every row" of one of the sources, TRUNCATE and DDL, are through with their commit: until
+/// then others see their rows, but may not know of their DDL. As [`since`].
+pub fn is_announced(sources: &[Oid]) -> bool {
+    let rows = EVERY_ROW_BY.with(|read| {
+        read.get(|| statement!("every_row_by"), &[pg_sys::OIDARRAYOID])
+            .run(Access::Snapshot, &[Value::of(sources.to_vec())], 0)
+    });
+    (0..rows.len())
+        .filter_map(|row| rows.get::<String>(row, 0)?.parse().ok())
+        .all(transaction::is_over)
 }

@@ -237,17 +237,28 @@ impl Run {
             audit::now(),
         );
         let populate = now.state == State::Populating || now.position.is_none();
+        let mut pending = Vec::new();
+        if !populate {
+            let position = now.position.clone().unwrap_or_else(|| now.snapshot.clone());
+            let mut sources = plan.source_oids();
+            sources.push(self.tview);
+            pending = run_internal(|| log::since(&position, &sources));
+            if pending.is_empty() {
+                return done(Status::UpToDate);
+            }
+        }
+        if populate || pending.iter().any(|changes| changes.all_keys) {
+            if !run_internal(|| log::is_announced(&plan.source_oids())) {
+                return done(Status::Busy);
+            }
+            if !plan.is_current() {
+                return (Step::Stale, 0, 0);
+            }
+        }
         let wanted = if populate {
             entry.operation = "populate";
             Wanted::Everything
         } else {
-            let position = now.position.clone().unwrap_or_else(|| now.snapshot.clone());
-            let mut sources = plan.source_oids();
-            sources.push(self.tview);
-            let pending = run_internal(|| log::since(&position, &sources));
-            if pending.is_empty() {
-                return done(Status::UpToDate);
-            }
             entry.changes_read = Some(pending.iter().map(|p| p.changes).sum());
             entry.oldest_change_at = pending.iter().filter_map(|p| p.oldest).min();
             self.as_owner(plan, || keys::wanted(plan, &pending))

@@ -4,6 +4,7 @@
 //! A test disturbs nobody: it has a database of its own, or a cluster of its own where it needs one.
 
 mod harness;
+mod inheritance;
 
 mod blog;
 
