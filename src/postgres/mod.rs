@@ -13,6 +13,7 @@ pub mod latch;
 pub mod lock;
 pub mod meta_trigger;
 pub mod partition;
+pub mod planner;
 pub mod process;
 pub mod query_tree;
 pub mod relation;

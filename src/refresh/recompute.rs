@@ -6,13 +6,17 @@ use pgrx::PgSqlErrorCode;
 
 use super::audit::Written;
 use super::keys::{few_rows, Batch};
+use super::narrow::narrow;
 use super::plan::Plan;
 use super::texts::Reach;
 use crate::error::Problem;
+use crate::postgres::planner::reshaping;
 use crate::postgres::spi::{self, Access, Rows};
 
 /// Up to this many keys are looked up one by one, where that is cheap.
 const FEW_KEYS: usize = 200;
+/// The same for views that can be computed for few keys one by one, or as a whole, but not for many keys.
+const FEW_KEYS_OF_NARROWED: usize = 10_000;
 /// A view that costs less than this as a whole is not worth a comparison.
 const CHEAP_VIEW: f64 = 2_000.0;
 
@@ -28,7 +32,9 @@ pub fn keys(plan: &Plan, batch: &Batch) -> Result {
     let parameters = batch.parameters();
     let rows = if batch.len() == 1 || batch.len() <= few_keys(plan) {
         few_rows(true);
-        plan.each_key.run(Access::Current, &parameters, 0)
+        reshaping(plan.each_key.sql(), narrow, || {
+            plan.each_key.run(Access::Current, &parameters, 0)
+        })
     } else {
         few_rows(false);
         let typed: Vec<_> = parameters
@@ -44,21 +50,29 @@ pub fn keys(plan: &Plan, batch: &Batch) -> Result {
 /// the view (below a window, say) costs as much as the view.
 fn few_keys(plan: &Plan) -> usize {
     *plan.few_keys.get_or_init(|| {
-        let cost = |reach| {
-            let text = spi::run(&plan.shape.explain(reach), Access::Current, &[]).one::<JsonString>();
-            let json: serde_json::Value = text
-                .and_then(|text| serde_json::from_str(&text.0).ok())
-                .unwrap_or_default();
-            json[0]["Plan"]["Total Cost"].as_f64().unwrap_or(f64::INFINITY)
-        };
         few_rows(false);
-        let everything = cost(Reach::Everything);
+        let everything = cost(&plan.shape.explain(Reach::Everything));
         if everything <= CHEAP_VIEW {
             return FEW_KEYS;
         }
         few_rows(true);
-        (everything / cost(Reach::EachKey)).clamp(1.0, FEW_KEYS as f64) as usize
+        let statement = plan.shape.explain(Reach::EachKey);
+        let one = reshaping(&statement, narrow, || cost(&statement));
+        let most = match cost(&statement) > 2.0 * one {
+            true => FEW_KEYS_OF_NARROWED,
+            false => FEW_KEYS,
+        };
+        (everything / one).clamp(1.0, most as f64) as usize
     })
+}
+
+/// What the planner expects a statement to cost.
+fn cost(explain: &str) -> f64 {
+    let text = spi::run(explain, Access::Current, &[]).one::<JsonString>();
+    let json: serde_json::Value = text
+        .and_then(|text| serde_json::from_str(&text.0).ok())
+        .unwrap_or_default();
+    json[0]["Plan"]["Total Cost"].as_f64().unwrap_or(f64::INFINITY)
 }
 
 /// Compares the whole view with the whole table and writes the differences.

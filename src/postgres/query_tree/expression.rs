@@ -132,6 +132,24 @@ impl Expr {
         }
     }
 
+    /// A copy that nothing else points into.
+    pub fn copied(&self) -> Expr {
+        // SAFETY: copies a node.
+        unsafe { Expr(pg_sys::copyObjectImpl(self.0.cast()).cast()) }
+    }
+
+    /// A copy of this column reference as it is written one level further in.
+    pub fn seen_from_inside(&self) -> Expr {
+        // SAFETY: callers hold a Var (it came as Leaf::Column); the copy is ours to change.
+        unsafe {
+            let var = pg_sys::copyObjectImpl(self.0.cast()).cast::<pg_sys::Var>();
+            (*var).varlevelsup += 1;
+            (*var).varnosyn = 0;
+            (*var).varattnosyn = 0;
+            Expr(var.cast())
+        }
+    }
+
     /// The column this is, if it is nothing but a column.
     pub fn as_column(&self) -> Option<Column> {
         // SAFETY: the tag is checked before the cast.
@@ -210,6 +228,19 @@ impl Expr {
                 _ => None,
             }
         }
+    }
+
+    /// The operator condition this is, if it is an equality that could be looked up or joined by.
+    pub fn as_equality(&self) -> Option<Op> {
+        let op = self.as_operator()?;
+        // SAFETY: as_operator has checked the tag.
+        let operator = unsafe { (*self.0.cast::<pg_sys::OpExpr>()).opno };
+        // SAFETY: looks the operator up in the catalogs.
+        let equality = unsafe {
+            let input = pg_sys::exprType(op.left.0);
+            pg_sys::op_mergejoinable(operator, input) || pg_sys::op_hashjoinable(operator, input)
+        };
+        equality.then_some(op)
     }
 
     /// Whether two expressions are the same but for where they stood in the text.

@@ -4,6 +4,7 @@
 mod build;
 mod calls;
 mod expression;
+mod reshape;
 mod select;
 
 pub use build::{key_query, KeyQueryParts};

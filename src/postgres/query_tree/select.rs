@@ -8,7 +8,7 @@ use super::{pointers, string, Expr};
 
 /// An analysed SELECT. Range table indexes count from 1, as PostgreSQL's do.
 #[derive(Clone, Copy, Debug)]
-pub struct Select(*mut pg_sys::Query);
+pub struct Select(pub(super) *mut pg_sys::Query);
 
 /// An output column.
 pub struct Target {
@@ -62,6 +62,7 @@ pub struct Cte {
     pub name: String,
     pub recursive: bool,
     pub query: Select,
+    pub(super) node: *mut pg_sys::CommonTableExpr,
 }
 
 pub enum Distinct {
@@ -73,7 +74,7 @@ pub enum Distinct {
 impl Select {
     /// # Safety
     /// `node` is a Query of a SELECT.
-    pub(super) unsafe fn from_node(node: *mut pg_sys::Node) -> Select {
+    pub(in crate::postgres) unsafe fn from_node(node: *mut pg_sys::Node) -> Select {
         Select(node.cast())
     }
 
@@ -361,6 +362,7 @@ impl Select {
                     name: string((*cte).ctename),
                     recursive: (*cte).cterecursive,
                     query: Select::from_node((*cte).ctequery),
+                    node: cte,
                 })
                 .collect()
         }

@@ -1,0 +1,330 @@
+//! Has the rows of a few keys computed without computing the rest of the view.
+//!
+//! PostgreSQL's planner takes `key = value` down into a view as far as it can see that the rest does not matter: into
+//! joins, groups and branches. It stops where a sub-select that groups, sorts or counts is *joined* by a column: such a
+//! sub-select is computed as a whole, then joined. For a few keys it is better computed once per row it is joined to:
+//!
+//! ```sql
+//! FROM tb_order o LEFT JOIN (SELECT fk_order, sum(price) .. GROUP BY fk_order) i ON i.fk_order = o.pk_order
+//! -- becomes
+//! FROM tb_order o LEFT JOIN LATERAL (SELECT * FROM (SELECT fk_order, ..) i WHERE i.fk_order = o.pk_order OFFSET 0) i ON ..
+//! ```
+//!
+//! and from there the planner takes the condition down again. A CTE is read like a sub-select, once per reference. A
+//! window or DISTINCT ON that is wanted by other columns than its partition reads just the partitions of the wanted rows.
+//!
+//! The query is changed after PostgreSQL has expanded its views, with the rights each part is to be read with, and
+//! just before it is planned. What it returns stays the same; where nothing here applies, it stays as it is.
+
+mod reach;
+
+use std::collections::BTreeSet;
+
+use crate::postgres::query_tree::{Column, Expr, From, JoinKind, Leaf, Range, Select};
+use crate::postgres::relation;
+use reach::{Fact, Item, Step};
+
+/// The CTE of a recompute statement that computes the rows, see [`super::texts`].
+const COMPUTES_ROWS: &str = "fresh";
+
+/// Narrows the part of a recompute statement that reads the view; `statement` is about to be planned.
+pub fn narrow(statement: Select) {
+    let rows = statement.ctes().into_iter().find(|cte| cte.name == COMPUTES_ROWS);
+    let select = rows.map_or(statement, |cte| cte.query);
+    let level = Level {
+        select,
+        parent: None,
+        computed_once: true,
+    };
+    level.narrow(Vec::new(), false);
+}
+
+/// A query level on the way down.
+struct Level<'p> {
+    select: Select,
+    parent: Option<&'p Level<'p>>,
+    /// Its CTEs stay as they are.
+    computed_once: bool,
+}
+
+impl Level<'_> {
+    /// `known`: conditions in terms of this level's columns and of the levels around, true for every row that is wanted.
+    /// `in_expression`: a sub-select that the planner may turn into a join with the query around it.
+    fn narrow(&self, known: Vec<Expr>, in_expression: bool) {
+        self.inline_ctes();
+        let select = self.select;
+        for branch in select.branches() {
+            self.narrow_range(branch, &known);
+        }
+        let (known, partner) = self.past_windows(known);
+        let mut items = Vec::new();
+        let mut facts: Vec<(Fact, Expr)> = Vec::new();
+        for item in select.from() {
+            self.survey(&item, &mut Vec::new(), &mut items, &mut facts);
+        }
+        let everywhere = |_: &Item| true;
+        self.add_facts(select.condition(), &items, everywhere, &mut facts);
+        let physical = facts.len();
+        for condition in known {
+            self.add_facts(Some(condition), &items, everywhere, &mut facts);
+        }
+        let bare: Vec<&Fact> = facts.iter().map(|(fact, _)| fact).collect();
+        let reached = reach::reach(&items, &bare, partner);
+
+        for index in items.iter().map(|item| item.index) {
+            let by: &[usize] = reached
+                .iter()
+                .find(|(item, _)| *item == index)
+                .map_or(&[], |(_, by)| by);
+            let outright: Vec<usize> = by
+                .iter()
+                .copied()
+                .filter(|fact| facts[*fact].0.reads.len() == 1)
+                .collect();
+            let from_outside = in_expression && outright.iter().all(|fact| *fact < physical);
+            if (outright.is_empty() || from_outside) && !by.is_empty() && self.is_computed_apart(index) {
+                let conditions: Vec<Expr> = by
+                    .iter()
+                    .filter(|fact| **fact < physical)
+                    .filter_map(|fact| {
+                        one_level_in(facts[*fact].1, |column, expr| {
+                            Some(match column.range == index {
+                                true => expr.moved_to(1, column.attno),
+                                false => expr.seen_from_inside(),
+                            })
+                        })
+                    })
+                    .collect();
+                if !conditions.is_empty() {
+                    select.filter_range(index, &conditions);
+                }
+                self.narrow_range(index, &[]);
+            } else {
+                let known: Vec<Expr> = outright.iter().map(|fact| facts[*fact].1).collect();
+                self.narrow_range(index, &known);
+            }
+        }
+        for link in select.all_links() {
+            let level = Level {
+                select: link,
+                parent: Some(self),
+                computed_once: false,
+            };
+            level.narrow(Vec::new(), true);
+        }
+    }
+
+    /// Narrows a sub-select in FROM, or a branch of a set operation. `known` reads its columns only, and levels around.
+    fn narrow_range(&self, index: usize, known: &[Expr]) {
+        let Range::Subquery(select) = self.select.range(index) else {
+            return;
+        };
+        let outputs: Vec<Option<Expr>> = select
+            .targets()
+            .into_iter()
+            .filter(|target| !target.hidden)
+            .map(|target| {
+                let inside = target.expr.survey();
+                let computed = inside.aggregates || inside.windows || inside.sets || !inside.links.is_empty();
+                (!computed).then_some(target.expr)
+            })
+            .collect();
+        let output = |column: Column, _| {
+            let position = usize::try_from(column.attno).ok()?.checked_sub(1)?;
+            outputs.get(position)?.map(|expr| expr.copied())
+        };
+        let known = known
+            .iter()
+            .filter_map(|condition| one_level_in(*condition, output))
+            .collect();
+        let level = Level {
+            select,
+            parent: Some(self),
+            computed_once: false,
+        };
+        level.narrow(known, false);
+    }
+
+    /// References to CTEs become sub-selects.
+    fn inline_ctes(&self) {
+        for index in self.select.all_ranges() {
+            let Range::Cte { name, levels_up, .. } = self.select.range(index) else {
+                continue;
+            };
+            let mut owner = Some(self);
+            for _ in 0..levels_up {
+                owner = owner.and_then(|level| level.parent);
+            }
+            let Some(owner) = owner.filter(|owner| !owner.computed_once) else {
+                continue;
+            };
+            if let Some(cte) = owner.select.ctes().into_iter().find(|cte| cte.name == name) {
+                self.select.inline_cte(index, &cte, levels_up);
+            }
+        }
+    }
+
+    /// What of `known` is still true of the rows that windows, DISTINCT ON, LIMIT and GROUPING SETS of this level
+    /// see. Where that is nothing, the level may get a join partner (its range) that knows which partitions are wanted.
+    fn past_windows(&self, known: Vec<Expr>) -> (Vec<Expr>, Option<usize>) {
+        let select = self.select;
+        if !select.limits().is_empty() || select.grouping_sets() {
+            return (Vec::new(), None);
+        }
+        let mut partitions = select.partitions();
+        partitions.extend(Some(select.distinct_on()).filter(|on| !on.is_empty()));
+        let plain = |expr: Expr| select.without_join_aliases(expr);
+        let is_part = |side: Expr| {
+            partitions.iter().all(|partition| {
+                partition
+                    .iter()
+                    .any(|(part, _)| plain(*part).same_as(&plain(side)))
+            })
+        };
+        let passes = |condition: &Expr| {
+            condition.as_equality().is_some_and(|op| {
+                [op.left, op.right]
+                    .into_iter()
+                    .all(|side| side.ranges().is_empty() || is_part(side))
+            })
+        };
+        let (through, stopped): (Vec<Expr>, Vec<Expr>) = known
+            .into_iter()
+            .partition(|condition| partitions.is_empty() || passes(condition));
+        if !through.is_empty() || stopped.is_empty() {
+            return (through, None);
+        }
+        let computes_more = select.groups()
+            || select.aggregates()
+            || select.is_volatile()
+            || select.targets().iter().any(|target| target.expr.survey().sets);
+        match select.only_partition() {
+            Some(partition)
+                if !computes_more && partition.iter().all(|part| part.survey().links.is_empty()) =>
+            {
+                let not_null: Vec<bool> = partition
+                    .iter()
+                    .map(|part| self.is_never_null(plain(*part)))
+                    .collect();
+                (Vec::new(), Some(select.join_with_partitions(&stopped, &not_null)))
+            }
+            _ => (Vec::new(), None),
+        }
+    }
+
+    fn is_never_null(&self, expr: Expr) -> bool {
+        let Some(column) = expr.as_column().filter(|column| column.levels_up == 0) else {
+            return false;
+        };
+        let Range::Table { oid, .. } = self.select.range(column.range) else {
+            return false;
+        };
+        let mut items = Vec::new();
+        for item in self.select.from() {
+            self.survey(&item, &mut Vec::new(), &mut items, &mut Vec::new());
+        }
+        let is_optional = |item: &Item| item.path.iter().any(|step| step.kind != JoinKind::Inner);
+        relation::column_not_null(oid, column.attno)
+            && items
+                .iter()
+                .any(|item| item.index == column.range && !is_optional(item))
+    }
+
+    /// Whether the planner computes an item of FROM by itself before joining it.
+    fn is_computed_apart(&self, index: usize) -> bool {
+        match self.select.range(index) {
+            Range::Subquery(query) => {
+                let level = Level {
+                    select: query,
+                    parent: None,
+                    computed_once: true,
+                };
+                !query.is_plain()
+                    || self.select.is_barrier(index)
+                    || query.all_ranges().into_iter().any(|inner| {
+                        matches!(query.range(inner), Range::Cte { .. }) || level.is_computed_apart(inner)
+                    })
+            }
+            _ => false,
+        }
+    }
+
+    /// Items and join conditions of FROM.
+    fn survey(
+        &self,
+        from: &From,
+        path: &mut Vec<Step>,
+        items: &mut Vec<Item>,
+        facts: &mut Vec<(Fact, Expr)>,
+    ) {
+        match from {
+            From::Item(index) => items.push(Item {
+                index: *index,
+                path: path.clone(),
+                lateral: self.select.is_lateral(*index),
+            }),
+            From::Join {
+                kind,
+                left,
+                right,
+                on,
+            } => {
+                let first = items.len();
+                for (from, right) in [(left, false), (right, true)] {
+                    path.push(Step {
+                        kind: *kind,
+                        right,
+                        join: first,
+                    });
+                    self.survey(from, path, items, facts);
+                    path.pop();
+                }
+                let depth = path.len();
+                let below: Vec<Item> = items[first..].to_vec();
+                let restricts = |item: &Item| match kind {
+                    JoinKind::Inner => true,
+                    JoinKind::Left => item.path[depth].right,
+                    JoinKind::Right => !item.path[depth].right,
+                    JoinKind::Full => false,
+                };
+                self.add_facts(*on, &below, restricts, facts);
+            }
+        }
+    }
+
+    /// Takes the equalities out of a condition; `restricts` tells which of `items` it has to be true for.
+    fn add_facts(
+        &self,
+        condition: Option<Expr>,
+        items: &[Item],
+        restricts: impl Fn(&Item) -> bool,
+        facts: &mut Vec<(Fact, Expr)>,
+    ) {
+        for conjunct in condition.into_iter().flat_map(|condition| condition.conjuncts()) {
+            let survey = conjunct.survey();
+            if conjunct.as_equality().is_none() || !survey.links.is_empty() || conjunct.is_volatile() {
+                continue;
+            }
+            let expr = self.select.without_join_aliases(conjunct);
+            let strict = expr.ranges_not_null();
+            let fact = Fact {
+                reads: expr.ranges(),
+                restricts: items
+                    .iter()
+                    .filter(|item| strict.contains(&item.index) && restricts(item))
+                    .map(|item| item.index)
+                    .collect::<BTreeSet<usize>>(),
+            };
+            facts.push((fact, expr));
+        }
+    }
+}
+
+/// A condition as it is written one level further in, with `replace` for the columns of its own level.
+fn one_level_in(condition: Expr, replace: impl Fn(Column, Expr) -> Option<Expr>) -> Option<Expr> {
+    condition.substitute(|leaf, expr| match leaf {
+        Leaf::Column(column) if column.levels_up > 0 => Some(expr.seen_from_inside()),
+        Leaf::Column(column) => replace(column, expr),
+        Leaf::SubSelectOutput(_) => None,
+    })
+}

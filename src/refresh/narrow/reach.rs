@@ -1,0 +1,81 @@
+//! Which items of a FROM clause a few known values lead to, and by which conditions: plain thinking, no PostgreSQL.
+
+use std::collections::BTreeSet;
+
+use crate::postgres::query_tree::JoinKind;
+
+/// A join on the way from the top of FROM to an item.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Which join of FROM.
+    pub join: usize,
+    pub kind: JoinKind,
+    /// Whether the item is on its right side.
+    pub right: bool,
+}
+
+/// Something that has rows in FROM.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Range table index.
+    pub index: usize,
+    pub path: Vec<Step>,
+    /// May read the items beside it.
+    pub lateral: bool,
+}
+
+/// An equality between values of items and of the levels around.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// The items it reads.
+    pub reads: BTreeSet<usize>,
+    /// Those of whose rows only the ones that it holds for come out.
+    pub restricts: BTreeSet<usize>,
+}
+
+/// The items that can be looked up, in the order in which they can, each with the facts to look it up by: values from
+/// outside or from items before it. `known`: an item that is small anyway.
+pub fn reach(items: &[Item], facts: &[&Fact], known: Option<usize>) -> Vec<(usize, Vec<usize>)> {
+    let mut reached: Vec<(usize, Vec<usize>)> = known.into_iter().map(|index| (index, Vec::new())).collect();
+    loop {
+        let next: Vec<(usize, Vec<usize>)> = items
+            .iter()
+            .filter(|item| !item.lateral && !reached.iter().any(|(index, _)| *index == item.index))
+            .map(|item| (item.index, leading_to(item, items, facts, &reached)))
+            .filter(|(_, by)| !by.is_empty())
+            .collect();
+        if next.is_empty() {
+            return reached;
+        }
+        reached.extend(next);
+    }
+}
+
+fn leading_to(item: &Item, items: &[Item], facts: &[&Fact], reached: &[(usize, Vec<usize>)]) -> Vec<usize> {
+    let is_there = |index: &usize| {
+        *index == item.index
+            || (reached.iter().any(|(there, _)| there == index)
+                && items
+                    .iter()
+                    .any(|other| other.index == *index && may_read(item, other)))
+    };
+    let leads = |fact: &Fact| fact.restricts.contains(&item.index) && fact.reads.iter().all(is_there);
+    (0..facts.len()).filter(|n| leads(facts[*n])).collect()
+}
+
+/// Whether SQL lets a sub-select in the place of `reader` read `other`, were it LATERAL and written last where order is free.
+fn may_read(reader: &Item, other: &Item) -> bool {
+    if reader.path.iter().any(|step| step.kind == JoinKind::Full) {
+        return false;
+    }
+    let mut steps = reader.path.iter().zip(&other.path);
+    match steps.find(|(a, b)| a.join != b.join || a.right != b.right) {
+        Some((a, b)) if a.join == b.join => match a.kind {
+            JoinKind::Inner => true,
+            JoinKind::Left => a.right,
+            JoinKind::Right => !a.right,
+            JoinKind::Full => false,
+        },
+        _ => true,
+    }
+}
