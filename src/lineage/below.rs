@@ -45,7 +45,7 @@ pub fn below(query: Select, around: &[Select]) -> Result<Below, Problem> {
             }
         }
         open.extend(select.ctes().into_iter().map(|cte| cte.query));
-        open.extend(select.all_links());
+        open.extend(select.all_links().into_iter().map(|link| link.query));
     }
     Ok(found)
 }

@@ -30,7 +30,7 @@ pub struct Result {
 /// Recomputes the rows of these keys. As the TVIEW's owner, inside an SPI session.
 pub fn keys(plan: &Plan, batch: &Batch) -> Result {
     let parameters = batch.parameters();
-    let rows = if batch.len() == 1 || batch.len() <= few_keys(plan) {
+    let rows = if batch.len() <= few_keys(plan) {
         few_rows(true);
         reshaping(plan.each_key.sql(), narrow, || {
             plan.each_key.run(Access::Current, &parameters, 0)
@@ -62,7 +62,7 @@ fn few_keys(plan: &Plan) -> usize {
             true => FEW_KEYS_OF_NARROWED,
             false => FEW_KEYS,
         };
-        (everything / one).clamp(1.0, most as f64) as usize
+        (everything / one).min(most as f64) as usize
     })
 }
 

@@ -112,6 +112,27 @@ impl Select {
         }
     }
 
+    /// Whether a set operation here is EXCEPT.
+    pub fn subtracts(&self) -> bool {
+        unsafe fn any(node: *mut pg_sys::Node) -> bool {
+            if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_SetOperationStmt {
+                return false;
+            }
+            let operation = node.cast::<pg_sys::SetOperationStmt>();
+            (*operation).op == pg_sys::SetOperation::SETOP_EXCEPT
+                || any((*operation).larg)
+                || any((*operation).rarg)
+        }
+        // SAFETY: a set operation tree holds RangeTblRef and SetOperationStmt only.
+        unsafe { any((*self.0).setOperations) }
+    }
+
+    /// Adds a condition to WHERE.
+    pub fn add_condition(&self, condition: Expr) {
+        // SAFETY: the condition is a tree of its own, in terms of this level.
+        unsafe { add_conditions((*self.0).jointree, [condition]) }
+    }
+
     /// The partition that every window and the DISTINCT ON of this query is over, where it is one.
     pub fn only_partition(&self) -> Option<Vec<Expr>> {
         let mut partitions = self.partitions();

@@ -4,10 +4,10 @@ use std::ffi::CString;
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::{pointers, string, Expr};
+use super::{pointers, string, Expr, SubLink};
 
 /// An analysed SELECT. Range table indexes count from 1, as PostgreSQL's do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Select(pub(super) *mut pg_sys::Query);
 
 /// An output column.
@@ -440,7 +440,7 @@ impl Select {
     }
 
     /// The sub-selects in all expressions of this level.
-    pub fn all_links(&self) -> Vec<Select> {
+    pub fn all_links(&self) -> Vec<SubLink> {
         fn on(item: &From, into: &mut Vec<Expr>) {
             if let From::Join {
                 left,
@@ -468,11 +468,7 @@ impl Select {
                 exprs.extend(more);
             }
         }
-        exprs
-            .iter()
-            .flat_map(|expr| expr.survey().links)
-            .map(|link| link.query)
-            .collect()
+        exprs.iter().flat_map(|expr| expr.survey().links).collect()
     }
 
     pub(super) unsafe fn entry(&self, index: usize) -> *mut pg_sys::RangeTblEntry {

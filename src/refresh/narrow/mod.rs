@@ -16,13 +16,13 @@
 //! The query is changed after PostgreSQL has expanded its views, with the rights each part is to be read with, and
 //! just before it is planned. What it returns stays the same; where nothing here applies, it stays as it is.
 
+mod facts;
+mod membership;
 mod reach;
+mod windows;
 
-use std::collections::BTreeSet;
-
-use crate::postgres::query_tree::{Column, Expr, From, JoinKind, Leaf, Range, Select};
-use crate::postgres::relation;
-use reach::{Fact, Item, Step};
+use crate::postgres::query_tree::{Column, Expr, Leaf, Range, Select};
+use reach::{Fact, Item};
 
 /// The CTE of a recompute statement that computes the rows, see [`super::texts`].
 const COMPUTES_ROWS: &str = "fresh";
@@ -54,7 +54,7 @@ impl Level<'_> {
         self.inline_ctes();
         let select = self.select;
         for branch in select.branches() {
-            self.narrow_range(branch, &known);
+            self.narrow_branch(branch, &known);
         }
         let (known, partner) = self.past_windows(known);
         let mut items = Vec::new();
@@ -105,13 +105,37 @@ impl Level<'_> {
             }
         }
         for link in select.all_links() {
+            if !reached.is_empty() {
+                self.look_up_membership(&link);
+            }
             let level = Level {
-                select: link,
+                select: link.query,
                 parent: Some(self),
                 computed_once: false,
             };
             level.narrow(Vec::new(), true);
         }
+    }
+
+    /// A branch of a set operation. The planner takes `known` down into it, but not where rows are subtracted.
+    fn narrow_branch(&self, index: usize, known: &[Expr]) {
+        let select = self.select;
+        let same_types = || {
+            let Range::Subquery(branch) = select.range(index) else {
+                return false;
+            };
+            branch.output_types() == select.output_types()
+        };
+        if known.is_empty() || !select.subtracts() || !same_types() {
+            return self.narrow_range(index, known);
+        }
+        let own = |column: Column, expr: Expr| Some(expr.moved_to(1, column.attno));
+        let conditions: Vec<Expr> = known
+            .iter()
+            .filter_map(|condition| one_level_in(*condition, own))
+            .collect();
+        select.filter_range(index, &conditions);
+        self.narrow_range(index, &[]);
     }
 
     /// Narrows a sub-select in FROM, or a branch of a set operation. `known` reads its columns only, and levels around.
@@ -161,161 +185,6 @@ impl Level<'_> {
             if let Some(cte) = owner.select.ctes().into_iter().find(|cte| cte.name == name) {
                 self.select.inline_cte(index, &cte, levels_up);
             }
-        }
-    }
-
-    /// What of `known` is still true of the rows that windows, DISTINCT ON, LIMIT and GROUPING SETS of this level
-    /// see. Where that is nothing, the level may get a join partner (its range) that knows which partitions are wanted.
-    fn past_windows(&self, known: Vec<Expr>) -> (Vec<Expr>, Option<usize>) {
-        let select = self.select;
-        if !select.limits().is_empty() || select.grouping_sets() {
-            return (Vec::new(), None);
-        }
-        let mut partitions = select.partitions();
-        partitions.extend(Some(select.distinct_on()).filter(|on| !on.is_empty()));
-        let plain = |expr: Expr| select.without_join_aliases(expr);
-        let is_part = |side: Expr| {
-            partitions.iter().all(|partition| {
-                partition
-                    .iter()
-                    .any(|(part, _)| plain(*part).same_as(&plain(side)))
-            })
-        };
-        let passes = |condition: &Expr| {
-            condition.as_equality().is_some_and(|op| {
-                [op.left, op.right]
-                    .into_iter()
-                    .all(|side| side.ranges().is_empty() || is_part(side))
-            })
-        };
-        let (through, stopped): (Vec<Expr>, Vec<Expr>) = known
-            .into_iter()
-            .partition(|condition| partitions.is_empty() || passes(condition));
-        if !through.is_empty() || stopped.is_empty() {
-            return (through, None);
-        }
-        let computes_more = select.groups()
-            || select.aggregates()
-            || select.is_volatile()
-            || select.targets().iter().any(|target| target.expr.survey().sets);
-        match select.only_partition() {
-            Some(partition)
-                if !computes_more && partition.iter().all(|part| part.survey().links.is_empty()) =>
-            {
-                let not_null: Vec<bool> = partition
-                    .iter()
-                    .map(|part| self.is_never_null(plain(*part)))
-                    .collect();
-                (Vec::new(), Some(select.join_with_partitions(&stopped, &not_null)))
-            }
-            _ => (Vec::new(), None),
-        }
-    }
-
-    fn is_never_null(&self, expr: Expr) -> bool {
-        let Some(column) = expr.as_column().filter(|column| column.levels_up == 0) else {
-            return false;
-        };
-        let Range::Table { oid, .. } = self.select.range(column.range) else {
-            return false;
-        };
-        let mut items = Vec::new();
-        for item in self.select.from() {
-            self.survey(&item, &mut Vec::new(), &mut items, &mut Vec::new());
-        }
-        let is_optional = |item: &Item| item.path.iter().any(|step| step.kind != JoinKind::Inner);
-        relation::column_not_null(oid, column.attno)
-            && items
-                .iter()
-                .any(|item| item.index == column.range && !is_optional(item))
-    }
-
-    /// Whether the planner computes an item of FROM by itself before joining it.
-    fn is_computed_apart(&self, index: usize) -> bool {
-        match self.select.range(index) {
-            Range::Subquery(query) => {
-                let level = Level {
-                    select: query,
-                    parent: None,
-                    computed_once: true,
-                };
-                !query.is_plain()
-                    || self.select.is_barrier(index)
-                    || query.all_ranges().into_iter().any(|inner| {
-                        matches!(query.range(inner), Range::Cte { .. }) || level.is_computed_apart(inner)
-                    })
-            }
-            _ => false,
-        }
-    }
-
-    /// Items and join conditions of FROM.
-    fn survey(
-        &self,
-        from: &From,
-        path: &mut Vec<Step>,
-        items: &mut Vec<Item>,
-        facts: &mut Vec<(Fact, Expr)>,
-    ) {
-        match from {
-            From::Item(index) => items.push(Item {
-                index: *index,
-                path: path.clone(),
-                lateral: self.select.is_lateral(*index),
-            }),
-            From::Join {
-                kind,
-                left,
-                right,
-                on,
-            } => {
-                let first = items.len();
-                for (from, right) in [(left, false), (right, true)] {
-                    path.push(Step {
-                        kind: *kind,
-                        right,
-                        join: first,
-                    });
-                    self.survey(from, path, items, facts);
-                    path.pop();
-                }
-                let depth = path.len();
-                let below: Vec<Item> = items[first..].to_vec();
-                let restricts = |item: &Item| match kind {
-                    JoinKind::Inner => true,
-                    JoinKind::Left => item.path[depth].right,
-                    JoinKind::Right => !item.path[depth].right,
-                    JoinKind::Full => false,
-                };
-                self.add_facts(*on, &below, restricts, facts);
-            }
-        }
-    }
-
-    /// Takes the equalities out of a condition; `restricts` tells which of `items` it has to be true for.
-    fn add_facts(
-        &self,
-        condition: Option<Expr>,
-        items: &[Item],
-        restricts: impl Fn(&Item) -> bool,
-        facts: &mut Vec<(Fact, Expr)>,
-    ) {
-        for conjunct in condition.into_iter().flat_map(|condition| condition.conjuncts()) {
-            let survey = conjunct.survey();
-            if conjunct.as_equality().is_none() || !survey.links.is_empty() || conjunct.is_volatile() {
-                continue;
-            }
-            let expr = self.select.without_join_aliases(conjunct);
-            let strict = expr.ranges_not_null();
-            let fact = Fact {
-                reads: expr.ranges(),
-                restricts: items
-                    .iter()
-                    .filter(|item| strict.contains(&item.index) && restricts(item))
-                    .map(|item| item.index)
-                    .collect::<BTreeSet<usize>>(),
-            };
-            facts.push((fact, expr));
         }
     }
 }

@@ -79,3 +79,85 @@ fn may_read(reader: &Item, other: &Item) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(index: usize, path: &[(usize, JoinKind, bool)]) -> Item {
+        let path = path.iter().map(|(join, kind, right)| Step {
+            join: *join,
+            kind: *kind,
+            right: *right,
+        });
+        Item {
+            index,
+            path: path.collect(),
+            lateral: false,
+        }
+    }
+
+    fn fact(reads: &[usize], restricts: &[usize]) -> Fact {
+        Fact {
+            reads: reads.iter().copied().collect(),
+            restricts: restricts.iter().copied().collect(),
+        }
+    }
+
+    fn order(items: &[Item], facts: &[Fact]) -> Vec<(usize, Vec<usize>)> {
+        reach(items, &facts.iter().collect::<Vec<_>>(), None)
+    }
+
+    #[test]
+    fn goes_from_what_is_known_to_what_is_joined_to_it() {
+        let items = [item(1, &[]), item(2, &[]), item(3, &[])];
+        let facts = [fact(&[2, 3], &[2, 3]), fact(&[1, 2], &[1, 2]), fact(&[1], &[1])];
+        assert_eq!(order(&items, &facts), [(1, vec![2]), (2, vec![1]), (3, vec![0])]);
+    }
+
+    #[test]
+    fn nothing_is_reached_without_a_value_to_start_from() {
+        let items = [item(1, &[]), item(2, &[])];
+        assert_eq!(order(&items, &[fact(&[1, 2], &[1, 2])]), []);
+    }
+
+    #[test]
+    fn the_optional_side_reads_the_other_and_not_the_other_way_round() {
+        let items = [
+            item(1, &[(0, JoinKind::Left, false)]),
+            item(2, &[(0, JoinKind::Left, true)]),
+        ];
+        let on = fact(&[1, 2], &[2]);
+        assert_eq!(
+            order(&items, &[on.clone(), fact(&[1], &[1])]),
+            [(1, vec![1]), (2, vec![0])]
+        );
+        // A value for the optional side: a condition above the join holds for both, but SQL has no LATERAL that way.
+        let above = fact(&[1, 2], &[1, 2]);
+        assert_eq!(order(&items, &[on, above, fact(&[2], &[2])]), [(2, vec![2])]);
+    }
+
+    #[test]
+    fn beside_a_full_join_nothing_is_read() {
+        let items = [
+            item(1, &[(0, JoinKind::Full, false)]),
+            item(2, &[(0, JoinKind::Full, true)]),
+        ];
+        let facts = [fact(&[1, 2], &[1, 2]), fact(&[1], &[1])];
+        assert_eq!(order(&items, &facts), [(1, vec![1])]);
+    }
+
+    #[test]
+    fn two_values_together_reach_a_third() {
+        let items = [item(1, &[]), item(2, &[]), item(3, &[])];
+        let facts = [fact(&[1, 2, 3], &[3]), fact(&[1], &[1]), fact(&[2], &[2])];
+        assert_eq!(order(&items, &facts), [(1, vec![1]), (2, vec![2]), (3, vec![0])]);
+    }
+
+    #[test]
+    fn what_reads_the_items_beside_it_is_not_read() {
+        let mut items = [item(1, &[]), item(2, &[])];
+        items[0].lateral = true;
+        assert_eq!(order(&items, &[fact(&[1], &[1]), fact(&[1, 2], &[2])]), []);
+    }
+}
