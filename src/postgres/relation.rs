@@ -139,14 +139,15 @@ fn unseen_below(relation: Oid) -> Option<Oid> {
 
 /// Refuses relations whose changes cannot be seen by a row trigger.
 pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<(), Problem> {
-    let refused = |what: String, why: &str| {
+    let refused = |what: String, why: &str, instead: String| {
         Err(Problem::new(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             format!("a TVIEW cannot read {what}"),
         )
         .detail(why)
-        .hint("Read ordinary or partitioned tables, or views over them."))
+        .hint(instead))
     };
+    let ordinary = || "Read ordinary or partitioned tables, or views over them.".to_string();
     // SAFETY: catalog look-ups inside a transaction.
     let (namespace, catalog) = unsafe {
         (
@@ -161,27 +162,44 @@ pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<()
         return refused(
             format!("the temporary table {table}"),
             "Background workers cannot see the temporary objects of a session.",
+            ordinary(),
         );
     }
     let display = display(relation);
     if catalog {
-        return refused(format!("the system catalog {display}"), unseen);
+        return refused(format!("the system catalog {display}"), unseen, ordinary());
     }
     if super::extension::owns(relation) {
-        return refused(format!("{display}, which pg_tviews itself writes"), unseen);
+        return refused(
+            format!("{display}, which pg_tviews itself writes"),
+            unseen,
+            ordinary(),
+        );
     }
     match kind {
         'r' | 'p' => match unseen_below(relation).filter(|_| with_children) {
             Some(below) => refused(
                 format!("{display}, because of the table {} below it", super::relation::display(below)),
                 "Rows of temporary and foreign tables below it are rows of it as well, and cannot be followed.",
+                match kind {
+                    'p' => format!("ALTER TABLE {display} DETACH PARTITION {};", super::relation::display(below)),
+                    _ => format!("Let the view read FROM ONLY {display}."),
+                },
             ),
             None => Ok(()),
         },
-        'm' => refused(format!("the materialized view {display}"), unseen),
-        'f' => refused(format!("the foreign table {display}"), unseen),
-        'S' => refused(format!("the sequence {display}"), unseen),
-        _ => refused(display, unseen),
+        'm' => refused(
+            format!("the materialized view {display}"),
+            unseen,
+            format!("Read a view of the same query: SELECT pg_get_viewdef({});", quote_literal(&display)),
+        ),
+        'f' => refused(
+            format!("the foreign table {display}"),
+            "Its rows change on another server, where no trigger records it.",
+            "Read an ordinary table that the rows are copied into, for example by logical replication.".to_string(),
+        ),
+        'S' => refused(format!("the sequence {display}"), unseen, ordinary()),
+        _ => refused(display, unseen, ordinary()),
     }
 }
 

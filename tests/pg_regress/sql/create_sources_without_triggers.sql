@@ -13,8 +13,8 @@ CREATE FOREIGN TABLE f_user (pk_user int, name text) SERVER regress_tviews_serve
 CREATE TEMP TABLE t_user (pk_user int, name text);
 CREATE SEQUENCE s_user;
 CREATE UNLOGGED TABLE u_user (pk_user int PRIMARY KEY, name text);
-SELECT pg_tviews_create('matview', 'SELECT pk_user AS id, name FROM m_user');
-SELECT pg_tviews_create('foreign', 'SELECT pk_user AS id, name FROM f_user');
+SELECT error_of($$SELECT pg_tviews_create('matview', 'SELECT pk_user AS id, name FROM m_user')$$);
+SELECT error_of($$SELECT pg_tviews_create('foreign', 'SELECT pk_user AS id, name FROM f_user')$$);
 SELECT pg_tviews_create('temporary', 'SELECT pk_user AS id, name FROM t_user');
 SELECT pg_tviews_create('temporary_below', 'SELECT pk_user AS id, name FROM tb_user u WHERE EXISTS (SELECT FROM t_user t WHERE t.pk_user = u.pk_user)');
 SELECT pg_tviews_create('catalog', 'SELECT oid::int AS id, relname FROM pg_class');
