@@ -54,6 +54,20 @@ pub fn children(relation: Oid) -> Vec<Oid> {
     found
 }
 
+/// Whether no row of a table, of its children if they are read too, has NULL in this column. A table that inherits a column
+/// may allow NULL in it.
+pub fn column_not_null(relation: Oid, attno: i16, with_children: bool) -> bool {
+    let below = if with_children {
+        children(relation)
+    } else {
+        Vec::new()
+    };
+    super::relation::column_not_null(relation, attno)
+        && below
+            .iter()
+            .all(|child| super::relation::same_column_not_null(relation, attno, *child))
+}
+
 /// Every table below another, in OID order.
 pub(super) fn inheritors(relation: Oid) -> Vec<Oid> {
     // SAFETY: the list is a fresh list of OIDs, read within its length. No lock on the tables is kept: one that is

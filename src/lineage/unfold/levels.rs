@@ -7,8 +7,8 @@ use super::scope::Scope;
 use super::{Guards, Rows, Unfolder};
 use crate::error::Problem;
 use crate::lineage::graph::GuardKind;
+use crate::postgres::partition;
 use crate::postgres::query_tree::{Distinct, Expr, Range, Select};
-use crate::postgres::{partition, relation};
 
 impl Unfolder<'_> {
     /// One query level; returns its visible outputs.
@@ -145,13 +145,8 @@ impl Unfolder<'_> {
         };
         match self.flat.occurrences.get(column.range).map(|o| &o.rows) {
             Some(Rows::Table { oid, with_children }) => {
-                let below = with_children
-                    .then(|| partition::children(*oid))
-                    .unwrap_or_default();
                 self.flat.graph.is_optional(column.range)
-                    || !relation::column_not_null(*oid, column.attno)
-                    // A table that inherits a column may allow NULL in it.
-                    || below.iter().any(|child| !relation::same_column_not_null(*oid, column.attno, *child))
+                    || !partition::column_not_null(*oid, column.attno, *with_children)
             }
             _ => true,
         }

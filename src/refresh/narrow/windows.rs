@@ -2,8 +2,8 @@
 
 use super::reach::Item;
 use super::Level;
+use crate::postgres::partition;
 use crate::postgres::query_tree::{Expr, JoinKind, Range};
-use crate::postgres::relation;
 
 impl Level<'_> {
     /// What of `known` is still true of the rows that windows, DISTINCT ON, LIMIT and GROUPING SETS of this level
@@ -54,11 +54,15 @@ impl Level<'_> {
         }
     }
 
+    /// Whether this is a column of a table that is sure to be there, and not NULL.
     pub(super) fn is_never_null(&self, expr: Expr) -> bool {
         let Some(column) = expr.as_column().filter(|column| column.levels_up == 0) else {
             return false;
         };
-        let Range::Table { oid, .. } = self.select.range(column.range) else {
+        let Range::Table {
+            oid, with_children, ..
+        } = self.select.range(column.range)
+        else {
             return false;
         };
         let mut items = Vec::new();
@@ -66,7 +70,7 @@ impl Level<'_> {
             self.survey(&item, &mut Vec::new(), &mut items, &mut Vec::new());
         }
         let is_optional = |item: &Item| item.path.iter().any(|step| step.kind != JoinKind::Inner);
-        relation::column_not_null(oid, column.attno)
+        partition::column_not_null(oid, column.attno, with_children)
             && items
                 .iter()
                 .any(|item| item.index == column.range && !is_optional(item))
