@@ -156,7 +156,7 @@ impl Expr {
         unsafe { (self.tag() == pg_sys::NodeTag::T_Var).then(|| column_of(self.0.cast::<pg_sys::Var>())) }
     }
 
-    /// Type, type modifier and collation of a column reference.
+    /// Type, type modifier and collation.
     pub fn column_type(&self) -> (pg_sys::Oid, i32, pg_sys::Oid) {
         // SAFETY: reads the node.
         unsafe {

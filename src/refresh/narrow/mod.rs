@@ -153,9 +153,11 @@ impl Level<'_> {
                 (!computed).then_some(target.expr)
             })
             .collect();
-        let output = |column: Column, _| {
+        let output = |column: Column, seen: Expr| {
             let position = usize::try_from(column.attno).ok()?.checked_sub(1)?;
-            outputs.get(position)?.map(|expr| expr.copied())
+            let output = (*outputs.get(position)?)?;
+            // A set operation turns the values of its branches into one type, out of sight of their own queries.
+            (output.column_type().0 == seen.column_type().0).then(|| output.copied())
         };
         let known = known
             .iter()

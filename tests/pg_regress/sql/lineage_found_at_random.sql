@@ -44,10 +44,13 @@ CREATE VIEW v_cast AS SELECT o.id, (SELECT count(*) FROM tb_two x WHERE x.t ~ '^
 -- More branches than are followed; the last one reads a table of its own.
 SELECT 'CREATE VIEW v_branches AS ' || string_agg(format('SELECT a AS id FROM tb_one WHERE b = %s', n), ' UNION ' ORDER BY n)
        || ' UNION SELECT a FROM tb_three WHERE a IS NOT NULL AND b > 1' FROM generate_series(100, 399) AS n \gexec
+-- Branches whose values become another type where they are put together.
+CREATE VIEW v_types AS SELECT n AS id, count(*) FROM (SELECT o.a * 1.5 AS n FROM tb_one o
+ UNION ALL SELECT d.a FROM (SELECT a FROM tb_two EXCEPT SELECT a FROM tb_three) d) q WHERE n IS NOT NULL GROUP BY n;
 SELECT pg_tviews_create(entity, key_columns => '{id}')
-  FROM unnest('{names,unmatched,constant,kept,total,left,function,tree,cast,branches}'::text[]) AS entity;
+  FROM unnest('{names,unmatched,constant,kept,total,left,function,tree,cast,branches,types}'::text[]) AS entity;
 
-SELECT command FROM run_case('names,unmatched,constant,kept,total,left,function,tree,cast,branches',
+SELECT command FROM run_case('names,unmatched,constant,kept,total,left,function,tree,cast,branches,types',
     $$INSERT INTO tb_three VALUES (7, 1, NULL, 'A')$$,
     $$UPDATE tb_two SET b = 3 WHERE id = 2$$,
     $$INSERT INTO tb_two VALUES (3, NULL, 2, '1')$$,
