@@ -73,6 +73,13 @@ INSERT INTO tb_capital VALUES ('new', 1, 'Berlin', 3, 3600);
 CALL pg_tviews_drain();
 UPDATE tb_capital SET state = 'other';
 SELECT count(*) AS queued FROM pg_tview_queue;
+-- What comes or goes with a table is logged as every row of the table above; other DDL logs nothing.
+ALTER TABLE tb_city ADD COLUMN mayor text;
+ALTER TABLE tb_capital NO INHERIT tb_city;
+SELECT source_oid, operation, keys IS NULL FROM pg_tview_queue;
+CALL pg_tviews_drain();
+SELECT same('v_city', 'tv_city');
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgrelid = 'tb_capital'::regclass;
 -- Foreign and temporary tables below a source.
 CREATE FOREIGN DATA WRAPPER regress_tviews_inheritance;
 CREATE SERVER regress_tviews_inheritance FOREIGN DATA WRAPPER regress_tviews_inheritance;
