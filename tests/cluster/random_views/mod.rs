@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 
 use crate::harness::{Cluster, Database, Options, Random};
+use changes::Targets;
 use grammar::{Grammar, View};
 use oracle::{Player, Script, Tview};
 use schema::{Schema, Type};
@@ -55,9 +56,10 @@ fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
     player.start_over(&setup).expect("tables can be created");
     let mut plan_random = random.branch(1);
     let mut grammar = Grammar::new(&mut plan_random, &schema.tables);
+    let mut replacements = Vec::new();
     let base = format!(
         "SELECT pg_tviews_create('base', 'SELECT id AS k, a AS n, t AS s FROM {}', key_columns => '{{k}}')",
-        schema.tables[0]
+        schema.tables[0].name
     );
     if player.run(&base).is_ok() {
         setup.push(base);
@@ -65,9 +67,12 @@ fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
         grammar.offer_tview("tv_base", &columns);
     }
     for number in 0..3 {
-        let definition = grammar.plain_view(&format!("w{number}"));
+        let (definition, replacement) = grammar.plain_view(&format!("w{number}"));
         match player.run(&definition) {
-            Ok(()) => setup.push(definition),
+            Ok(()) => {
+                setup.push(definition);
+                replacements.push(replacement);
+            }
             Err(text) => {
                 grammar.without_last_view();
                 totals.discard(text);
@@ -83,9 +88,11 @@ fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
             Err(text) => totals.discard(format!("{text}\n{}", view.sql)),
         }
     }
-    let steps = (0..STEPS)
-        .map(|_| changes::step(&mut random, &schema.tables))
-        .collect();
+    let targets = Targets {
+        tables: &schema.tables,
+        views: &replacements,
+    };
+    let steps = (0..STEPS).map(|_| changes::step(&mut random, &targets)).collect();
     let mut script = Script {
         setup,
         tviews: tviews.iter().map(|(tview, _)| tview.clone()).collect(),

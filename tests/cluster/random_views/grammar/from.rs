@@ -1,22 +1,34 @@
 //! What stands in FROM.
 
 use super::{Column, Grammar, Item};
-use crate::random_views::schema::{Type, COLUMNS};
+use crate::random_views::schema::{Kind, Type, COLUMNS};
 
 impl Grammar<'_> {
     /// A table under an alias.
     pub(super) fn table(&mut self) -> Item {
         let table = *self.random.pick(&self.tables);
         let alias = self.alias();
+        let mut only = "";
+        match table.kind {
+            Kind::Plain => {}
+            Kind::Partitioned => self.uses("partitioned table"),
+            Kind::Inherited => {
+                self.uses("inherited table");
+                if self.chance(25) {
+                    only = "ONLY ";
+                }
+            }
+        }
         let columns = COLUMNS
             .iter()
+            .chain(&[("u", Type::Uuid)])
             .map(|(name, of)| Column {
                 sql: format!("{alias}.{name}"),
                 of: *of,
             })
             .collect();
         Item {
-            sql: format!("{table} {alias}"),
+            sql: format!("{only}{} {alias}", table.name),
             columns,
         }
     }
@@ -137,12 +149,13 @@ impl Grammar<'_> {
     fn item(&mut self, outer: &[Column]) -> Item {
         match self.random.upto(100) {
             1..=6 => self.using(),
-            7..=14 if !self.views.is_empty() => {
+            7 | 8 => self.natural(),
+            9..=15 if !self.views.is_empty() => {
                 self.uses("view on view");
                 let (name, query) = self.random.pick(&self.views).clone();
                 self.named(name, query.columns)
             }
-            15..=26 if self.more(100) => {
+            16..=26 if self.more(100) => {
                 self.uses("sub-select in FROM");
                 let query = self.scoped(|this| this.query(outer));
                 self.named(format!("({})", query.sql), query.columns)
@@ -205,5 +218,26 @@ impl Grammar<'_> {
             sql: format!("({} {kind} {} USING ({name}) AS {merged})", left.sql, right.sql),
             columns,
         }
+    }
+
+    /// Both sides offer the column `n`.
+    fn natural(&mut self) -> Item {
+        self.uses("NATURAL");
+        let (left, right) = (self.table(), self.table());
+        let kind = *self
+            .random
+            .pick(&["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]);
+        let (n, other) = (
+            self.column(&left.columns, Type::Int),
+            self.column(&right.columns, Type::Int),
+        );
+        let (n, other) = (n.unwrap_or_default(), other.unwrap_or_default());
+        let (m, s) = (&left.columns[0].sql, &right.columns[4].sql);
+        let sql = format!(
+            "(SELECT n, m, s FROM (SELECT {n} AS n, {m} AS m FROM {}) l NATURAL {kind} (SELECT {other} AS n, {s} AS s FROM {}) r)",
+            left.sql, right.sql
+        );
+        let columns = [("n", Type::Int), ("m", Type::Int), ("s", Type::Text)];
+        self.named(sql, columns.map(|(name, of)| (name.to_string(), of)).to_vec())
     }
 }

@@ -8,7 +8,7 @@ mod shapes;
 
 use std::collections::BTreeSet;
 
-use super::schema::Type;
+use super::schema::{Table, Type};
 use crate::harness::Random;
 
 /// An expression that reads one column of something in FROM.
@@ -43,7 +43,7 @@ pub struct View {
 /// What views of one schema are made from.
 pub struct Grammar<'r> {
     random: &'r mut Random,
-    tables: Vec<&'static str>,
+    tables: Vec<Table>,
     /// Plain views that others may read.
     views: Vec<(String, Query)>,
     /// How many more relations and conditions a view may get.
@@ -55,7 +55,7 @@ pub struct Grammar<'r> {
 }
 
 impl<'r> Grammar<'r> {
-    pub fn new(random: &'r mut Random, tables: &[&'static str]) -> Self {
+    pub fn new(random: &'r mut Random, tables: &[Table]) -> Self {
         Self {
             random,
             tables: tables.to_vec(),
@@ -67,13 +67,23 @@ impl<'r> Grammar<'r> {
         }
     }
 
-    /// A plain view for others to read; returns its definition.
-    pub fn plain_view(&mut self, name: &str) -> String {
+    /// A plain view for others to read: its definition, and another that can take its place.
+    pub fn plain_view(&mut self, name: &str) -> (String, String) {
+        let other = self.definition().0;
+        let (sql, query) = self.definition();
+        self.views.push((name.to_string(), query));
+        let options = ["", "", " WITH (security_barrier)", " WITH (security_invoker)"];
+        let options = self.random.pick(&options);
+        (
+            format!("CREATE VIEW {name}{options} AS {sql}"),
+            format!("CREATE OR REPLACE VIEW {name}{options} AS {other}"),
+        )
+    }
+
+    fn definition(&mut self) -> (String, Query) {
         self.start(4);
         let query = self.query(&[]);
-        let sql = self.with_ctes(&query.sql);
-        self.views.push((name.to_string(), query));
-        format!("CREATE VIEW {name} AS {sql}")
+        (self.with_ctes(&query.sql), query)
     }
 
     /// Lets views read another TVIEW's table.
@@ -162,7 +172,11 @@ impl<'r> Grammar<'r> {
     /// Two columns of the same type, one from each side.
     fn pair(&mut self, left: &[Column], right: &[Column]) -> Option<(String, String, Type)> {
         for _ in 0..4 {
-            let of = if self.chance(85) { Type::Int } else { Type::Text };
+            let of = match self.random.upto(20) {
+                1..=3 => Type::Text,
+                4 => Type::Uuid,
+                _ => Type::Int,
+            };
             if let (Some(left), Some(right)) = (self.column(left, of), self.column(right, of)) {
                 return Some((left, right, of));
             }

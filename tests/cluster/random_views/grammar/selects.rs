@@ -6,7 +6,14 @@ use crate::random_views::schema::Type;
 impl Grammar<'_> {
     /// A query with columns n, m (numbers) and, in most, s (a text).
     pub(super) fn query(&mut self, outer: &[Column]) -> Query {
-        match self.random.upto(12) {
+        match self.random.upto(25) {
+            1 => self.grouping_sets(outer),
+            n => self.usual(outer, n / 2),
+        }
+    }
+
+    fn usual(&mut self, outer: &[Column], kind: u64) -> Query {
+        match kind {
             1 | 2 => self.plain(outer),
             3 | 4 => self.grouped(outer),
             5 => self.distinct(outer),
@@ -81,6 +88,21 @@ impl Grammar<'_> {
         }
         numbers_and_text(format!(
             "SELECT {n} AS n, {m} AS m, {s} AS s {body} GROUP BY 1, 3{having}"
+        ))
+    }
+
+    fn grouping_sets(&mut self, outer: &[Column]) -> Query {
+        self.uses("GROUPING SETS");
+        let query = self.scoped(|this| this.plain(outer));
+        let sets = *self.random.pick(&[
+            "ROLLUP (g.n)",
+            "CUBE (g.n, g.s)",
+            "GROUPING SETS ((g.n), (g.s), ())",
+            "g.s, ROLLUP (g.n)",
+        ]);
+        numbers_only(format!(
+            "SELECT g.n AS n, sum(g.m)::int AS m FROM ({}) g GROUP BY {sets}",
+            query.sql
         ))
     }
 

@@ -29,7 +29,11 @@ impl Grammar<'_> {
     }
 
     fn key_of(&mut self, id: &str) -> String {
-        match self.random.upto(5) {
+        match self.random.upto(6) {
+            3 => {
+                self.uses("uuid key");
+                id.replace(".id", ".u")
+            }
             1 => {
                 self.uses("expression key");
                 format!("'k' || {id}")
@@ -139,7 +143,10 @@ impl Grammar<'_> {
         self.uses("composite key");
         let first = self.table();
         let tree = self.joined(first, 45);
-        let (k, l) = (self.number(&tree.columns), self.number(&tree.columns));
+        let (k, mut l) = (self.number(&tree.columns), self.number(&tree.columns));
+        if self.chance(40) {
+            l = self.column(&tree.columns, Type::Text).unwrap_or(l);
+        }
         let filter = self.filter(&tree.columns, 30);
         let values = [self.list(&tree.columns), self.aggregate(&tree.columns)];
         (
@@ -249,7 +256,10 @@ impl Grammar<'_> {
 
     fn recursive(&mut self) -> (String, &'static str) {
         self.uses("WITH RECURSIVE");
-        let (root, child) = (*self.random.pick(&self.tables), *self.random.pick(&self.tables));
+        let (root, child) = (
+            self.random.pick(&self.tables).name,
+            self.random.pick(&self.tables).name,
+        );
         let table = self.table();
         let id = table.columns[0].sql.clone();
         let filter = self.filter(&table.columns, 30);
