@@ -3,7 +3,7 @@
 //! ```text
 //! capture -> queue -> refresh -> tv table, audit
 //!               ^        ^
-//!               worker drives both; catalog says what exists; lineage says what a change means
+//!               worker drives both; catalog says what exists; lineage says what a change means; explain tells users
 //! ```
 
 pub mod error;
@@ -16,6 +16,8 @@ pub mod worker;
 
 pub mod catalog;
 pub mod lineage;
+
+pub mod explain;
 
 mod api;
 

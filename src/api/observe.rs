@@ -4,6 +4,8 @@ use pgrx::prelude::*;
 use pgrx::JsonB;
 
 use crate::error::OrRaise;
+use crate::explain::explain;
+use crate::postgres::sql_types::RegClass;
 use crate::refresh::check;
 
 #[pg_extern(stable, parallel_safe)]
@@ -14,4 +16,31 @@ fn pg_tviews_version() -> &'static str {
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_check(name: &str) -> TableIterator<'static, (name!(key, JsonB), name!(problem, String))> {
     TableIterator::new(check::differences(name).or_raise())
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
+fn pg_tviews_explain(
+    name_or_query: &str,
+) -> TableIterator<
+    'static,
+    (
+        name!(source, RegClass),
+        name!(strategy, String),
+        name!(captured_columns, Vec<String>),
+        name!(key_query, Option<String>),
+        name!(reason, Option<String>),
+        name!(advice, Option<String>),
+    ),
+> {
+    TableIterator::new(explain(name_or_query).or_raise().into_iter().map(|row| {
+        (
+            RegClass(row.source),
+            row.strategy.to_string(),
+            row.captured_columns,
+            row.key_query,
+            row.reason,
+            row.advice,
+        )
+    }))
 }

@@ -10,7 +10,8 @@ use super::columns;
 use super::definition::Definition;
 use super::name::Entity;
 use crate::error::Problem;
-use crate::lineage::{self, KeyQuery, Lineage, Occurrence, Rowcount, Source, Strategy};
+use crate::lineage::{self, KeyQuery, Lineage, Lookup, Occurrence, Rowcount, Source, Strategy};
+use crate::postgres::query_tree::{IndexColumn, Select};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{partition, relation};
 
@@ -34,26 +35,38 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
         let keys: Vec<String> = definition
             .key_columns
             .iter()
-            .map(|k| format!("r.{}", relation::quote(k)))
+            .map(|k| format!("r1.{}", relation::quote(k)))
             .collect();
         let holder = relation::qualified_name(key.holder).unwrap_or_default();
         let pointed_at = relation::quote(&key.target_column);
-        let sql = |rows| {
+        let sql = |changed: String| {
             format!(
-                "SELECT {} FROM ({}) AS changed, {holder} AS r WHERE r.{} = changed.{pointed_at}",
+                "SELECT {} FROM ({changed}) AS changed, {holder} AS r1 WHERE r1.{} = changed.{pointed_at}",
                 keys.join(", "),
-                lineage::changed_rows(&[format!("{pointed_at} {target_column}")], rows),
                 relation::quote(&key.column),
             )
         };
+        let changed = [format!("{pointed_at} {target_column}")];
+        let every_row =
+            lineage::every_row(key.target, std::slice::from_ref(&key.target_column)).unwrap_or_default();
         let query = KeyQuery {
-            few: sql(Rowcount::Few),
-            many: sql(Rowcount::Many),
+            few: sql(lineage::changed_rows(&changed, Rowcount::Few)),
+            many: sql(lineage::changed_rows(&changed, Rowcount::Many)),
+            shown: lineage::distinct(&sql(every_row)),
             captured: BTreeSet::from([key.target_column.clone()]),
             reads: vec![key.holder],
+            lookups: index_column(&key)
+                .map(|column| Lookup {
+                    place: 1,
+                    table: key.holder,
+                    column,
+                })
+                .into_iter()
+                .collect(),
         };
         let occurrence = Occurrence {
             label: format!("fk_columns: {column}"),
+            met: usize::MAX,
             strategy: Strategy::Keyed(vec![query]),
             captured: BTreeSet::from([key.target_column.clone()]),
         };
@@ -71,6 +84,16 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
     }
     lineage.sources.sort_by_key(|source| source.relation.to_u32());
     Ok(())
+}
+
+/// What an index must hold for the rows that point at a changed one to be found.
+fn index_column(key: &ForeignKey) -> Option<IndexColumn> {
+    if relation::kind(key.holder) == Some('v') {
+        return None;
+    }
+    let holder = relation::qualified_name(key.holder)?;
+    let select = Select::analyse(&format!("SELECT {} FROM {holder}", relation::quote(&key.column)))?;
+    select.targets().first()?.expr.index_column(key.holder)
 }
 
 fn find(definition: &Definition, view: Oid, column: &str) -> Result<ForeignKey, Problem> {

@@ -102,6 +102,11 @@ pub fn resolve(name: &str) -> Result<Entity, Problem> {
     Ok(resolved)
 }
 
+/// Whether a text has the form of a name at all.
+pub fn is_name(text: &str) -> bool {
+    text.trim().is_empty() || parse(text).is_ok()
+}
+
 fn parse(name: &str) -> Result<Vec<String>, Problem> {
     if name.trim().is_empty() || name.contains('\0') {
         return Err(invalid(name));

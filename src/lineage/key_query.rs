@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use pgrx::pg_sys::{self, Oid};
 
 use super::graph::{Node, Path};
+use super::lookup::{self, Lookup};
+use super::readable;
 use super::unfold::{Rows, Unfolded};
 use crate::postgres::query_tree::{self, Expr, KeyQueryParts, Leaf};
 use crate::postgres::relation;
@@ -17,9 +19,13 @@ use crate::postgres::relation;
 pub struct KeyQuery {
     pub few: String,
     pub many: String,
+    /// The same for people: over all rows of the source in place of change keys.
+    pub shown: String,
     pub captured: BTreeSet<String>,
-    /// Tables it reads.
+    /// Tables it reads: `r1`, `r2`, ...
     pub reads: Vec<Oid>,
+    /// What indexes would serve it, or the way back.
+    pub lookups: Vec<Lookup>,
 }
 
 /// The way from an occurrence to all that a key reads, functions in FROM with what they are called on.
@@ -98,24 +104,32 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
         }
         Some((range, attno))
     };
-    let sql = |rows: Rowcount| {
-        let changed = std::iter::once(format!("({}) AS changed", changed_rows(&definitions, rows)));
+    let sql = |changed: String, pretty: bool| {
+        let changed = std::iter::once(format!("({changed}) AS changed"));
         query_tree::key_query(KeyQueryParts {
             skeleton: format!(
                 "SELECT FROM {}",
                 changed.chain(from.iter().cloned()).collect::<Vec<_>>().join(", ")
             ),
             parameters: &[pg_sys::JSONBARRAYOID],
+            pretty,
             functions: functions.clone(),
             conditions: conditions.clone(),
             outputs: key.iter().copied().zip(names.iter().cloned()).collect(),
             place: &place,
         })
     };
+    let names: Vec<String> = columns.iter().map(|(_, name, _)| name.clone()).collect();
+    let table_of = |node: Node| match flat.occurrences[node].rows {
+        Rows::Table { oid, .. } => Some((*places.get(&node)? - 1, oid)),
+        Rows::Functions { .. } => None,
+    };
     Some(KeyQuery {
-        few: sql(Rowcount::Few)?,
-        many: sql(Rowcount::Many)?,
-        captured: columns.into_iter().map(|(_, name, _)| name).collect(),
+        few: sql(changed_rows(&definitions, Rowcount::Few), false)?,
+        many: sql(changed_rows(&definitions, Rowcount::Many), false)?,
+        shown: readable::distinct(&sql(readable::every_row(source, &names)?, true)?),
+        captured: names.into_iter().collect(),
+        lookups: lookup::lookups(&conditions, key, start, &table_of),
         reads,
     })
 }

@@ -13,6 +13,8 @@ mod children;
 mod choices;
 mod graph;
 mod key_query;
+mod lookup;
+mod readable;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
 mod unfold;
@@ -30,6 +32,8 @@ use unfold::{Rows, Unfolded};
 
 pub use children::{inheriting, merge};
 pub use key_query::{changed_rows, KeyQuery, Rowcount};
+pub use lookup::Lookup;
+pub use readable::{distinct, every_row};
 
 /// How changes of one occurrence of a source are followed.
 #[derive(Debug, Clone)]
@@ -44,6 +48,8 @@ pub enum Strategy {
 #[derive(Debug, Clone)]
 pub struct Occurrence {
     pub label: String,
+    /// The how manieth it is that is met in the view.
+    pub met: usize,
     pub strategy: Strategy,
     /// Captured columns its key queries read.
     pub captured: BTreeSet<String>,
@@ -102,6 +108,7 @@ pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
 
 #[derive(Default)]
 struct Entry {
+    met: usize,
     queries: Vec<KeyQuery>,
     full: Option<String>,
 }
@@ -179,9 +186,13 @@ impl Found {
     }
 
     fn entry(&mut self, label: &str, relation: Oid) -> &mut Entry {
+        let met = self.entries.len();
         self.entries
             .entry((label.to_string(), relation.to_u32()))
-            .or_default()
+            .or_insert_with(|| Entry {
+                met,
+                ..Entry::default()
+            })
     }
 
     fn full(&mut self, flat: &Unfolded, node: Node, reason: String) {
@@ -237,11 +248,13 @@ impl Found {
             let occurrence = match entry.full {
                 Some(reason) => Occurrence {
                     label,
+                    met: entry.met,
                     strategy: Strategy::Full { reason },
                     captured: BTreeSet::new(),
                 },
                 None => Occurrence {
                     label,
+                    met: entry.met,
                     captured: entry
                         .queries
                         .iter()

@@ -7,6 +7,7 @@ pub mod create_view;
 pub mod database_list;
 pub mod extension;
 pub mod heap_insert;
+pub mod hypothetical_index;
 pub mod identity;
 pub mod invalidation;
 pub mod latch;

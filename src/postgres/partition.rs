@@ -35,6 +35,13 @@ pub fn ancestors(relation: Oid) -> Vec<Oid> {
     }
 }
 
+/// The same for any table: what an ordinary table inherits from is left out.
+pub fn above(relation: Oid) -> Vec<Oid> {
+    let mut above = ancestors(relation);
+    above.retain(|table| super::relation::kind(*table) == Some('p'));
+    above
+}
+
 /// Every table below a partitioned one, in OID order.
 pub fn below(relation: Oid) -> Vec<Oid> {
     match super::relation::kind(relation) {

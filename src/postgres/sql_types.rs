@@ -3,7 +3,7 @@
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::nullable::Nullable;
 use pgrx::pg_sys::{self, Datum, Oid};
-use pgrx::{impl_sql_translatable, FromDatum};
+use pgrx::{impl_sql_translatable, FromDatum, IntoDatum};
 
 /// An argument of type `name`.
 pub struct Name(pub String);
@@ -34,7 +34,7 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Name {
     }
 }
 
-/// A result of type `regclass`.
+/// An argument or a result of type `regclass`.
 pub struct RegClass(pub Oid);
 
 impl_sql_translatable!(RegClass, "regclass");
@@ -44,5 +44,28 @@ unsafe impl BoxRet for RegClass {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
         // SAFETY: an OID is passed by value.
         unsafe { fcinfo.return_raw_datum(pg_sys::Datum::from(self.0)) }
+    }
+}
+
+impl IntoDatum for RegClass {
+    fn into_datum(self) -> Option<Datum> {
+        self.0.into_datum()
+    }
+
+    fn type_oid() -> Oid {
+        pg_sys::REGCLASSOID
+    }
+}
+
+// SAFETY: regclass is an OID by value.
+unsafe impl<'fcx> ArgAbi<'fcx> for RegClass {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the SQL declaration says `regclass`; a NULL argument never gets here (STRICT).
+        unsafe { RegClass(arg.unbox_arg_using_from_datum::<Oid>().unwrap_or(Oid::INVALID)) }
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        // SAFETY: as above.
+        unsafe { arg.unbox_arg_using_from_datum::<Oid>().map(RegClass).into() }
     }
 }

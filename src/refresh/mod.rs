@@ -9,7 +9,7 @@ pub mod check;
 pub mod drain;
 mod fingerprint;
 pub mod keys;
-mod narrow;
+pub mod narrow;
 pub mod plan;
 pub mod recompute;
 pub mod request;

@@ -118,7 +118,7 @@ impl Shape {
             Reach::Everything => String::new(),
             _ => format!("WITH wanted AS MATERIALIZED (SELECT {}) ", nulls.join(", ")),
         };
-        format!("EXPLAIN (FORMAT JSON) {wanted}{}", self.fresh(reach))
+        format!("EXPLAIN (VERBOSE, FORMAT JSON) {wanted}{}", self.fresh(reach))
     }
 
     /// Whether the view returns rows with a NULL key.

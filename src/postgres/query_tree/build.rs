@@ -20,6 +20,8 @@ pub struct KeyQueryParts<'a> {
     /// Where a column of an occurrence is found: range table index (functions follow the skeleton's
     /// entries) and attribute number.
     pub place: &'a dyn Fn(usize, i16) -> Option<(usize, i16)>,
+    /// For people: no more parentheses than needed.
+    pub pretty: bool,
 }
 
 /// The SQL of a key query; None when a part reads what the query does not have.
@@ -75,6 +77,6 @@ pub fn key_query(parts: KeyQueryParts) -> Option<String> {
             );
         }
         (*query).targetList = list_of(targets);
-        Some(string(pg_sys::pg_get_querydef(query, false)))
+        Some(string(pg_sys::pg_get_querydef(query, parts.pretty)))
     }
 }

@@ -328,7 +328,7 @@ impl Expr {
         unsafe { Expr(pg_sys::make_orclause(list_of(parts.iter().map(|part| part.0))).cast()) }
     }
 
-    fn tag(&self) -> pg_sys::NodeTag {
+    pub(super) fn tag(&self) -> pg_sys::NodeTag {
         // SAFETY: handles are never NULL; every node starts with its tag.
         unsafe { (*self.0).type_ }
     }

@@ -5,11 +5,13 @@ mod build;
 mod calls;
 mod expression;
 mod reshape;
+mod search;
 mod select;
 
 pub use build::{key_query, KeyQueryParts};
 pub use calls::Calls;
 pub use expression::{Column, Expr, Leaf, LinkKind, Op, SubLink, Survey};
+pub use search::{IndexColumn, Method};
 pub use select::{Cte, Distinct, From, JoinKind, Range, Select, Target};
 
 use pgrx::pg_sys;

@@ -1,0 +1,173 @@
+//! Asking the planner, with the settings of a refresh, what a statement would read in full; and whether an index would
+//! change that, by planning as if it existed.
+
+use pgrx::datum::JsonString;
+use pgrx::pg_sys::{self, Oid};
+
+use super::plans::{self, Scan, Scans, Search};
+use crate::postgres::hypothetical_index::{self, HypotheticalIndex};
+use crate::postgres::planner::reshaping;
+use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::transaction::{self, Caught};
+use crate::postgres::{identity, partition, relation};
+use crate::refresh::keys::few_rows;
+use crate::refresh::narrow::narrow;
+
+/// Reading all of a table up to this size is as good as an index.
+const TINY_PAGES: i64 = 16;
+
+/// A table that is read in full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub table: Oid,
+    pub alias: String,
+}
+
+/// What the planner said of a statement.
+#[derive(Default)]
+pub struct Verdict {
+    /// Tables read in full as things are.
+    pub found: Vec<Found>,
+    /// Tables that would be read in full even with the indexes.
+    pub full: Vec<Found>,
+    /// Indexes the planner would use.
+    pub used: Vec<HypotheticalIndex>,
+}
+
+/// A statement the planner is asked about.
+pub struct Asked {
+    pub explain: String,
+    /// Whether it recomputes rows, and so is changed before it is planned.
+    pub recomputes: bool,
+    pub parameters: Vec<(Oid, Value)>,
+}
+
+impl Asked {
+    /// `candidates`: the indexes that could help with what is read in full.
+    pub fn examine(
+        &self,
+        candidates: impl Fn(&[Found]) -> Vec<HypotheticalIndex>,
+    ) -> Result<Verdict, Caught> {
+        few_rows(true);
+        identity::set("enable_hashjoin", "on");
+        let mut found = large(self.scans(&[])?.full);
+        if found.is_empty() {
+            return Ok(Verdict::default());
+        }
+        // A join by hashing may cost less than many searches of an index; that is no lack of one.
+        identity::set("enable_hashjoin", "off");
+        let still = large(self.scans(&[])?.full);
+        found.retain(|scan| still.contains(scan));
+        let candidates = if found.is_empty() {
+            Vec::new()
+        } else {
+            candidates(&found)
+        };
+        if candidates.is_empty() {
+            let full = found.clone();
+            return Ok(Verdict {
+                full,
+                found,
+                ..Verdict::default()
+            });
+        }
+        let scans = hypothetical_index::with(candidates.clone(), || self.scans(&candidates))?;
+        let numbered = candidates.iter().enumerate();
+        let used = numbered
+            .filter(|(n, _)| scans.searched.contains(&hypothetical_index::name(*n)))
+            .map(|(_, index)| index.clone())
+            .collect();
+        let full = large(scans.full);
+        Ok(Verdict {
+            full: found.iter().filter(|scan| full.contains(scan)).cloned().collect(),
+            found,
+            used,
+        })
+    }
+
+    /// `offered`: the indexes that are planned with as if they existed.
+    fn scans(&self, offered: &[HypotheticalIndex]) -> Result<Scans, Caught> {
+        let run = || {
+            spi::session(|| {
+                spi::run(&self.explain, Access::Current, &self.parameters)
+                    .one::<JsonString>()
+                    .map(|json| json.0)
+                    .unwrap_or_default()
+            })
+        };
+        let text = transaction::attempt(|| match self.recomputes {
+            true => reshaping(&self.explain, narrow, run),
+            false => run(),
+        })?;
+        Ok(plans::scans(&text, &|search| is_narrow(search, offered)))
+    }
+}
+
+/// Whether the condition of a search is about the first of the index's columns. All of the index is read otherwise.
+fn is_narrow(search: &Search, offered: &[HypotheticalIndex]) -> bool {
+    let mut numbered = offered.iter().enumerate();
+    let offered = numbered.find(|(n, _)| hypothetical_index::name(*n) == search.index);
+    let first = match offered {
+        Some((_, index)) => index.leading_column(),
+        None => leading_column(search),
+    };
+    let alias = relation::quote(&search.scan.alias);
+    first.is_none_or(|first| search.is_on(&format!("{alias}.{first}")))
+}
+
+/// The first of an index's columns, where order counts and it is not an expression.
+fn leading_column(search: &Search) -> Option<String> {
+    let rows = spi::run(
+        "SELECT quote_ident(a.attname)
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           JOIN pg_catalog.pg_am am ON am.oid = c.relam
+           JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+           JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+          WHERE n.nspname = $1 AND c.relname = $2 AND am.amname = 'btree' AND i.indnkeyatts > 1",
+        Access::Current,
+        &[
+            (pg_sys::TEXTOID, Value::of(search.scan.schema.as_str())),
+            (pg_sys::TEXTOID, Value::of(search.index.as_str())),
+        ],
+    );
+    rows.one::<String>()
+}
+
+/// Those of tables that are not tiny, partitions counted as one with the table above them.
+fn large(scans: Vec<Scan>) -> Vec<Found> {
+    let mut sizes: Vec<(Found, i64)> = Vec::new();
+    for scan in scans {
+        let Some((oid, pages)) = size(&scan) else { continue };
+        let root = partition::above(oid).last().copied();
+        let found = Found {
+            table: root.unwrap_or(oid),
+            alias: match root {
+                Some(_) => plans::without_number(&scan.alias).to_string(),
+                None => scan.alias,
+            },
+        };
+        match sizes.iter_mut().find(|(known, _)| *known == found) {
+            Some((_, sum)) => *sum += pages,
+            None => sizes.push((found, pages)),
+        }
+    }
+    sizes.retain(|(_, pages)| *pages > TINY_PAGES);
+    sizes.into_iter().map(|(found, _)| found).collect()
+}
+
+/// A scanned table and its pages.
+fn size(scan: &Scan) -> Option<(Oid, i64)> {
+    let rows = spi::run(
+        "SELECT c.oid, pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = $1 AND c.relname = $2",
+        Access::Current,
+        &[
+            (pg_sys::TEXTOID, Value::of(scan.schema.as_str())),
+            (pg_sys::TEXTOID, Value::of(scan.table.as_str())),
+        ],
+    );
+    (!rows.is_empty())
+        .then(|| Some((rows.get(0, 0)?, rows.get(0, 1)?)))
+        .flatten()
+}

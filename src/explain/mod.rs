@@ -1,0 +1,87 @@
+//! What changes of each source would cost: how they are followed, and what is missing for that to be cheap.
+//!
+//! ```text
+//! name or query -> subject (lineage, statements) -> one row per occurrence <- advice <- examine (the planner) <- plans
+//! ```
+
+mod advice;
+mod examine;
+mod plans;
+mod subject;
+
+use pgrx::pg_sys::Oid;
+
+use crate::error::Problem;
+use crate::lineage::{Occurrence, Source, Strategy};
+use crate::postgres::identity::{run_as, Trust};
+use crate::postgres::{relation, spi};
+use crate::refresh::plan;
+use advice::Advice;
+use subject::Subject;
+
+/// One occurrence of a source.
+pub struct Row {
+    pub source: Oid,
+    pub strategy: &'static str,
+    pub captured_columns: Vec<String>,
+    pub key_query: Option<String>,
+    pub reason: Option<String>,
+    pub advice: Option<String>,
+}
+
+/// Explains a TVIEW, a view that could become one, or a query. Creates nothing.
+pub fn explain(name_or_query: &str) -> Result<Vec<Row>, Problem> {
+    let subject = subject::read(name_or_query)?;
+    let mut advice = match &subject.withheld {
+        Some(reason) => vec![Advice::not_checked(reason); subject.occurrences().len()],
+        None => run_as(subject.reader, Trust::Restricted, &subject.settings, || {
+            spi::session(|| advice::advise(&subject))
+        }),
+    };
+    let rows = subject
+        .occurrences()
+        .into_iter()
+        .zip(&mut advice)
+        .map(|((source, occurrence), advice)| row(&subject, source, occurrence, advice));
+    Ok(rows.collect())
+}
+
+fn row(subject: &Subject, source: &Source, occurrence: &Occurrence, advice: &mut Advice) -> Row {
+    let unreadable = plan::unreadable(subject.reader, source).map(|table| {
+        format!(
+            "the owner {} may not read {}, which its key query reads",
+            relation::role_name(subject.reader),
+            relation::display(table)
+        )
+    });
+    let (key_query, reason) = match (&occurrence.strategy, unreadable) {
+        (Strategy::Full { reason }, _) => (None, Some(reason.clone())),
+        (Strategy::Keyed(_), Some(reason)) => (None, Some(reason)),
+        (Strategy::Keyed(queries), None) => {
+            let shown: Vec<&str> = queries.iter().map(|query| query.shown.as_str()).collect();
+            (Some(shown.join(" UNION ")), None)
+        }
+    };
+    let other = source
+        .occurrences
+        .iter()
+        .find(|other| matches!(other.strategy, Strategy::Full { .. }));
+    if let (Some(other), true) = (other, key_query.is_some()) {
+        advice.say(format!(
+            "Every change of {} recomputes the whole view, because of its occurrence as {}.",
+            relation::display(source.relation),
+            other.label
+        ));
+    }
+    Row {
+        source: source.relation,
+        strategy: if key_query.is_some() { "keyed" } else { "full" },
+        captured_columns: match key_query {
+            Some(_) => occurrence.captured.iter().cloned().collect(),
+            None => Vec::new(),
+        },
+        key_query,
+        reason,
+        advice: advice.text(),
+    }
+}

@@ -1,0 +1,211 @@
+//! What is to be explained: a TVIEW as it is refreshed, or what pg_tviews_create would make of a view or a query.
+
+use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
+
+use crate::catalog::columns::{self, Column};
+use crate::catalog::definition::{self, Definition};
+use crate::catalog::name::{self, Entity};
+use crate::error::Problem;
+use crate::lineage::{self, Lineage, Occurrence, Source};
+use crate::postgres::identity::{self, run_as, run_internal, Trust};
+use crate::postgres::query_tree::Select;
+use crate::postgres::{relation, spi};
+use crate::refresh::plan;
+use crate::refresh::texts::{Content, Key, Shape};
+
+/// A TVIEW, there or yet to be made.
+pub struct Subject {
+    pub lineage: Lineage,
+    pub shape: Shape,
+    /// Who reads the sources: the owner of the TVIEW.
+    pub reader: Oid,
+    /// Settings that its refreshes run under.
+    pub settings: Vec<(String, String)>,
+    /// Why the caller is not told what the planner says.
+    pub withheld: Option<String>,
+}
+
+impl Subject {
+    /// Every occurrence of a source, in the order they are met.
+    pub fn occurrences(&self) -> Vec<(&Source, &Occurrence)> {
+        let sources = self.lineage.sources.iter();
+        let mut all: Vec<_> = sources
+            .flat_map(|source| {
+                source
+                    .occurrences
+                    .iter()
+                    .map(move |occurrence| (source, occurrence))
+            })
+            .collect();
+        all.sort_by_key(|(_, occurrence)| occurrence.met);
+        all
+    }
+}
+
+/// Finds out what the user means. As the caller, under the caller's search_path.
+pub fn read(name_or_query: &str) -> Result<Subject, Problem> {
+    if !name::is_name(name_or_query) {
+        return of_query(name_or_query);
+    }
+    let entity = spi::session(|| name::resolve(name_or_query))?;
+    let table = entity.find(&entity.table());
+    if let Some(definition) = table.and_then(|table| run_internal(|| definition::load(table))) {
+        return registered(definition);
+    }
+    match entity.find(&entity.view()).filter(|view| relation::kind(*view) == Some('v')) {
+        Some(view) => of_view(&entity, view, table.filter(|table| relation::kind(*table) == Some('r'))),
+        None => Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            format!(
+                "neither a TVIEW {:?} nor a view {} exists in schema {:?}",
+                entity.name,
+                entity.view(),
+                entity.schema
+            ),
+        )
+        .hint("Give the name of a TVIEW (SELECT entity_name FROM pg_tview_meta;), of an entity that has a v_ view, or a whole query: SELECT * FROM pg_tviews_explain('SELECT ...');")),
+    }
+}
+
+fn registered(definition: Definition) -> Result<Subject, Problem> {
+    let plan = match plan::kept(definition.tview) {
+        Some(plan) => plan,
+        None => run_internal(|| plan::prepare(definition))?,
+    };
+    let (owner, tview) = (plan.definition.owner, plan.definition.tview);
+    let caller = identity::current_role();
+    let may_look = identity::has_rights_of(caller, owner)
+        || plan
+            .view_oids()
+            .last()
+            .into_iter()
+            .chain([tview])
+            .any(|readable| relation::may_select(caller, readable));
+    Ok(Subject {
+        lineage: plan.lineage.clone(),
+        shape: plan.shape.clone(),
+        reader: owner,
+        settings: plan.definition.pinned.clone(),
+        withheld: (!may_look).then(|| format!("permission denied for table {}", relation::display(tview))),
+    })
+}
+
+fn of_view(entity: &Entity, view: Oid, table: Option<Oid>) -> Result<Subject, Problem> {
+    let in_view = columns::of(view);
+    let in_table = table.map(|table| (table, columns::of(table)));
+    let in_table = in_table.as_ref().map(|(table, columns)| (*table, &columns[..]));
+    let key = spi::session(|| columns::pick_key(entity, &in_view, in_table, None))?;
+    unregistered(
+        Select::of_view(view),
+        relation::qualified_name(view),
+        &in_view,
+        key,
+    )
+}
+
+fn of_query(query: &str) -> Result<Subject, Problem> {
+    let select = Select::analyse(query).ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
+            "only a single SELECT can be explained",
+        )
+        .detail("Other statements, several statements and SELECT INTO cannot define a TVIEW.")
+        .hint("SELECT * FROM pg_tviews_explain('SELECT ... FROM ...');")
+    })?;
+    select.collapse_repeated_columns();
+    let names = select.targets().into_iter().filter(|target| !target.hidden);
+    let columns: Vec<Column> = names
+        .zip(select.output_types())
+        .map(|(target, (type_oid, modifier))| Column {
+            name: target.name,
+            type_oid,
+            modifier,
+            generated: false,
+        })
+        .collect();
+    let key = key_of_query(&columns)?;
+    unregistered(select, None, &columns, vec![key])
+}
+
+/// The key that pg_tviews_create would choose, the entity being the one that the query has the key of.
+fn key_of_query(columns: &[Column]) -> Result<String, Problem> {
+    let conventional = columns
+        .iter()
+        .find(|column| column.name.len() > 3 && column.name.starts_with("pk_"));
+    let key = conventional.or_else(|| columns.iter().find(|column| column.name == "id"));
+    key.map(|column| column.name.clone()).ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+            "cannot tell the key of the query",
+        )
+        .detail("It outputs neither a column called pk_<entity> nor one called id.")
+        .hint("Name the key in the query: SELECT ... AS id, ...")
+    })
+}
+
+/// What would become of a query: read by the caller. `view`: its name, where it is a view's.
+fn unregistered(
+    query: Select,
+    view: Option<String>,
+    columns: &[Column],
+    key: Vec<String>,
+) -> Result<Subject, Problem> {
+    let caller = identity::current_role();
+    run_as(caller, Trust::Restricted, &[], || {
+        Ok(Subject {
+            lineage: lineage::analyse(query, &key)?,
+            shape: shape(
+                view.unwrap_or_else(|| format!("({})", query.sql())),
+                columns,
+                &key,
+            )?,
+            reader: caller,
+            settings: Vec::new(),
+            withheld: None,
+        })
+    })
+}
+
+fn shape(view: String, columns: &[Column], key: &[String]) -> Result<Shape, Problem> {
+    let key_column = |column: &Column| {
+        let type_name = relation::type_name(column.type_oid, column.modifier);
+        let equality = relation::equality_operator(column.type_oid).ok_or_else(|| {
+            Problem::new(
+                PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
+                format!(
+                    "key column {:?} has type {type_name}, which has no equality operator",
+                    column.name
+                ),
+            )
+            .hint("Cast the column in the view, for example to text.")
+        })?;
+        Ok(Key {
+            name: relation::quote(&column.name),
+            view_type: type_name.clone(),
+            table_type: type_name,
+            view_equality: equality.clone(),
+            table_equality: equality,
+        })
+    };
+    let find = |name: &String| columns.iter().find(|column| column.name == *name);
+    Ok(Shape {
+        table: String::new(),
+        view,
+        key: key
+            .iter()
+            .filter_map(find)
+            .map(key_column)
+            .collect::<Result<_, Problem>>()?,
+        content: columns
+            .iter()
+            .filter(|column| !key.contains(&column.name))
+            .map(|column| relation::quote(&column.name))
+            .map(|name| Content {
+                value: format!("v.{name}"),
+                name,
+            })
+            .collect(),
+        touch: None,
+    })
+}
