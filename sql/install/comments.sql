@@ -18,6 +18,8 @@ COMMENT ON FUNCTION pg_tviews_check(text) IS
     'Compares a TVIEW with its view right now: keys that are missing, extra or different.';
 COMMENT ON FUNCTION pg_tviews_explain(text) IS
     'How changes of each source of a TVIEW, a view or a query are followed, and what is missing for that to be cheap; changes nothing.';
+COMMENT ON FUNCTION pg_tviews_affected(text, regclass, jsonb) IS
+    'Keys of a TVIEW that changes of these rows of a source would refresh; changes nothing.';
 COMMENT ON FUNCTION pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION pg_tviews_meta_updated() IS
     'Trigger function of pg_tview_meta: checks an update of fk_columns or max_latency and puts it into effect.';

@@ -6,7 +6,7 @@ use pgrx::JsonB;
 use crate::error::OrRaise;
 use crate::explain::explain;
 use crate::postgres::sql_types::RegClass;
-use crate::refresh::check;
+use crate::refresh::{affected, check};
 
 #[pg_extern(stable, parallel_safe)]
 fn pg_tviews_version() -> &'static str {
@@ -43,4 +43,18 @@ fn pg_tviews_explain(
             row.advice,
         )
     }))
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_affected(
+    name: &str,
+    source: RegClass,
+    keys: JsonB,
+) -> TableIterator<'static, (name!(key, JsonB),)> {
+    TableIterator::new(
+        affected::affected(name, source.0, keys.0)
+            .or_raise()
+            .into_iter()
+            .map(|key| (key,)),
+    )
 }

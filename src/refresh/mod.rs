@@ -4,6 +4,7 @@
 //! lock the TVIEW -> lock its sources -> snapshot -> read the log -> key queries -> recompute -> audit, commit
 //! ```
 
+pub mod affected;
 pub mod audit;
 pub mod check;
 pub mod drain;
@@ -14,6 +15,7 @@ pub mod plan;
 pub mod recompute;
 pub mod request;
 pub mod run;
+mod source_rows;
 pub mod texts;
 pub mod wait;
 

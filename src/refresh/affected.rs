@@ -1,0 +1,162 @@
+//! A dry run: the keys that changes of some source rows would refresh.
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::{JsonB, PgSqlErrorCode};
+
+use super::keys::{self, few_rows, Wanted};
+use super::plan::{self, Plan};
+use super::source_rows::{self, Condition};
+use crate::catalog::definition;
+use crate::error::Problem;
+use crate::lineage::Source;
+use crate::postgres::identity::{self, run_as, run_internal, Trust};
+use crate::postgres::spi::{self, Access, Rows};
+use crate::postgres::{partition, relation};
+
+/// Keys of the TVIEW that changes of the rows of `named` that `rows` tells concern, as these rows are now.
+///
+/// The rows are looked up with the rights of the caller (of the TVIEW's owner, should the caller have them all):
+/// row security hides what it hides otherwise. The key query runs as the owner, as in a refresh, so the caller must
+/// be allowed to read every table it goes through.
+pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<JsonB>, Problem> {
+    let definition = definition::find(name)?;
+    let plan = match plan::kept(definition.tview) {
+        Some(plan) => plan,
+        None => run_internal(|| plan::prepare(definition))?,
+    };
+    let sources = sources(&plan, named)?;
+    let reader = reader(&plan, &sources)?;
+    let (owner, pinned) = (plan.definition.owner, &plan.definition.pinned);
+    let restricted = Trust::Restricted;
+    let conditions: Vec<(&Source, Vec<Condition>)> = sources
+        .into_iter()
+        .map(|source| Ok((source, source_rows::conditions(named, source.relation, &rows)?)))
+        .collect::<Result<_, Problem>>()?;
+    Ok(spi::session(|| {
+        let everything = |what: String| {
+            pgrx::notice!("{what} recomputes all of {}", plan.definition.display());
+            run_as(reader, restricted, pinned, || every_key(&plan))
+        };
+        let mut pending = Vec::new();
+        for (source, conditions) in &conditions {
+            if !matches!(plan.sources.get(&source.relation), Some(Some(_))) {
+                return everything(format!("any change of {}", relation::display(source.relation)));
+            }
+            let find = || source_rows::find(source, conditions);
+            pending.extend(run_as(reader, restricted, pinned, find));
+        }
+        let wanted = run_as(owner, restricted, pinned, || {
+            match keys::wanted(&plan, &pending) {
+                Wanted::Keys(keys) => {
+                    few_rows(false);
+                    let batches = keys.batches(usize::MAX);
+                    Some(
+                        batches
+                            .iter()
+                            .flat_map(|batch| named_keys(&plan, batch))
+                            .collect(),
+                    )
+                }
+                // Too many keys, or an expression on the way fails for one of the rows.
+                Wanted::Everything => None,
+            }
+        });
+        wanted.unwrap_or_else(|| everything("a change of these rows".to_string()))
+    }))
+}
+
+/// The sources of the TVIEW that hold rows of `named`: itself, the partitioned table it belongs to, its partitions, the
+/// tables that inherit from it.
+fn sources(plan: &Plan, named: Oid) -> Result<Vec<&Source>, Problem> {
+    let mut related = vec![named];
+    related.extend(partition::above(named));
+    related.extend(partition::below(named));
+    related.extend(partition::children(named));
+    let sources = plan.lineage.sources.iter();
+    let found: Vec<&Source> = sources
+        .filter(|source| related.contains(&source.relation))
+        .collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let all: Vec<String> = plan.source_oids().into_iter().map(relation::display).collect();
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+        format!(
+            "{} is not a source of {}",
+            relation::display(named),
+            plan.definition.display()
+        ),
+    )
+    .hint(format!("Its sources are {}.", all.join(", "))))
+}
+
+/// Who looks up source rows: the owner for those with the owner's rights, else the caller, who needs SELECT on the tv
+/// table, the source and the tables between.
+fn reader(plan: &Plan, sources: &[&Source]) -> Result<Oid, Problem> {
+    let caller = identity::current_role();
+    if identity::has_rights_of(caller, plan.definition.owner) {
+        return Ok(plan.definition.owner);
+    }
+    let between = sources.iter().flat_map(|source| source.followed.iter().copied());
+    let unreadable = std::iter::once(plan.definition.tview)
+        .chain(sources.iter().map(|source| source.relation))
+        .chain(between)
+        .find(|table| !relation::may_select(caller, *table));
+    match unreadable {
+        None => Ok(caller),
+        Some(table) => Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("permission denied for table {}", relation::display(table)),
+        )
+        .detail(
+            "Who does not own the TVIEW must be able to read its table, the source and the tables between.",
+        )
+        .hint(format!(
+            "GRANT SELECT ON {} TO {};",
+            relation::display(table),
+            relation::role_name(caller)
+        ))),
+    }
+}
+
+fn every_key(plan: &Plan) -> Vec<JsonB> {
+    let sql = format!(
+        "SELECT {} AS key FROM {} AS k ORDER BY key",
+        key_object(plan, |key| format!("k.{key}")),
+        plan.shape.table
+    );
+    json(spi::run(&sql, Access::Snapshot, &[]))
+}
+
+fn named_keys(plan: &Plan, batch: &keys::Batch) -> Vec<JsonB> {
+    let width = plan.shape.key.len();
+    let arrays: Vec<String> = (1..=width).map(|n| format!("${n}")).collect();
+    let names: Vec<String> = plan.shape.key.iter().map(|key| key.name.clone()).collect();
+    let typed = |name: &str| {
+        let key = plan.shape.key.iter().find(|key| key.name == name);
+        format!("k.{name}::{}", key.map_or("text", |key| &key.table_type))
+    };
+    let sql = format!(
+        "SELECT {} AS key FROM unnest({}) AS k({}) ORDER BY key",
+        key_object(plan, typed),
+        arrays.join(", "),
+        names.join(", ")
+    );
+    let parameters = batch.parameters().into_iter();
+    let typed: Vec<_> = parameters.map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
+    json(spi::run(&sql, Access::Snapshot, &typed))
+}
+
+/// A key as one JSON object; `value` is the SQL of a key column.
+fn key_object(plan: &Plan, value: impl Fn(&str) -> String) -> String {
+    let names = plan.definition.key_columns.iter().zip(&plan.shape.key);
+    let pairs: Vec<String> = names
+        .map(|(name, key)| format!("{}, {}", relation::quote_literal(name), value(&key.name)))
+        .collect();
+    plan::json_object(&pairs)
+}
+
+fn json(rows: Rows) -> Vec<JsonB> {
+    (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
+}

@@ -1,0 +1,162 @@
+//! Rows of a source as a user names them, and their change keys.
+
+use std::collections::BTreeMap;
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::{JsonB, PgSqlErrorCode};
+use serde_json::{Map, Value as Json};
+
+use super::plan::json_object;
+use crate::catalog::columns::{self, Column};
+use crate::error::Problem;
+use crate::lineage::Source;
+use crate::postgres::relation;
+use crate::postgres::spi::{self, Access, Value};
+use crate::queue::log::Pending;
+
+/// A condition on source rows, and the values it is to be true for.
+pub struct Condition {
+    /// Columns compared, as in a column definition list.
+    definitions: Vec<String>,
+    /// On the row `s` of the source and the row `named` of values.
+    sql: String,
+    rows: Vec<Json>,
+}
+
+/// Reads what a user gives as rows of `named`: an array of objects with values of columns, or of values of the primary
+/// key; or one such. The conditions are for `source`, which holds rows of it.
+pub fn conditions(named: Oid, source: Oid, rows: &Json) -> Result<Vec<Condition>, Problem> {
+    let columns = columns::of(source);
+    let one = std::slice::from_ref(rows);
+    let mut groups: BTreeMap<Vec<(String, bool)>, Vec<Json>> = BTreeMap::new();
+    for row in rows.as_array().map_or(one, |rows| &rows[..]) {
+        let row = match row {
+            Json::Object(row) => row.clone(),
+            value => Map::from_iter([(primary_key(named, value)?, value.clone())]),
+        };
+        if row.is_empty() {
+            return Err(invalid(source, "an object in keys names no column".to_string()));
+        }
+        let shape = row.iter().map(|(name, value)| (name.clone(), value.is_null()));
+        groups.entry(shape.collect()).or_default().push(Json::Object(row));
+    }
+    let groups = groups.into_iter();
+    groups
+        .map(|(shape, rows)| condition(source, &columns, shape, rows))
+        .collect()
+}
+
+fn condition(
+    source: Oid,
+    columns: &[Column],
+    shape: Vec<(String, bool)>,
+    rows: Vec<Json>,
+) -> Result<Condition, Problem> {
+    let mut definitions = Vec::new();
+    let mut terms = Vec::new();
+    for (name, is_null) in shape {
+        let column = columns.iter().find(|column| column.name == name).ok_or_else(|| {
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            Problem::new(
+                PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+                format!("column {name:?} of {} does not exist", relation::display(source)),
+            )
+            .hint(format!("Its columns are {}.", names.join(", ")))
+        })?;
+        let quoted = relation::quote(&name);
+        let type_name = relation::type_name(column.type_oid, column.modifier);
+        terms.push(match (is_null, relation::equality_operator(column.type_oid)) {
+            (true, _) => format!("s.{quoted} IS NULL"),
+            (false, Some(equals)) => format!("s.{quoted} {equals} named.{quoted}"),
+            (false, None) => {
+                return Err(invalid(
+                    source,
+                    format!("column {name:?} has type {type_name}, which has no equality operator"),
+                ))
+            }
+        });
+        definitions.push(format!("{quoted} {type_name}"));
+    }
+    Ok(Condition {
+        definitions,
+        sql: terms.join(" AND "),
+        rows,
+    })
+}
+
+/// The one column that a plain value stands for.
+fn primary_key(source: Oid, value: &Json) -> Result<String, Problem> {
+    let display = relation::display(source);
+    if value.is_null() || value.is_array() {
+        return Err(invalid(
+            source,
+            format!("{value} in keys names no row of {display}"),
+        ));
+    }
+    match &columns::primary_key(source)[..] {
+        [only] => Ok(only.clone()),
+        _ => Err(invalid(
+            source,
+            format!("{value} in keys names no row of {display}, which has no primary key of one column"),
+        )),
+    }
+}
+
+fn invalid(source: Oid, message: String) -> Problem {
+    let primary = columns::primary_key(source);
+    let column = primary.first().map_or("column", String::as_str);
+    Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message).hint(format!(
+        "Name rows by their columns: '[{{{}: 1}}]'.",
+        Json::from(column)
+    ))
+}
+
+/// The change keys of the rows there are, as capture would write them. Inside an SPI session; the values live as
+/// long as that.
+pub fn find(source: &Source, conditions: &[Condition]) -> Vec<Pending> {
+    let Some(table) = relation::qualified_name(source.relation) else {
+        return Vec::new();
+    };
+    // Tables that inherit are sources of their own.
+    let only = match relation::kind(source.relation) {
+        Some('p') => "",
+        _ => "ONLY ",
+    };
+    let columns = columns::of(source.relation);
+    let captured: Vec<String> = source
+        .captured()
+        .iter()
+        .map(|name| change_value(&columns, name))
+        .collect();
+    let found = conditions.iter().filter_map(|condition| {
+        let sql = format!(
+            "SELECT ARRAY[jsonb_agg({})], count(*) FROM {only}{table} AS s, jsonb_to_recordset($1) AS named({}) WHERE {}",
+            json_object(&captured),
+            condition.definitions.join(", "),
+            condition.sql
+        );
+        let named = JsonB(Json::Array(condition.rows.clone()));
+        let rows = spi::run(&sql, Access::Snapshot, &[(pg_sys::JSONBOID, Value::of(named))]);
+        let changes = rows.get::<i64>(0, 1).filter(|changes| *changes > 0)?;
+        Some(Pending {
+            source: source.relation,
+            requested: false,
+            all_keys: false,
+            keys: rows.value(0, 0),
+            changes,
+            oldest: None,
+        })
+    });
+    found.collect()
+}
+
+/// A captured column as a member of a change key: its text, or the document that it is.
+fn change_value(columns: &[Column], name: &str) -> String {
+    let quoted = relation::quote(name);
+    let documents = [pg_sys::JSONOID, pg_sys::JSONBOID];
+    let document = columns
+        .iter()
+        .any(|c| c.name == name && documents.contains(&c.type_oid));
+    let cast = if document { "" } else { "::text" };
+    format!("{}, s.{quoted}{cast}", relation::quote_literal(name))
+}
