@@ -17,7 +17,7 @@ SELECT pg_tviews_create('create_names.tv_post');
 SELECT pg_tviews_create('tv_comment');
 SELECT pg_tviews_create('"Other App".post');
 SELECT pg_tviews_create('"Big Post"');
-SELECT entity_name, tview_oid, view_oid FROM pg_tview_meta WHERE tview_oid IN (SELECT name::regclass FROM traces WHERE kind = 'TVIEW') OR tview_oid = '"Other App".tv_post'::regclass ORDER BY 2::text;
+SELECT entity_name, tview_oid, view_oid FROM pg_tview_meta WHERE tview_oid IN (SELECT name::regclass FROM traces WHERE kind = 'TVIEW') OR tview_oid = '"Other App".tv_post'::regclass ORDER BY tview_oid::text;
 -- Every function takes the same names.
 SELECT pg_tviews_pause('create_names.tv_post');
 SELECT pg_tviews_resume('tv_post');
