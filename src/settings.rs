@@ -13,6 +13,7 @@ static WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static MAX_LATENCY: GucSetting<i32> = GucSetting::<i32>::new(250);
 static BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static RETRY_BACKOFF: GucSetting<i32> = GucSetting::<i32>::new(500);
+static RETRY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(5);
 static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
 static MAX_TVIEWS: GucSetting<i32> = GucSetting::<i32>::new(2048);
@@ -45,6 +46,12 @@ pub fn batch_size() -> usize {
 /// Wait before the first retry of a failed refresh; doubles with every further failure.
 pub fn retry_backoff() -> Duration {
     Duration::from_millis(RETRY_BACKOFF.get() as u64)
+}
+
+/// Failures in a row before trouble of the server is put down to single keys, and attempts at a dead key before the
+/// slow schedule.
+pub fn retry_limit() -> u32 {
+    RETRY_LIMIT.get() as u32
 }
 
 /// How long audit rows are kept.
@@ -120,6 +127,16 @@ pub fn init() {
         60_000,
         GucContext::Sighup,
         GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.retry_limit",
+        c"Retries in quick succession, of a failed refresh and of a dead key.",
+        c"After them a refresh goes around the keys it fails on, and a dead key is tried every ten minutes.",
+        &RETRY_LIMIT,
+        0,
+        1000,
+        GucContext::Sighup,
+        none,
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.audit_retention",

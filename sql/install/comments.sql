@@ -13,7 +13,9 @@ COMMENT ON FUNCTION pg_tviews_wait(text, interval) IS
 COMMENT ON PROCEDURE pg_tviews_drain(text) IS
     'Applies everything pending for a TVIEW, or for all, in the calling session.';
 COMMENT ON FUNCTION pg_tviews_pause(text) IS 'Stops refreshing a TVIEW; its changes wait in pg_tview_queue.';
-COMMENT ON FUNCTION pg_tviews_resume(text) IS 'Goes on refreshing a paused TVIEW.';
+COMMENT ON FUNCTION pg_tviews_resume(text) IS 'Goes on refreshing a paused TVIEW, or tries a suspended one at once.';
+COMMENT ON FUNCTION pg_tviews_retry(text) IS
+    'Asks for the dead keys of a TVIEW, or of all TVIEWs of the caller, to be tried again; returns how many there are.';
 COMMENT ON FUNCTION pg_tviews_check(text) IS
     'Compares a TVIEW with its view right now: keys that are missing, extra or different.';
 COMMENT ON FUNCTION pg_tviews_explain(text) IS
@@ -31,4 +33,5 @@ COMMENT ON FUNCTION pg_tviews_objects_dropped() IS
 COMMENT ON TABLE pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns and max_latency.';
 COMMENT ON TABLE pg_tview_queue IS 'Committed changes that at least one TVIEW has not absorbed yet.';
 COMMENT ON TABLE pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';
+COMMENT ON TABLE pg_tview_dead_letter IS 'Keys that could not be recomputed, while all others were; tried again from time to time.';
 COMMENT ON VIEW pg_tview_status IS 'State, backlog and latency of each TVIEW.';

@@ -4,6 +4,12 @@ GRANT SELECT, UPDATE (fk_columns, max_latency) ON pg_tview_meta TO PUBLIC;
 GRANT SELECT ON pg_tview_status TO PUBLIC;
 -- Change keys and messages hold values of the sources.
 GRANT SELECT ON pg_tview_queue, pg_tview_meta_audit TO pg_monitor;
+-- Owners see the dead keys of their own TVIEWs.
+GRANT SELECT ON pg_tview_dead_letter TO PUBLIC;
+ALTER TABLE pg_tview_dead_letter ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_or_monitoring ON pg_tview_dead_letter FOR SELECT
+    USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
+           OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
 REVOKE ALL ON FUNCTION pg_tviews_meta_updated() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_tviews_ddl_happened() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_tviews_objects_dropped() FROM PUBLIC;

@@ -52,3 +52,18 @@ CREATE TABLE pg_tview_meta_audit (
 );
 CREATE INDEX pg_tview_meta_audit_position_idx ON pg_tview_meta_audit (tview_oid, audit_id) WHERE position IS NOT NULL;
 CREATE INDEX pg_tview_meta_audit_finished_at_idx ON pg_tview_meta_audit (finished_at);
+
+-- Keys that could not be recomputed, while all others were. They leave when they succeed.
+CREATE TABLE pg_tview_dead_letter (
+    entity_name     text        NOT NULL,
+    tview_oid       oid         NOT NULL,
+    key             jsonb       NOT NULL,
+    sqlstate        text        NOT NULL,
+    message         text        NOT NULL,
+    attempts        int         NOT NULL,
+    first_failed_at timestamptz NOT NULL,
+    last_failed_at  timestamptz NOT NULL,
+    next_retry_at   timestamptz NOT NULL
+);
+-- A key may be longer than an index takes.
+CREATE UNIQUE INDEX pg_tview_dead_letter_tview_oid_md5_idx ON pg_tview_dead_letter (tview_oid, md5(key::text));

@@ -16,6 +16,7 @@ SELECT m.entity_name,
        latency.p99                                              AS latency_p99_ms,
        totals.refreshes,
        totals.rows_written,
+       (SELECT count(*) FROM pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid) AS dead_letter_keys,
        failure.last_error
   FROM pg_tview_meta m
   JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
@@ -55,7 +56,7 @@ SELECT m.entity_name,
         SELECT a.sqlstate || ': ' || a.message AS last_error
           FROM (SELECT a.status, a.sqlstate, a.message
                   FROM pg_tview_meta_audit a
-                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate')
+                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate', 'suspend', 'resume')
                  ORDER BY a.audit_id DESC
                  LIMIT 1) a
          WHERE a.status <> 'SUCCESS') failure ON true

@@ -1,9 +1,10 @@
--- State, position and registered fingerprint of TVIEW $1, and the snapshot this is read in.
+-- State, position and registered fingerprint of TVIEW $1, the snapshot this is read in, and whether some of its keys are dead.
 SELECT m.state, m.definition_hash, pg_current_snapshot()::text,
        (SELECT a.position::text
           FROM @extschema@.pg_tview_meta_audit a
          WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
          ORDER BY a.audit_id DESC
-         LIMIT 1)
+         LIMIT 1),
+       EXISTS (SELECT 1 FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid)
   FROM @extschema@.pg_tview_meta m
  WHERE m.tview_oid = $1

@@ -5,7 +5,7 @@ use pgrx::prelude::*;
 use std::time::Duration;
 
 use super::manage::given;
-use crate::refresh::{drain, request, wait};
+use crate::refresh::{drain, request, retry, wait};
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_refresh(name: Option<&str>, keys: default!(Option<Vec<Option<String>>>, "NULL")) {
@@ -19,6 +19,11 @@ fn pg_tviews_wait(
 ) -> bool {
     let timeout = timeout.map(|interval| Duration::from_micros(interval.as_micros().max(0) as u64));
     wait::wait(name, timeout)
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_retry(name: default!(Option<&str>, "NULL")) -> i64 {
+    retry::retry(name)
 }
 
 #[pg_extern(sql = "

@@ -13,8 +13,10 @@ use crate::postgres::{extension, relation};
 use crate::{settings, statement};
 
 /// ```text
-/// create -> populating -> active <-> paused
-///              ^            |
+/// create -> populating -> active <-> paused (by the owner)
+///              ^            |  ^
+///              |            v  |
+///              |         suspended (the view fails, until it works again)
 ///              +-- redefined, reconciled
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +43,14 @@ impl State {
             .find(|state| state.name() == name)
     }
 
-    /// Whether a refresh may run.
+    /// Whether changes are being applied.
     pub fn refreshes(self) -> bool {
         matches!(self, State::Populating | State::Active)
+    }
+
+    /// Whether a refresh may be tried.
+    pub fn may_refresh(self) -> bool {
+        self != State::Paused
     }
 }
 

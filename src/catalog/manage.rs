@@ -24,14 +24,14 @@ pub fn pause(name: &str) {
 /// Refreshes go on from where they stopped.
 pub fn resume(name: &str) {
     switch(name, "resume", |current| match current.state {
-        State::Paused if needs_population(current.tview) => Some(State::Populating),
-        State::Paused => Some(State::Active),
-        State::Populating | State::Active | State::Suspended => None,
+        State::Paused | State::Suspended if needs_population(current.tview) => Some(State::Populating),
+        State::Paused | State::Suspended => Some(State::Active),
+        State::Populating | State::Active => None,
     });
 }
 
 /// Whether it was paused before its first population, or before that of its present definition.
-fn needs_population(tview: Oid) -> bool {
+pub fn needs_population(tview: Oid) -> bool {
     run_internal(|| {
         spi::session(|| {
             let args = [(pg_sys::OIDOID, Value::of(tview))];

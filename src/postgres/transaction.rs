@@ -8,19 +8,27 @@ use std::panic::{AssertUnwindSafe, UnwindSafe};
 /// A PostgreSQL ERROR that was caught.
 #[derive(Debug, Clone)]
 pub struct Caught {
+    /// XX000 for codes PostgreSQL itself does not know, as functions of users may raise; [`Caught::sqlstate`] has those.
     pub code: PgSqlErrorCode,
+    sqlstate: i32,
     pub message: String,
     pub detail: Option<String>,
     pub hint: Option<String>,
 }
 
 impl Caught {
-    fn from(error: CaughtError) -> Caught {
+    /// `raw`: the code of the last message that PostgreSQL reported.
+    fn from(error: CaughtError, raw: i32) -> Caught {
+        let of_postgres = matches!(error, CaughtError::PostgresError(_));
         match error {
             CaughtError::PostgresError(report)
             | CaughtError::ErrorReport(report)
             | CaughtError::RustPanic { ereport: report, .. } => Caught {
                 code: report.sql_error_code(),
+                sqlstate: match report.sql_error_code() {
+                    PgSqlErrorCode::ERRCODE_INTERNAL_ERROR if of_postgres && raw != 0 => raw,
+                    known => known as i32,
+                },
                 message: report.message().to_string(),
                 detail: report.detail().map(str::to_string),
                 hint: report.hint().map(str::to_string),
@@ -35,13 +43,16 @@ impl Caught {
 
     /// The five letters and digits of the SQLSTATE.
     pub fn sqlstate(&self) -> String {
-        sqlstate(self.code)
+        letters(self.sqlstate)
     }
 }
 
 /// The five letters and digits of a SQLSTATE.
 pub fn sqlstate(code: PgSqlErrorCode) -> String {
-    let code = code as i32;
+    letters(code as i32)
+}
+
+fn letters(code: i32) -> String {
     (0..5)
         .map(|n| char::from((((code >> (6 * n)) & 0x3f) as u8) + b'0'))
         .collect()
@@ -142,10 +153,35 @@ impl Driver {
 }
 
 fn catch<R>(work: impl FnOnce() -> R + UnwindSafe) -> Result<R, Caught> {
-    PgTryBuilder::new(|| Ok(work()))
-        .catch_others(|error| Err(Caught::from(error)))
-        .catch_rust_panic(|error| Err(Caught::from(error)))
-        .execute()
+    let mut reported = 0;
+    let result = with_reported_code(&mut reported, || {
+        PgTryBuilder::new(|| Ok(work()))
+            .catch_others(|error| Err(Box::new(error)))
+            .catch_rust_panic(|error| Err(Box::new(error)))
+            .execute()
+    });
+    result.map_err(|error| Caught::from(*error, reported))
+}
+
+/// Runs `work`; whatever PostgreSQL reports meanwhile leaves its code in `reported`.
+fn with_reported_code<R>(reported: &mut i32, work: impl FnOnce() -> R) -> R {
+    // SAFETY: the callback is taken off the stack before it and what it points to go; an ERROR in `work` is caught inside.
+    unsafe {
+        let mut callback = pg_sys::ErrorContextCallback {
+            previous: pg_sys::error_context_stack,
+            callback: Some(note_code),
+            arg: (reported as *mut i32).cast(),
+        };
+        pg_sys::error_context_stack = &raw mut callback;
+        let result = work();
+        pg_sys::error_context_stack = callback.previous;
+        result
+    }
+}
+
+unsafe extern "C-unwind" fn note_code(reported: *mut std::ffi::c_void) {
+    // SAFETY: called while a message is reported, with the argument given above.
+    unsafe { *reported.cast::<i32>() = pg_sys::geterrcode() }
 }
 
 /// Whether a transaction has ended in every respect: a commit is visible a moment before the definitions it changed are

@@ -4,8 +4,10 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
 
 use crate::catalog::session_cache::SessionStatement;
+use crate::error::Problem;
 use crate::postgres::identity::run_internal;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::transaction::sqlstate;
 use crate::queue::position::Position;
 use crate::statement;
 
@@ -87,6 +89,19 @@ impl Entry {
             details: None,
             position: None,
         }
+    }
+}
+
+impl Entry {
+    /// A problem that left some keys as they were; the first one is told.
+    pub fn add_problem(&mut self, problem: Option<Problem>) {
+        let (Some(problem), Status::Success) = (problem, self.status) else {
+            return;
+        };
+        self.status = Status::Partial;
+        self.sqlstate = Some(sqlstate(problem.code));
+        self.message = Some(problem.message);
+        self.details = Some(serde_json::json!({ "detail": problem.detail, "hint": problem.hint }));
     }
 }
 

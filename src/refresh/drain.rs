@@ -13,8 +13,9 @@ use crate::catalog::definition::{self, Definition, State};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::run_internal;
 use crate::postgres::latch;
+use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught, Driver};
-use crate::queue;
+use crate::{queue, statement};
 
 /// Rounds over all TVIEWs. One is enough for TVIEWs that read each other's tables; further ones are for triggers of
 /// the application that write a source when a tv table is written. While others write, every round finds something.
@@ -34,7 +35,7 @@ pub fn drain_all(name: Option<&str>, may_commit: bool) {
         .raise();
     }
     let only = name.map(|name| definition::find(name).or_raise());
-    if let Some(only) = only.as_ref().filter(|only| !only.state.refreshes()) {
+    if let Some(only) = only.as_ref().filter(|only| !only.state.may_refresh()) {
         not_refreshing(only).raise();
     }
     let drained = transaction::in_procedure(may_commit, || {
@@ -64,8 +65,22 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
     let name = crate::postgres::relation::quote_literal(&definition.display());
     match definition.state {
         State::Paused => problem.hint(format!("SELECT pg_tviews_resume({name});")),
-        _ => problem.hint("SELECT * FROM pg_tview_status; shows the reason in last_error."),
+        _ => {
+            let problem = match last_error(definition) {
+                Some(reason) => problem.detail(format!("Its view fails: {reason}.")),
+                None => problem,
+            };
+            problem.hint(format!("It goes on by itself when the view works again; SELECT pg_tviews_resume({name}); tries at once."))
+        }
     }
+}
+
+/// Why a TVIEW is suspended: SQLSTATE and message.
+fn last_error(definition: &Definition) -> Option<String> {
+    let args = [(pg_sys::OIDOID, Value::of(definition.tview))];
+    transaction::with_latest_snapshot(|| {
+        run_internal(|| spi::session(|| spi::run(&statement!("last_error"), Access::Snapshot, &args).one()))
+    })
 }
 
 /// Goes over the TVIEWs until a whole round finds nothing to do; returns the first error met.
@@ -85,7 +100,7 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
                 return caught;
             }
             changed |= outcome.changes > 0;
-            if outcome.status == Status::Failed {
+            if matches!(outcome.status, Status::Failed | Status::Suspended) {
                 failed.insert(tview);
                 error = error.or(caught);
             }
@@ -143,7 +158,7 @@ fn wanted(driver: Driver, only: Option<&Definition>) -> Vec<Oid> {
     let definitions: Vec<Definition> = loaded
         .unwrap_or_default()
         .into_iter()
-        .filter(|definition| definition.state.refreshes())
+        .filter(|definition| definition.state.may_refresh())
         .collect();
     let mut order: Vec<Oid> = Vec::new();
     fn visit(tview: pg_sys::Oid, definitions: &[Definition], order: &mut Vec<Oid>) {

@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
+use pgrx::pg_sys;
+
+use super::dead_letter::DeadKeys;
 use super::plan::Plan;
 use crate::error::Problem;
 use crate::postgres::identity;
-use crate::postgres::spi::{Access, Value};
+use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction::{self, Caught};
 use crate::queue::log::Pending;
 
@@ -62,20 +65,19 @@ pub fn wanted(plan: &Plan, pending: &[Pending]) -> Wanted {
         if rows.len() > MOST_KEYS {
             return Wanted::Everything;
         }
-        let width = plan.shape.key.len();
-        for row in 0..rows.len() {
-            let key: Option<Box<[String]>> =
-                (0..width).map(|column| rows.get::<String>(row, column)).collect();
-            match key {
-                Some(key) => keys.add(key),
-                None => keys.null_key = true,
-            }
-        }
+        keys.add_all(plan, &rows);
         if keys.len() > MOST_KEYS {
             return Wanted::Everything;
         }
     }
     Wanted::Keys(keys)
+}
+
+/// The key in a row of texts; None if a part of it is NULL.
+pub fn key_of(plan: &Plan, rows: &Rows, row: usize) -> Option<Box<[String]>> {
+    (0..plan.shape.key.len())
+        .map(|column| rows.get::<String>(row, column))
+        .collect()
 }
 
 /// Key queries leave out conditions that may keep an expression of the view from values it fails on (a cast,
@@ -101,7 +103,39 @@ pub fn few_rows(few: bool) {
     identity::set("enable_mergejoin", on);
 }
 
+/// Every key that view or table has. As the TVIEW's owner, inside an SPI session.
+pub fn every(plan: &Plan) -> Wanted {
+    few_rows(false);
+    let rows = spi::run(&plan.shape.every_key(), Access::Snapshot, &[]);
+    if rows.len() > MOST_KEYS {
+        return Wanted::Everything;
+    }
+    let mut keys = Keys::default();
+    keys.add_all(plan, &rows);
+    Wanted::Keys(keys)
+}
+
+/// Some keys of the tv table, at most `limit`. As the TVIEW's owner, inside an SPI session.
+pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Box<[String]>> {
+    let limit = (pg_sys::INT8OID, Value::of(limit as i64));
+    let mut keys = Keys::default();
+    keys.add_all(
+        plan,
+        &spi::run(&plan.shape.some_keys(), Access::Snapshot, &[limit]),
+    );
+    keys.rows
+}
+
 impl Keys {
+    fn add_all(&mut self, plan: &Plan, rows: &Rows) {
+        for row in 0..rows.len() {
+            match key_of(plan, rows, row) {
+                Some(key) => self.add(key),
+                None => self.null_key = true,
+            }
+        }
+    }
+
     fn add(&mut self, key: Box<[String]>) {
         if self.known.insert(key.clone()) {
             self.rows.push(key);
@@ -114,6 +148,25 @@ impl Keys {
 
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    pub fn rows(&self) -> &[Box<[String]>] {
+        &self.rows
+    }
+
+    /// Takes out the keys that are dead, and adds those that are due.
+    pub fn split_off(&mut self, dead: &DeadKeys) -> Keys {
+        let mut risky = Keys::default();
+        if dead.all.is_empty() {
+            return risky;
+        }
+        let (out, rest) = self.rows.drain(..).partition(|key| dead.all.contains(key));
+        self.rows = rest;
+        let out: Vec<Box<[String]>> = out;
+        out.into_iter()
+            .chain(dead.due.iter().cloned())
+            .for_each(|key| risky.add(key));
+        risky
     }
 
     /// The keys in batches of at most `size`, each as one array of texts per key column.
@@ -139,6 +192,26 @@ impl From<&[Box<[String]>]> for Batch {
 }
 
 impl Batch {
+    /// Two batches of half the size, or the only key.
+    pub fn halves(&self) -> Result<[Batch; 2], Box<[String]>> {
+        if self.len() < 2 {
+            return Err(self
+                .columns
+                .iter()
+                .filter_map(|column| column.first().cloned())
+                .collect());
+        }
+        let middle = self.len() / 2;
+        let half = |range: std::ops::Range<usize>| Batch {
+            columns: self
+                .columns
+                .iter()
+                .map(|column| column[range.clone()].to_vec())
+                .collect(),
+        };
+        Ok([half(0..middle), half(middle..self.len())])
+    }
+
     pub fn len(&self) -> usize {
         self.columns.first().map_or(0, Vec::len)
     }

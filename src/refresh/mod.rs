@@ -5,15 +5,20 @@
 //! ```
 
 pub mod affected;
+mod apply;
 pub mod audit;
+mod careful;
 pub mod check;
+pub mod dead_letter;
 pub mod drain;
+mod failure;
 mod fingerprint;
 pub mod keys;
 pub mod narrow;
 pub mod plan;
 pub mod recompute;
 pub mod request;
+pub mod retry;
 pub mod run;
 mod source_rows;
 pub mod texts;

@@ -9,14 +9,16 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::fingerprint::fingerprint;
+use super::keys::{key_of, Batch};
 use super::texts::{Content, Key, Reach, Shape};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::foreign_keys;
 use crate::error::Problem;
 use crate::lineage::{self, Lineage, Rowcount, Source, Strategy};
+use crate::postgres::identity::{run_as, Trust};
 use crate::postgres::query_tree::Select;
-use crate::postgres::spi::{self, Statement};
+use crate::postgres::spi::{self, Access, Statement, Value};
 use crate::postgres::{relation, relation_changes};
 
 /// Everything one refresh needs.
@@ -93,6 +95,27 @@ impl Plan {
                 || self.partitioned.contains(&changed)
                 || Some(changed) == self.definition_view()
         })
+    }
+
+    /// Runs `work` with the rights and settings that rows of this TVIEW are computed with.
+    pub fn as_owner<R>(&self, work: impl FnOnce() -> R) -> R {
+        run_as(
+            self.definition.owner,
+            Trust::Restricted,
+            &self.definition.pinned,
+            work,
+        )
+    }
+
+    /// Keys as JSON objects. As the owner, inside an SPI session.
+    pub fn key_objects(&self, keys: &[Box<[String]>]) -> Vec<String> {
+        let typed: Vec<(Oid, Value)> = Batch::from(keys)
+            .parameters()
+            .into_iter()
+            .map(|value| (pg_sys::TEXTARRAYOID, value))
+            .collect();
+        let rows = spi::run(&self.shape.key_objects(), Access::Snapshot, &typed);
+        (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
     }
 
     fn definition_view(&self) -> Option<Oid> {
@@ -181,6 +204,14 @@ fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> Optio
 }
 
 impl SourcePlan {
+    /// The keys that change keys (`jsonb[]`) lead to. Inside an SPI session.
+    pub fn keys(&self, plan: &Plan, changes: Value) -> Vec<Box<[String]>> {
+        let rows = self.few.run(Access::Snapshot, &[changes], 0);
+        (0..rows.len())
+            .filter_map(|row| key_of(plan, &rows, row))
+            .collect()
+    }
+
     fn new(shape: &Shape, few: Vec<&str>, many: Vec<&str>) -> SourcePlan {
         let casts: Vec<String> = shape
             .key

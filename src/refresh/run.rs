@@ -1,26 +1,25 @@
 //! One refresh, from lock to commit.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::Oid;
-use pgrx::PgSqlErrorCode;
 
+use super::apply::Now;
 use super::audit::{self, Entry};
-use super::keys::{self, Batch, Wanted};
+use super::failure;
+use super::keys::Batch;
 use super::plan::{self, Plan};
-use super::recompute;
-use crate::catalog::definition::{self, State};
-use crate::catalog::session_cache::SessionStatement;
-use crate::catalog::{change_state, reregister};
+use crate::catalog::definition;
+use crate::catalog::reregister;
 use crate::error::Problem;
-use crate::postgres::identity::{self, run_as, run_internal, Trust};
+use crate::postgres::identity::{self, run_internal};
 use crate::postgres::lock::{self, Attempt, TableLock};
-use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::spi;
 use crate::postgres::transaction::{Caught, Driver};
-use crate::queue::log;
 use crate::queue::position::Position;
-use crate::{settings, statement};
+use crate::settings;
 
 /// How long a refresh waits for rows of the tv table that someone else has locked, or to keep writers out for new
 /// triggers, before it lets go and comes back: writers may be queueing behind it, other TVIEWs behind this worker.
@@ -33,9 +32,12 @@ pub enum Status {
     UpToDate,
     /// Another session is at this TVIEW, or DDL at what it reads: it is tried again soon.
     Busy,
-    /// Paused, suspended, dropped, or without its view.
+    /// Paused, dropped, or without its view.
     NotReady,
+    /// To be tried again after a while.
     Failed,
+    /// The view fails whatever the key: changes wait until it works again.
+    Suspended,
 }
 
 /// What a refresh did.
@@ -46,22 +48,28 @@ pub struct Outcome {
     /// What applying changes took: neither making the plan nor the first population, which come once.
     pub duration: Duration,
     pub status: Status,
+    /// When the first of its dead keys is to be tried again, in microseconds since 2000.
+    pub retry_at: Option<i64>,
 }
 
-/// Refreshes one TVIEW in a background worker, outside any transaction. Catches every ERROR.
-pub fn run(tview: Oid) -> Outcome {
-    refresh(Driver::Worker, tview).0
+/// Refreshes one TVIEW in a background worker, outside any transaction. Catches every ERROR. `failures`: how many
+/// refreshes of it have failed in a row.
+pub fn run(tview: Oid, failures: u32) -> Outcome {
+    refresh(Driver::Worker, tview, failures).0
 }
 
 /// Refreshes one TVIEW in a procedure that may commit; the error, if any, is handed back.
 pub fn drain(tview: Oid) -> (Outcome, Option<Caught>) {
-    refresh(Driver::Procedure, tview)
+    refresh(Driver::Procedure, tview, 0)
 }
 
-fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
+fn refresh(driver: Driver, tview: Oid, failures: u32) -> (Outcome, Option<Caught>) {
     let mut run = Run {
         driver,
         tview,
+        careful: false,
+        gives_up: failures >= settings::retry_limit(),
+        retry_at: Cell::new(None),
         changes: 0,
         keys: 0,
         duration: Duration::ZERO,
@@ -69,13 +77,7 @@ fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
     };
     let (status, error) = match run.go() {
         Ok(status) => (status, None),
-        Err(error) if in_the_way(error.code) => (Status::Busy, None),
-        // Whoever asked for a drain does not want it any more: that says nothing about the TVIEW.
-        Err(error) if driver == Driver::Procedure && error.is_cancel() => (Status::Failed, Some(error)),
-        Err(error) => {
-            run.record(&error);
-            (Status::Failed, Some(error))
-        }
+        Err(error) => run.failed(error),
     };
     (
         Outcome {
@@ -83,23 +85,14 @@ fn refresh(driver: Driver, tview: Oid) -> (Outcome, Option<Caught>) {
             keys: run.keys,
             duration: run.duration,
             status,
+            retry_at: run.retry_at.get(),
         },
         error,
     )
 }
 
-/// Others were at the same rows or tables: nothing is wrong, it is simply done again.
-fn in_the_way(code: PgSqlErrorCode) -> bool {
-    matches!(
-        code,
-        PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
-            | PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE
-            | PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED
-    )
-}
-
 /// What a transaction of the refresh found out.
-enum Step {
+pub(super) enum Step {
     Done(Status),
     /// Everything was compared, for the first time or after a redefinition.
     Populated,
@@ -109,26 +102,51 @@ enum Step {
     More(Box<Backlog>),
 }
 
-struct Backlog {
-    batches: Vec<Batch>,
-    entry: Entry,
-    before: Option<Position>,
+pub(super) struct Backlog {
+    pub(super) batches: Vec<Batch>,
+    pub(super) entry: Entry,
+    pub(super) before: Option<Position>,
 }
 
-struct Run {
+pub(super) struct Run {
     driver: Driver,
-    tview: Oid,
+    pub(super) tview: Oid,
+    /// Goes around keys that fail, instead of failing with them.
+    pub(super) careful: bool,
+    /// Also around those that fail by trouble of the server.
+    pub(super) gives_up: bool,
+    pub(super) retry_at: Cell<Option<i64>>,
     changes: u64,
     keys: u64,
     duration: Duration,
     started_at: pgrx::datum::TimestampWithTimeZone,
 }
 
-thread_local! {
-    static STATE: SessionStatement = const { SessionStatement::new() };
-}
-
 impl Run {
+    /// What becomes of a refresh that failed.
+    fn failed(&mut self, error: Caught) -> (Status, Option<Caught>) {
+        if failure::is_in_the_way(&error) {
+            return (Status::Busy, None);
+        }
+        // Whoever asked for a drain does not want it any more: that says nothing about the TVIEW.
+        if self.driver == Driver::Procedure && error.is_cancel() {
+            return (Status::Failed, Some(error));
+        }
+        if failure::is_passing(&error) && !self.gives_up {
+            failure::record(self.driver, self.tview, self.started_at, &error);
+            return (Status::Failed, Some(error));
+        }
+        if !self.careful {
+            self.careful = true;
+            return match self.go() {
+                Ok(status) => (status, None),
+                Err(error) => self.failed(error),
+            };
+        }
+        failure::suspend(self.driver, self.tview, self.started_at, &error);
+        (Status::Suspended, Some(error))
+    }
+
     fn go(&mut self) -> Result<Status, Caught> {
         // A plan made stale by DDL in between is made again; DDL in a loop must not keep us here.
         for _ in 0..5 {
@@ -164,10 +182,9 @@ impl Run {
             identity::set_local("lock_timeout", LOCK_TIMEOUT);
             crate::postgres::transaction::with_snapshot(|| {
                 run_internal(|| {
-                    let definition = definition::load(tview)?;
-                    definition.view()?;
+                    let definition = definition::load(tview).filter(|d| d.state.may_refresh())?;
                     let plan = plan::prepare(definition).unwrap_or_else(|problem: Problem| problem.raise());
-                    if plan.hash != plan.definition.hash && plan.definition.state.refreshes() {
+                    if plan.hash != plan.definition.hash && plan.definition.state.may_refresh() {
                         reregister(&plan);
                         return plan::prepare(definition::load(tview)?).ok();
                     }
@@ -217,104 +234,6 @@ impl Run {
         Ok(step)
     }
 
-    fn under_snapshot(&self, plan: &Plan) -> (Step, u64, u64) {
-        let done = |status| (Step::Done(status), 0, 0);
-        let Some(now) = self.state(plan) else {
-            return done(Status::NotReady);
-        };
-        if !now.state.refreshes() {
-            return done(Status::NotReady);
-        }
-        if now.hash != plan.hash {
-            plan::forget(self.tview);
-            return (Step::Stale, 0, 0);
-        }
-        let mut entry = Entry::new(
-            &plan.definition.entity_name,
-            self.tview,
-            "refresh",
-            // After the snapshot: every change it reads was logged before.
-            audit::now(),
-        );
-        let populate = now.state == State::Populating || now.position.is_none();
-        let mut pending = Vec::new();
-        if !populate {
-            let position = now.position.clone().unwrap_or_else(|| now.snapshot.clone());
-            let mut sources = plan.source_oids();
-            sources.push(self.tview);
-            pending = run_internal(|| log::since(&position, &sources));
-            if pending.is_empty() {
-                return done(Status::UpToDate);
-            }
-        }
-        if populate || pending.iter().any(|changes| changes.all_keys) {
-            if !run_internal(|| log::is_announced(&plan.source_oids())) {
-                return done(Status::Busy);
-            }
-            if !plan.is_current() {
-                return (Step::Stale, 0, 0);
-            }
-        }
-        let wanted = if populate {
-            entry.operation = "populate";
-            Wanted::Everything
-        } else {
-            entry.changes_read = Some(pending.iter().map(|p| p.changes).sum());
-            entry.oldest_change_at = pending.iter().filter_map(|p| p.oldest).min();
-            self.as_owner(plan, || keys::wanted(plan, &pending))
-        };
-        let changes = entry.changes_read.unwrap_or(0) as u64;
-        entry.position = Some(now.snapshot);
-        match wanted {
-            Wanted::Everything => {
-                let result = self.as_owner(plan, || recompute::everything(plan));
-                let written = result.written;
-                let keys = written.inserted + written.updated + written.deleted + written.unchanged;
-                complete(&mut entry, result, keys);
-                if now.state == State::Populating {
-                    change_state(self.tview, State::Active);
-                }
-                audit::add(entry);
-                let step = match populate {
-                    true => Step::Populated,
-                    false => Step::Done(Status::UpToDate),
-                };
-                (step, changes, keys as u64)
-            }
-            Wanted::Keys(keys) => {
-                let null_key = keys.null_key;
-                let total = keys.len();
-                entry.keys_refreshed = Some(total as i64);
-                let mut batches = keys.batches(settings::batch_size());
-                let mut result = match batches.is_empty() {
-                    true => recompute::Result::default(),
-                    false => {
-                        let first = batches.remove(0);
-                        self.as_owner(plan, || recompute::keys(plan, &first))
-                    }
-                };
-                if null_key && result.problem.is_none() {
-                    result.problem = self.as_owner(plan, || recompute::null_keys(plan));
-                }
-                complete(&mut entry, result, total as i64);
-                if batches.is_empty() {
-                    audit::add(entry);
-                    return (Step::Done(Status::UpToDate), changes, total as u64);
-                }
-                batches.reverse();
-                (
-                    Step::More(Box::new(Backlog {
-                        batches,
-                        entry,
-                        before: now.position,
-                    })),
-                    changes,
-                    total as u64,
-                )
-            }
-        }
-    }
-
     /// The rest of a backlog: one batch per transaction, each under its own snapshot; the position moves with
     /// the last, to where the first one read the log. Whatever changes meanwhile is still ahead of it.
     fn work_off(&self, plan: &Rc<Plan>, mut backlog: Box<Backlog>) -> Result<Status, Caught> {
@@ -326,15 +245,15 @@ impl Run {
                 || self.lock(plan),
                 || {
                     spi::session(|| {
-                        let unmoved = self.state(plan).is_some_and(|now| {
-                            now.state == State::Active && now.position == *before && now.hash == plan.hash
-                        });
-                        if !unmoved {
+                        let unmoved = |now: &Now| {
+                            now.state.may_refresh() && now.position == *before && now.hash == plan.hash
+                        };
+                        let Some(now) = self.now(plan).filter(unmoved) else {
                             return Step::Stale;
-                        }
-                        let result = self.as_owner(plan, || recompute::keys(plan, &batch));
-                        complete(entry, result, entry.keys_refreshed.unwrap_or(0));
+                        };
+                        self.batch(plan, batch, entry);
                         if last {
+                            self.works(plan, now.state);
                             audit::add(entry.clone());
                         }
                         Step::Done(Status::UpToDate)
@@ -351,78 +270,4 @@ impl Run {
         }
         Ok(Status::UpToDate)
     }
-
-    fn as_owner<R>(&self, plan: &Plan, work: impl FnOnce() -> R) -> R {
-        run_as(
-            plan.definition.owner,
-            Trust::Restricted,
-            &plan.definition.pinned,
-            work,
-        )
-    }
-
-    fn state(&self, plan: &Plan) -> Option<Now> {
-        let args = [Value::of(plan.definition.tview)];
-        run_internal(|| {
-            let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pgrx::pg_sys::OIDOID]));
-            let rows = read.run(Access::Snapshot, &args, 1);
-            if rows.is_empty() {
-                return None;
-            }
-            Some(Now {
-                state: State::from_name(&rows.get::<String>(0, 0)?)?,
-                hash: rows.get(0, 1)?,
-                snapshot: rows.get::<String>(0, 2)?.parse().ok()?,
-                position: rows.get::<String>(0, 3).and_then(|text| text.parse().ok()),
-            })
-        })
-    }
-
-    /// Writes down a failure, after the rollback, in a transaction of its own.
-    fn record(&self, error: &Caught) {
-        let recorded = self.driver.transaction(|| {
-            crate::postgres::transaction::with_snapshot(|| {
-                let Some(definition) = run_internal(|| definition::load(self.tview)) else {
-                    return;
-                };
-                let mut entry = Entry::new(&definition.entity_name, self.tview, "refresh", self.started_at);
-                entry.status = audit::Status::Error;
-                entry.sqlstate = Some(error.sqlstate());
-                entry.message = Some(error.message.clone());
-                entry.details = Some(serde_json::json!({ "detail": error.detail, "hint": error.hint }));
-                audit::add(entry);
-            })
-        });
-        if let Err(also) = recorded {
-            pgrx::log!(
-                "pg_tviews: could not record a failed refresh: {} ({})",
-                also.message,
-                error.message
-            );
-        }
-    }
-}
-
-struct Now {
-    state: State,
-    hash: String,
-    snapshot: Position,
-    position: Option<Position>,
-}
-
-fn complete(entry: &mut Entry, result: recompute::Result, keys: i64) {
-    let mut written = entry.written.unwrap_or_default();
-    written += result.written;
-    entry.written = Some(written);
-    entry.keys_refreshed = Some(keys);
-    if let Some(problem) = result.problem {
-        entry.status = audit::Status::Partial;
-        entry.sqlstate = Some(sqlstate(&problem));
-        entry.message = Some(problem.message.clone());
-        entry.details = Some(serde_json::json!({ "detail": problem.detail, "hint": problem.hint }));
-    }
-}
-
-fn sqlstate(problem: &Problem) -> String {
-    crate::postgres::transaction::sqlstate(problem.code)
 }

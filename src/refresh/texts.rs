@@ -1,6 +1,8 @@
 //! The statements that recompute rows, as SQL text. Every name is quoted before it gets here; values are
 //! parameters: one `text[]` per key column.
 
+use crate::postgres::relation::quote_literal;
+
 /// A maintained column that is not part of the key.
 #[derive(Debug, Clone)]
 pub struct Content {
@@ -121,6 +123,59 @@ impl Shape {
         format!("EXPLAIN (VERBOSE, FORMAT JSON) {wanted}{}", self.fresh(reach))
     }
 
+    /// Keys as JSON objects, in the order given.
+    pub fn key_objects(&self) -> String {
+        let pairs: Vec<String> = self
+            .key
+            .iter()
+            .map(|k| {
+                format!(
+                    "{}, k.{}::{}",
+                    quote_literal(&unquote(&k.name)),
+                    k.name,
+                    k.view_type
+                )
+            })
+            .collect();
+        let arrays: Vec<String> = (1..=self.key.len()).map(|n| format!("${n}")).collect();
+        format!(
+            "SELECT jsonb_build_object({})::text FROM unnest({}) WITH ORDINALITY AS k({}, position) ORDER BY position",
+            pairs.join(", "),
+            arrays.join(", "),
+            self.key_names()
+        )
+    }
+
+    /// Every key that view or table has, as texts.
+    pub fn every_key(&self) -> String {
+        format!(
+            "SELECT {} FROM {} AS v WHERE {} UNION SELECT {} FROM {} AS tv",
+            self.key_texts("v"),
+            self.view,
+            self.key_not_null(),
+            self.key_texts("tv"),
+            self.table
+        )
+    }
+
+    /// Up to `$1` keys of the table, as texts.
+    pub fn some_keys(&self) -> String {
+        format!(
+            "SELECT {} FROM {} AS tv LIMIT $1",
+            self.key_texts("tv"),
+            self.table
+        )
+    }
+
+    fn key_texts(&self, of: &str) -> String {
+        let texts: Vec<String> = self
+            .key
+            .iter()
+            .map(|k| format!("{of}.{}::{}::text", k.name, k.view_type))
+            .collect();
+        texts.join(", ")
+    }
+
     /// Whether the view returns rows with a NULL key.
     pub fn null_keys(&self) -> String {
         let nulls: Vec<String> = self.key.iter().map(|k| format!("v.{} IS NULL", k.name)).collect();
@@ -138,13 +193,7 @@ impl Shape {
             let pairs: Vec<String> = self
                 .key
                 .iter()
-                .map(|k| {
-                    format!(
-                        "{}, {of}.{}",
-                        crate::postgres::relation::quote_literal(&unquote(&k.name)),
-                        k.name
-                    )
-                })
+                .map(|k| format!("{}, {of}.{}", quote_literal(&unquote(&k.name)), k.name))
                 .collect();
             format!("jsonb_build_object({})", pairs.join(", "))
         };

@@ -11,7 +11,6 @@ use super::schedule::{self, Next};
 use super::shared::{self, Database, Tview, Worker, DATABASES, FREE, RUNNING, STARTING};
 use super::tracked::TrackedSet;
 use super::{housekeeping, shared::TVIEWS};
-use crate::catalog::State;
 use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
 use crate::postgres::{bgworker, clock, latch, process};
 use crate::refresh::Status;
@@ -23,7 +22,7 @@ const POLL: i64 = 5_000_000;
 const RELOAD: i64 = 100_000;
 /// A TVIEW that is not ready although its definition says so: that is about to be loaded.
 const NOT_READY: i64 = 250_000;
-/// A suspended TVIEW is looked at this often, in case it works again.
+/// A suspended TVIEW is tried again after this, then after longer pauses, and when DDL may have helped.
 const SUSPENDED: i64 = 5_000_000;
 
 /// What no ALTER DATABASE, ALTER ROLE or configuration file may change for refreshes.
@@ -310,11 +309,12 @@ impl Refresher {
         self.tracked.announce_quiet(index);
         bgworker::report_running(&format!("refreshing {}", tracked.info.name));
 
-        let outcome = guarded(|| refresh::run(tracked.info.tview));
+        let outcome = guarded(|| refresh::run(tracked.info.tview, progress.failures.load(SeqCst)));
 
         let now = clock::now();
         let (status, changes, taken) = outcome.map_or((Status::Failed, 0, 0), |outcome| {
             let taken = i64::try_from(outcome.duration.as_micros()).unwrap_or(i64::MAX);
+            progress.retry_at.store(outcome.retry_at.unwrap_or(0), SeqCst);
             (outcome.status, outcome.changes, taken)
         });
         let pause = match status {
@@ -336,7 +336,10 @@ impl Refresher {
                 let times = progress.failures.fetch_add(1, SeqCst) + 1;
                 schedule::busy_pause(progress.expected.load(SeqCst), times)
             }
-            Status::NotReady if tracked.info.state == State::Suspended => SUSPENDED,
+            Status::Suspended => {
+                let failures = progress.failures.fetch_add(1, SeqCst) + 1;
+                schedule::backoff(SUSPENDED, failures, now % 1000)
+            }
             Status::NotReady => NOT_READY,
             Status::Failed => {
                 let failures = progress.failures.fetch_add(1, SeqCst) + 1;

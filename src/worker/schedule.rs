@@ -16,6 +16,8 @@ pub struct Candidate {
     pub dirty_since: i64,
     /// Cooling down or backing off until then.
     pub not_before: i64,
+    /// When something that failed is to be tried again; 0: nothing is.
+    pub retry_at: i64,
     /// How long its refresh takes.
     pub expected: i64,
     /// From commit to visible, at most.
@@ -55,9 +57,12 @@ pub fn next(now: i64, candidates: impl Iterator<Item = Candidate>) -> Next {
     let mut first: Option<(i64, usize)> = None;
     let mut due = 0;
     let mut until: Option<i64> = None;
+    let mut alarm = |at: i64| until = Some(until.map_or(at, |until: i64| until.min(at)));
     for (index, candidate) in candidates.enumerate() {
         if is_paused(candidate.not_before, now) {
-            until = Some(until.map_or(candidate.not_before, |until| until.min(candidate.not_before)));
+            alarm(candidate.not_before);
+        } else if candidate.need == Need::Nothing && candidate.retry_at > now {
+            alarm(candidate.retry_at);
         } else if candidate.need != Need::Nothing {
             due += 1;
             let slack = slack(&candidate);
@@ -79,6 +84,11 @@ fn slack(candidate: &Candidate) -> i64 {
         0
     };
     candidate.dirty_since.saturating_add(candidate.max_latency) - candidate.expected + extra
+}
+
+/// Whether something that was to be tried again at `retry_at` (0: nothing was) is due.
+pub fn is_due(retry_at: i64, now: i64) -> bool {
+    retry_at != 0 && retry_at <= now
 }
 
 /// Whether a pause that ends at `not_before` is still on.
@@ -144,6 +154,7 @@ mod tests {
             need: Need::Refresh,
             dirty_since,
             not_before: 0,
+            retry_at: 0,
             expected,
             max_latency,
         }
@@ -226,6 +237,22 @@ mod tests {
                 more: false
             }
         );
+    }
+
+    #[test]
+    fn what_failed_is_tried_again_when_its_time_comes() {
+        let waiting = Candidate {
+            need: Need::Nothing,
+            retry_at: NOW + 30 * MS,
+            ..dirty(0, 0, MS)
+        };
+        assert_eq!(
+            run(&[waiting]),
+            Next::Sleep {
+                until: Some(NOW + 30 * MS)
+            }
+        );
+        assert!(is_due(NOW, NOW) && !is_due(NOW + MS, NOW) && !is_due(0, NOW));
     }
 
     #[test]

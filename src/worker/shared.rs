@@ -349,6 +349,8 @@ pub struct Tview {
     pub dirty_since: AtomicI64,
     /// Not to be looked at before: cooling down, or backing off after a failure. The runner.
     pub not_before: AtomicI64,
+    /// When the first of its dead keys is to be tried again; 0: there are none. The runner.
+    pub retry_at: AtomicI64,
     /// When the last refresh began. The runner.
     pub started_at: AtomicI64,
     /// When the last refresh ended. The runner.
@@ -431,6 +433,7 @@ impl Tview {
         self.absorbed_tick.store(0, SeqCst);
         self.dirty_since.store(0, SeqCst);
         self.not_before.store(0, SeqCst);
+        self.retry_at.store(0, SeqCst);
         self.failures.store(0, SeqCst);
         self.expected.store(0, Relaxed);
     }

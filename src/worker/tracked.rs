@@ -72,12 +72,15 @@ impl Tracked {
         &self.progress
     }
 
-    fn need(&self, database: &Database) -> Need {
+    fn need(&self, database: &Database, now: i64) -> Need {
         let absorbed = self.progress.absorbed_tick.load(SeqCst);
         let newest = |index: &usize| database.source_at(*index).last_tick.load(SeqCst);
         if self.progress.runner.load(SeqCst) != 0 {
             Need::Nothing
-        } else if absorbed == 0 || self.sources.iter().any(|index| newest(index) > absorbed) {
+        } else if absorbed == 0
+            || self.sources.iter().any(|index| newest(index) > absorbed)
+            || schedule::is_due(self.progress.retry_at.load(SeqCst), now)
+        {
             Need::Refresh
         } else if database.all_tick.load(SeqCst) > absorbed {
             Need::Look
@@ -89,7 +92,7 @@ impl Tracked {
     /// What the schedule needs to know now.
     fn candidate(&self, database: &Database, now: i64) -> Candidate {
         let progress = self.progress();
-        let need = self.need(database);
+        let need = self.need(database, now);
         if need != Need::Nothing && progress.dirty_since.load(SeqCst) == 0 {
             let (started, finished) = (
                 progress.started_at.load(SeqCst),
@@ -102,6 +105,7 @@ impl Tracked {
             need,
             dirty_since: progress.dirty_since.load(SeqCst),
             not_before: progress.not_before.load(SeqCst),
+            retry_at: progress.retry_at.load(SeqCst),
             expected: progress.expected.load(SeqCst),
             max_latency: self.max_latency,
         }

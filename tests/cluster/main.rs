@@ -12,6 +12,7 @@ mod cases;
 mod concurrency;
 mod crash;
 mod database_commands;
+mod failures;
 mod guide;
 mod lifecycle;
 mod monitoring;

@@ -1,0 +1,241 @@
+//! What a refresh does under its snapshot: reads the log, maps changes to keys, recomputes, adds the audit row.
+
+use super::audit::{self, Entry};
+use super::careful::{self, Failed};
+use super::dead_letter::{self, DeadKeys};
+use super::keys::{self, Batch, Keys, Wanted};
+use super::plan::{self, Plan};
+use super::recompute;
+use super::run::{Backlog, Run, Status, Step};
+use crate::catalog::change_state;
+use crate::catalog::definition::State;
+use crate::catalog::manage::needs_population;
+use crate::catalog::session_cache::SessionStatement;
+use crate::error::Problem;
+use crate::postgres::identity::run_internal;
+use crate::postgres::spi::{Access, Value};
+use crate::queue::log;
+use crate::queue::position::Position;
+use crate::{settings, statement};
+
+/// A TVIEW as the refresh's snapshot shows it.
+pub(super) struct Now {
+    pub state: State,
+    pub hash: String,
+    pub snapshot: Position,
+    pub position: Option<Position>,
+    has_dead_keys: bool,
+}
+
+thread_local! {
+    static STATE: SessionStatement = const { SessionStatement::new() };
+}
+
+impl Run {
+    /// What the first transaction does; with it, changes read and keys found.
+    pub(super) fn under_snapshot(&self, plan: &Plan) -> (Step, u64, u64) {
+        let done = |status| (Step::Done(status), 0, 0);
+        let Some(now) = self.now(plan).filter(|now| now.state.may_refresh()) else {
+            return done(Status::NotReady);
+        };
+        if now.hash != plan.hash {
+            plan::forget(self.tview);
+            return (Step::Stale, 0, 0);
+        }
+        let mut entry = Entry::new(
+            &plan.definition.entity_name,
+            self.tview,
+            "refresh",
+            // After the snapshot: every change it reads was logged before.
+            audit::now(),
+        );
+        let populate = now.state == State::Populating
+            || now.position.is_none()
+            || (now.state == State::Suspended && needs_population(self.tview));
+        let dead = match now.has_dead_keys {
+            true => dead_letter::read(plan),
+            false => DeadKeys::default(),
+        };
+        self.retry_at.set(dead.next_retry_at);
+        let mut pending = Vec::new();
+        if !populate {
+            let position = now.position.clone().unwrap_or_else(|| now.snapshot.clone());
+            let mut sources = plan.source_oids();
+            sources.push(self.tview);
+            pending = run_internal(|| log::since(&position, &sources));
+            if pending.is_empty() && dead.due.is_empty() && now.state == State::Active {
+                return done(Status::UpToDate);
+            }
+        }
+        if populate || pending.iter().any(|changes| changes.all_keys) {
+            if !run_internal(|| log::is_announced(&plan.source_oids())) {
+                return done(Status::Busy);
+            }
+            if !plan.is_current() {
+                return (Step::Stale, 0, 0);
+            }
+        }
+        let mut wanted = if populate {
+            entry.operation = "populate";
+            Wanted::Everything
+        } else {
+            entry.changes_read = Some(pending.iter().map(|p| p.changes).sum());
+            entry.oldest_change_at = pending.iter().filter_map(|p| p.oldest).min();
+            plan.as_owner(|| keys::wanted(plan, &pending))
+        };
+        if let (Wanted::Everything, true) = (&wanted, self.careful) {
+            wanted = plan.as_owner(|| keys::every(plan));
+        }
+        let changes = entry.changes_read.unwrap_or(0) as u64;
+        let before = now.position.clone();
+        entry.position = Some(now.snapshot);
+        match wanted {
+            Wanted::Everything => {
+                let result = plan.as_owner(|| recompute::everything(plan));
+                let written = result.written;
+                let keys = written.inserted + written.updated + written.deleted + written.unchanged;
+                entry.keys_refreshed = Some(keys);
+                complete(&mut entry, result);
+                if now.has_dead_keys {
+                    dead_letter::clear(self.tview);
+                    self.retry_at.set(None);
+                }
+                self.works(plan, now.state);
+                audit::add(entry);
+                let step = match populate {
+                    true => Step::Populated,
+                    false => Step::Done(Status::UpToDate),
+                };
+                (step, changes, keys as u64)
+            }
+            Wanted::Keys(mut keys) => {
+                let null_key = keys.null_key;
+                let risky = keys.split_off(&dead);
+                let total = keys.len() + risky.len();
+                entry.keys_refreshed = Some(total as i64);
+                self.again(plan, risky, &mut entry);
+                let mut batches = keys.batches(settings::batch_size());
+                if !batches.is_empty() {
+                    self.batch(plan, batches.remove(0), &mut entry);
+                }
+                if null_key && entry.status == audit::Status::Success {
+                    let problem = plan.as_owner(|| recompute::null_keys(plan));
+                    entry.add_problem(problem);
+                }
+                if !batches.is_empty() {
+                    batches.reverse();
+                    let backlog = Backlog {
+                        batches,
+                        entry,
+                        before,
+                    };
+                    return (Step::More(Box::new(backlog)), changes, total as u64);
+                }
+                self.works(plan, now.state);
+                audit::add(entry);
+                let step = match populate {
+                    true => Step::Populated,
+                    false => Step::Done(Status::UpToDate),
+                };
+                (step, changes, total as u64)
+            }
+        }
+    }
+
+    /// Recomputes a batch of keys.
+    pub(super) fn batch(&self, plan: &Plan, batch: Batch, entry: &mut Entry) {
+        if !self.careful {
+            complete(entry, plan.as_owner(|| recompute::keys(plan, &batch)));
+            return;
+        }
+        let (result, failed) = careful::keys(plan, batch, self.gives_up);
+        complete(entry, result);
+        self.note_failed(plan, failed, entry);
+    }
+
+    /// Tries dead keys again, each by itself.
+    fn again(&self, plan: &Plan, keys: Keys, entry: &mut Entry) {
+        if keys.is_empty() {
+            return;
+        }
+        let all = keys.rows().to_vec();
+        let (result, failed) = careful::each(plan, keys.batches(1), self.gives_up);
+        complete(entry, result);
+        let healed: Vec<Box<[String]>> = all
+            .into_iter()
+            .filter(|key| !failed.iter().any(|failed| failed.key == *key))
+            .collect();
+        dead_letter::remove(plan, healed);
+        self.note_failed(plan, failed, entry);
+        self.retry_at.set(dead_letter::next_retry_at(self.tview));
+    }
+
+    /// Puts keys that failed alone where they are tried again, and says so in the audit row.
+    fn note_failed(&self, plan: &Plan, failed: Vec<Failed>, entry: &mut Entry) {
+        let Some(first) = failed.first() else { return };
+        let problem = Problem::new(first.error.code, first.error.message.clone())
+            .detail(counted(failed.len(), "could not be recomputed."))
+            .hint("SELECT * FROM pg_tview_dead_letter; lists them. They are tried again when they change, and from time to time.");
+        dead_letter::add(plan, &failed);
+        self.retry_at.set(dead_letter::next_retry_at(self.tview));
+        pgrx::ereport!(
+            WARNING,
+            first.error.code,
+            counted(
+                failed.len(),
+                &format!(
+                    "of {} could not be recomputed: {}",
+                    plan.definition.display(),
+                    first.error.message
+                )
+            )
+        );
+        entry.add_problem(Some(problem));
+    }
+
+    /// A TVIEW that was not active is, once everything is applied.
+    pub(super) fn works(&self, plan: &Plan, state: State) {
+        if state != State::Active {
+            change_state(self.tview, State::Active);
+        }
+        if state == State::Suspended {
+            let definition = &plan.definition;
+            let mut entry = Entry::new(&definition.entity_name, self.tview, "resume", audit::now());
+            entry.details = Some(serde_json::json!({ "reason": "the view works again" }));
+            audit::add(entry);
+        }
+    }
+
+    /// State and position of the TVIEW; None once it is gone.
+    pub(super) fn now(&self, plan: &Plan) -> Option<Now> {
+        let args = [Value::of(plan.definition.tview)];
+        run_internal(|| {
+            let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pgrx::pg_sys::OIDOID]));
+            let rows = read.run(Access::Snapshot, &args, 1);
+            if rows.is_empty() {
+                return None;
+            }
+            Some(Now {
+                state: State::from_name(&rows.get::<String>(0, 0)?)?,
+                hash: rows.get(0, 1)?,
+                snapshot: rows.get::<String>(0, 2)?.parse().ok()?,
+                position: rows.get::<String>(0, 3).and_then(|text| text.parse().ok()),
+                has_dead_keys: rows.get(0, 4)?,
+            })
+        })
+    }
+}
+
+fn counted(keys: usize, rest: &str) -> String {
+    match keys {
+        1 => format!("one key {rest}"),
+        more => format!("{more} keys {rest}"),
+    }
+}
+
+fn complete(entry: &mut Entry, result: recompute::Result) {
+    let mut written = entry.written.unwrap_or_default();
+    written += result.written;
+    entry.written = Some(written);
+    entry.add_problem(result.problem);
+}

@@ -1,0 +1,99 @@
+//! `pg_tview_dead_letter`: keys that fail alone, and when to try them again.
+
+use std::collections::HashSet;
+
+use pgrx::pg_sys::{self, Oid};
+
+use super::careful::Failed;
+use super::plan::Plan;
+use crate::postgres::identity::run_internal;
+use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::transaction;
+use crate::{settings, statement};
+
+/// Keys of one TVIEW, each as texts.
+#[derive(Default)]
+pub struct DeadKeys {
+    pub all: HashSet<Box<[String]>>,
+    /// Those whose time to be tried again has come.
+    pub due: HashSet<Box<[String]>>,
+    /// When the first of them is to be tried again, in microseconds since 2000.
+    pub next_retry_at: Option<i64>,
+}
+
+/// The dead keys of a TVIEW. Inside an SPI session.
+pub fn read(plan: &Plan) -> DeadKeys {
+    let rows = run_internal(|| {
+        let args = [(pg_sys::OIDOID, Value::of(plan.definition.tview))];
+        spi::run(&statement!("dead_letter_read"), Access::Snapshot, &args)
+    });
+    let keys = |column| {
+        // Keys of another type than the view has by now are none of it.
+        let texts =
+            transaction::attempt(|| plan.as_owner(|| plan.requested.keys(plan, rows.value(0, column))));
+        texts.map(|keys| keys.into_iter().collect()).unwrap_or_default()
+    };
+    DeadKeys {
+        all: keys(0),
+        due: keys(1),
+        next_retry_at: rows.get(0, 2),
+    }
+}
+
+/// When the first dead key of a TVIEW is to be tried again, in microseconds since 2000.
+pub fn next_retry_at(tview: Oid) -> Option<i64> {
+    run_internal(|| {
+        let args = [(pg_sys::OIDOID, Value::of(tview))];
+        spi::run(&statement!("dead_letter_read"), Access::Current, &args).get(0, 2)
+    })
+}
+
+/// Adds keys, or counts one more attempt.
+pub fn add(plan: &Plan, failed: &[Failed]) {
+    let keys: Vec<Box<[String]>> = failed.iter().map(|failed| failed.key.clone()).collect();
+    let objects = plan.as_owner(|| plan.key_objects(&keys));
+    let definition = &plan.definition;
+    run_internal(|| {
+        for (object, failed) in objects.iter().zip(failed) {
+            spi::run(
+                &statement!("dead_letter_add"),
+                Access::Current,
+                &[
+                    (pg_sys::TEXTOID, Value::of(definition.entity_name.as_str())),
+                    (pg_sys::OIDOID, Value::of(definition.tview)),
+                    (pg_sys::TEXTOID, Value::of(object.as_str())),
+                    (pg_sys::TEXTOID, Value::of(failed.error.sqlstate())),
+                    (pg_sys::TEXTOID, Value::of(failed.error.message.as_str())),
+                    (
+                        pg_sys::FLOAT8OID,
+                        Value::of(settings::retry_backoff().as_secs_f64()),
+                    ),
+                    (pg_sys::INT4OID, Value::of(settings::retry_limit() as i32)),
+                ],
+            );
+        }
+    });
+}
+
+/// Takes keys out that could be recomputed.
+pub fn remove(plan: &Plan, keys: Vec<Box<[String]>>) {
+    if keys.is_empty() {
+        return;
+    }
+    let objects = plan.as_owner(|| plan.key_objects(&keys));
+    run_internal(|| {
+        let args = [
+            (pg_sys::OIDOID, Value::of(plan.definition.tview)),
+            (pg_sys::TEXTARRAYOID, Value::of(objects)),
+        ];
+        spi::run(&statement!("dead_letter_remove"), Access::Current, &args);
+    });
+}
+
+/// Takes all keys of a TVIEW out. Inside an SPI session.
+pub fn clear(tview: Oid) {
+    run_internal(|| {
+        let args = [(pg_sys::OIDOID, Value::of(tview))];
+        spi::run(&statement!("dead_letter_clear"), Access::Current, &args);
+    });
+}

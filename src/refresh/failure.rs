@@ -1,0 +1,76 @@
+//! Kinds of failure, and what is written down of them.
+
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
+
+use super::audit::{self, Entry};
+use crate::catalog::change_state;
+use crate::catalog::definition::{self, State};
+use crate::postgres::identity::run_internal;
+use crate::postgres::transaction::{with_snapshot, Caught, Driver};
+
+/// Classes of SQLSTATE that are about the server, not about the view and its data: connections, rollbacks, resources,
+/// an administrator, the system, PostgreSQL itself.
+const OF_THE_SERVER: [&str; 7] = ["08", "25", "40", "53", "57", "58", "XX"];
+
+/// Others were at the same rows or tables: nothing is wrong, it is simply done again.
+pub fn is_in_the_way(error: &Caught) -> bool {
+    matches!(
+        error.code,
+        PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
+            | PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE
+            | PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED
+    )
+}
+
+/// Waiting may help.
+pub fn is_passing(error: &Caught) -> bool {
+    OF_THE_SERVER.contains(&&error.sqlstate()[..2])
+}
+
+/// Whether an error of one batch says nothing about its keys.
+pub fn stops_all(error: &Caught, gives_up: bool) -> bool {
+    is_in_the_way(error) || (is_passing(error) && !gives_up)
+}
+
+/// Writes down a failure, after the rollback, in a transaction of its own.
+pub fn record(driver: Driver, tview: Oid, started_at: TimestampWithTimeZone, error: &Caught) {
+    write(driver, tview, started_at, error, false);
+}
+
+/// The view fails: the TVIEW waits until it works again. Said once.
+pub fn suspend(driver: Driver, tview: Oid, started_at: TimestampWithTimeZone, error: &Caught) {
+    write(driver, tview, started_at, error, true);
+}
+
+fn write(driver: Driver, tview: Oid, started_at: TimestampWithTimeZone, error: &Caught, suspend: bool) {
+    let written = driver.transaction(|| {
+        with_snapshot(|| {
+            let Some(definition) = run_internal(|| definition::load(tview)) else {
+                return;
+            };
+            let mut operation = "refresh";
+            if suspend {
+                if !definition.state.refreshes() {
+                    return;
+                }
+                operation = "suspend";
+                change_state(tview, State::Suspended);
+            }
+            let mut entry = Entry::new(&definition.entity_name, tview, operation, started_at);
+            entry.status = audit::Status::Error;
+            entry.sqlstate = Some(error.sqlstate());
+            entry.message = Some(error.message.clone());
+            entry.details = Some(serde_json::json!({ "detail": error.detail, "hint": error.hint }));
+            audit::add(entry);
+        })
+    });
+    if let Err(also) = written {
+        pgrx::log!(
+            "pg_tviews: could not record a failed refresh: {} ({})",
+            also.message,
+            error.message
+        );
+    }
+}
