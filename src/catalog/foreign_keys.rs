@@ -54,6 +54,7 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
             many: sql(lineage::changed_rows(&changed, Rowcount::Many)),
             shown: lineage::distinct(&sql(every_row)),
             captured: BTreeSet::from([key.target_column.clone()]),
+            columns: definition.key_columns.clone(),
             reads: vec![key.holder],
             lookups: index_column(&key)
                 .map(|column| Lookup {

@@ -12,7 +12,7 @@ mod subject;
 use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
-use crate::lineage::{Occurrence, Source, Strategy};
+use crate::lineage::{KeyQuery, Occurrence, Source, Strategy};
 use crate::postgres::identity::{run_as, Trust};
 use crate::postgres::{relation, spi};
 use crate::refresh::plan;
@@ -58,7 +58,13 @@ fn row(subject: &Subject, source: &Source, occurrence: &Occurrence, advice: &mut
         (Strategy::Full { reason }, _) => (None, Some(reason.clone())),
         (Strategy::Keyed(_), Some(reason)) => (None, Some(reason)),
         (Strategy::Keyed(queries), None) => {
-            let shown: Vec<&str> = queries.iter().map(|query| query.shown.as_str()).collect();
+            // What only the table can tell is left out while there is none.
+            let all = |query: &&KeyQuery| query.columns.len() == subject.shape.key.len();
+            let shown: Vec<String> = queries
+                .iter()
+                .filter(|query| all(query) || !subject.shape.table.is_empty())
+                .map(|query| subject.shape.whole_keys(&query.columns, &query.shown))
+                .collect();
             (Some(shown.join(" UNION ")), None)
         }
     };

@@ -1,4 +1,4 @@
-//! Either-or decisions met while unfolding a view (a branch of a UNION, a window, a NULL case): every
+//! Either-or decisions met while unfolding a view (a branch of a UNION, a window): every
 //! combination is gone through once.
 
 /// More combinations than this are not followed; the sources of such a view are recomputed in full.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::graph::{Node, Path};
+use super::graph::Node;
 use super::lookup::{self, Lookup};
 use super::readable;
+use super::shorten::{beside, Way};
 use super::unfold::{Rows, Unfolded};
 use crate::postgres::query_tree::{self, Expr, KeyQueryParts, Leaf};
-use crate::postgres::relation;
+use crate::postgres::{partition, relation};
 
 /// SQL that maps change keys (`$1 jsonb[]`, each an array of objects as in `pg_tview_queue.keys`) to TVIEW keys.
 ///
@@ -22,46 +23,25 @@ pub struct KeyQuery {
     /// The same for people: over all rows of the source in place of change keys.
     pub shown: String,
     pub captured: BTreeSet<String>,
+    /// The key columns it returns. If these are not all, the keys are those of the TVIEW's rows that have these
+    /// values.
+    pub columns: Vec<String>,
     /// Tables it reads: `r1`, `r2`, ...
     pub reads: Vec<Oid>,
     /// What indexes would serve it, or the way back.
     pub lookups: Vec<Lookup>,
 }
 
-/// The way from an occurrence to all that a key reads, functions in FROM with what they are called on.
-pub fn way(flat: &Unfolded, start: Node, key: &[Expr]) -> Option<Path> {
-    let mut targets: BTreeSet<Node> = key.iter().flat_map(|expr| expr.ranges()).collect();
-    loop {
-        let path = flat.graph.path(start, &targets)?;
-        let missing: Vec<Node> = path
-            .nodes
-            .iter()
-            .filter_map(|node| match &flat.occurrences[*node].rows {
-                Rows::Functions { reads, .. } => Some(reads),
-                Rows::Table { .. } => None,
-            })
-            .flatten()
-            .copied()
-            .filter(|node| !path.nodes.contains(node))
-            .collect();
-        if missing.is_empty() {
-            return Some(path);
-        }
-        targets.extend(missing);
-    }
-}
-
 /// Writes the key query of a way.
-pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[String]) -> Option<KeyQuery> {
-    let Rows::Table { oid: source, .. } = flat.occurrences[start].rows else {
-        return None;
-    };
-    let conditions = conditions(flat, start, path, key);
+pub fn build(flat: &Unfolded, source: Oid, way: &Way, names: &[String]) -> Option<KeyQuery> {
+    let nodes: Vec<Node> = way.path.nodes().collect();
+    let start = nodes[0];
+    let conditions = conditions(flat, way);
     let mut functions = Vec::new();
     let mut from = Vec::new();
     let mut reads = Vec::new();
     let mut places: BTreeMap<Node, usize> = BTreeMap::from([(start, 1)]);
-    for node in path.nodes.iter().filter(|node| **node != start) {
+    for node in &nodes[1..] {
         if let Rows::Table { oid, with_children } = &flat.occurrences[*node].rows {
             let only = if *with_children { "" } else { "ONLY " };
             from.push(format!(
@@ -73,7 +53,7 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
             reads.push(*oid);
         }
     }
-    for node in &path.nodes {
+    for node in &nodes {
         if let Rows::Functions {
             select, index, calls, ..
         } = &flat.occurrences[*node].rows
@@ -85,7 +65,8 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
 
     let mut captured: BTreeMap<i16, Expr> = BTreeMap::new();
     let calls = functions.iter().flat_map(|(_, _, calls)| calls);
-    for expr in conditions.iter().chain(key).chain(calls) {
+    let outputs = way.outputs.iter().map(|output| &output.value);
+    for expr in conditions.iter().chain(outputs).chain(calls) {
         collect_columns(*expr, start, &mut captured);
     }
     let columns: Vec<(i16, String, String)> = captured
@@ -115,11 +96,16 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
             pretty,
             functions: functions.clone(),
             conditions: conditions.clone(),
-            outputs: key.iter().copied().zip(names.iter().cloned()).collect(),
+            outputs: way
+                .outputs
+                .iter()
+                .map(|output| (output.value, names[output.column].clone()))
+                .collect(),
             place: &place,
         })
     };
-    let names: Vec<String> = columns.iter().map(|(_, name, _)| name.clone()).collect();
+    let captured: Vec<String> = columns.iter().map(|(_, name, _)| name.clone()).collect();
+    let values: Vec<Expr> = way.outputs.iter().map(|output| output.value).collect();
     let table_of = |node: Node| match flat.occurrences[node].rows {
         Rows::Table { oid, .. } => Some((*places.get(&node)? - 1, oid)),
         Rows::Functions { .. } => None,
@@ -127,9 +113,14 @@ pub fn build(flat: &Unfolded, start: Node, path: &Path, key: &[Expr], names: &[S
     Some(KeyQuery {
         few: sql(changed_rows(&definitions, Rowcount::Few), false)?,
         many: sql(changed_rows(&definitions, Rowcount::Many), false)?,
-        shown: readable::distinct(&sql(readable::every_row(source, &names)?, true)?),
-        captured: names.into_iter().collect(),
-        lookups: lookup::lookups(&conditions, key, start, &table_of),
+        shown: readable::distinct(&sql(readable::every_row(source, &captured)?, true)?),
+        lookups: lookup::lookups(&conditions, &values, start, &table_of),
+        captured: captured.into_iter().collect(),
+        columns: way
+            .outputs
+            .iter()
+            .map(|output| names[output.column].clone())
+            .collect(),
         reads,
     })
 }
@@ -157,24 +148,25 @@ pub fn changed_rows(columns: &[String], rows: Rowcount) -> String {
     )
 }
 
-/// The conditions of a way, and those that tie the same occurrences under the same guards: a join on two
-/// columns is followed by both.
-fn conditions(flat: &Unfolded, start: Node, path: &Path, key: &[Expr]) -> Vec<Expr> {
-    let edges = flat.graph.edges();
-    let targets: BTreeSet<Node> = key.iter().flat_map(|expr| expr.ranges()).collect();
-    let mut chosen: BTreeSet<usize> = path.edges.iter().copied().collect();
-    for (index, edge) in edges.iter().enumerate() {
-        let beside = path
-            .edges
-            .iter()
-            .any(|step| edges[*step].nodes == edge.nodes && edge.guards.is_subset(&edges[*step].guards));
-        if beside && flat.graph.is_about(edge, start, &targets) {
-            chosen.insert(index);
-        }
-    }
-    chosen
-        .into_iter()
-        .filter_map(|index| flat.conditions[index])
+fn conditions(flat: &Unfolded, way: &Way) -> Vec<Expr> {
+    let edges: BTreeSet<usize> = way
+        .path
+        .edges()
+        .flat_map(|edge| beside(flat, &way.path, edge))
+        .collect();
+    let followed = edges.into_iter().filter_map(|index| flat.conditions[index]);
+    let may_be_null = |value: Expr| {
+        let column = value.as_column();
+        let table = column.map(|column| (column, &flat.occurrences[column.range].rows));
+        !matches!(table, Some((column, Rows::Table { oid, with_children }))
+            if partition::column_not_null(*oid, column.attno, *with_children))
+    };
+    let equal = way
+        .outputs
+        .iter()
+        .filter(|output| output.equal && may_be_null(output.value));
+    followed
+        .chain(equal.map(|output| output.value.is_not_null()))
         .collect()
 }
 

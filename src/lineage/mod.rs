@@ -1,20 +1,24 @@
 //! What a change of a source row means for a TVIEW: the key queries.
 //!
 //! ```text
-//! analysed view -> unfold (flat occurrences, conditions) -> graph (a way to the key) -> key_query (SQL)
+//! analysed view -> unfold (flat occurrences, conditions) -> follow (ways to the key) -> key_query (SQL)
 //! ```
 //!
 //! Complete because of this: take any row of the view, before or after, that a change may concern, and in
 //! its derivation the changed source row whose way to the key is shortest. Everything on that way is
-//! unchanged, so its key query finds the key.
+//! unchanged, so its key query finds the key. docs/lineage.md has the whole argument.
 
 mod below;
 mod children;
 mod choices;
+mod follow;
 mod graph;
+mod key;
 mod key_query;
 mod lookup;
 mod readable;
+mod search;
+mod shorten;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
 mod unfold;
@@ -24,10 +28,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
-use crate::postgres::query_tree::{Expr, Select};
+use crate::postgres::query_tree::Select;
 use crate::postgres::{partition, relation};
 use choices::Choices;
-use graph::{Node, Path};
+use follow::Follow;
+use graph::Node;
+use shorten::Way;
 use unfold::{Rows, Unfolded};
 
 pub use children::{inheriting, merge};
@@ -101,7 +107,7 @@ pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
     }
     found.give_up(
         query,
-        "the view has too many combinations of branches, windows and sub-selects",
+        "the view has too many combinations of UNION branches and windows",
     )?;
     Ok(found.lineage())
 }
@@ -133,8 +139,7 @@ impl Found {
             self.with_children.insert((label.clone(), relation.to_u32()));
             self.entry(label, *relation).full = Some(format!("{reason} around it"));
         }
-        let keys = key_alternatives(query, flat, key);
-        let mut paths: Vec<(Node, &Vec<Expr>, Path)> = Vec::new();
+        let keys = key::alternatives(query, flat, key);
         for (node, occurrence) in flat.occurrences.iter().enumerate() {
             let Rows::Table { oid, with_children } = occurrence.rows else {
                 continue;
@@ -144,44 +149,47 @@ impl Found {
                 self.with_children
                     .insert((occurrence.label.clone(), oid.to_u32()));
             }
-            for alternative in &keys {
-                match key_query::way(flat, node, alternative) {
-                    Some(path) => paths.push((node, alternative, path)),
-                    None => self.full(flat, node, no_way(flat, node)),
-                }
-            }
-            if keys.is_empty() {
+            if keys.is_none() {
                 let hidden = "the key's value hides the row it comes from".to_string();
                 self.full(flat, node, obstacle(flat, node).unwrap_or(hidden));
             }
         }
-        let ways: Vec<(Node, &Path)> = paths.iter().map(|(node, _, path)| (*node, path)).collect();
-        let circular = graph::circular(&ways);
-        for (node, alternative, path) in &paths {
-            if circular.contains(node) {
-                self.full(
-                    flat,
-                    *node,
-                    "its way to the key and another source's lean on each other".to_string(),
-                );
-                continue;
-            }
-            match key_query::build(flat, *node, path, alternative, key) {
-                Some(query) => {
-                    let Rows::Table { oid, .. } = flat.occurrences[*node].rows else {
-                        continue;
-                    };
-                    let entry = self.entry(&flat.occurrences[*node].label, oid);
-                    if !entry.queries.iter().any(|known| known.few == query.few) {
-                        entry.queries.push(query);
+        for alternative in keys.unwrap_or_default() {
+            for (node, followed) in follow::follow(flat, &alternative) {
+                match followed {
+                    Follow::Keyed(followed) => {
+                        for way in followed.ways.iter().chain(&followed.through_table) {
+                            self.key_query(flat, node, way, key);
+                        }
                     }
+                    Follow::NoWay => self.full(flat, node, no_way(flat, node)),
+                    Follow::Circle => self.full(
+                        flat,
+                        node,
+                        "it and another source can only be followed to the key through each other"
+                            .to_string(),
+                    ),
                 }
-                None => self.full(
-                    flat,
-                    *node,
-                    "its conditions cannot be written as a key query".to_string(),
-                ),
             }
+        }
+    }
+
+    fn key_query(&mut self, flat: &Unfolded, node: Node, way: &Way, key: &[String]) {
+        let Rows::Table { oid, .. } = flat.occurrences[node].rows else {
+            return;
+        };
+        match key_query::build(flat, oid, way, key) {
+            Some(query) => {
+                let entry = self.entry(&flat.occurrences[node].label, oid);
+                if !entry.queries.contains(&query) {
+                    entry.queries.push(query);
+                }
+            }
+            None => self.full(
+                flat,
+                node,
+                "its conditions cannot be written as a key query".to_string(),
+            ),
         }
     }
 
@@ -287,49 +295,6 @@ impl Found {
             views: self.views,
         }
     }
-}
-
-/// Every combination of expressions the key columns can come from; empty when one of them hides its row.
-fn key_alternatives(query: Select, flat: &Unfolded, key: &[String]) -> Vec<Vec<Expr>> {
-    let names: Vec<String> = query
-        .targets()
-        .into_iter()
-        .filter(|target| !target.hidden)
-        .map(|target| target.name)
-        .collect();
-    let mut combinations: Vec<Vec<Expr>> = vec![Vec::new()];
-    for column in key {
-        let expr = names
-            .iter()
-            .position(|name| name == column)
-            .and_then(|at| *flat.outputs.get(at)?);
-        let alternatives: Vec<Expr> = expr.map(|expr| expr.alternatives()).unwrap_or_default();
-        if !alternatives
-            .iter()
-            .all(|alternative| key_follows_its_rows(flat, *alternative))
-        {
-            return Vec::new();
-        }
-        combinations = combinations
-            .iter()
-            .flat_map(|chosen| {
-                alternatives.iter().map(move |alternative| {
-                    let mut chosen = chosen.clone();
-                    chosen.push(*alternative);
-                    chosen
-                })
-            })
-            .collect();
-    }
-    combinations
-}
-
-/// A key value made from the optional side of an outer join must be NULL where nothing matched.
-fn key_follows_its_rows(flat: &Unfolded, expr: Expr) -> bool {
-    let strict = expr.is_not_null().ranges_not_null();
-    expr.ranges()
-        .iter()
-        .all(|node| !flat.graph.is_optional(*node) || strict.contains(node))
 }
 
 fn no_way(flat: &Unfolded, node: Node) -> String {

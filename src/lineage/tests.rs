@@ -17,11 +17,12 @@ const TABLES: &str = "
     CREATE VIEW v_post AS SELECT p.id, jsonb_build_object('title', p.title) AS data FROM tb_post p;
     CREATE VIEW v_order AS SELECT o.pk_order, o.id, o.customer FROM tb_order o;";
 
-/// Sources by name with `keyed (captured columns)` or `full`.
+/// Sources by name with `keyed (captured columns)` or `full`. Several key columns are separated by commas.
 fn followed(query: &str, key: &str) -> Vec<String> {
     Spi::run(TABLES).unwrap();
     let select = Select::analyse(query).expect("a single SELECT");
-    let lineage = analyse(select, &[key.to_string()]).unwrap();
+    let key: Vec<String> = key.split(',').map(str::to_string).collect();
+    let lineage = analyse(select, &key).unwrap();
     let mut followed: Vec<String> = lineage
         .sources
         .iter()
@@ -134,6 +135,95 @@ mod tests {
         let cross = "SELECT u.id, d.label FROM tb_user u CROSS JOIN tb_tag d
                        LEFT JOIN tb_post p ON p.fk_user = u.pk_user AND p.pk_post = d.pk_tag";
         assert!(followed_again(cross, "id").contains(&"tb_tag full".to_string()));
+    }
+
+    #[pg_test]
+    fn merged_columns_of_chained_full_joins() {
+        let query = "SELECT id, u.name, p.title, o.customer FROM tb_user u FULL JOIN tb_post p USING (id)
+                       NATURAL FULL JOIN (SELECT id, customer FROM tb_order) o";
+        assert_eq!(
+            followed(query, "id"),
+            [
+                "tb_order keyed by id",
+                "tb_post keyed by id",
+                "tb_user keyed by id"
+            ]
+        );
+    }
+
+    #[pg_test]
+    fn a_composite_key_with_a_part_on_the_optional_side() {
+        let query = "SELECT u.id AS author, p.id AS post, p.title FROM tb_user u LEFT JOIN tb_post p ON p.fk_user = u.pk_user";
+        assert_eq!(
+            followed(query, "author,post"),
+            ["tb_post keyed by fk_user, id", "tb_user keyed by id, pk_user"]
+        );
+    }
+
+    #[pg_test]
+    fn a_composite_key_of_sources_that_no_condition_ties() {
+        let query = "SELECT u.id AS author, t.label, count(pt.fk_tag) AS n FROM tb_user u CROSS JOIN tb_tag t
+                       LEFT JOIN tb_post p ON p.fk_user = u.pk_user
+                       LEFT JOIN tb_post_tag pt ON pt.fk_post = p.pk_post AND pt.fk_tag = t.pk_tag
+                      GROUP BY u.id, t.label";
+        assert_eq!(
+            followed(query, "author,label"),
+            [
+                "tb_post keyed by fk_user",
+                "tb_post_tag keyed by fk_post, fk_tag",
+                "tb_tag keyed by label",
+                "tb_user keyed by id"
+            ]
+        );
+    }
+
+    #[pg_test]
+    fn one_key_value_of_two_sources_keeps_one_of_them_keyed() {
+        let query = "SELECT u.id || p.id::text AS id FROM tb_user u JOIN tb_post p ON p.fk_user = u.pk_user";
+        assert_eq!(
+            followed(query, "id"),
+            ["tb_post keyed by fk_user, id", "tb_user full"]
+        );
+    }
+
+    #[pg_test]
+    fn a_condition_above_an_outer_join_rules_the_unmatched_case_out() {
+        let query = "SELECT u.id, d.label FROM tb_user u CROSS JOIN tb_tag d
+                       LEFT JOIN tb_post p ON p.fk_user = u.pk_user AND p.pk_post = d.pk_tag WHERE p.published";
+        assert!(followed(query, "id").contains(&"tb_tag keyed by pk_tag".to_string()));
+    }
+
+    #[pg_test]
+    fn a_key_that_takes_turns() {
+        let query = "SELECT CASE WHEN u.name = 'x' THEN u.id ELSE p.id END AS id FROM tb_user u
+                       LEFT JOIN tb_post p ON p.fk_user = u.pk_user";
+        assert_eq!(
+            followed(query, "id"),
+            ["tb_post keyed by fk_user, id", "tb_user keyed by id, pk_user"]
+        );
+        let inside = "SELECT 'n' || coalesce(p.pk_post, o.pk_order, 0) AS id
+                        FROM tb_post p FULL JOIN tb_order o ON o.pk_order = p.fk_user";
+        assert_eq!(
+            followed_again(inside, "id"),
+            ["tb_order keyed by pk_order", "tb_post keyed by fk_user, pk_post"]
+        );
+    }
+
+    #[pg_test]
+    fn many_null_cases_do_not_multiply() {
+        let query = "SELECT u.id FROM tb_user u WHERE name NOT IN (SELECT label FROM tb_tag)
+                        AND email NOT IN (SELECT label FROM tb_tag) AND name NOT IN (SELECT customer FROM tb_order)
+                        AND email NOT IN (SELECT customer FROM tb_order) AND name NOT IN (SELECT title FROM tb_post)
+                        AND email NOT IN (SELECT title FROM tb_post) AND email || name NOT IN (SELECT title FROM tb_post)";
+        assert_eq!(
+            followed(query, "id"),
+            [
+                "tb_order keyed by customer",
+                "tb_post keyed by title",
+                "tb_tag keyed by label",
+                "tb_user keyed by id"
+            ]
+        );
     }
 
     fn followed_again(query: &str, key: &str) -> Vec<String> {

@@ -15,7 +15,7 @@ use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::foreign_keys;
 use crate::error::Problem;
-use crate::lineage::{self, Lineage, Rowcount, Source, Strategy};
+use crate::lineage::{self, KeyQuery, Lineage, Rowcount, Source, Strategy};
 use crate::postgres::identity::{run_as, Trust};
 use crate::postgres::query_tree::Select;
 use crate::postgres::spi::{self, Access, Statement, Value};
@@ -198,9 +198,17 @@ fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> Optio
     if unreadable(definition.owner, source).is_some() {
         return None;
     }
-    let few = queries.iter().map(|query| query.few.as_str()).collect();
-    let many = queries.iter().map(|query| query.many.as_str()).collect();
-    Some(SourcePlan::new(shape, few, many))
+    let keys = |text: fn(&KeyQuery) -> &String| -> Vec<String> {
+        queries
+            .iter()
+            .map(|query| shape.whole_keys(&query.columns, text(query)))
+            .collect()
+    };
+    Some(SourcePlan::new(
+        shape,
+        keys(|query| &query.few),
+        keys(|query| &query.many),
+    ))
 }
 
 impl SourcePlan {
@@ -212,13 +220,13 @@ impl SourcePlan {
             .collect()
     }
 
-    fn new(shape: &Shape, few: Vec<&str>, many: Vec<&str>) -> SourcePlan {
+    fn new(shape: &Shape, few: Vec<String>, many: Vec<String>) -> SourcePlan {
         let casts: Vec<String> = shape
             .key
             .iter()
             .map(|k| format!("{}::{}::text", k.name, k.view_type))
             .collect();
-        let statement = |queries: Vec<&str>| {
+        let statement = |queries: Vec<String>| {
             Statement::new(
                 format!(
                     "SELECT DISTINCT {} FROM ({}) AS affected",
@@ -244,7 +252,7 @@ fn requested(shape: &Shape) -> SourcePlan {
         .collect();
     let few = lineage::changed_rows(&columns, Rowcount::Few);
     let many = lineage::changed_rows(&columns, Rowcount::Many);
-    SourcePlan::new(shape, vec![&few], vec![&many])
+    SourcePlan::new(shape, vec![few], vec![many])
 }
 
 /// Key queries read tables directly, as the TVIEW's owner, who may have rights on the views only.

@@ -1,7 +1,7 @@
 //! The statements that recompute rows, as SQL text. Every name is quoted before it gets here; values are
 //! parameters: one `text[]` per key column.
 
-use crate::postgres::relation::quote_literal;
+use crate::postgres::relation::{quote, quote_literal};
 
 /// A maintained column that is not part of the key.
 #[derive(Debug, Clone)]
@@ -106,6 +106,38 @@ impl Shape {
             "INSERT INTO {} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM ({}) fresh",
             self.table,
             self.fresh(Reach::Everything)
+        )
+    }
+
+    /// A key query that returns only some of the key columns (by their plain names), as one that returns keys: those
+    /// of the table's rows with these values.
+    pub fn whole_keys(&self, columns: &[String], query: &str) -> String {
+        let (part, rest): (Vec<&Key>, Vec<&Key>) = self
+            .key
+            .iter()
+            .partition(|k| columns.iter().any(|column| quote(column) == k.name));
+        if rest.is_empty() {
+            return query.to_string();
+        }
+        let keys: Vec<String> = self
+            .key
+            .iter()
+            .map(|k| format!("tv.{}::{} AS {}", k.name, k.view_type, k.name))
+            .collect();
+        let same: Vec<String> = part
+            .iter()
+            .map(|k| {
+                format!(
+                    "tv.{} {} part.{}::{}",
+                    k.name, k.table_equality, k.name, k.table_type
+                )
+            })
+            .collect();
+        format!(
+            "SELECT {} FROM ({query}) AS part, {} AS tv WHERE {}",
+            keys.join(", "),
+            self.table,
+            same.join(" AND ")
         )
     }
 

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use super::scope::Scope;
 use super::{Guards, Unfolder};
 use crate::error::Problem;
-use crate::lineage::graph::{Edge, GuardKind, Node};
+use crate::lineage::graph::{Case, Edge, GuardKind, Node};
 use crate::postgres::query_tree::{Expr, Leaf, LinkKind, Range, SubLink};
+
+/// A condition that takes turns in being more conditions than this is only followed as a whole.
+const MOST_ALTERNATIVES: usize = 16;
 
 impl Unfolder<'_> {
     /// A condition that must be true for a row to come out of this level (or, inside a join's `on`, to match).
@@ -26,7 +29,8 @@ impl Unfolder<'_> {
                 Some(_) => 3,
                 None => 5,
             };
-            self.edge(flat, guards, on, cost);
+            self.edge(flat, guards, on, cost, None);
+            self.alternatives(flat, guards, on, cost);
             return Ok(());
         }
         let link_guards: Guards = guards.union(optional).copied().collect();
@@ -72,47 +76,68 @@ impl Unfolder<'_> {
             return Ok(());
         };
         match link.kind {
-            LinkKind::Any if required => self.edge(flat, &inside, &Guards::new(), 1),
+            LinkKind::Any if required => self.edge(flat, &inside, &Guards::new(), 1, None),
             LinkKind::Any => self.membership(flat, &inside),
-            LinkKind::All => self.edge(flat.is_not_true(), &inside, &Guards::new(), 8),
+            LinkKind::All => self.edge(flat.is_not_true(), &inside, &Guards::new(), 8, None),
             _ => {}
         }
         Ok(())
     }
 
+    /// A condition on COALESCE, CASE and the like of several occurrences, such as a second FULL JOIN USING: which
+    /// of the values it is, is a decision.
+    fn alternatives(&mut self, condition: Expr, guards: &Guards, on: &Guards, cost: u32) {
+        if condition.ranges().len() < 3 {
+            return;
+        }
+        let alternatives = condition.alternatives(MOST_ALTERNATIVES).unwrap_or_default();
+        if alternatives.len() > 1 {
+            let decision = self.flat.graph.decision(alternatives.len());
+            for (option, alternative) in alternatives.into_iter().enumerate() {
+                self.edge(alternative, guards, on, cost, Some(Case { decision, option }));
+            }
+        }
+    }
+
     /// `outside = ANY (inside)` whose value is used: an inner row matters where the comparison is true, and
     /// where it is NULL.
     pub(super) fn membership(&mut self, test: Expr, guards: &Guards) {
+        let none = Guards::new();
         let Some(op) = test.as_operator().filter(|op| op.strict) else {
-            self.edge(test.is_not_false(), guards, &Guards::new(), 8);
+            self.edge(test.is_not_false(), guards, &none, 8, None);
             return;
         };
-        let mut cases = vec![None];
-        if self.may_be_null(op.left) {
-            cases.push(Some(op.left.is_null()));
-        }
-        if self.may_be_null(op.right) {
-            cases.push(Some(op.right.is_null()));
-        }
-        match cases[self.choices.take(cases.len())] {
-            None => self.edge(test, guards, &Guards::new(), 1),
-            Some(null) => self.edge_between(null, test.ranges(), guards, &Guards::new(), 8),
+        let sides = [op.left, op.right];
+        let nullable: Vec<Expr> = sides.into_iter().filter(|side| self.may_be_null(*side)).collect();
+        let decision = self.flat.graph.decision(nullable.len() + 1);
+        let case = |option| Some(Case { decision, option });
+        self.edge(test, guards, &none, 1, case(0));
+        for (number, side) in nullable.into_iter().enumerate() {
+            self.edge_between(side.is_null(), test.ranges(), guards, &none, 8, case(number + 1));
         }
     }
 
-    pub(super) fn edge(&mut self, condition: Expr, guards: &Guards, on: &Guards, cost: u32) {
-        self.edge_between(condition, condition.ranges(), guards, on, cost);
+    pub(super) fn edge(
+        &mut self,
+        condition: Expr,
+        guards: &Guards,
+        on: &Guards,
+        cost: u32,
+        case: Option<Case>,
+    ) {
+        self.edge_between(condition, condition.ranges(), guards, on, cost, case);
     }
 
-    pub(super) fn edge_between(
+    fn edge_between(
         &mut self,
         condition: Expr,
         nodes: BTreeSet<Node>,
         guards: &Guards,
         on: &Guards,
         cost: u32,
+        case: Option<Case>,
     ) {
-        if nodes.len() < 2 {
+        if nodes.is_empty() {
             return;
         }
         let strict = condition.ranges_not_null();
@@ -122,6 +147,7 @@ impl Unfolder<'_> {
             strict,
             guards,
             cost,
+            case,
         });
         self.flat.conditions.push(Some(condition));
     }

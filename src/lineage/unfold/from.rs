@@ -82,7 +82,7 @@ impl Unfolder<'_> {
                 if sampled {
                     self.flat.unfollowed.push((label.clone(), oid, "TABLESAMPLE"));
                 }
-                Instance::Node(self.occurrence(label, rows, guards))
+                Instance::Node(self.occurrence(label, rows, guards, BTreeSet::new()))
             }
             Range::Subquery(query) => {
                 let outputs = self.level(query, Some(scope), guards, &label)?;
@@ -163,9 +163,8 @@ impl Unfolder<'_> {
             select: scope.select,
             index,
             calls,
-            reads: reads.clone(),
         };
-        let node = self.occurrence(label, rows, guards);
+        let node = self.occurrence(label, rows, guards, reads.clone());
         if !reads.is_empty() {
             let mut nodes = reads;
             nodes.insert(node);
@@ -174,6 +173,7 @@ impl Unfolder<'_> {
                 nodes,
                 guards: guards.clone(),
                 cost: 3,
+                case: None,
             });
             self.flat.conditions.push(None);
         }
@@ -209,13 +209,19 @@ impl Unfolder<'_> {
         Ok(())
     }
 
-    pub(super) fn occurrence(&mut self, label: String, rows: Rows, guards: &Guards) -> Node {
+    pub(super) fn occurrence(
+        &mut self,
+        label: String,
+        rows: Rows,
+        guards: &Guards,
+        reads: BTreeSet<Node>,
+    ) -> Node {
         let obstacles = self.obstacles.clone();
         self.flat.occurrences.push(Occurrence {
             label,
             rows,
             obstacles,
         });
-        self.flat.graph.node(guards.clone())
+        self.flat.graph.node(guards.clone(), reads)
     }
 }

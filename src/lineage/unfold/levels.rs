@@ -6,7 +6,7 @@ use pgrx::PgSqlErrorCode;
 use super::scope::Scope;
 use super::{Guards, Rows, Unfolder};
 use crate::error::Problem;
-use crate::lineage::graph::GuardKind;
+use crate::lineage::graph::{Case, GuardKind};
 use crate::postgres::partition;
 use crate::postgres::query_tree::{Distinct, Expr, Range, Select};
 
@@ -112,11 +112,18 @@ impl Unfolder<'_> {
             pairs.push((a, b, *equality));
         }
         let nullable: Vec<bool> = pairs.iter().map(|(a, _, _)| self.may_be_null(*a)).collect();
-        let with_nulls = nullable.contains(&true) && self.choices.take(2) == 1;
-        if !with_nulls {
-            for (a, b, equality) in pairs {
-                self.edge(Expr::operator(equality, a, b), guards, &Guards::new(), 1);
-            }
+        let with_nulls = nullable.contains(&true).then(|| self.flat.graph.decision(2));
+        let case = |option| with_nulls.map(|decision| Case { decision, option });
+        for (a, b, equality) in &pairs {
+            self.edge(
+                Expr::operator(*equality, *a, *b),
+                guards,
+                &Guards::new(),
+                1,
+                case(0),
+            );
+        }
+        if with_nulls.is_none() {
             return;
         }
         let mut parts = Vec::new();
@@ -131,12 +138,8 @@ impl Unfolder<'_> {
                 parts.push(equal);
             }
         }
-        if !one_is_null.is_empty() {
-            parts.push(Expr::any_of(&one_is_null));
-        }
-        if !parts.is_empty() {
-            self.edge(Expr::all_of(&parts), guards, &Guards::new(), 8);
-        }
+        parts.push(Expr::any_of(&one_is_null));
+        self.edge(Expr::all_of(&parts), guards, &Guards::new(), 8, case(1));
     }
 
     pub(super) fn may_be_null(&self, expr: Expr) -> bool {

@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use pgrx::pg_sys::Oid;
 
 use super::choices::Choices;
-use super::graph::{Graph, Guard, Node};
+use super::graph::{Graph, Guard};
 use crate::error::Problem;
 use crate::postgres::query_tree::{Expr, Select};
 
@@ -34,12 +34,11 @@ pub enum Rows {
         oid: Oid,
         with_children: bool,
     },
-    /// Functions in FROM, at a range table index of a query, reading these occurrences.
+    /// Functions in FROM, at a range table index of a query.
     Functions {
         select: Select,
         index: usize,
         calls: Vec<Expr>,
-        reads: BTreeSet<Node>,
     },
 }
 

@@ -136,7 +136,7 @@ impl Expr {
     }
 
     /// Without what leaves the value as it is stored: changes of type by name only, COLLATE.
-    fn unlabelled(&self) -> Expr {
+    pub(super) fn unlabelled(&self) -> Expr {
         // SAFETY: the tag is checked before the cast; the argument is a node.
         let inner = unsafe {
             match self.tag() {

@@ -1,0 +1,193 @@
+//! Which ways follow the changes of each occurrence to one set of values the key is read from.
+//!
+//! What a row of the view was before a change is in the TVIEW's table; so its key can also be found there, by those
+//! key columns that a way leads to. That is needed where ways run in a circle: two occurrences that have both
+//! changed, each on the other's way.
+//!
+//! Inside of a guard that does not help. Two rows that together kept a row out of the view (NOT EXISTS, the unmatched
+//! case of an outer join) may both go: then the row that comes is not in the table yet, and they are not there any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::graph::{Guard, Node};
+use super::search::Search;
+use super::shorten::{Output, Way};
+use super::unfold::{Rows, Unfolded};
+use crate::postgres::query_tree::Expr;
+
+/// How changes of an occurrence are followed.
+pub struct Followed {
+    /// To all key columns.
+    pub ways: Vec<Way>,
+    /// To some key columns, for the table's rows that have these values.
+    pub through_table: Vec<Way>,
+}
+
+pub enum Follow {
+    Keyed(Followed),
+    /// No way to the key.
+    NoWay,
+    /// Its way and another's lean on each other.
+    Circle,
+}
+
+/// For every table occurrence.
+pub fn follow(flat: &Unfolded, key: &[Expr]) -> BTreeMap<Node, Follow> {
+    let tables =
+        (0..flat.occurrences.len()).filter(|node| matches!(flat.occurrences[*node].rows, Rows::Table { .. }));
+    let mut found: BTreeMap<Node, Follow> = tables
+        .map(|node| match ways(flat, node, key, &columns(key)) {
+            Some(ways) => {
+                let through_table = Vec::new();
+                (node, Follow::Keyed(Followed { ways, through_table }))
+            }
+            None => (node, Follow::NoWay),
+        })
+        .collect();
+    break_circles_inside_guards(flat, &mut found);
+    loop {
+        let circular = circular(&leaning(&found));
+        if circular.is_empty() {
+            return found;
+        }
+        let cheapest = circular
+            .iter()
+            .filter_map(|node| match &found[node] {
+                Follow::Keyed(followed) if followed.through_table.is_empty() => {
+                    part(flat, *node, key).map(|part| (*node, part))
+                }
+                _ => None,
+            })
+            .min_by_key(|(node, part)| (lean(part).len(), part[0].outputs[0].column, *node));
+        match cheapest {
+            Some((node, part)) => {
+                if let Some(Follow::Keyed(followed)) = found.get_mut(&node) {
+                    followed.through_table = part;
+                }
+            }
+            // Changes of one that is recomputed in full need no way, so the others may lean on it.
+            None => {
+                found.extend(circular.first().map(|node| (*node, Follow::Circle)));
+            }
+        }
+    }
+}
+
+fn break_circles_inside_guards(flat: &Unfolded, found: &mut BTreeMap<Node, Follow>) {
+    let guards: BTreeSet<Guard> = found
+        .keys()
+        .flat_map(|node| flat.graph.guards_of(*node).iter().copied())
+        .collect();
+    for guard in guards {
+        let inside = |node: &Node| flat.graph.guards_of(*node).contains(&guard);
+        loop {
+            let leaning = leaning(found)
+                .into_iter()
+                .filter(|(node, _)| inside(node))
+                .map(|(node, leans_on)| (node, leans_on.into_iter().filter(inside).collect()))
+                .collect();
+            match circular(&leaning).first() {
+                Some(node) => found.insert(*node, Follow::Circle),
+                None => break,
+            };
+        }
+    }
+}
+
+/// Ways from `node` to these columns of the key.
+fn ways(flat: &Unfolded, node: Node, key: &[Expr], columns: &[usize]) -> Option<Vec<Way>> {
+    let ranges =
+        |columns: &[usize]| -> BTreeSet<Node> { columns.iter().flat_map(|n| key[*n].ranges()).collect() };
+    let search = Search {
+        graph: &flat.graph,
+        start: node,
+        key: &ranges(&self::columns(key)),
+        wanted: &ranges(columns),
+    };
+    let output = |column: &usize| Output {
+        column: *column,
+        value: key[*column],
+        equal: false,
+    };
+    let outputs: Vec<Output> = columns.iter().map(output).collect();
+    let paths = search.ways()?;
+    Some(
+        paths
+            .into_iter()
+            .map(|path| Way::shortest(flat, path, outputs.clone()))
+            .collect(),
+    )
+}
+
+/// The ways that lean on the least, to as many key columns as that allows; None if that is nothing won.
+fn part(flat: &Unfolded, node: Node, key: &[Expr]) -> Option<Vec<Way>> {
+    let single: Vec<(usize, Vec<Way>)> = columns(key)
+        .into_iter()
+        .filter(|n| !key[*n].ranges().is_empty())
+        .filter_map(|n| Some((n, ways(flat, node, key, &[n])?)))
+        .collect();
+    let (first, best) = single.iter().min_by_key(|(n, ways)| (lean(ways).len(), *n))?;
+    let best = lean(best);
+    let within: Vec<usize> = single
+        .iter()
+        .filter(|(n, ways)| n == first || lean(ways).is_subset(&best))
+        .map(|(n, _)| *n)
+        .collect();
+    let part = ways(flat, node, key, &within)?;
+    (within.len() < key.len()).then_some(part)
+}
+
+fn columns(key: &[Expr]) -> Vec<usize> {
+    (0..key.len()).collect()
+}
+
+fn lean(ways: &[Way]) -> BTreeSet<Node> {
+    ways.iter().flat_map(|way| way.path.leans_on()).collect()
+}
+
+/// For every occurrence with a way, those that must be unchanged for it to be followed from a row that was.
+fn leaning(found: &BTreeMap<Node, Follow>) -> BTreeMap<Node, BTreeSet<Node>> {
+    found
+        .iter()
+        .filter_map(|(node, follow)| match follow {
+            Follow::Keyed(Followed { ways, through_table }) if through_table.is_empty() => {
+                Some((*node, lean(ways)))
+            }
+            Follow::Keyed(followed) => Some((*node, lean(&followed.through_table))),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Nodes whose ways run in a circle through each other. If two of them changed in one row of the view, each
+/// way would lean on the other's unchanged row.
+fn circular(leaning: &BTreeMap<Node, BTreeSet<Node>>) -> BTreeSet<Node> {
+    let in_circle = |start: &Node| {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<Node> = leaning[start].iter().copied().collect();
+        while let Some(node) = open.pop() {
+            if node == *start {
+                return true;
+            }
+            if seen.insert(node) {
+                open.extend(leaning.get(&node).into_iter().flatten());
+            }
+        }
+        false
+    };
+    leaning.keys().copied().filter(|start| in_circle(start)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circles_are_found() {
+        let set = |nodes: &[Node]| nodes.iter().copied().collect::<BTreeSet<Node>>();
+        let there_and_back = BTreeMap::from([(0, set(&[1, 2])), (1, set(&[0, 2])), (2, set(&[]))]);
+        assert_eq!(circular(&there_and_back), set(&[0, 1]));
+        let one_way = BTreeMap::from([(0, set(&[1, 2])), (2, set(&[]))]);
+        assert_eq!(circular(&one_way), set(&[]));
+    }
+}

@@ -1,0 +1,107 @@
+//! A way need not go to where the key is read if the condition that leads there says that the key equals
+//! something on the way.
+
+use std::collections::BTreeSet;
+
+use super::graph::Node;
+use super::search::Path;
+use super::unfold::Unfolded;
+use crate::postgres::query_tree::Expr;
+
+/// A way, and what of the key it leads to.
+#[derive(Clone, Debug)]
+pub struct Way {
+    pub path: Path,
+    pub outputs: Vec<Output>,
+}
+
+/// A key column by position, and its value over the occurrences of the path.
+#[derive(Clone, Debug)]
+pub struct Output {
+    pub column: usize,
+    pub value: Expr,
+    /// Whether the value is something else that equals the column, so that NULL does not count.
+    pub equal: bool,
+}
+
+impl Way {
+    /// Leaves out occurrences at the end that only the key is read from.
+    pub fn shortest(flat: &Unfolded, path: Path, outputs: Vec<Output>) -> Way {
+        let mut way = Way { path, outputs };
+        while way.leave_one_out(flat) {}
+        way
+    }
+
+    fn leave_one_out(&mut self, flat: &Unfolded) -> bool {
+        for at in (1..self.path.steps.len()).rev() {
+            let step = self.path.steps[at];
+            let Some(edge) = step.edge else { continue };
+            let mut others = self.path.steps.clone();
+            others.remove(at);
+            let edges = flat.graph.edges();
+            let needed = others.iter().any(|other| {
+                other
+                    .edge
+                    .is_some_and(|edge| edges[edge].nodes.contains(&step.node))
+                    || flat.graph.read_by(other.node).contains(&step.node)
+            });
+            if needed {
+                continue;
+            }
+            let conditions: Vec<Expr> = beside(flat, &self.path, edge)
+                .filter_map(|n| flat.conditions[n])
+                .collect();
+            let equal = |output: &Output| {
+                if !output.value.ranges().contains(&step.node) {
+                    return Some(output.clone());
+                }
+                let value = conditions
+                    .iter()
+                    .find_map(|condition| other_side(*condition, output.value, step.node))?;
+                Some(Output {
+                    column: output.column,
+                    value,
+                    equal: true,
+                })
+            };
+            if let Some(outputs) = self.outputs.iter().map(equal).collect() {
+                self.outputs = outputs;
+                self.path.steps = others;
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A condition of a way, and those that tie the same occurrences under the same guards: a join on two columns
+/// is followed by both.
+pub fn beside<'a>(flat: &'a Unfolded, path: &'a Path, edge: usize) -> impl Iterator<Item = usize> + 'a {
+    let edges = flat.graph.edges();
+    let step = &edges[edge];
+    let start = path.steps[0].node;
+    edges
+        .iter()
+        .enumerate()
+        .filter(move |(index, other)| {
+            *index == edge
+                || other.nodes == step.nodes
+                    && other.guards.is_subset(&step.guards)
+                    && (other.case.is_none() || other.case == step.case)
+                    && flat.graph.is_about(other, start, &BTreeSet::new())
+        })
+        .map(|(index, _)| index)
+}
+
+/// What `value`, a column of `node`, is equal to by a condition.
+fn other_side(condition: Expr, value: Expr, node: Node) -> Option<Expr> {
+    let (left, right) = condition.as_key_equality()?;
+    let other = if left.same_as(&value) {
+        right
+    } else if right.same_as(&value) {
+        left
+    } else {
+        return None;
+    };
+    (!other.ranges().contains(&node)).then_some(other)
+}
