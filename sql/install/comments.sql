@@ -25,6 +25,10 @@ COMMENT ON FUNCTION pg_tviews_affected(text, regclass, jsonb) IS
 COMMENT ON FUNCTION pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION pg_tviews_meta_updated() IS
     'Trigger function of pg_tview_meta: checks an update of fk_columns or max_latency and puts it into effect.';
+COMMENT ON FUNCTION pg_tviews_meta_added() IS
+    'Trigger function of pg_tview_meta: a definition that a dump brings is reconciled.';
+COMMENT ON FUNCTION pg_tviews_not_replicated() IS
+    'Trigger function of the extension''s tables: discards what logical replication sends for them.';
 COMMENT ON FUNCTION pg_tviews_ddl_happened() IS
     'Event trigger function: makes workers look whether DDL changed what a backing view returns.';
 COMMENT ON FUNCTION pg_tviews_objects_dropped() IS

@@ -15,6 +15,8 @@ CREATE TABLE pg_tview_meta (
     pinned_settings jsonb       NOT NULL DEFAULT '{}',
     definition_hash text        NOT NULL DEFAULT ''
 );
+-- Dumped: the rest is known again after a restore, or means nothing there.
+SELECT pg_catalog.pg_extension_config_dump('pg_tview_meta', '');
 
 -- Committed changes that at least one TVIEW has not absorbed yet. keys: a JSON array of change keys,
 -- each an object of captured column values; NULL: every row of the source may have changed.
@@ -25,6 +27,8 @@ CREATE TABLE pg_tview_queue (
     keys        jsonb,
     enqueued_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
+-- Where it is published (FOR ALL TABLES), deleting rows needs an identity.
+ALTER TABLE pg_tview_queue REPLICA IDENTITY FULL;
 CREATE INDEX pg_tview_queue_source_oid_xid_idx ON pg_tview_queue (source_oid, xid);
 
 -- Append-only: one row per refresh and per management action. The newest row of a TVIEW with a position
@@ -65,5 +69,6 @@ CREATE TABLE pg_tview_dead_letter (
     last_failed_at  timestamptz NOT NULL,
     next_retry_at   timestamptz NOT NULL
 );
+ALTER TABLE pg_tview_dead_letter REPLICA IDENTITY FULL;
 -- A key may be longer than an index takes.
 CREATE UNIQUE INDEX pg_tview_dead_letter_tview_oid_md5_idx ON pg_tview_dead_letter (tview_oid, md5(key::text));

@@ -8,6 +8,27 @@ CREATE TRIGGER pg_tviews_max_latency_updated
     FOR EACH ROW WHEN (OLD.max_latency IS DISTINCT FROM NEW.max_latency)
     EXECUTE FUNCTION pg_tviews_meta_updated('max_latency');
 
+-- A definition that a dump brings has no position here: it starts with a population.
+CREATE FUNCTION pg_tviews_meta_added() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'pg_tviews_meta_added';
+CREATE TRIGGER pg_tviews_added BEFORE INSERT ON pg_tview_meta
+    FOR EACH ROW EXECUTE FUNCTION pg_tviews_meta_added();
+ALTER TABLE pg_tview_meta ENABLE ALWAYS TRIGGER pg_tviews_added;
+
+-- What a publication of all tables sends means nothing to a subscriber.
+CREATE FUNCTION pg_tviews_not_replicated() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'pg_tviews_not_replicated';
+CREATE TRIGGER pg_tviews_not_replicated BEFORE INSERT OR UPDATE OR DELETE ON pg_tview_meta
+    FOR EACH ROW EXECUTE FUNCTION pg_tviews_not_replicated();
+CREATE TRIGGER pg_tviews_not_replicated BEFORE INSERT OR UPDATE OR DELETE ON pg_tview_queue
+    FOR EACH ROW EXECUTE FUNCTION pg_tviews_not_replicated();
+CREATE TRIGGER pg_tviews_not_replicated BEFORE INSERT OR UPDATE OR DELETE ON pg_tview_meta_audit
+    FOR EACH ROW EXECUTE FUNCTION pg_tviews_not_replicated();
+CREATE TRIGGER pg_tviews_not_replicated BEFORE INSERT OR UPDATE OR DELETE ON pg_tview_dead_letter
+    FOR EACH ROW EXECUTE FUNCTION pg_tviews_not_replicated();
+ALTER TABLE pg_tview_meta ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
+ALTER TABLE pg_tview_queue ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
+ALTER TABLE pg_tview_meta_audit ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
+ALTER TABLE pg_tview_dead_letter ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
+
 CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
     WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'CREATE TABLE', 'ALTER TABLE', 'CREATE FUNCTION', 'ALTER FUNCTION',
                  'GRANT', 'REVOKE')

@@ -12,6 +12,7 @@ pub mod meta_update;
 pub mod name;
 pub mod not_followed;
 pub mod register;
+pub mod restored;
 pub mod session_cache;
 pub mod statements;
 pub mod triggers;

@@ -117,19 +117,34 @@ fn lacking(source: &Source) -> Option<Columns> {
 }
 
 /// The name of a source's row trigger. Partitions get a trigger of the same name from the table above, so that
-/// no two tables in one tree may use the same.
+/// no two tables in one tree may use the same. One that is there keeps its name: a dump brings it with the number the
+/// table had where it was taken.
 fn row_trigger(source: Oid) -> String {
-    match relation::kind(source) {
-        Some('p') => format!("{ROW_TRIGGER}_{}", source.to_u32()),
-        _ => ROW_TRIGGER.to_string(),
+    if relation::kind(source) != Some('p') {
+        return ROW_TRIGGER.to_string();
     }
+    let existing = spi::run(
+        "SELECT tgname::text FROM pg_catalog.pg_trigger
+          WHERE tgrelid = $1 AND tgtype & 1 <> 0 AND tgparentid = 0 AND tgfoid = $2::pg_catalog.regprocedure",
+        Access::Current,
+        &[
+            (pg_sys::OIDOID, Value::of(source)),
+            (pg_sys::TEXTOID, Value::of(format!("{}()", function()))),
+        ],
+    );
+    let own = format!("{ROW_TRIGGER}_{}", source.to_u32());
+    existing.one::<String>().unwrap_or(own)
+}
+
+fn function() -> String {
+    format!("{}.pg_tviews_capture", statements::schema())
 }
 
 fn create(table: Oid, name: &str, event: &str, each: &str, argument: &str) {
     let Some(table) = relation::qualified_name(table) else {
         return;
     };
-    let function = format!("{}.pg_tviews_capture", statements::schema());
+    let (name, function) = (relation::quote(name), function());
     let argument = relation::quote_literal(argument);
     execute(&format!(
         "CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}({argument})"

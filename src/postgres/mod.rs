@@ -13,6 +13,7 @@ pub mod invalidation;
 pub mod latch;
 pub mod lock;
 pub mod meta_trigger;
+pub mod own_row;
 pub mod partition;
 pub mod planner;
 pub mod process;

@@ -11,8 +11,8 @@ use super::audit::{self, Entry};
 use super::failure;
 use super::keys::Batch;
 use super::plan::{self, Plan};
-use crate::catalog::definition;
-use crate::catalog::reregister;
+use crate::catalog::definition::{self, State};
+use crate::catalog::{reregister, restored};
 use crate::error::Problem;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::lock::{self, Attempt, TableLock};
@@ -183,7 +183,14 @@ impl Run {
             crate::postgres::transaction::with_snapshot(|| {
                 run_internal(|| {
                     let definition = definition::load(tview).filter(|d| d.state.may_refresh())?;
+                    let restored = self.driver == Driver::Worker && definition.state == State::Populating;
+                    if restored && restored::incomplete(&definition, None) {
+                        return None;
+                    }
                     let plan = plan::prepare(definition).unwrap_or_else(|problem: Problem| problem.raise());
+                    if restored && restored::incomplete(&plan.definition, Some(&plan.source_oids())) {
+                        return None;
+                    }
                     if plan.hash != plan.definition.hash && plan.definition.state.may_refresh() {
                         reregister(&plan);
                         return plan::prepare(definition::load(tview)?).ok();

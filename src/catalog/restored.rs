@@ -1,0 +1,80 @@
+//! Definitions that a dump brings: they wait until the rest of the dump is there, then are registered like redefined
+//! ones. `pg_tview_meta` is dumped, and so are the capture triggers, with their tables; queue and positions are not.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use pgrx::pg_sys::{self, Oid};
+
+use super::columns;
+use super::definition::{Definition, State};
+use crate::capture;
+use crate::postgres::own_row::OwnRow;
+use crate::postgres::relation_changes;
+use crate::postgres::spi::{self, Access, Value};
+use crate::statement;
+
+/// What a dump holds is complete in itself. Should something have been missing in it, its absence is accepted once
+/// nobody has touched the tables for so long.
+const QUIET: Duration = Duration::from_secs(60);
+
+thread_local! {
+    /// Since when, and with which stamp, a TVIEW is seen waiting.
+    static WAITING: RefCell<HashMap<Oid, (Instant, u64)>> = RefCell::default();
+}
+
+/// The state a row gets that is added to `pg_tview_meta`, if not its own: rows of the tv table say nothing about
+/// what the queue of this database holds.
+pub fn state_of_new(row: &OwnRow) -> Option<&'static str> {
+    capture::note_catalog_change();
+    let state = row
+        .get(c"state")
+        .and_then(|state| State::from_name(&state))
+        .filter(|state| *state != State::Paused);
+    state.map(|_| State::Populating.name())
+}
+
+/// Whether a restore is not through with the TVIEW: rows of the table are loaded before its key is, and rows of a
+/// source before its triggers are. Started earlier, a refresh would be in the way of both. With internal rights.
+pub fn incomplete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
+    if is_complete(definition, sources) {
+        WAITING.with_borrow_mut(|waiting| waiting.remove(&definition.tview));
+        return false;
+    }
+    WAITING.with_borrow_mut(|waiting| {
+        let now = (Instant::now(), relation_changes::stamp());
+        let (since, stamp) = *waiting.entry(definition.tview).or_insert(now);
+        let concerns = |relation| relation == definition.tview || definition.sources.contains(&relation);
+        if !relation_changes::unchanged_since(stamp, concerns) {
+            waiting.insert(definition.tview, now);
+            return true;
+        }
+        since.elapsed() < QUIET
+    })
+}
+
+/// `sources`: those the view reads now. While other objects are missing a restored view may stand for itself only.
+fn is_complete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
+    let (registered, triggers) = spi::session(|| {
+        let rows = spi::run(
+            &statement!("is_restored"),
+            Access::Current,
+            &[
+                (pg_sys::OIDOID, Value::of(definition.tview)),
+                (pg_sys::OIDARRAYOID, Value::of(definition.sources.clone())),
+            ],
+        );
+        (rows.get(0, 0) == Some(true), rows.get(0, 1) == Some(true))
+    });
+    registered
+        || triggers
+            && sources.is_none_or(|sources| same(sources, &definition.sources))
+            && columns::has_unique_index(definition.tview, &definition.key_columns)
+}
+
+/// Their order is that of the numbers they had where the dump was taken.
+fn same(these: &[Oid], those: &[Oid]) -> bool {
+    let these: HashSet<&Oid> = these.iter().collect();
+    these == those.iter().collect()
+}
