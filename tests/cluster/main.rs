@@ -20,6 +20,7 @@ mod monitoring;
 mod ordinary_roles;
 mod random_views;
 mod redefinition;
+mod replication;
 mod security;
 mod two_phase;
 mod waiting;

@@ -197,6 +197,14 @@ impl Cluster {
         config
     }
 
+    /// How another server connects to `database`.
+    pub fn connection(&self, database: &str) -> String {
+        format!(
+            "host={} port={PORT} user=postgres dbname={database}",
+            self.home.display()
+        )
+    }
+
     /// A connection, once the server accepts them again after a crash.
     pub fn client_after_recovery(&self, database: &str) -> Client {
         let deadline = Instant::now() + Duration::from_secs(60);

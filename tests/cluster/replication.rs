@@ -1,0 +1,129 @@
+//! Logical replication: TVIEWs over replicated tables, and the extension's own tables in a publication.
+
+use std::time::Duration;
+
+use postgres::Client;
+
+use crate::blog;
+use crate::harness::{Ask, Cluster, Database, Load, Options, Plan, Random, WAIT};
+
+fn publisher() -> Cluster {
+    Cluster::start(Options::preloaded().set("wal_level", "logical"))
+}
+
+/// The publication and the subscription to it; both databases have the same name.
+fn subscribe(from: &Cluster, to: &Database, tables: &str) -> Client {
+    let mut publisher = from.client(&to.name);
+    publisher.run(&format!("CREATE PUBLICATION everything FOR {tables}"));
+    let mut subscriber = to.client();
+    subscriber.run(&format!(
+        "CREATE SUBSCRIPTION sub CONNECTION '{}' PUBLICATION everything",
+        from.connection(&to.name)
+    ));
+    subscriber.wait_until(
+        "SELECT bool_and(srsubstate = 'r') FROM pg_subscription_rel",
+        Duration::from_secs(60),
+    );
+    subscriber
+}
+
+/// Until the subscriber has applied all that is committed at the publisher.
+fn catch_up(publisher: &mut Client) {
+    let now: String = publisher.one("SELECT pg_current_wal_lsn()::text");
+    publisher.wait_until(
+        &format!("SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= '{now}'"),
+        WAIT,
+    );
+}
+
+#[test]
+fn subscriber_keeps_tviews_over_replicated_tables() {
+    let (from, to) = (publisher(), Cluster::start(Options::preloaded()));
+    let source = Database::without_extension(&from, "replicated");
+    source.client().run(blog::TABLES);
+    let target = Database::new(&to, "replicated");
+    let mut client = target.client();
+    blog::create(&mut client);
+    client.run("DELETE FROM tb_user");
+    let mut subscriber = subscribe(&from, &target, "TABLE tb_user, tb_post");
+    subscriber.assert_follows(&blog::ENTITIES);
+    assert_eq!(subscriber.rows("SELECT count(*) FROM tv_post"), ["30"]);
+    let plan = Plan {
+        cluster: &from,
+        database: &source.name,
+        statements: &blog::STATEMENTS,
+        crashes: false,
+    };
+    let random = Random::announced("subscriber_keeps_tviews");
+    Load::run(&plan, 2, 40, &random);
+    let mut publisher = source.client();
+    publisher.run("UPDATE tb_user SET name = 'sent'");
+    catch_up(&mut publisher);
+    subscriber.assert_follows(&blog::ENTITIES);
+    let sent = "SELECT bool_and(data->>'name' = 'sent') FROM tv_user";
+    assert!(subscriber.one::<bool>(sent));
+    publisher.run("TRUNCATE tb_user CASCADE");
+    catch_up(&mut publisher);
+    subscriber.assert_follows(&blog::ENTITIES);
+    assert_eq!(subscriber.rows("SELECT count(*) FROM tv_user"), ["0"]);
+    subscriber.run("DROP SUBSCRIPTION sub");
+}
+
+#[test]
+fn publication_of_all_tables_with_the_extension_on_both_sides() {
+    let (from, to) = (publisher(), Cluster::start(Options::preloaded()));
+    let (source, mut publisher) = blog::open(&from, "everything");
+    let target = Database::new(&to, "everything");
+    let mut client = target.client();
+    client.run(blog::TABLES);
+    client.run("DELETE FROM tb_user");
+    // The tv tables are ordinary ones here, but for one that the subscriber keeps itself.
+    for (name, query) in blog::TVIEWS {
+        client.run(&format!(
+            "CREATE VIEW v_{name} AS {query};
+             CREATE TABLE tv_{name} AS SELECT * FROM v_{name} WHERE false;
+             ALTER TABLE tv_{name} ADD PRIMARY KEY (pk_{name})"
+        ));
+    }
+    client.run("SELECT pg_tviews_create('own', 'SELECT pk_user AS pk_own, name FROM tb_user')");
+    // Rows of every table of the extension go over the wire.
+    publisher.run(
+        "INSERT INTO pg_tview_dead_letter VALUES ('user', 'tv_user'::regclass, '{}', 'XX000', 'sent', 1, now(), now(), now())",
+    );
+    let mut subscriber = subscribe(&from, &target, "ALL TABLES");
+    let plan = Plan {
+        cluster: &from,
+        database: &source.name,
+        statements: &blog::STATEMENTS,
+        crashes: false,
+    };
+    let random = Random::announced("publication_of_all_tables");
+    Load::run(&plan, 2, 30, &random);
+    publisher.assert_follows(&blog::ENTITIES);
+    // Trimming deletes rows of a published table.
+    publisher.assert_queue_empties();
+    publisher.run("SELECT pg_tviews_pause('user'); DELETE FROM pg_tview_dead_letter");
+    publisher.run("SELECT pg_tviews_resume('user')");
+    publisher.assert_follows(&blog::ENTITIES);
+    catch_up(&mut publisher);
+    subscriber.assert_follows(&["own"]);
+    assert_eq!(
+        subscriber.rows("SELECT entity_name, state FROM pg_tview_meta"),
+        ["own|active"]
+    );
+    assert_eq!(
+        subscriber.rows("SELECT count(*) FROM pg_tview_dead_letter"),
+        ["0"]
+    );
+    let foreign = "SELECT count(*) FROM pg_tview_meta_audit WHERE entity_name <> 'own'";
+    assert_eq!(subscriber.rows(foreign), ["0"]);
+    subscriber.assert_queue_empties();
+    for (name, _) in blog::TVIEWS {
+        let (sent, here) = (
+            publisher.rows(&format!("SELECT * FROM tv_{name} ORDER BY 1")),
+            subscriber.rows(&format!("SELECT * FROM tv_{name} ORDER BY 1")),
+        );
+        assert_eq!(sent, here, "tv_{name}");
+    }
+    subscriber.run("DROP SUBSCRIPTION sub");
+}
