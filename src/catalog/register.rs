@@ -78,10 +78,15 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
     capture::note_catalog_change();
 }
 
-/// Registers a TVIEW anew after its view, or something below it, has changed.
+/// Registers a TVIEW anew after its view, or something below it, has changed. Lets go if somebody is at the TVIEW: who
+/// redefines it waits for the view, which this transaction has read.
 pub fn reregister(plan: &Plan) {
-    if let Some(class) = definition::table() {
-        lock::object(class, plan.definition.tview);
+    if definition::table().is_some_and(|class| !lock::try_object(class, plan.definition.tview)) {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+            format!("TVIEW {} is in use", plan.definition.display()),
+        )
+        .raise();
     }
     register(
         plan,

@@ -284,8 +284,9 @@ impl Shape {
             .iter()
             .map(|k| format!("k.{}::{} AS {}", k.name, k.view_type, k.name))
             .collect();
+        // Different texts may be equal keys: 2 and 2.00.
         format!(
-            "SELECT {} FROM unnest({}) AS k({})",
+            "SELECT DISTINCT {} FROM unnest({}) AS k({})",
             typed.join(", "),
             arrays.join(", "),
             self.key_names()

@@ -12,6 +12,7 @@ mod cases;
 mod concurrency;
 mod crash;
 mod database_commands;
+mod documented;
 mod dump_restore;
 mod failures;
 mod guide;

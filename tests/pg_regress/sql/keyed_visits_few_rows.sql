@@ -70,7 +70,8 @@ INSERT INTO construct (what, query) VALUES
 ('self join', 'SELECT p.id, count(*) AS n FROM tb_post p JOIN tb_post q ON q.topic = p.topic WHERE p.pk_post < 500 GROUP BY p.id'),
 ('expression as key', 'SELECT ''user/'' || pk_user AS id, name FROM tb_user WHERE pk_user < 500'),
 ('expressions compared', 'SELECT p.id, u.pk_user FROM tb_post p JOIN tb_user u ON lower(u.name) = replace(lower(p.title), ''post'', ''user'') WHERE p.pk_post < 500'),
-('range', 'SELECT p.id, count(q.pk_post) AS n FROM tb_post p JOIN tb_post q ON q.at BETWEEN p.at AND p.at + interval ''5 hours'' WHERE p.pk_post < 500 GROUP BY p.id');
+('range', 'SELECT p.id, count(q.pk_post) AS n FROM tb_post p JOIN tb_post q ON q.at BETWEEN p.at AND p.at + interval ''5 hours'' WHERE p.pk_post < 500 GROUP BY p.id'),
+('full join', 'SELECT k AS id, u.name, p.title FROM (SELECT pk_user AS k, name FROM tb_user) u FULL JOIN (SELECT pk_post AS k, title FROM tb_post WHERE pk_post < 500) p USING (k)');
 
 CREATE FUNCTION visited() RETURNS bigint LANGUAGE sql AS $$
     SELECT (SELECT sum(coalesce(seq_tup_read, 0)) FROM pg_stat_user_tables WHERE schemaname = 'keyed_visits_few_rows' AND relname LIKE 'tb%')

@@ -49,7 +49,7 @@ SELECT command FROM run_case('k_t,k_vc,k_bc,k_u,k_n,k_b8,k_i2,k_f8,k_f4,k_d,k_ts
       net = net + 1, nm = nm || 'x', o = o::bigint + 5, j = jsonb_build_array(j), bi = ~bi, note = 'moved'$$,
     $$SET LOCAL datestyle = 'German'; SET LOCAL timezone = 'Asia/Kathmandu'; SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = -10;
       SET LOCAL bytea_output = 'escape'; DELETE FROM tb_many WHERE pk_many = 2$$,
-    $$UPDATE tb_many SET n = 2.000 WHERE n = 2.0$$,
+    $$UPDATE tb_many SET n = 2.000, note = 'the same number' WHERE n = 2.0$$,
     $$DELETE FROM tb_many$$)
 \gexec
 
