@@ -89,57 +89,67 @@ impl Run {
         let changes = entry.changes_read.unwrap_or(0) as u64;
         let before = now.position.clone();
         entry.position = Some(now.snapshot);
-        match wanted {
-            Wanted::Everything => {
-                let result = plan.as_owner(|| recompute::everything(plan));
-                let written = result.written;
-                let keys = written.inserted + written.updated + written.deleted + written.unchanged;
-                entry.keys_refreshed = Some(keys);
-                complete(&mut entry, result);
-                if now.has_dead_keys {
-                    dead_letter::clear(self.tview);
-                    self.retry_at.set(None);
-                }
-                self.works(plan, now.state);
-                audit::add(entry);
-                let step = match populate {
-                    true => Step::Populated,
-                    false => Step::Done(Status::UpToDate),
-                };
-                (step, changes, keys as u64)
-            }
-            Wanted::Keys(mut keys) => {
-                let null_key = keys.null_key;
-                let risky = keys.split_off(&dead);
-                let total = keys.len() + risky.len();
-                entry.keys_refreshed = Some(total as i64);
-                self.again(plan, risky, &mut entry);
-                let mut batches = keys.batches(settings::batch_size());
+        let total = match wanted {
+            Wanted::Everything => self.everything(plan, now.has_dead_keys, &mut entry),
+            Wanted::Keys(keys) => {
+                let (total, batches) = self.first_keys(plan, keys, &dead, &mut entry);
                 if !batches.is_empty() {
-                    self.batch(plan, batches.remove(0), &mut entry);
-                }
-                if null_key && entry.status == audit::Status::Success {
-                    let problem = plan.as_owner(|| recompute::null_keys(plan));
-                    entry.add_problem(problem);
-                }
-                if !batches.is_empty() {
-                    batches.reverse();
                     let backlog = Backlog {
                         batches,
                         entry,
                         before,
                     };
-                    return (Step::More(Box::new(backlog)), changes, total as u64);
+                    return (Step::More(Box::new(backlog)), changes, total);
                 }
-                self.works(plan, now.state);
-                audit::add(entry);
-                let step = match populate {
-                    true => Step::Populated,
-                    false => Step::Done(Status::UpToDate),
-                };
-                (step, changes, total as u64)
+                total
             }
+        };
+        self.works(plan, now.state);
+        audit::add(entry);
+        let step = match populate {
+            true => Step::Populated,
+            false => Step::Done(Status::UpToDate),
+        };
+        (step, changes, total)
+    }
+
+    /// Compares the whole view with the table; returns how many rows there are.
+    fn everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
+        let result = plan.as_owner(|| recompute::everything(plan));
+        let written = result.written;
+        let rows = written.inserted + written.updated + written.deleted + written.unchanged;
+        entry.keys_refreshed = Some(rows);
+        complete(entry, result);
+        if has_dead_keys {
+            dead_letter::clear(self.tview);
+            self.retry_at.set(None);
         }
+        rows as u64
+    }
+
+    /// Recomputes dead keys, and the first batch of the others; returns how many keys there are, and the batches left, the
+    /// next one last.
+    fn first_keys(
+        &self,
+        plan: &Plan,
+        mut keys: Keys,
+        dead: &DeadKeys,
+        entry: &mut Entry,
+    ) -> (u64, Vec<Batch>) {
+        let null_key = keys.null_key;
+        let risky = keys.split_off(dead);
+        let total = keys.len() + risky.len();
+        entry.keys_refreshed = Some(total as i64);
+        self.again(plan, risky, entry);
+        let mut batches = keys.batches(settings::batch_size());
+        batches.reverse();
+        if let Some(first) = batches.pop() {
+            self.batch(plan, first, entry);
+        }
+        if null_key && entry.status == audit::Status::Success {
+            entry.add_problem(plan.as_owner(|| recompute::null_keys(plan)));
+        }
+        (total as u64, batches)
     }
 
     /// Recomputes a batch of keys.

@@ -1,6 +1,8 @@
 //! Recomputing keys of which some fail: halves, and halves of halves, each in a subtransaction, until the keys that fail
 //! stand alone.
 
+use pgrx::PgSqlErrorCode;
+
 use super::keys::Batch;
 use super::plan::Plan;
 use super::{failure, keys, recompute};
@@ -26,29 +28,66 @@ pub fn keys(plan: &Plan, batch: Batch, gives_up: bool) -> (recompute::Result, Ve
 
 /// The same for several batches.
 pub fn each(plan: &Plan, batches: Vec<Batch>, gives_up: bool) -> (recompute::Result, Vec<Failed>) {
-    let mut open = batches;
-    let mut total = recompute::Result::default();
-    let mut failed = Vec::new();
-    let mut works = false;
-    while let Some(batch) = open.pop() {
-        match attempt(|| plan.as_owner(|| recompute::keys(plan, &batch))) {
-            Ok(result) => {
-                works = true;
-                total.written += result.written;
-                total.problem = total.problem.or(result.problem);
-            }
-            Err(error) if failure::stops_all(&error, gives_up) => Problem::from(error).raise(),
-            Err(error) => match batch.halves() {
-                Ok(halves) => open.extend(halves),
-                Err(key) => failed.push(Failed { key, error }),
-            },
-        }
-        let last = open.is_empty();
-        if !works && !failed.is_empty() && (last || failed.len() == SUSPICIOUS) {
-            works = others_work(plan, &failed);
+    let mut pass = Pass {
+        plan,
+        gives_up,
+        total: recompute::Result::default(),
+        works: false,
+    };
+    let mut failed = pass.run(batches);
+    // A unique index of the table may have stood in the way of a row until another was written.
+    while pass.works && failed.iter().any(Failed::may_follow_another) {
+        let before = failed.len();
+        let (again, lasting): (Vec<Failed>, Vec<Failed>) =
+            failed.into_iter().partition(Failed::may_follow_another);
+        failed = lasting;
+        let batches = again.iter().map(|failed| Batch::from(&[failed.key.clone()][..]));
+        failed.extend(pass.run(batches.collect()));
+        if failed.len() == before {
+            break;
         }
     }
-    (total, failed)
+    (pass.total, failed)
+}
+
+impl Failed {
+    fn may_follow_another(&self) -> bool {
+        self.error.code == PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION
+    }
+}
+
+struct Pass<'p> {
+    plan: &'p Plan,
+    gives_up: bool,
+    total: recompute::Result,
+    /// Some key could be recomputed.
+    works: bool,
+}
+
+impl Pass<'_> {
+    /// Recomputes these batches, or halves of them, or halves of those; returns the keys that fail alone.
+    fn run(&mut self, mut open: Vec<Batch>) -> Vec<Failed> {
+        let mut failed = Vec::new();
+        while let Some(batch) = open.pop() {
+            match attempt(|| self.plan.as_owner(|| recompute::keys(self.plan, &batch))) {
+                Ok(result) => {
+                    self.works = true;
+                    self.total.written += result.written;
+                    self.total.problem = self.total.problem.take().or(result.problem);
+                }
+                Err(error) if failure::stops_all(&error, self.gives_up) => Problem::from(error).raise(),
+                Err(error) => match batch.halves() {
+                    Ok(halves) => open.extend(halves),
+                    Err(key) => failed.push(Failed { key, error }),
+                },
+            }
+            let last = open.is_empty();
+            if !self.works && !failed.is_empty() && (last || failed.len() == SUSPICIOUS) {
+                self.works = others_work(self.plan, &failed);
+            }
+        }
+        failed
+    }
 }
 
 /// True if other keys of the table can be recomputed, or there are none. An ERROR if they fail as well.

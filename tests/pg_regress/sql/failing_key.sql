@@ -80,4 +80,30 @@ CALL pg_tviews_drain();
 SELECT count(*) FROM pg_tview_dead_letter;
 SELECT same('"v_it''s"', '"tv_it''s"');
 
+-- A further unique index that two rows would have to pass at once.
+CREATE TABLE tb_seat (pk_seat int PRIMARY KEY, place int);
+INSERT INTO tb_seat VALUES (1, 1), (2, 2), (3, 3);
+SELECT pg_tviews_create('seat', 'SELECT pk_seat, place FROM tb_seat');
+CREATE UNIQUE INDEX ON tv_seat (place);
+UPDATE tb_seat SET place = CASE pk_seat WHEN 1 THEN 2 WHEN 2 THEN 1 ELSE 4 END;
+CALL pg_tviews_drain();
+SELECT key, sqlstate FROM pg_tview_dead_letter ORDER BY key;
+TABLE tv_seat ORDER BY 1;
+-- Places that follow each other are no matter of order.
+UPDATE tb_seat SET place = pk_seat + 4;
+CALL pg_tviews_drain();
+UPDATE tb_seat SET place = place + 1;
+CALL pg_tviews_drain();
+UPDATE tb_seat SET place = place - 1;
+CALL pg_tviews_drain();
+SELECT key, sqlstate FROM pg_tview_dead_letter ORDER BY key;
+SELECT same('v_seat', 'tv_seat');
+UPDATE tb_seat SET place = CASE pk_seat WHEN 1 THEN 6 WHEN 2 THEN 5 ELSE 7 END;
+CALL pg_tviews_drain();
+UPDATE tb_seat SET place = 15 WHERE pk_seat = 1;
+CALL pg_tviews_drain();
+SELECT pg_tviews_retry('seat');
+CALL pg_tviews_drain();
+SELECT same('v_seat', 'tv_seat');
+
 DROP SCHEMA failing_key CASCADE;
