@@ -183,7 +183,11 @@ fn installed(source: Oid) -> Option<Columns> {
            FROM pg_catalog.pg_trigger
           WHERE tgrelid = $1 AND tgname = $2 AND tgenabled = 'A' AND tgnargs = 1
             AND EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t
-                         WHERE t.tgrelid = $1 AND t.tgname = $3 AND t.tgenabled = 'A')",
+                         WHERE t.tgrelid = $1 AND t.tgname = $3 AND t.tgenabled = 'A')
+            -- The copies of partitions can be disabled one by one.
+            AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_partition_tree($1) tree
+                              JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.relid
+                             WHERE t.tgname = $2 AND t.tgenabled <> 'A')",
         Access::Current,
         &[
             (pg_sys::OIDOID, Value::of(source)),
