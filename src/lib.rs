@@ -3,7 +3,7 @@
 //! ```text
 //! capture -> queue -> refresh -> tv table, audit
 //!               ^        ^
-//!               worker drives both; catalog says what exists; lineage says what a change means; explain tells users
+//!               worker drives both; catalog says what exists; lineage says what a change means; explain and health tell users
 //! ```
 
 pub mod error;
@@ -18,6 +18,7 @@ pub mod catalog;
 pub mod lineage;
 
 pub mod explain;
+pub mod health;
 
 mod api;
 

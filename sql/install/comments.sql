@@ -22,6 +22,8 @@ COMMENT ON FUNCTION pg_tviews_explain(text) IS
     'How changes of each source of a TVIEW, a view or a query are followed, and what is missing for that to be cheap; changes nothing.';
 COMMENT ON FUNCTION pg_tviews_affected(text, regclass, jsonb) IS
     'Keys of a TVIEW that changes of these rows of a source would refresh; changes nothing.';
+COMMENT ON FUNCTION pg_tviews_health_check() IS
+    'Whether changes are captured and applied, per component; what is wrong comes with what to do about it.';
 COMMENT ON FUNCTION pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION pg_tviews_meta_updated() IS
     'Trigger function of pg_tview_meta: checks an update of fk_columns or max_latency and puts it into effect.';

@@ -5,6 +5,7 @@ use pgrx::JsonB;
 
 use crate::error::OrRaise;
 use crate::explain::explain;
+use crate::health;
 use crate::postgres::sql_types::RegClass;
 use crate::refresh::{affected, check};
 
@@ -57,4 +58,24 @@ fn pg_tviews_affected(
             .into_iter()
             .map(|key| (key,)),
     )
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_health_check() -> TableIterator<
+    'static,
+    (
+        name!(status, String),
+        name!(component, String),
+        name!(message, String),
+        name!(severity, String),
+    ),
+> {
+    TableIterator::new(health::check().into_iter().map(|finding| {
+        (
+            finding.level.status().to_string(),
+            finding.component.to_string(),
+            finding.message,
+            finding.level.severity().to_string(),
+        )
+    }))
 }

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::shared::{Database, LAUNCHER};
+use pgrx::pg_sys::Oid;
+
+use super::shared::{Database, Tview, LAUNCHER};
 use crate::postgres::process;
 
 /// As of now.
@@ -12,6 +14,8 @@ pub struct Health {
     pub preloaded: bool,
     /// The launcher runs.
     pub launcher_running: bool,
+    /// This database has its place among those that can have workers.
+    pub known: bool,
     /// Process ids of the workers of this database.
     pub workers: Vec<i32>,
     /// `pg_tviews.max_databases` is too small for the databases that want workers.
@@ -29,6 +33,7 @@ pub fn health() -> Health {
     Health {
         preloaded: launcher.is_some(),
         launcher_running: launcher.is_some_and(|launcher| launcher.pid.load(SeqCst) != 0),
+        known: database.is_some(),
         workers: database
             .into_iter()
             .flat_map(|database| database.running())
@@ -39,4 +44,10 @@ pub fn health() -> Health {
         no_worker_slot: launcher.is_some_and(|launcher| launcher.no_worker_slot.load(SeqCst)),
         excluded: database.is_some_and(|database| database.excluded.load(SeqCst)),
     }
+}
+
+/// Whether the progress of each of these TVIEWs is tracked, or could be.
+pub fn tracks_all(tviews: impl Iterator<Item = Oid>) -> bool {
+    let tracked = Tview::of(process::database());
+    Tview::any_free() || tviews.into_iter().all(|tview| tracked.contains(&tview))
 }

@@ -405,6 +405,14 @@ impl Tview {
         }
     }
 
+    /// Whether one more TVIEW could be tracked.
+    pub fn any_free() -> bool {
+        TVIEWS
+            .get()
+            .iter()
+            .any(|place| matches!(place.key.load(SeqCst), 0 | GONE))
+    }
+
     /// Which TVIEWs of `database` have a place.
     pub fn of(database: Oid) -> Vec<Oid> {
         let tview = |place: &Tview| Oid::from(place.key.load(SeqCst) as u32);

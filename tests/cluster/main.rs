@@ -16,6 +16,7 @@ mod documented;
 mod dump_restore;
 mod failures;
 mod guide;
+mod health;
 mod lifecycle;
 mod monitoring;
 mod ordinary_roles;

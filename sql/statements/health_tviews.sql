@@ -1,0 +1,42 @@
+-- The TVIEWs that role $1 may know about: name, state, backing view, whether that exists, age of the oldest change not
+-- absorbed, bound (by default $2 seconds), dead keys, why one of them is dead, how the last refresh failed.
+SELECT m.tview_oid::text,
+       m.state,
+       format('%I.%I', m.view_schema, m.view_name),
+       EXISTS (SELECT 1
+                 FROM pg_catalog.pg_class v
+                 JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
+                WHERE v.relkind = 'v' AND v.relname = m.view_name AND n.nspname = m.view_schema),
+       extract(epoch FROM clock_timestamp() - pending.oldest_at)::float8,
+       coalesce(extract(epoch FROM m.max_latency)::float8, $2),
+       dead.keys,
+       dead.because,
+       failure.message
+  FROM @extschema@.pg_tview_meta m
+  JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
+  LEFT JOIN LATERAL (
+        SELECT a.position
+          FROM @extschema@.pg_tview_meta_audit a
+         WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
+         ORDER BY a.audit_id DESC
+         LIMIT 1) newest ON true
+ CROSS JOIN LATERAL (
+        SELECT min(q.enqueued_at) AS oldest_at
+          FROM @extschema@.pg_tview_queue q
+         WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
+           AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
+           AND NOT coalesce(pg_visible_in_snapshot(q.xid, newest.position), false)) pending
+ CROSS JOIN LATERAL (
+        SELECT count(*) AS keys, min(d.sqlstate || ': ' || d.message) AS because
+          FROM @extschema@.pg_tview_dead_letter d
+         WHERE d.tview_oid = m.tview_oid) dead
+  LEFT JOIN LATERAL (
+        SELECT a.sqlstate || ': ' || a.message AS message
+          FROM (SELECT a.status, a.sqlstate, a.message
+                  FROM @extschema@.pg_tview_meta_audit a
+                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate', 'suspend', 'resume')
+                 ORDER BY a.audit_id DESC
+                 LIMIT 1) a
+         WHERE a.status = 'ERROR') failure ON true
+ WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE') OR pg_catalog.pg_has_role($1, 'pg_monitor', 'USAGE')
+ ORDER BY 1

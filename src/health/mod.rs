@@ -1,0 +1,149 @@
+//! `pg_tviews_health_check`: what is wrong, and what to type about it. Fails closed: what cannot be checked is an error.
+
+mod server;
+mod tviews;
+
+use std::cell::OnceCell;
+
+use pgrx::pg_sys::Oid;
+
+use self::tviews::Tview;
+use crate::error::Problem;
+use crate::postgres::identity::{current_role, run_internal};
+use crate::postgres::transaction::attempt;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Ok,
+    /// Something stands still by somebody's will, or soon may.
+    Warning,
+    /// Changes are not captured, or not applied.
+    Error,
+}
+
+impl Level {
+    pub fn status(self) -> &'static str {
+        match self {
+            Level::Ok => "OK",
+            Level::Warning => "WARNING",
+            Level::Error => "ERROR",
+        }
+    }
+
+    pub fn severity(self) -> &'static str {
+        match self {
+            Level::Ok => "info",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// One row of the answer.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub level: Level,
+    pub component: &'static str,
+    pub message: String,
+}
+
+/// What a check found wrong; nothing if all is well.
+type Faults = Vec<(Level, String)>;
+
+/// Who asks, and what several checks look at.
+struct Patient {
+    /// The checks themselves run with other rights.
+    caller: Oid,
+    tviews: OnceCell<Vec<Tview>>,
+}
+
+/// A part of the whole that can be well or not.
+struct Component {
+    name: &'static str,
+    /// What is said if nothing is wrong.
+    well: &'static str,
+    check: fn(&Patient) -> Faults,
+}
+
+/// In the order in which one depends on the other.
+const COMPONENTS: [Component; 9] = [
+    Component {
+        name: "library",
+        well: "preloaded, and of the version of the extension",
+        check: server::library,
+    },
+    Component {
+        name: "settings",
+        well: "workers are allowed, and there is room for every database and TVIEW",
+        check: server::settings,
+    },
+    Component {
+        name: "workers",
+        well: "launcher and refresh workers are running",
+        check: server::workers,
+    },
+    Component {
+        name: "own triggers",
+        well: "DDL and updates of definitions are noticed",
+        check: tviews::own_triggers,
+    },
+    Component {
+        name: "capture triggers",
+        well: "every source captures its changes",
+        check: tviews::capture_triggers,
+    },
+    Component {
+        name: "backing views",
+        well: "all exist",
+        check: tviews::backing_views,
+    },
+    Component {
+        name: "tviews",
+        well: "none is paused, suspended or failing",
+        check: tviews::states,
+    },
+    Component {
+        name: "backlog",
+        well: "every TVIEW is within its bound",
+        check: tviews::backlog,
+    },
+    Component {
+        name: "dead letter",
+        well: "no key is set aside",
+        check: tviews::dead_keys,
+    },
+];
+
+/// Checks everything: of the server for anybody, of TVIEWs for who has the rights of their owner or of pg_monitor.
+pub fn check() -> Vec<Finding> {
+    let patient = Patient {
+        caller: current_role(),
+        tviews: OnceCell::new(),
+    };
+    COMPONENTS
+        .iter()
+        .flat_map(|component| component.findings(&patient))
+        .collect()
+}
+
+impl Component {
+    fn findings(&self, patient: &Patient) -> Vec<Finding> {
+        let faults = attempt(|| run_internal(|| (self.check)(patient))).unwrap_or_else(|error| {
+            if error.is_cancel() {
+                Problem::from(error).raise();
+            }
+            let text = format!("could not be checked: {}: {}", error.sqlstate(), error.message);
+            vec![(Level::Error, text)]
+        });
+        let finding = |(level, message)| Finding {
+            level,
+            component: self.name,
+            message,
+        };
+        if faults.is_empty() {
+            return vec![finding((Level::Ok, self.well.to_string()))];
+        }
+        faults.into_iter().map(finding).collect()
+    }
+}

@@ -1,0 +1,161 @@
+//! Library, settings, launcher and workers.
+
+use super::Level::{Error, Warning};
+use super::{Faults, Patient};
+use crate::catalog::definition;
+use crate::postgres::relation::quote_literal;
+use crate::postgres::spi::{self, Access};
+use crate::postgres::transaction;
+use crate::worker::health::{health, tracks_all, Health};
+use crate::{settings, statement};
+
+/// Preloaded, and of the version the database's extension has.
+pub fn library(_patient: &Patient) -> Faults {
+    let mut faults = Faults::new();
+    let library = env!("CARGO_PKG_VERSION");
+    match ask(&statement!("health_version")) {
+        Some(extension) if extension == library => {}
+        extension => faults.push((
+            Error,
+            format!(
+                "the library is of version {library}, the extension of version {}. ALTER EXTENSION pg_tviews UPDATE; if the library is the older one, restart the server.",
+                extension.unwrap_or_else(|| "none".to_string())
+            ),
+        )),
+    }
+    if !health().preloaded {
+        let present =
+            ask("SELECT pg_catalog.current_setting('shared_preload_libraries')").unwrap_or_default();
+        let list: Vec<String> = present
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .chain(["pg_tviews"])
+            .map(quote_literal)
+            .collect();
+        faults.push((
+            Error,
+            format!(
+                "the library is not preloaded: there are no workers. ALTER SYSTEM SET shared_preload_libraries = {}; and restart the server. Until then CALL pg_tviews_drain(); applies changes.",
+                list.join(", ")
+            ),
+        ));
+    }
+    faults
+}
+
+/// Whether settings keep workers from their work, or leave no room.
+pub fn settings(_patient: &Patient) -> Faults {
+    let mut faults = Faults::new();
+    if !settings::enabled() {
+        faults.push((
+            Error,
+            "pg_tviews.enabled is off: changes wait. ALTER SYSTEM SET pg_tviews.enabled = on; SELECT pg_reload_conf();".to_string(),
+        ));
+    }
+    if settings::workers() == 0 {
+        faults.push((
+            Error,
+            "pg_tviews.workers is 0: changes wait. ALTER SYSTEM SET pg_tviews.workers = 2; SELECT pg_reload_conf();".to_string(),
+        ));
+    }
+    if !settings::capture() {
+        faults.push((
+            Warning,
+            "pg_tviews.capture is off in this session: every TVIEW of a table it writes is compared in full. SET pg_tviews.capture = on;".to_string(),
+        ));
+    }
+    let health = health();
+    if health.databases_full {
+        let (level, what) = match health.known {
+            true => (Warning, "another database has no workers"),
+            false => (Error, "this database has no workers"),
+        };
+        let now = settings::max_databases();
+        faults.push((
+            level,
+            format!(
+                "{what}: pg_tviews.max_databases is used up. ALTER SYSTEM SET pg_tviews.max_databases = {}; and restart the server.",
+                2 * now
+            ),
+        ));
+    }
+    let tviews = definition::load_all();
+    let tracked = tviews.iter().filter(|definition| definition.state.may_refresh());
+    if health.preloaded && !tracks_all(tracked.map(|definition| definition.tview)) {
+        let now = settings::max_tviews();
+        faults.push((
+            Warning,
+            format!(
+                "pg_tviews.max_tviews is used up: some TVIEWs of this database are looked at on every wake. ALTER SYSTEM SET pg_tviews.max_tviews = {}; and restart the server.",
+                2 * now
+            ),
+        ));
+    }
+    faults
+}
+
+/// Whether launcher and workers run.
+pub fn workers(_patient: &Patient) -> Faults {
+    // A standby replays what the workers of the primary do.
+    if transaction::in_recovery() {
+        return Faults::new();
+    }
+    let health = health();
+    let wanted = settings::workers();
+    let running = health.workers.len();
+    let all = settings::enabled() && running >= wanted && running > 0;
+    if all && health.launcher_running {
+        return Faults::new();
+    }
+    let what = match running {
+        0 => "no refresh worker is running in this database".to_string(),
+        _ if !settings::enabled() => "the workers of this database are told to do nothing".to_string(),
+        _ => format!("{running} of {wanted} refresh workers are running in this database"),
+    };
+    let level = match running > 0 && settings::enabled() {
+        true => Warning,
+        false => Error,
+    };
+    vec![(
+        level,
+        format!("{what}{}", reason(&health, wanted.saturating_sub(running))),
+    )]
+}
+
+/// Why workers are missing, and what to do.
+fn reason(health: &Health, missing: usize) -> String {
+    if !health.preloaded || !settings::enabled() || settings::workers() == 0 {
+        return ". CALL pg_tviews_drain(); applies what waits.".to_string();
+    }
+    let slots = ask("SELECT pg_catalog.current_setting('max_worker_processes')")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(8);
+    let raise = |by: usize| {
+        format!(
+            "ALTER SYSTEM SET max_worker_processes = {}; and restart the server.",
+            slots + by.max(1)
+        )
+    };
+    if !health.launcher_running {
+        let by = 1 + settings::workers();
+        return format!(
+            ", nor is the launcher. The server log says why; if it found no slot: {}",
+            raise(by)
+        );
+    }
+    if health.excluded {
+        let name = ask("SELECT pg_catalog.quote_ident(pg_catalog.current_database())").unwrap_or_default();
+        return format!(
+            ": it is a template or closed to connections. ALTER DATABASE {name} IS_TEMPLATE false ALLOW_CONNECTIONS true;"
+        );
+    }
+    if health.no_worker_slot {
+        return format!(": no slot is free for more. {}", raise(missing));
+    }
+    ". They are started again by themselves; if not, the server log says why. CALL pg_tviews_drain(); applies what waits.".to_string()
+}
+
+fn ask(sql: &str) -> Option<String> {
+    spi::session(|| spi::run(sql, Access::Snapshot, &[]).one())
+}

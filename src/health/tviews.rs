@@ -1,0 +1,180 @@
+//! What concerns single TVIEWs: those whose owner's rights the caller has, or all for who may monitor.
+
+use pgrx::pg_sys;
+
+use super::Level::{self, Error, Warning};
+use super::{Faults, Patient};
+use crate::postgres::relation::quote_literal;
+use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::postgres::transaction;
+use crate::{settings, statement};
+
+/// A backlog so many times older than the bound, and older than [`LATE`], is more than a busy moment.
+const TOO_LATE: f64 = 10.0;
+/// In seconds.
+const LATE: f64 = 10.0;
+
+/// A TVIEW as the checks see it.
+pub(super) struct Tview {
+    /// With its schema, quoted.
+    name: String,
+    state: String,
+    view: String,
+    view_exists: bool,
+    /// Of the oldest change it has not absorbed, in seconds.
+    age: Option<f64>,
+    /// In seconds.
+    bound: f64,
+    dead_keys: i64,
+    /// Why one of them is dead.
+    dead_because: Option<String>,
+    /// How its last refresh failed.
+    failure: Option<String>,
+}
+
+impl Tview {
+    fn argument(&self) -> String {
+        quote_literal(&self.name)
+    }
+}
+
+impl Patient {
+    fn tviews(&self) -> &[Tview] {
+        self.tviews.get_or_init(|| {
+            let args = [
+                (pg_sys::OIDOID, Value::of(self.caller)),
+                (
+                    pg_sys::FLOAT8OID,
+                    Value::of(settings::max_latency().as_secs_f64()),
+                ),
+            ];
+            look(&statement!("health_tviews"), &args, |rows, row| {
+                Some(Tview {
+                    name: rows.get(row, 0)?,
+                    state: rows.get(row, 1)?,
+                    view: rows.get(row, 2)?,
+                    view_exists: rows.get(row, 3)?,
+                    age: rows.get(row, 4),
+                    bound: rows.get(row, 5)?,
+                    dead_keys: rows.get(row, 6)?,
+                    dead_because: rows.get(row, 7),
+                    failure: rows.get(row, 8),
+                })
+            })
+        })
+    }
+
+    fn faults(&self, fault: impl Fn(&Tview) -> Option<(Level, String)>) -> Faults {
+        self.tviews().iter().filter_map(fault).collect()
+    }
+}
+
+/// Those that notice DDL, updates of definitions, and what replication sends.
+pub(super) fn own_triggers(_patient: &Patient) -> Faults {
+    look(&statement!("health_own_triggers"), &[], |rows, row| {
+        let (what, command): (String, String) = (rows.get(row, 0)?, rows.get(row, 1)?);
+        Some((Error, format!("{what}. {command}")))
+    })
+}
+
+/// Changes of a source without its triggers are lost.
+pub(super) fn capture_triggers(patient: &Patient) -> Faults {
+    let args = [(pg_sys::OIDOID, Value::of(patient.caller))];
+    look(&statement!("health_triggers"), &args, |rows, row| {
+        let (source, tview): (String, String) = (rows.get(row, 0)?, rows.get(row, 1)?);
+        let name = quote_literal(&tview);
+        Some((
+            Error,
+            format!("changes of {source} are not captured: a trigger of pg_tviews is missing there, or not ENABLE ALWAYS. SELECT pg_tviews_create({name}); repairs that and brings {tview} up to date; do so with every TVIEW that reads {source}."),
+        ))
+    })
+}
+
+/// A TVIEW without its view stands still.
+pub(super) fn backing_views(patient: &Patient) -> Faults {
+    patient.faults(|tview| {
+        let (name, argument, view) = (&tview.name, tview.argument(), &tview.view);
+        (!tview.view_exists).then(|| (
+            Error,
+            format!("the backing view {view} of {name} does not exist: its changes wait. CREATE VIEW {view} AS ...; or SELECT pg_tviews_drop({argument}, keep_table => true);"),
+        ))
+    })
+}
+
+/// Those that do not follow.
+pub(super) fn states(patient: &Patient) -> Faults {
+    patient.faults(|tview| {
+        let (name, argument) = (&tview.name, tview.argument());
+        let reason = tview.failure.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
+        match (tview.state.as_str(), &tview.failure) {
+            ("paused", _) => Some((
+                Warning,
+                format!("{name} is paused, its changes wait{reason}. SELECT pg_tviews_resume({argument});"),
+            )),
+            ("suspended", _) => Some((
+                Error,
+                format!("{name} is suspended{reason}. It goes on by itself when its view works again; SELECT pg_tviews_resume({argument}); tries at once."),
+            )),
+            (_, Some(failure)) => Some((
+                Warning,
+                format!("the last refresh of {name} failed: {failure}. It is tried again; SELECT * FROM pg_tview_meta_audit WHERE tview_oid = {argument}::regclass ORDER BY audit_id DESC LIMIT 10; shows more."),
+            )),
+            (_, None) => None,
+        }
+    })
+}
+
+/// Those that are late.
+pub(super) fn backlog(patient: &Patient) -> Faults {
+    // A standby cannot tell what the primary has absorbed since.
+    if transaction::in_recovery() {
+        return Faults::new();
+    }
+    patient.faults(|tview| {
+        let (name, bound) = (&tview.name, tview.bound);
+        let age = tview.age.filter(|age| *age > bound)?;
+        if matches!(tview.state.as_str(), "paused" | "suspended") {
+            return None;
+        }
+        let level = match age > LATE && age > TOO_LATE * bound {
+            true => Error,
+            false => Warning,
+        };
+        let (age, bound) = (readable(age), readable(bound));
+        Some((
+            level,
+            format!("the oldest change that waits for {name} is {age} old, its bound is {bound}. SELECT * FROM pg_stat_activity WHERE backend_type = 'pg_tviews worker'; shows what the workers do; if all are busy, raise pg_tviews.workers."),
+        ))
+    })
+}
+
+/// Those with keys that cannot be computed.
+pub(super) fn dead_keys(patient: &Patient) -> Faults {
+    patient.faults(|tview| {
+        let (name, argument) = (&tview.name, tview.argument());
+        let reason = tview.dead_because.as_ref()?;
+        let counted = match tview.dead_keys {
+            1 => "1 key".to_string(),
+            keys => format!("{keys} keys"),
+        };
+        Some((
+            Warning,
+            format!("{counted} of {name} could not be recomputed, one for {reason}. SELECT * FROM pg_tview_dead_letter WHERE tview_oid = {argument}::regclass; shows which; when that is corrected, SELECT pg_tviews_retry({argument});"),
+        ))
+    })
+}
+
+fn look<T>(sql: &str, args: &[(pg_sys::Oid, Value)], read: impl Fn(&Rows, usize) -> Option<T>) -> Vec<T> {
+    spi::session(|| {
+        let rows = spi::run(sql, Access::Snapshot, args);
+        (0..rows.len()).filter_map(|row| read(&rows, row)).collect()
+    })
+}
+
+fn readable(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{:.0} ms", s * 1000.0),
+        s if s < 600.0 => format!("{s:.0} s"),
+        s => format!("{:.0} min", s / 60.0),
+    }
+}
