@@ -3,12 +3,15 @@
 
 use std::cell::RefCell;
 use std::ffi::CString;
+use std::panic::AssertUnwindSafe;
 
 use pgrx::pg_sys::Oid;
 
 use super::change_buffer::{ChangeBuffer, Limits, Operation, QueueRow};
+use crate::error::Problem;
 use crate::postgres::extension;
 use crate::postgres::heap_insert::{self, Value};
+use crate::postgres::transaction::catch;
 use crate::postgres::xact::{self, SubtransactionEvent, TransactionEvent};
 use crate::worker::signal;
 
@@ -157,5 +160,10 @@ fn write(rows: Vec<QueueRow>) {
             ]);
         }
     });
-    heap_insert::insert(queue, rows);
+    if let Err(caught) = catch(AssertUnwindSafe(|| heap_insert::insert(queue, rows))) {
+        let what = "This happened while recording changes for TVIEWs in pg_tview_queue.";
+        let detail = caught.detail.iter().map(String::as_str).chain([what]);
+        let detail = detail.collect::<Vec<_>>().join("\n");
+        Problem::from(caught).detail(detail).raise();
+    }
 }

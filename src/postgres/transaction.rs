@@ -152,7 +152,8 @@ impl Driver {
     }
 }
 
-fn catch<R>(work: impl FnOnce() -> R + UnwindSafe) -> Result<R, Caught> {
+/// Runs `work` and hands its ERROR back; the caller raises another, or ends the (sub)transaction.
+pub fn catch<R>(work: impl FnOnce() -> R + UnwindSafe) -> Result<R, Caught> {
     let mut reported = 0;
     let result = with_reported_code(&mut reported, || {
         PgTryBuilder::new(|| Ok(work()))

@@ -138,6 +138,37 @@ fn management_inside_a_writing_transaction_does_not_swallow_its_changes() {
     reader.assert_follows(&["late"]);
 }
 
+/// Writers that touch nothing in common but the queue and a TVIEW never fail because of these.
+#[test]
+fn maintenance_adds_no_serialization_failures() {
+    let (database, mut client) = blog::open(shared(), "serializable");
+    client.run(
+        "CREATE TABLE tb_own0 (pk_own int PRIMARY KEY, n int NOT NULL DEFAULT 0);
+         CREATE TABLE tb_own1 (LIKE tb_own0 INCLUDING ALL);
+         CREATE TABLE tb_own2 (LIKE tb_own0 INCLUDING ALL);
+         SELECT pg_tviews_create('own', 'SELECT 0 AS pk_own, n FROM tb_own0 WHERE pk_own = 1
+             UNION ALL SELECT 1, n FROM tb_own1 WHERE pk_own = 1 UNION ALL SELECT 2, n FROM tb_own2 WHERE pk_own = 1');
+         INSERT INTO tb_own0 VALUES (1); INSERT INTO tb_own1 VALUES (1); INSERT INTO tb_own2 VALUES (1)",
+    );
+    std::thread::scope(|scope| {
+        for index in 0..3 {
+            let mut writer = database.client();
+            scope.spawn(move || {
+                for round in 0..60 {
+                    let level = LEVELS[1 + round % 2];
+                    // Reads the TVIEW, too: what a worker writes there is no conflict either.
+                    writer.run(&format!(
+                        "BEGIN ISOLATION LEVEL {level}; SELECT * FROM tv_own;
+                         SELECT n FROM tb_own{index}; UPDATE tb_own{index} SET n = n + 1; COMMIT"
+                    ));
+                }
+            });
+        }
+    });
+    client.assert_follows(&["own"]);
+    assert_eq!(client.rows("SELECT n FROM tv_own"), ["60", "60", "60"]);
+}
+
 #[test]
 fn idle_in_transaction_writer_stalls_nobody() {
     let (database, mut client) = blog::open(shared(), "idle_writer");

@@ -107,11 +107,66 @@ fn killed_launcher() {
     assert_recovered(&cluster, &database.name);
 }
 
+/// Whoever is killed: the next in line goes on.
+#[test]
+fn any_process_killed_in_a_loop_under_load() {
+    let cluster = cluster();
+    let (database, _client) = blog::open(&cluster, "kill_loop");
+    let plan = Plan {
+        cluster: &cluster,
+        database: &database.name,
+        statements: &blog::STATEMENTS,
+        crashes: true,
+    };
+    let random = Random::announced("any_process_killed_in_a_loop_under_load");
+    let victims = [
+        "backend_type = 'pg_tviews launcher'",
+        "backend_type = 'pg_tviews worker' AND datname = current_database()",
+        "backend_type = 'client backend' AND state <> 'idle'",
+        "backend_type = 'client backend' AND state = 'idle in transaction'",
+        "backend_type IN ('checkpointer', 'walwriter', 'background writer')",
+    ];
+    Load::during(&plan, 3, &random, |load| {
+        for (round, victim) in victims.iter().enumerate() {
+            let mut client = cluster.client_after_recovery(&database.name);
+            client.started_workers();
+            load.let_pass(5 + random.branch(round as u64).upto(20));
+            let find = format!(
+                "SELECT pid FROM pg_stat_activity WHERE {victim} AND pid <> pg_backend_pid() LIMIT 1"
+            );
+            client.wait_until(&format!("SELECT count(*) > 0 FROM ({find}) found"), WAIT);
+            // A writer may have ended its transaction since: another of its kind will do.
+            if let Some(pid) = client.rows(&find).first() {
+                send_signal("KILL", pid.parse().expect("a number"));
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+        cluster.client_after_recovery(&database.name);
+        load.let_pass(10);
+    });
+    assert_recovered(&cluster, &database.name);
+}
+
 #[test]
 fn immediate_stop_under_load() {
-    let cluster = cluster();
-    let (database, _client) = blog::open(&cluster, "stop_load");
-    let random = Random::announced("immediate_stop_under_load");
+    stop_under_load("stop_load", "on");
+}
+
+/// Commits that the server did not wait for may be gone, and with them what a refresh made of them.
+#[test]
+fn immediate_stop_of_writers_that_do_not_wait_for_the_disk() {
+    stop_under_load("stop_load_async", "off");
+}
+
+fn stop_under_load(name: &str, synchronous_commit: &str) {
+    let cluster = Cluster::start(
+        Options::preloaded()
+            .set("checkpoint_timeout", "30s")
+            .set("wal_writer_delay", "2s")
+            .set("synchronous_commit", synchronous_commit),
+    );
+    let (database, _client) = blog::open(&cluster, name);
+    let random = Random::announced(name);
     let plan = Plan {
         cluster: &cluster,
         database: &database.name,

@@ -49,6 +49,11 @@ impl Options {
             .set("log_line_prefix", "%m [%p] %d %b ")
     }
 
+    /// What the cluster it is copied from has.
+    pub fn copied() -> Self {
+        Self { settings: Vec::new() }
+    }
+
     /// Adds a line to postgresql.conf; the last one of a name counts.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
@@ -74,6 +79,33 @@ pub struct Cluster {
 impl Cluster {
     /// Creates and starts a cluster.
     pub fn start(options: Options) -> Self {
+        let cluster = Self::create(options);
+        cluster.start_server();
+        cluster
+    }
+
+    /// Creates a cluster that does not run.
+    pub fn create(options: Options) -> Self {
+        Self::create_with(options, template::copy_to)
+    }
+
+    /// Starts a copy of a running cluster, made by `pg_basebackup` with these arguments (`-R`: as its standby).
+    pub fn start_backup(of: &Self, arguments: &[&str], options: Options) -> Self {
+        let cluster = Self::create_backup(of, arguments, options);
+        cluster.start_server();
+        cluster
+    }
+
+    /// The same without starting it.
+    pub fn create_backup(of: &Self, arguments: &[&str], options: Options) -> Self {
+        Self::create_with(options, |data| {
+            let mut backup = server_program("pg_basebackup");
+            backup.args(["--checkpoint=fast", "--no-sync", "-d", &of.connection("postgres")]);
+            output(backup.arg("-D").arg(data).args(arguments));
+        })
+    }
+
+    fn create_with(options: Options, fill: impl FnOnce(&Path)) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let home = template::base().join(format!("pgtv-{}-{number}", std::process::id()));
@@ -87,9 +119,8 @@ impl Cluster {
             .spawn()
             .expect("the guard starts");
         let cluster = Self { home, guard };
-        template::copy_to(&cluster.data());
+        fill(&cluster.data());
         cluster.configure(options);
-        cluster.start_server();
         cluster
     }
 
@@ -121,7 +152,13 @@ impl Cluster {
 
     /// Starts the server again after [`Cluster::stop`].
     pub fn start_server(&self) {
+        self.start_server_with("");
+    }
+
+    /// The same with arguments of its command line.
+    pub fn start_server_with(&self, arguments: &str) {
         let mut command = self.pg_ctl();
+        command.arg("-o").arg(arguments);
         command
             .arg("--log")
             .arg(self.log())
@@ -131,6 +168,16 @@ impl Cluster {
             self.report();
             panic!("the server did not start");
         }
+    }
+
+    /// Runs `pg_upgrade` from another cluster to this one; neither runs.
+    pub fn upgrade_from(&self, old: &Self) {
+        let mut upgrade = server_program("pg_upgrade");
+        upgrade.current_dir(&self.home);
+        upgrade.arg("-b").arg(folder()).arg("-B").arg(folder());
+        upgrade.arg("-d").arg(old.data()).arg("-D").arg(self.data());
+        upgrade.arg("-s").arg(&self.home).args(["-U", "postgres"]);
+        output(&mut upgrade);
     }
 
     /// Stops the server and returns how long that took.
@@ -288,7 +335,8 @@ impl Cluster {
         command
     }
 
-    fn data(&self) -> PathBuf {
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
         self.home.join("data")
     }
 
