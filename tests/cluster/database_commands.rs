@@ -110,6 +110,31 @@ fn create_database_from_it_succeeds_and_both_follow() {
 }
 
 #[test]
+fn copy_takes_waiting_changes_along() {
+    let original = busy("copied_early");
+    let mut client = original.client();
+    client.run("SELECT pg_tviews_pause(entity_name) FROM pg_tview_meta");
+    client.run("UPDATE tb_user SET name = 'waiting'; DELETE FROM tb_post WHERE pk_post = 1");
+    drop(client);
+    shared()
+        .client("postgres")
+        .run("CREATE DATABASE copy_early TEMPLATE copied_early");
+    let copy = Database {
+        cluster: shared(),
+        name: "copy_early".to_owned(),
+    };
+    for database in [&copy, &original] {
+        let mut client = database.client();
+        client.run("SELECT pg_tviews_resume(entity_name) FROM pg_tview_meta");
+        client.assert_follows(&blog::ENTITIES);
+        assert_eq!(
+            client.rows("SELECT DISTINCT data->>'name' FROM tv_user"),
+            ["waiting"]
+        );
+    }
+}
+
+#[test]
 fn move_to_another_tablespace_succeeds() {
     let cluster = Cluster::start(Options::preloaded());
     let (database, mut client) = blog::open(&cluster, "moving");

@@ -11,6 +11,13 @@ use crate::harness::{shared, Ask, Cluster, Database, Options, WAIT};
 /// The most memory of its own, in MB, that one of the processes held while `body` ran. PostgreSQL's own share of a
 /// large transaction, its queue of trigger events, is in it.
 fn most_memory(processes: &[i32], body: impl FnOnce()) -> u64 {
+    /// Ends the watcher, also when `body` panics.
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
@@ -24,8 +31,9 @@ fn most_memory(processes: &[i32], body: impl FnOnce()) -> u64 {
             }
             most / 1024
         });
+        let end = Done(&done);
         body();
-        done.store(true, Ordering::Relaxed);
+        drop(end);
         watcher.join().expect("the watcher ends")
     })
 }

@@ -22,6 +22,7 @@ mod lifecycle;
 mod monitoring;
 mod ordinary_roles;
 mod physical_copies;
+mod promises;
 mod queue_full;
 mod random_views;
 mod redefinition;
