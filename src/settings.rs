@@ -14,6 +14,8 @@ static MAX_LATENCY: GucSetting<i32> = GucSetting::<i32>::new(250);
 static BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static RETRY_BACKOFF: GucSetting<i32> = GucSetting::<i32>::new(500);
 static RETRY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(5);
+static REFRESH_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
+static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(200);
 static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
 static MAX_TVIEWS: GucSetting<i32> = GucSetting::<i32>::new(2048);
@@ -52,6 +54,16 @@ pub fn retry_backoff() -> Duration {
 /// slow schedule.
 pub fn retry_limit() -> u32 {
     RETRY_LIMIT.get() as u32
+}
+
+/// Longest time of one step of a refresh in a worker; zero: no limit.
+pub fn refresh_timeout() -> Duration {
+    Duration::from_millis(REFRESH_TIMEOUT.get() as u64)
+}
+
+/// How long a refresh waits for a lock that someone else holds.
+pub fn lock_timeout() -> Duration {
+    Duration::from_millis(LOCK_TIMEOUT.get() as u64)
 }
 
 /// How long audit rows are kept.
@@ -137,6 +149,26 @@ pub fn init() {
         1000,
         GucContext::Sighup,
         none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.refresh_timeout",
+        c"Longest time of one step of a refresh in a worker: finding the keys, or recomputing a batch of them.",
+        c"A refresh that takes longer counts as failed. 0 means no limit.",
+        &REFRESH_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.lock_timeout",
+        c"How long a refresh waits for rows or tables that someone else has locked.",
+        c"After it the refresh lets go and comes back. Less than deadlock_timeout, or sessions lose deadlocks with refreshes.",
+        &LOCK_TIMEOUT,
+        1,
+        60_000,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.audit_retention",

@@ -65,6 +65,13 @@ pub fn settings(_patient: &Patient) -> Faults {
             "pg_tviews.capture is off in this session: every TVIEW of a table it writes is compared in full. SET pg_tviews.capture = on;".to_string(),
         ));
     }
+    let deadlock_timeout = ask(&statement!("health_deadlock_timeout")).and_then(|ms| ms.parse().ok());
+    if deadlock_timeout.is_none_or(|ms: u128| settings::lock_timeout().as_millis() >= ms) {
+        faults.push((
+            Warning,
+            "pg_tviews.lock_timeout is not less than deadlock_timeout: in a deadlock with a refresh the session may be the one that fails. ALTER SYSTEM SET pg_tviews.lock_timeout = '200ms'; SELECT pg_reload_conf(); and set deadlock_timeout to more than that.".to_string(),
+        ));
+    }
     let health = health();
     if health.databases_full {
         let (level, what) = match health.known {

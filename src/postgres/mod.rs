@@ -25,6 +25,7 @@ pub mod short_transaction;
 pub mod spi;
 pub mod sql_types;
 pub mod table_tree;
+pub mod time_limit;
 pub mod transaction;
 pub mod transaction_end;
 pub mod trigger;

@@ -1,6 +1,7 @@
 //! What a refresh does under its snapshot: reads the log, maps changes to keys, recomputes, adds the audit row.
 
 use super::audit::{self, Entry};
+use super::care::Care;
 use super::careful::{self, Failed};
 use super::dead_letter::{self, DeadKeys};
 use super::keys::{self, Batch, Keys, Wanted};
@@ -81,10 +82,10 @@ impl Run {
         } else {
             entry.changes_read = Some(pending.iter().map(|p| p.changes).sum());
             entry.oldest_change_at = pending.iter().filter_map(|p| p.oldest).min();
-            plan.as_owner(|| keys::wanted(plan, &pending))
+            self.as_owner(plan, || keys::wanted(plan, &pending))
         };
         if let (Wanted::Everything, true) = (&wanted, self.careful) {
-            wanted = plan.as_owner(|| keys::every(plan));
+            wanted = self.as_owner(plan, || keys::every(plan));
         }
         let changes = entry.changes_read.unwrap_or(0) as u64;
         let before = now.position.clone();
@@ -115,7 +116,7 @@ impl Run {
 
     /// Compares the whole view with the table; returns how many rows there are.
     fn everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
-        let result = plan.as_owner(|| recompute::everything(plan));
+        let result = self.as_owner(plan, || recompute::everything(plan));
         let written = result.written;
         let rows = written.inserted + written.updated + written.deleted + written.unchanged;
         entry.keys_refreshed = Some(rows);
@@ -147,7 +148,7 @@ impl Run {
             self.batch(plan, first, entry);
         }
         if null_key && entry.status == audit::Status::Success {
-            entry.add_problem(plan.as_owner(|| recompute::null_keys(plan)));
+            entry.add_problem(self.as_owner(plan, || recompute::null_keys(plan)));
         }
         (total as u64, batches)
     }
@@ -155,10 +156,10 @@ impl Run {
     /// Recomputes a batch of keys.
     pub(super) fn batch(&self, plan: &Plan, batch: Batch, entry: &mut Entry) {
         if !self.careful {
-            complete(entry, plan.as_owner(|| recompute::keys(plan, &batch)));
+            complete(entry, self.as_owner(plan, || recompute::keys(plan, &batch)));
             return;
         }
-        let (result, failed) = careful::keys(plan, batch, self.gives_up);
+        let (result, failed) = careful::each(plan, vec![batch], self.care());
         complete(entry, result);
         self.note_failed(plan, failed, entry);
     }
@@ -169,7 +170,12 @@ impl Run {
             return;
         }
         let all = keys.rows().to_vec();
-        let (result, failed) = careful::each(plan, keys.batches(1), self.gives_up);
+        // Whatever they fail by this time: trouble of the server included, which took them here perhaps.
+        let care = Care {
+            gives_up: true,
+            ..self.care()
+        };
+        let (result, failed) = careful::each(plan, keys.batches(1), care);
         complete(entry, result);
         let healed: Vec<Box<[String]>> = all
             .into_iter()

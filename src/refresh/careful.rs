@@ -3,9 +3,10 @@
 
 use pgrx::PgSqlErrorCode;
 
+use super::care::Care;
 use super::keys::Batch;
 use super::plan::Plan;
-use super::{failure, keys, recompute};
+use super::{keys, recompute};
 use crate::error::Problem;
 use crate::postgres::transaction::{attempt, Caught};
 
@@ -20,17 +21,11 @@ pub struct Failed {
     pub error: Caught,
 }
 
-/// Recomputes what can be recomputed. An ERROR where the view fails whatever the key. `gives_up`: trouble of the server
-/// counts as the key's, too.
-pub fn keys(plan: &Plan, batch: Batch, gives_up: bool) -> (recompute::Result, Vec<Failed>) {
-    each(plan, vec![batch], gives_up)
-}
-
-/// The same for several batches.
-pub fn each(plan: &Plan, batches: Vec<Batch>, gives_up: bool) -> (recompute::Result, Vec<Failed>) {
+/// Recomputes what can be recomputed of some batches. An ERROR where the view fails whatever the key.
+pub fn each(plan: &Plan, batches: Vec<Batch>, care: Care) -> (recompute::Result, Vec<Failed>) {
     let mut pass = Pass {
         plan,
-        gives_up,
+        care,
         total: recompute::Result::default(),
         works: false,
     };
@@ -58,7 +53,7 @@ impl Failed {
 
 struct Pass<'p> {
     plan: &'p Plan,
-    gives_up: bool,
+    care: Care,
     total: recompute::Result,
     /// Some key could be recomputed.
     works: bool,
@@ -69,13 +64,16 @@ impl Pass<'_> {
     fn run(&mut self, mut open: Vec<Batch>) -> Vec<Failed> {
         let mut failed = Vec::new();
         while let Some(batch) = open.pop() {
-            match attempt(|| self.plan.as_owner(|| recompute::keys(self.plan, &batch))) {
+            match attempt(|| {
+                self.care
+                    .as_owner(self.plan, || recompute::keys(self.plan, &batch))
+            }) {
                 Ok(result) => {
                     self.works = true;
                     self.total.written += result.written;
                     self.total.problem = self.total.problem.take().or(result.problem);
                 }
-                Err(error) if failure::stops_all(&error, self.gives_up) => Problem::from(error).raise(),
+                Err(error) if self.care.stops_all(&error) => Problem::from(error).raise(),
                 Err(error) => match batch.halves() {
                     Ok(halves) => open.extend(halves),
                     Err(key) => failed.push(Failed { key, error }),
@@ -83,7 +81,7 @@ impl Pass<'_> {
             }
             let last = open.is_empty();
             if !self.works && !failed.is_empty() && (last || failed.len() == SUSPICIOUS) {
-                self.works = others_work(self.plan, &failed);
+                self.works = others_work(self.plan, &failed, self.care);
             }
         }
         failed
@@ -91,8 +89,8 @@ impl Pass<'_> {
 }
 
 /// True if other keys of the table can be recomputed, or there are none. An ERROR if they fail as well.
-fn others_work(plan: &Plan, failed: &[Failed]) -> bool {
-    let some = plan.as_owner(|| keys::some_in_table(plan, failed.len() + OTHERS));
+fn others_work(plan: &Plan, failed: &[Failed], care: Care) -> bool {
+    let some = care.as_owner(plan, || keys::some_in_table(plan, failed.len() + OTHERS));
     let others = some
         .into_iter()
         .filter(|key| !failed.iter().any(|failed| failed.key == *key))
@@ -100,7 +98,7 @@ fn others_work(plan: &Plan, failed: &[Failed]) -> bool {
     let mut error = None;
     for key in others {
         let batch = Batch::from(&[key][..]);
-        match attempt(|| plan.as_owner(|| recompute::keys(plan, &batch))) {
+        match attempt(|| care.as_owner(plan, || recompute::keys(plan, &batch))) {
             Ok(_) => return true,
             Err(caught) => error = Some(caught),
         }

@@ -8,7 +8,7 @@ use super::careful::Failed;
 use super::plan::Plan;
 use crate::postgres::identity::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction;
+use crate::postgres::transaction::{self, Caught};
 use crate::{settings, statement};
 
 /// Keys of one TVIEW, each as texts.
@@ -69,10 +69,20 @@ pub fn add(plan: &Plan, failed: &[Failed]) {
                         Value::of(settings::retry_backoff().as_secs_f64()),
                     ),
                     (pg_sys::INT4OID, Value::of(settings::retry_limit() as i32)),
+                    (pg_sys::FLOAT8OID, Value::of(least_pause(&failed.error))),
                 ],
             );
         }
     });
+}
+
+/// A key that takes too long keeps the others of its TVIEW waiting for as long, each time it is tried: no more than
+/// a tenth of the time. In seconds.
+fn least_pause(error: &Caught) -> f64 {
+    match error.is_cancel() {
+        true => 10.0 * settings::refresh_timeout().as_secs_f64(),
+        false => 0.0,
+    }
 }
 
 /// Takes keys out that could be recomputed.

@@ -29,9 +29,9 @@ pub fn is_passing(error: &Caught) -> bool {
     OF_THE_SERVER.contains(&&error.sqlstate()[..2])
 }
 
-/// Whether an error of one batch says nothing about its keys.
-pub fn stops_all(error: &Caught, gives_up: bool) -> bool {
-    is_in_the_way(error) || (is_passing(error) && !gives_up)
+/// Whoever asked for a drain does not want it any more: that says nothing about the TVIEW.
+pub fn is_unwanted(driver: Driver, error: &Caught) -> bool {
+    driver == Driver::Procedure && error.is_cancel()
 }
 
 /// Writes down a failure, after the rollback, in a transaction of its own.

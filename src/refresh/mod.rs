@@ -7,6 +7,7 @@
 pub mod affected;
 mod apply;
 pub mod audit;
+mod care;
 mod careful;
 pub mod check;
 pub mod dead_letter;

@@ -8,6 +8,7 @@ use pgrx::pg_sys::Oid;
 
 use super::apply::Now;
 use super::audit::{self, Entry};
+use super::care::Care;
 use super::failure;
 use super::keys::Batch;
 use super::plan::{self, Plan};
@@ -20,10 +21,6 @@ use crate::postgres::spi;
 use crate::postgres::transaction::{Caught, Driver};
 use crate::queue::position::Position;
 use crate::settings;
-
-/// How long a refresh waits for rows of the tv table that someone else has locked, or to keep writers out for new
-/// triggers, before it lets go and comes back: writers may be queueing behind it, other TVIEWs behind this worker.
-const LOCK_TIMEOUT: &str = "200ms";
 
 /// How a refresh ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,13 +120,23 @@ pub(super) struct Run {
 }
 
 impl Run {
+    pub(super) fn as_owner<R>(&self, plan: &Plan, step: impl FnOnce() -> R) -> R {
+        self.care().as_owner(plan, step)
+    }
+
+    pub(super) fn care(&self) -> Care {
+        Care {
+            driver: self.driver,
+            gives_up: self.gives_up,
+        }
+    }
+
     /// What becomes of a refresh that failed.
     fn failed(&mut self, error: Caught) -> (Status, Option<Caught>) {
         if failure::is_in_the_way(&error) {
             return (Status::Busy, None);
         }
-        // Whoever asked for a drain does not want it any more: that says nothing about the TVIEW.
-        if self.driver == Driver::Procedure && error.is_cancel() {
+        if failure::is_unwanted(self.driver, &error) {
             return (Status::Failed, Some(error));
         }
         if failure::is_passing(&error) && !self.gives_up {
@@ -179,7 +186,7 @@ impl Run {
     fn prepare(&self) -> Result<Option<Rc<Plan>>, Caught> {
         let tview = self.tview;
         self.driver.transaction(|| {
-            identity::set_local("lock_timeout", LOCK_TIMEOUT);
+            limit_lock_waits();
             crate::postgres::transaction::with_snapshot(|| {
                 run_internal(|| {
                     let definition = definition::load(tview).filter(|d| d.state.may_refresh())?;
@@ -210,7 +217,7 @@ impl Run {
         if !lock::try_object(class, self.tview) {
             return Some(Step::Done(Status::Busy));
         }
-        identity::set_local("lock_timeout", LOCK_TIMEOUT);
+        limit_lock_waits();
         let reads = plan.tables().into_iter().chain(plan.view_oids());
         for relation in reads {
             match lock::try_table(relation, TableLock::AccessShare) {
@@ -277,4 +284,11 @@ impl Run {
         }
         Ok(Status::UpToDate)
     }
+}
+
+/// For rows of the tv table that someone else has locked, and to keep writers out for new triggers: writers may be queueing
+/// behind this transaction, other TVIEWs behind this worker.
+fn limit_lock_waits() {
+    let milliseconds = settings::lock_timeout().as_millis();
+    identity::set_local("lock_timeout", &format!("{milliseconds}ms"));
 }

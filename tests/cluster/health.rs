@@ -65,13 +65,20 @@ impl Health for Client {
     }
 }
 
+fn options() -> Options {
+    Options::preloaded().set("deadlock_timeout", "1s")
+}
+
+/// The shared cluster has a shorter one, which is a fault.
+const SHARED: &str = "SET deadlock_timeout = '1s'";
+
 fn reload(client: &mut Client) {
     client.run("SELECT pg_reload_conf()");
 }
 
 #[test]
 fn settings_that_stop_workers_are_faults() {
-    let cluster = Cluster::start(Options::preloaded());
+    let cluster = Cluster::start(options());
     let (_database, mut client) = blog::open(&cluster, "health_settings");
     client.well();
     for setting in ["enabled = off", "workers = 0"] {
@@ -87,8 +94,26 @@ fn settings_that_stop_workers_are_faults() {
 }
 
 #[test]
+fn a_lock_timeout_beyond_that_of_deadlocks_is_a_fault() {
+    let cluster = Cluster::start(options());
+    let database = Database::new(&cluster, "health_deadlock");
+    let mut client = database.client();
+    client.well();
+    client.run("ALTER SYSTEM SET pg_tviews.lock_timeout = '5s'");
+    reload(&mut client);
+    let told = client.sick("WARNING", "settings", "not less than deadlock_timeout");
+    client.as_told(&told, "ALTER SYSTEM");
+    reload(&mut client);
+    client.well();
+}
+
+#[test]
 fn a_server_without_the_library_is_a_fault() {
-    let cluster = Cluster::start(Options::without_preload().set("shared_preload_libraries", "auto_explain"));
+    let cluster = Cluster::start(
+        Options::without_preload()
+            .set("deadlock_timeout", "1s")
+            .set("shared_preload_libraries", "auto_explain"),
+    );
     let database = Database::new(&cluster, "health_library");
     let mut client = database.client();
     client.sick("ERROR", "workers", "CALL pg_tviews_drain();");
@@ -106,7 +131,7 @@ fn a_server_without_the_library_is_a_fault() {
 #[test]
 fn too_few_worker_slots_are_a_fault() {
     // One for the launcher of logical replication, one for ours, one for a worker.
-    let cluster = Cluster::start(Options::preloaded().set("max_worker_processes", "3"));
+    let cluster = Cluster::start(options().set("max_worker_processes", "3"));
     let database = Database::new(&cluster, "health_slots");
     let mut client = database.client();
     let told = client.sick(
@@ -130,7 +155,7 @@ fn too_few_worker_slots_are_a_fault() {
 
 #[test]
 fn too_few_places_for_databases_are_a_fault() {
-    let cluster = Cluster::start(Options::preloaded().set("pg_tviews.max_databases", "1"));
+    let cluster = Cluster::start(options().set("pg_tviews.max_databases", "1"));
     let first = Database::new(&cluster, "health_places");
     first.client().well();
     let second = Database::new(&cluster, "health_places_other");
@@ -145,7 +170,7 @@ fn too_few_places_for_databases_are_a_fault() {
 
 #[test]
 fn too_few_places_for_tviews_are_a_fault() {
-    let cluster = Cluster::start(Options::preloaded().set("pg_tviews.max_tviews", "16"));
+    let cluster = Cluster::start(options().set("pg_tviews.max_tviews", "16"));
     let database = Database::new(&cluster, "health_tviews");
     let mut client = database.client();
     client.run("CREATE TABLE tb_a (pk_a int PRIMARY KEY)");
@@ -165,6 +190,7 @@ fn too_few_places_for_tviews_are_a_fault() {
 fn a_template_gets_no_workers_and_says_so() {
     let database = Database::new(shared(), "health_template");
     let mut client = database.client();
+    client.run(SHARED);
     client.well();
     client.run("ALTER DATABASE health_template IS_TEMPLATE true");
     let told = client.sick("ERROR", "workers", "it is a template");
@@ -176,6 +202,7 @@ fn a_template_gets_no_workers_and_says_so() {
 fn faults_of_tviews_come_and_go() {
     let database = Database::new(shared(), "health_faults");
     let mut client = database.client();
+    client.run(SHARED);
     blog::create_slow(&mut client);
     client.run(
         "CREATE TABLE tb_item (pk_item int PRIMARY KEY, pieces int);
@@ -223,6 +250,7 @@ fn faults_of_tviews_come_and_go() {
 fn workers_that_die_are_seen() {
     let database = Database::new(shared(), "health_workers");
     let mut client = database.client();
+    client.run(SHARED);
     client.well();
     for pid in client.started_workers() {
         send_signal("TERM", pid);

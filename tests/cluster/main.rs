@@ -28,6 +28,7 @@ mod random_views;
 mod redefinition;
 mod replication;
 mod security;
+mod time_limits;
 mod two_phase;
 mod waiting;
 mod workers;

@@ -1,0 +1,2 @@
+-- In milliseconds.
+SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'deadlock_timeout'

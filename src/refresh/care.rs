@@ -1,0 +1,35 @@
+//! How users' view code is run: as whom, for how long, and whose fault it is when it fails.
+
+use std::time::Duration;
+
+use super::failure;
+use super::plan::Plan;
+use crate::postgres::time_limit::limited;
+use crate::postgres::transaction::{Caught, Driver};
+use crate::settings;
+
+#[derive(Clone, Copy)]
+pub struct Care {
+    pub driver: Driver,
+    /// Trouble of the server counts as the fault of a key, too.
+    pub gives_up: bool,
+}
+
+impl Care {
+    /// Whether an error of one batch says nothing about its keys.
+    pub fn stops_all(self, error: &Caught) -> bool {
+        failure::is_in_the_way(error)
+            || failure::is_unwanted(self.driver, error)
+            || (failure::is_passing(error) && !self.gives_up)
+    }
+
+    /// Runs a step of a refresh with the rights of the TVIEW's owner, in a worker for a limited time: a session has its
+    /// own statement_timeout.
+    pub fn as_owner<R>(self, plan: &Plan, step: impl FnOnce() -> R) -> R {
+        let limit = match self.driver {
+            Driver::Worker => settings::refresh_timeout(),
+            Driver::Procedure => Duration::ZERO,
+        };
+        limited(limit, || plan.as_owner(step))
+    }
+}
