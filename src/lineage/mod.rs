@@ -94,6 +94,9 @@ pub struct Lineage {
     pub views: HashSet<Oid>,
 }
 
+/// More ways than this are not written down: planning their key queries would cost more than the view.
+const MOST_WAYS: usize = 500;
+
 /// Analyses a query whose key is in the output columns named `key`.
 pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
     let mut found = Found::default();
@@ -101,13 +104,16 @@ pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
     for _ in 0..choices::LIMIT {
         let flat = unfold::unfold(query, &mut choices)?;
         found.combination(query, &flat, key);
+        if found.tried > MOST_WAYS {
+            break;
+        }
         if !choices.advance() {
             return Ok(found.lineage());
         }
     }
     found.give_up(
         query,
-        "the view has too many combinations of UNION branches and windows",
+        "the view has too many combinations of UNION branches, windows and alternatives",
     )?;
     Ok(found.lineage())
 }
@@ -121,6 +127,8 @@ struct Entry {
 
 #[derive(Default)]
 struct Found {
+    /// Ways looked at so far.
+    tried: usize,
     /// By label and relation: sub-selects beside each other use the same names.
     entries: BTreeMap<(String, u32), Entry>,
     /// Those entries that read the tables that inherit as well.
@@ -155,6 +163,9 @@ impl Found {
             }
         }
         for alternative in keys.unwrap_or_default() {
+            if self.tried > MOST_WAYS {
+                return;
+            }
             for (node, followed) in follow::follow(flat, &alternative) {
                 match followed {
                     Follow::Keyed(followed) => {
@@ -175,6 +186,7 @@ impl Found {
     }
 
     fn key_query(&mut self, flat: &Unfolded, node: Node, way: &Way, key: &[String]) {
+        self.tried += 1;
         let Rows::Table { oid, .. } = flat.occurrences[node].rows else {
             return;
         };

@@ -87,17 +87,13 @@ fn is_about_values(error: &Caught) -> bool {
 }
 
 /// Plans for a few rows are made once and prefer indexes, whatever the tables' size was when they were made;
-/// plans for many are made for the numbers at hand. Compiling is for plans that run long: what a disabled
-/// scan adds to the cost of a plan would have every small one compiled.
+/// plans for many are made for the numbers at hand.
 pub fn few_rows(few: bool) {
     let (cache, on) = if few {
         ("force_generic_plan", "off")
     } else {
         ("force_custom_plan", "on")
     };
-    if few {
-        identity::set("jit", "off");
-    }
     identity::set("plan_cache_mode", cache);
     identity::set("enable_seqscan", on);
     identity::set("enable_mergejoin", on);
