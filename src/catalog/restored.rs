@@ -16,7 +16,7 @@ use crate::postgres::spi::{self, Access, Value};
 use crate::statement;
 
 /// What a dump holds is complete in itself. Should something have been missing in it, its absence is accepted once
-/// nobody has touched the tables for so long.
+/// nobody has touched the tables, or loaded rows or made objects elsewhere, for so long.
 const QUIET: Duration = Duration::from_secs(60);
 
 thread_local! {
@@ -36,17 +36,27 @@ pub fn state_of_new(row: &OwnRow) -> Option<&'static str> {
 }
 
 /// Whether a restore is not through with the TVIEW: rows of the table are loaded before its key is, and rows of a
-/// source before its triggers are. Started earlier, a refresh would be in the way of both. With internal rights.
+/// source before its triggers are. Started earlier, a refresh would be in the way of both. `sources`: those the view
+/// reads, if that is known; while other objects are missing a restored view may stand for itself only. With internal
+/// rights.
 pub fn incomplete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
-    if is_complete(definition, sources) {
-        WAITING.with_borrow_mut(|waiting| waiting.remove(&definition.tview));
-        return false;
-    }
+    let found = look(definition);
+    let complete = found.registered
+        || found.triggers
+            && !found.pg_restore
+            && sources.is_none_or(|sources| same(sources, &definition.sources))
+            && columns::has_unique_index(definition.tview, &definition.key_columns);
     WAITING.with_borrow_mut(|waiting| {
+        if complete {
+            if sources.is_some() {
+                waiting.remove(&definition.tview);
+            }
+            return false;
+        }
         let now = (Instant::now(), relation_changes::stamp());
         let (since, stamp) = *waiting.entry(definition.tview).or_insert(now);
         let concerns = |relation| relation == definition.tview || definition.sources.contains(&relation);
-        if !relation_changes::unchanged_since(stamp, concerns) {
+        if found.at_work || !relation_changes::unchanged_since(stamp, concerns) {
             waiting.insert(definition.tview, now);
             return true;
         }
@@ -54,9 +64,15 @@ pub fn incomplete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
     })
 }
 
-/// `sources`: those the view reads now. While other objects are missing a restored view may stand for itself only.
-fn is_complete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
-    let (registered, triggers) = spi::session(|| {
+struct Found {
+    registered: bool,
+    triggers: bool,
+    pg_restore: bool,
+    at_work: bool,
+}
+
+fn look(definition: &Definition) -> Found {
+    spi::session(|| {
         let rows = spi::run(
             &statement!("is_restored"),
             Access::Current,
@@ -65,12 +81,14 @@ fn is_complete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
                 (pg_sys::OIDARRAYOID, Value::of(definition.sources.clone())),
             ],
         );
-        (rows.get(0, 0) == Some(true), rows.get(0, 1) == Some(true))
-    });
-    registered
-        || triggers
-            && sources.is_none_or(|sources| same(sources, &definition.sources))
-            && columns::has_unique_index(definition.tview, &definition.key_columns)
+        let is = |column| rows.get(0, column) == Some(true);
+        Found {
+            registered: is(0),
+            triggers: is(1),
+            pg_restore: is(2),
+            at_work: is(3),
+        }
+    })
 }
 
 /// Their order is that of the numbers they had where the dump was taken.
