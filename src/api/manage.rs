@@ -40,6 +40,7 @@ fn pg_tviews_create(
         query: query.map(str::to_string),
         max_latency,
         key_columns,
+        called: "pg_tviews_create",
     });
     RegClass(table)
 }

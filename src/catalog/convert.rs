@@ -100,6 +100,7 @@ fn convert_one(entity: &Entity) -> String {
         query,
         max_latency: None,
         key_columns: None,
+        called: "pg_tviews_auto_convert",
     });
     let table = entity.qualified(&entity.table());
     let view = entity.qualified(&entity.view());

@@ -25,6 +25,8 @@ pub struct Request {
     pub query: Option<String>,
     pub max_latency: Option<Duration>,
     pub key_columns: Option<Vec<String>>,
+    /// The function that was called.
+    pub called: &'static str,
 }
 
 /// Creates or redefines a TVIEW; returns its table. Raises every problem.
@@ -120,7 +122,9 @@ pub fn create(request: Request) -> Oid {
     register::report_full(&plan);
     not_followed::warn(&plan);
     let operation = if before.is_some() { "redefine" } else { "create" };
-    register::register(&plan, Fill::IfSmall, operation, by_whom());
+    let mut details = by_whom();
+    details["function"] = request.called.into();
+    register::register(&plan, Fill::IfSmall, operation, details);
     table
 }
 

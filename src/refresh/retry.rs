@@ -2,8 +2,9 @@
 
 use pgrx::pg_sys;
 
+use super::audit::{self, Entry};
 use crate::capture;
-use crate::catalog::create::check_owner;
+use crate::catalog::create::{by_whom, check_owner};
 use crate::catalog::definition;
 use crate::error::OrRaise;
 use crate::postgres::identity::run_internal;
@@ -34,6 +35,11 @@ pub fn retry(name: Option<&str>) -> i64 {
         });
         total += keys.len() as i64;
         if !keys.is_empty() {
+            let mut entry = Entry::new(&definition.entity_name, definition.tview, "retry", audit::now());
+            let mut details = by_whom();
+            details["keys"] = keys.len().into();
+            entry.details = Some(details);
+            audit::add(entry);
             capture::request_refresh(definition.tview, Some(keys));
         }
     }

@@ -87,14 +87,50 @@ fn audit_row_of_a_refresh_is_plausible() {
 #[test]
 fn management_actions_are_audited() {
     let (_database, mut client) = blog::open(shared(), "managed");
-    client.run("SELECT pg_tviews_pause('total')");
-    client.run("SELECT pg_tviews_resume('total')");
-    client.run("SELECT pg_tviews_drop('total')");
-    let actions = client.rows(
-        "SELECT lower(operation) FROM pg_tview_meta_audit
-          WHERE entity_name = 'total' AND lower(operation) ~ 'create|pause|resume|drop' ORDER BY audit_id",
+    client.run(
+        "CREATE ROLE keeper SUPERUSER; SET ROLE keeper;
+         CREATE TABLE tb_item (pk_item int PRIMARY KEY, fk_user bigint, n int);
+         CREATE TABLE tv_item (pk_item int PRIMARY KEY, fk_user bigint, data jsonb);
+         INSERT INTO tb_item VALUES (1, 1, 1);
+         SELECT pg_tviews_auto_convert();
+         SELECT pg_tviews_create('item', 'SELECT pk_item, fk_user, jsonb_build_object(''n'', 6 / n) AS data FROM tb_item')",
     );
-    assert_eq!(actions, ["create", "pause", "resume", "drop"]);
+    client.run("UPDATE pg_tview_meta SET max_latency = '1 s' WHERE entity_name = 'item'");
+    client.run("UPDATE pg_tview_meta SET fk_columns = '{fk_user}' WHERE entity_name = 'item'");
+    client.run("SELECT pg_tviews_pause('item')");
+    client.run("SELECT pg_tviews_resume('item')");
+    client.run("INSERT INTO tb_item VALUES (2, 1, 0)");
+    client.wait_until("SELECT count(*) = 1 FROM pg_tview_dead_letter", WAIT);
+    client.run("SELECT pg_tviews_retry('item')");
+    client.run("SELECT pg_tviews_retry('user')");
+    client.run("SELECT pg_tviews_drop('item')");
+    let actions = client.rows(
+        "SELECT operation, details - 'role' FROM pg_tview_meta_audit
+          WHERE entity_name IN ('item') AND operation NOT IN ('refresh', 'populate') ORDER BY audit_id",
+    );
+    assert_eq!(
+        actions,
+        [
+            r#"create|{"function": "pg_tviews_auto_convert"}"#,
+            r#"redefine|{"function": "pg_tviews_create"}"#,
+            r#"configure|{"max_latency_seconds": 1.0}"#,
+            r#"redefine|{"fk_columns": ["fk_user"]}"#,
+            "pause|{}",
+            "resume|{}",
+            r#"retry|{"keys": 1}"#,
+            "drop|{}",
+        ]
+    );
+    let by_whom = "SELECT bool_and(details ->> 'role' = 'keeper' AND status = 'SUCCESS' AND now() - finished_at < interval '1 minute'
+                      AND worker_pid = pg_backend_pid())
+                     FROM pg_tview_meta_audit WHERE entity_name = 'item' AND operation NOT IN ('refresh', 'populate')";
+    assert!(client.one::<bool>(by_whom));
+    // A retry without dead keys is none.
+    assert_eq!(
+        client.rows("SELECT count(*) FROM pg_tview_meta_audit WHERE operation = 'retry'"),
+        ["1"]
+    );
+    client.run("RESET ROLE; REASSIGN OWNED BY keeper TO postgres; DROP OWNED BY keeper; DROP ROLE keeper");
 }
 
 #[test]
