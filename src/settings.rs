@@ -16,6 +16,7 @@ static RETRY_BACKOFF: GucSetting<i32> = GucSetting::<i32>::new(500);
 static RETRY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(5);
 static REFRESH_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(200);
+static MAX_BACKLOG: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
 static MAX_TVIEWS: GucSetting<i32> = GucSetting::<i32>::new(2048);
@@ -64,6 +65,11 @@ pub fn refresh_timeout() -> Duration {
 /// How long a refresh waits for a lock that someone else holds.
 pub fn lock_timeout() -> Duration {
     Duration::from_millis(LOCK_TIMEOUT.get() as u64)
+}
+
+/// Most changes that wait for a TVIEW that stands still; zero: no limit.
+pub fn max_backlog() -> u32 {
+    MAX_BACKLOG.get() as u32
 }
 
 /// How long audit rows are kept.
@@ -169,6 +175,16 @@ pub fn init() {
         60_000,
         GucContext::Sighup,
         GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.max_backlog",
+        c"Most changes kept for a TVIEW that is paused, suspended or failing.",
+        c"Beyond it they are given up, and all rows are compared with the view when the TVIEW goes on. 0 means no limit.",
+        &MAX_BACKLOG,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        none,
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.audit_retention",

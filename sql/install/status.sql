@@ -24,20 +24,22 @@ SELECT m.entity_name,
         SELECT coalesce(m.max_latency,
                         pg_catalog.current_setting('pg_tviews.max_latency')::interval) AS max_latency) bound
   LEFT JOIN LATERAL (
-        SELECT a.position
+        SELECT a.position,
+               -- Changes that were given up still wait for the comparison of all rows.
+               CASE a.operation WHEN 'give_up' THEN (a.details ->> 'oldest_change_at')::timestamptz END AS given_up_since
           FROM pg_tview_meta_audit a
          WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
          ORDER BY a.audit_id DESC
          LIMIT 1) newest ON true
  CROSS JOIN LATERAL (
         SELECT coalesce(sum(coalesce(jsonb_array_length(q.keys), 1)), 0)::bigint AS changes,
-               min(q.enqueued_at) AS oldest_at
+               least(min(q.enqueued_at), newest.given_up_since) AS oldest_at
           FROM pg_tview_queue q
          WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
            AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
            AND NOT coalesce(pg_visible_in_snapshot(q.xid, newest.position), false)) pending
  CROSS JOIN LATERAL (
-        SELECT max(a.finished_at) FILTER (WHERE a.position IS NOT NULL) AS last_refresh_at,
+        SELECT max(a.finished_at) FILTER (WHERE a.position IS NOT NULL AND a.operation <> 'give_up') AS last_refresh_at,
                count(*) FILTER (WHERE a.operation IN ('refresh', 'populate')) AS refreshes,
                coalesce(sum(a.rows_inserted + a.rows_updated + a.rows_deleted), 0)::bigint AS rows_written
           FROM pg_tview_meta_audit a
@@ -56,7 +58,7 @@ SELECT m.entity_name,
         SELECT a.sqlstate || ': ' || a.message AS last_error
           FROM (SELECT a.status, a.sqlstate, a.message
                   FROM pg_tview_meta_audit a
-                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate', 'suspend', 'resume')
+                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
                  ORDER BY a.audit_id DESC
                  LIMIT 1) a
          WHERE a.status <> 'SUCCESS') failure ON true

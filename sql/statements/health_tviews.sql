@@ -34,7 +34,7 @@ SELECT m.tview_oid::text,
         SELECT a.sqlstate || ': ' || a.message AS message
           FROM (SELECT a.status, a.sqlstate, a.message
                   FROM @extschema@.pg_tview_meta_audit a
-                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate', 'suspend', 'resume')
+                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
                  ORDER BY a.audit_id DESC
                  LIMIT 1) a
          WHERE a.status = 'ERROR') failure ON true

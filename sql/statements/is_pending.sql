@@ -1,6 +1,12 @@
--- Whether TVIEW $1 has not been filled yet, or has a change visible in snapshot $2 that its position does not
+-- Whether TVIEW $1 has not been filled yet (anew, after it was redefined or gave up changes), or has a change visible in snapshot $2 that its position does not
 -- cover. A row that is gone was absorbed by every TVIEW.
 SELECT newest.position IS NULL OR m.state = 'populating'
+       OR newest.operation = 'give_up'
+       OR EXISTS (
+            SELECT 1
+              FROM @extschema@.pg_tview_meta_audit later
+             WHERE later.tview_oid = m.tview_oid AND later.audit_id > newest.audit_id
+               AND later.operation = 'redefine' AND later.position IS NULL)
        OR EXISTS (
             SELECT 1
               FROM @extschema@.pg_tview_queue q
@@ -10,7 +16,7 @@ SELECT newest.position IS NULL OR m.state = 'populating'
                AND NOT pg_visible_in_snapshot(q.xid, newest.position))
   FROM @extschema@.pg_tview_meta m
   LEFT JOIN LATERAL (
-        SELECT a.position
+        SELECT a.position, a.operation, a.audit_id
           FROM @extschema@.pg_tview_meta_audit a
          WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
          ORDER BY a.audit_id DESC

@@ -1,5 +1,6 @@
 -- Deletes audit rows, at most $1, that finished more than $2 seconds ago. The newest row of a TVIEW that
--- carries a position stays: it is the position.
+-- carries a position stays: it is the position. So does the newest that tells of its creation or redefinition: until
+-- a row with a position follows, it says that the rows are not those of the view.
 DELETE FROM @extschema@.pg_tview_meta_audit
  WHERE ctid = ANY (ARRAY(
     SELECT a.ctid
@@ -10,5 +11,10 @@ DELETE FROM @extschema@.pg_tview_meta_audit
             OR EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta_audit newer
                         WHERE newer.tview_oid = a.tview_oid AND newer.position IS NOT NULL
                           AND newer.audit_id > a.audit_id))
+       AND NOT (a.operation IN ('create', 'redefine')
+                AND EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta m WHERE m.tview_oid = a.tview_oid)
+                AND NOT EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta_audit newer
+                                 WHERE newer.tview_oid = a.tview_oid AND newer.operation IN ('create', 'redefine')
+                                   AND newer.audit_id > a.audit_id))
      ORDER BY a.finished_at
      LIMIT $1))

@@ -20,4 +20,3 @@ pub mod triggers;
 pub use definition::{infos as load, State, TviewInfo};
 pub use drop::tidy;
 pub use manage::change_state;
-pub use register::reregister;

@@ -96,6 +96,17 @@ pub fn reregister(plan: &Plan) {
     );
 }
 
+/// Follows a view that was dropped and created again with the same text.
+pub fn note_view(plan: &Plan) {
+    spi::session(|| {
+        let args = [
+            (pg_sys::OIDOID, Value::of(plan.definition.tview)),
+            (pg_sys::OIDOID, Value::of(plan.lineage.root_view)),
+        ];
+        spi::run(&statement!("note_view"), Access::Current, &args);
+    });
+}
+
 /// The snapshot of now, with this very transaction counted as in progress.
 fn position_of_this_moment() -> Position {
     let own = transaction::own_xid();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
+use super::backlog;
 use super::run::{self, Status};
 use super::wait::{is_pending, snapshot};
 use crate::catalog;
@@ -109,6 +110,7 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
             break;
         }
     }
+    backlog::give_up_excess(driver);
     let trimmed = driver.transaction(|| {
         transaction::with_snapshot(|| {
             catalog::tidy();

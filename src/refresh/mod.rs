@@ -7,6 +7,7 @@
 pub mod affected;
 mod apply;
 pub mod audit;
+pub mod backlog;
 mod care;
 mod careful;
 pub mod check;

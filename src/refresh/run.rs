@@ -13,7 +13,8 @@ use super::failure;
 use super::keys::Batch;
 use super::plan::{self, Plan};
 use crate::catalog::definition::{self, State};
-use crate::catalog::{reregister, restored};
+use crate::catalog::register::{note_view, reregister};
+use crate::catalog::restored;
 use crate::error::Problem;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::lock::{self, Attempt, TableLock};
@@ -202,6 +203,7 @@ impl Run {
                         reregister(&plan);
                         return plan::prepare(definition::load(tview)?).ok();
                     }
+                    note_view(&plan);
                     Some(plan)
                 })
             })

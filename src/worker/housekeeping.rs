@@ -1,13 +1,18 @@
-//! Trims the queue and the audit table when nothing is due. One worker of a database at a time, in short transactions.
+//! Trims the queue and the audit table, and gives up what nobody will read, when nothing is due. One worker of a database at a time, in short transactions.
 
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Instant;
 
 use super::shared::Database;
 use crate::postgres::bgworker;
 use crate::postgres::short_transaction::short_transaction;
+use crate::postgres::transaction::Driver;
+use crate::refresh::backlog;
 use crate::{catalog, queue};
 
 const SECOND: i64 = 1_000_000;
+/// How often to look for backlogs, at least.
+const BACKLOGS: i64 = 10 * SECOND;
 /// Rows per transaction.
 const BATCH: usize = 10_000;
 
@@ -18,10 +23,13 @@ pub fn wanted(database: &Database, now: i64) {
 
 /// When there is something to do.
 pub fn due_at(database: &Database) -> i64 {
-    let audit = database.trim_audit_at.load(SeqCst);
+    let others = database
+        .trim_audit_at
+        .load(SeqCst)
+        .min(database.backlogs_at.load(SeqCst));
     match database.trim_at.load(SeqCst) {
-        0 => audit,
-        queue => queue.min(audit),
+        0 => others,
+        queue => queue.min(others),
     }
 }
 
@@ -59,6 +67,16 @@ pub fn run(database: &Database, index: usize, now: i64) -> bool {
         .unwrap_or(0);
         let pause = if deleted >= BATCH as u64 { 0 } else { 60 * SECOND };
         database.trim_audit_at.store(now + pause, SeqCst);
+    }
+    if database.backlogs_at.load(SeqCst) <= now {
+        bgworker::report_running("looking for backlogs");
+        let begin = Instant::now();
+        if backlog::give_up_excess(Driver::Worker) {
+            wanted(database, now);
+        }
+        // Counting changes reads all of them.
+        let pause = BACKLOGS.max(20 * begin.elapsed().as_micros() as i64);
+        database.backlogs_at.store(now + pause, SeqCst);
     }
     database.housekeeper.store(0, SeqCst);
     true

@@ -96,6 +96,8 @@ pub struct Database {
     pub trim_at: AtomicI64,
     /// When the audit table should be trimmed. Workers.
     pub trim_audit_at: AtomicI64,
+    /// When to look for backlogs of TVIEWs that stand still. Workers.
+    pub backlogs_at: AtomicI64,
     /// When an idle worker should look without being woken. Workers.
     pub poll_at: AtomicI64,
     /// By hash of the source's oid. Not padded: a writer has just written `tick`, which all of them share anyway.
@@ -168,6 +170,7 @@ impl Default for Database {
             housekeeper: AtomicU32::new(0),
             trim_at: AtomicI64::new(0),
             trim_audit_at: AtomicI64::new(0),
+            backlogs_at: AtomicI64::new(0),
             poll_at: AtomicI64::new(0),
             sources: array::from_fn(|_| Source::default()),
             workers: array::from_fn(|_| Worker::default()),

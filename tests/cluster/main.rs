@@ -6,6 +6,7 @@
 mod harness;
 mod inheritance;
 
+mod backlog;
 mod blog;
 
 mod cases;

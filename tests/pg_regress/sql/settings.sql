@@ -11,6 +11,7 @@ SHOW pg_tviews.batch_size;
 SHOW pg_tviews.retry_backoff;
 SHOW pg_tviews.refresh_timeout;
 SHOW pg_tviews.lock_timeout;
+SHOW pg_tviews.max_backlog;
 SHOW pg_tviews.audit_retention;
 SHOW pg_tviews.capture;
 SHOW pg_tviews.enabled;
