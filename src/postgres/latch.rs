@@ -38,13 +38,23 @@ pub fn pause_or_raise(timeout: Duration) {
     pg_sys::check_for_interrupts!();
 }
 
-/// A short pause of a session in the middle of its command; false if it was interrupted. PostgreSQL's own code raises
-/// what is pending then: raised from here it would carry a Rust backtrace.
+/// A short pause of a session in the middle of its command; false if it was cancelled or told to end. PostgreSQL's own
+/// code raises that then: raised from here it would carry a Rust backtrace. What else other processes ask of this one (to
+/// close the files of a dropped database, say) is done here.
 pub fn pause(timeout: Duration) -> bool {
     sleep(timeout);
     reset();
-    // SAFETY: a flag of this process, set by its own signal handlers.
-    unsafe { pg_sys::InterruptPending == 0 }
+    // SAFETY: flags of this process, set by its own signal handlers.
+    let (ended, asked) = unsafe {
+        (
+            pg_sys::QueryCancelPending != 0 || pg_sys::ProcDiePending != 0,
+            pg_sys::InterruptPending != 0,
+        )
+    };
+    if asked && !ended {
+        pg_sys::check_for_interrupts!();
+    }
+    !ended
 }
 
 /// Sleeps until woken or timed out, in a background process with nothing under way: a termination request ends it
