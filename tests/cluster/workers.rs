@@ -131,6 +131,10 @@ fn fast_shutdown_interrupts_a_running_refresh() {
     cluster.start_server();
     let mut client = database.client();
     // The interrupted refresh starts again and sleeps: only then it can be told to be quick.
+    client.wait_until(
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+        WAIT,
+    );
     client.run("UPDATE knob SET seconds = 0");
     client.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
     client.wait_until("SELECT n = 2 FROM tv_slow", WAIT);

@@ -23,6 +23,11 @@ CREATE INDEX ON tb_post (fk_user);
 CREATE INDEX ON tb_post (topic);
 CREATE INDEX ON tb_post (at);
 CREATE INDEX ON tb_post_tag (fk_tag);
+-- Statistics stay as they are here, and so do the plans.
+ALTER TABLE tb_user SET (autovacuum_enabled = off);
+ALTER TABLE tb_post SET (autovacuum_enabled = off);
+ALTER TABLE tb_tag SET (autovacuum_enabled = off);
+ALTER TABLE tb_post_tag SET (autovacuum_enabled = off);
 VACUUM ANALYZE tb_user, tb_post, tb_tag, tb_post_tag;
 
 -- Views that others are built on: a user with what belongs to it, counted; the posts of a user, as an array.
