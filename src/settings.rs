@@ -9,6 +9,7 @@ use crate::postgres::process;
 
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
+static ALLOW_TABLE_WRITES: GucSetting<bool> = GucSetting::<bool>::new(false);
 static WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static MAX_LATENCY: GucSetting<i32> = GucSetting::<i32>::new(250);
 static BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
@@ -29,6 +30,11 @@ pub fn enabled() -> bool {
 /// Row triggers record changes in this session while this is on.
 pub fn capture() -> bool {
     CAPTURE.get()
+}
+
+/// Whether this session may write rows of tv tables.
+pub fn allow_table_writes() -> bool {
+    ALLOW_TABLE_WRITES.get()
 }
 
 /// Refresh workers per database.
@@ -104,6 +110,14 @@ pub fn init() {
         c"Turn off for a bulk load only: the TVIEWs of the tables written meanwhile are reconciled in full.",
         &CAPTURE,
         GucContext::Suset,
+        none,
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_tviews.allow_table_writes",
+        c"Let this session write maintained columns of tv tables.",
+        c"What is written lasts until the row is recomputed. The privileges on the table are needed as ever.",
+        &ALLOW_TABLE_WRITES,
+        GucContext::Userset,
         none,
     );
     GucRegistry::define_int_guc(

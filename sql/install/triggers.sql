@@ -30,12 +30,14 @@ ALTER TABLE pg_tview_meta_audit ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
 ALTER TABLE pg_tview_dead_letter ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
 
 CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
-    WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'CREATE TABLE', 'ALTER TABLE', 'CREATE FUNCTION', 'ALTER FUNCTION',
-                 'GRANT', 'REVOKE')
+    WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'CREATE RULE', 'CREATE TABLE', 'ALTER TABLE', 'ALTER TRIGGER',
+                 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'CREATE AGGREGATE', 'ALTER TYPE', 'ALTER DOMAIN',
+                 'CREATE POLICY', 'ALTER POLICY', 'CREATE SCHEMA', 'ALTER SCHEMA', 'GRANT', 'REVOKE')
     EXECUTE FUNCTION pg_tviews_ddl_happened();
 
 CREATE EVENT TRIGGER pg_tviews_objects_dropped ON sql_drop
-    WHEN TAG IN ('DROP VIEW', 'DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP FUNCTION', 'DROP EXTENSION', 'DROP TYPE')
+    WHEN TAG IN ('DROP VIEW', 'DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP FUNCTION', 'DROP EXTENSION', 'DROP TYPE',
+                 'DROP TRIGGER', 'DROP POLICY')
     EXECUTE FUNCTION pg_tviews_objects_dropped();
 
 -- Also where replication or a restore script makes the change.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::catalog::create::{self, Request};
 use crate::catalog::meta_update::{self, check_latency, no_nulls};
-use crate::catalog::{convert, ddl, drop, manage};
+use crate::catalog::{convert, ddl, drop, guard, manage};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::sql_types::{Name, RegClass};
-use crate::postgres::{meta_trigger, table_tree};
+use crate::postgres::{guard_trigger, meta_trigger, table_tree};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/triggers.sql",
@@ -116,6 +116,16 @@ fn pg_tviews_meta_updated(fcinfo: pg_sys::FunctionCallInfo) {
     let latency = update.max_latency.map(|interval| seconds(&interval));
     no_nulls("fk_columns", update.fk_columns).or_raise();
     meta_update::apply(update.tview, &update.column, latency);
+}
+
+/// Statement trigger of the tv tables.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_guard() RETURNS trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_guard(fcinfo: pg_sys::FunctionCallInfo) {
+    guard::write(&guard_trigger::read(fcinfo));
 }
 
 /// Event trigger: DDL may have changed what a view returns, or brought a missing view back.

@@ -1,48 +1,142 @@
-//! DDL beside pg_tviews: a view or table may now return something else, or a missing view may be back.
+//! DDL beside pg_tviews: a view or table may now return something else, a missing view may be back, triggers of ours may
+//! have been touched.
 
 use pgrx::pg_sys::{self, Oid};
+use pgrx::PgSqlErrorCode;
 
-use super::{definition, drop};
+use super::{definition, drop, triggers};
 use crate::capture;
+use crate::error::Problem;
 use crate::postgres::identity::run_internal;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{invalidation, partition, relation};
 use crate::statement;
 
 /// Makes workers compare every TVIEW with its registered definition, unless only temporary objects were touched.
 /// `trees`: tables that were given, or have lost, a partition or a table that inherits. Called by the event trigger.
 pub fn happened(trees: Vec<Oid>) {
-    if note_if("SELECT 1 FROM pg_catalog.pg_event_trigger_ddl_commands() WHERE schema_name IS DISTINCT FROM 'pg_temp' LIMIT 1") {
-        rows_came_or_went(trees);
+    let commands = note(
+        "SELECT array_agg(DISTINCT command_tag) FROM pg_catalog.pg_event_trigger_ddl_commands()
+          WHERE schema_name IS DISTINCT FROM 'pg_temp'",
+    );
+    if definition::table().is_none() {
+        return;
+    }
+    for command in commands.unwrap_or_default() {
+        match command.as_str() {
+            "ALTER TABLE" => keep_enabled(),
+            "ALTER TRIGGER" => refuse_other_names(),
+            "ALTER SCHEMA" => follow_schema_names(),
+            "ALTER TYPE" | "ALTER DOMAIN" => types_changed(),
+            _ => {}
+        }
+    }
+    rows_came_or_went(trees);
+}
+
+/// Forgets TVIEWs whose table was dropped. Called by the event trigger.
+pub fn dropped() {
+    let types = note(
+        "SELECT array_agg(DISTINCT object_type) FROM pg_catalog.pg_event_trigger_dropped_objects()
+          WHERE NOT is_temporary",
+    );
+    let Some(types) = types.filter(|_| definition::table().is_some()) else {
+        return;
+    };
+    drop::forget_dropped();
+    if types.iter().any(|kind| kind == "trigger") {
+        triggers_went();
     }
 }
 
 /// No trigger has seen the rows that came or went with a table, nor sees those of a new table that inherits before
 /// a worker has put triggers on it. Logged as "every row", so that nobody who waits believes that all is visible.
 fn rows_came_or_went(trees: Vec<Oid>) {
-    if trees.is_empty() || definition::table().is_none() {
-        return;
+    if !trees.is_empty() {
+        let trees = [(pg_sys::OIDARRAYOID, Value::of(trees))];
+        let sources = oids(&statement!("sources_among"), &trees);
+        sources.into_iter().for_each(capture::every_row);
     }
-    let sources: Vec<Oid> = run_internal(|| {
+}
+
+/// A capture trigger that was disabled, by DISABLE TRIGGER ALL, say, would lose changes for good.
+fn keep_enabled() {
+    let names: Vec<(Oid, String, bool)> = run_internal(|| {
         spi::session(|| {
-            let trees = [(pg_sys::OIDARRAYOID, Value::of(trees))];
-            let rows = spi::run(&statement!("sources_among"), Access::Current, &trees);
-            (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
+            let rows = spi::run(&statement!("disabled_triggers"), Access::Current, &[]);
+            (0..rows.len())
+                .filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?, rows.get(row, 2)?)))
+                .collect()
         })
     });
-    sources.into_iter().for_each(capture::every_row);
-}
-
-/// Forgets TVIEWs whose table was dropped. Called by the event trigger.
-pub fn dropped() {
-    if note_if("SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE NOT is_temporary LIMIT 1") {
-        drop::forget_dropped();
+    for (table, name, disabled) in names {
+        run_internal(|| spi::session(|| triggers::enable(table, &name)));
+        if disabled {
+            pgrx::ereport!(
+                NOTICE,
+                PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+                format!(
+                    "trigger {name} on {} stays enabled: TVIEWs follow the table by it",
+                    relation::display(table)
+                )
+            );
+        }
     }
 }
 
-fn note_if(sql: &str) -> bool {
-    let concerns_others = spi::session(|| !spi::run(sql, Access::Snapshot, &[]).is_empty());
-    if concerns_others {
+/// Triggers are found by name.
+fn refuse_other_names() {
+    if let Some(table) = oids(&statement!("renamed_triggers"), &[]).first() {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+            format!(
+                "a trigger of pg_tviews on {} cannot be renamed",
+                relation::display(*table)
+            ),
+        )
+        .detail("TVIEWs find their triggers by name.")
+        .hint("Give your own trigger another name.")
+        .raise();
+    }
+}
+
+/// A backing view is found by its name and that of its schema.
+fn follow_schema_names() {
+    oids(&statement!("follow_schema_names"), &[]);
+}
+
+/// Labels of an enum, attributes of a composite type: rows that were not touched may now be shown otherwise.
+fn types_changed() {
+    let tviews = oids(&statement!("tviews_using_types"), &[]);
+    tviews
+        .into_iter()
+        .for_each(|tview| capture::request_refresh(tview, None));
+}
+
+/// A worker makes a dropped trigger again and compares every row. Until then the changes are pending.
+fn triggers_went() {
+    for table in oids(&statement!("dropped_triggers"), &[]) {
+        let above = partition::ancestors(table);
+        // A plan does not look at each partition it reads.
+        above.iter().copied().for_each(invalidation::announce);
+        rows_came_or_went(above.into_iter().chain([table]).collect());
+    }
+}
+
+/// Tells workers of a command about permanent objects; returns what the statement lists of it.
+fn note(sql: &str) -> Option<Vec<String>> {
+    let listed = spi::session(|| spi::run(sql, Access::Snapshot, &[]).one::<Vec<String>>());
+    if listed.is_some() {
         capture::note_catalog_change();
     }
-    concerns_others
+    listed
+}
+
+fn oids(sql: &str, arguments: &[(Oid, Value)]) -> Vec<Oid> {
+    run_internal(|| {
+        spi::session(|| {
+            let rows = spi::run(sql, Access::Current, arguments);
+            (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
+        })
+    })
 }

@@ -4,7 +4,7 @@ use pgrx::pg_sys;
 
 use super::create::{by_whom, check_owner};
 use super::definition::{self, Definition};
-use super::{name, triggers};
+use super::{guard, name, triggers};
 use crate::capture;
 use crate::error::OrRaise;
 use crate::postgres::identity::{self, run_internal};
@@ -38,7 +38,14 @@ pub fn drop_tview(tview_name: &str, if_exists: bool, keep_table: bool) {
     let mut entry = Entry::new(&definition.entity_name, definition.tview, "drop", audit::now());
     entry.details = Some(by_whom());
     audit::add(entry);
-    run_internal(|| spi::session(|| unregister(&definition)));
+    run_internal(|| {
+        spi::session(|| {
+            unregister(&definition);
+            if keep_table {
+                guard::remove(definition.tview);
+            }
+        })
+    });
     plan::forget(definition.tview);
     if !keep_table {
         spi::session(|| {

@@ -7,6 +7,7 @@ pub mod ddl;
 pub mod definition;
 pub mod drop;
 pub mod foreign_keys;
+pub mod guard;
 pub mod manage;
 pub mod meta_update;
 pub mod name;

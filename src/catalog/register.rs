@@ -5,12 +5,12 @@ use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
 use super::definition::{self, Definition, State};
-use super::{manage, triggers};
+use super::{guard, manage, triggers};
 use crate::capture;
 use crate::error::{OrRaise, Problem};
 use crate::lineage::Strategy;
 use crate::postgres::identity::{run_as, run_internal, Trust};
-use crate::postgres::lock::{self, TableLock};
+use crate::postgres::lock::{self, Attempt, TableLock};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught};
@@ -58,15 +58,14 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
             // Triggers nobody needs any more are left to housekeeping: dropping one locks its table against everybody,
             // which is no place to wait while writers are kept out of others.
             write_definition(plan);
+            guard::install(definition.tview, &plan.shape);
         })
     });
     let mut entry = Entry::new(&definition.entity_name, definition.tview, operation, audit::now());
     entry.details = Some(details);
     if fill_now {
         let position = position_of_this_moment();
-        let result = run_as(definition.owner, Trust::Restricted, &definition.pinned, || {
-            spi::session(|| recompute::everything(plan))
-        });
+        let result = plan.as_owner(|| spi::session(|| recompute::everything(plan)));
         if let Some(problem) = result.problem {
             problem.raise();
         }
@@ -79,9 +78,13 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
 }
 
 /// Registers a TVIEW anew after its view, or something below it, has changed. Lets go if somebody is at the TVIEW: who
-/// redefines it waits for the view, which this transaction has read.
-pub fn reregister(plan: &Plan) {
-    if definition::table().is_some_and(|class| !lock::try_object(class, plan.definition.tview)) {
+/// redefines it waits for the view, which this transaction has read. Or at what it reads: DDL there, which takes
+/// several tables, would wait for those locked here while this waits for others.
+pub fn reregister(plan: &Plan, reason: &str) {
+    let is_held = |relation| lock::try_table(relation, TableLock::AccessShare) == Attempt::Held;
+    if definition::table().is_some_and(|class| !lock::try_object(class, plan.definition.tview))
+        || plan.tables().into_iter().chain(plan.view_oids()).any(is_held)
+    {
         Problem::new(
             PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
             format!("TVIEW {} is in use", plan.definition.display()),
@@ -92,7 +95,7 @@ pub fn reregister(plan: &Plan) {
         plan,
         Fill::Later,
         "redefine",
-        serde_json::json!({ "reason": "the backing view has changed" }),
+        serde_json::json!({ "reason": reason }),
     );
 }
 

@@ -1,5 +1,5 @@
 //! Statements that are the same for every TVIEW, prepared once per session and again after the extension
-//! was dropped and created anew.
+//! was dropped and created anew, or its schema renamed.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,25 +7,29 @@ use std::rc::Rc;
 use pgrx::pg_sys::Oid;
 
 use super::definition;
+use crate::postgres::invalidation;
 use crate::postgres::spi::Statement;
 
 pub struct SessionStatement {
-    /// The OID of pg_tview_meta it was made for.
-    made_for: Cell<Oid>,
+    /// The OID of pg_tview_meta it was made for, and the state of schema names.
+    made_for: Cell<(Oid, u64)>,
     statement: RefCell<Option<Rc<Statement>>>,
 }
 
 impl SessionStatement {
     pub const fn new() -> SessionStatement {
         SessionStatement {
-            made_for: Cell::new(Oid::INVALID),
+            made_for: Cell::new((Oid::INVALID, 0)),
             statement: RefCell::new(None),
         }
     }
 
     /// The statement; `text` gives its SQL when it has to be made.
     pub fn get(&self, text: impl FnOnce() -> String, types: &[Oid]) -> Rc<Statement> {
-        let current = definition::table().unwrap_or(Oid::INVALID);
+        let current = (
+            definition::table().unwrap_or(Oid::INVALID),
+            invalidation::schemas(),
+        );
         if let (true, Some(statement)) = (self.made_for.get() == current, self.statement.borrow().as_ref()) {
             return statement.clone();
         }

@@ -9,7 +9,7 @@ use pgrx::pg_sys::{self, Oid};
 use serde_json::{json, Value as Json};
 
 use super::statements;
-use crate::lineage::Source;
+use crate::lineage::{Lineage, Source};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::statement;
@@ -70,23 +70,25 @@ pub fn install(source: &Source) {
         let (name, argument) = (row_trigger(source.relation), columns.argument());
         let event = "INSERT OR UPDATE OR DELETE";
         create(source.relation, &name, event, "ROW", &argument);
-        create(
-            source.relation,
-            TRUNCATE_TRIGGER,
-            "TRUNCATE",
-            "STATEMENT",
-            &argument,
-        );
     }
-    for partition in without_truncate_trigger(source) {
+    // What is there is not touched: somebody may be about to drop it.
+    for table in without_truncate_trigger(source) {
         let argument = Columns::nothing().argument();
-        create(partition, TRUNCATE_TRIGGER, "TRUNCATE", "STATEMENT", &argument);
+        create(table, TRUNCATE_TRIGGER, "TRUNCATE", "STATEMENT", &argument);
     }
 }
 
 /// Whether a source captures all that a TVIEW needs already. With internal rights.
 pub fn sufficient(source: &Source) -> bool {
-    spi::session(|| lacking(source).is_none())
+    spi::session(|| lacking(source).is_none() && !without_truncate_trigger(source).contains(&source.relation))
+}
+
+/// Whether every trigger a TVIEW needs is there and fires. With internal rights.
+pub fn complete(lineage: &Lineage) -> bool {
+    spi::session(|| {
+        let mut sources = lineage.sources.iter();
+        sources.all(|source| lacking(source).is_none() && without_truncate_trigger(source).is_empty())
+    })
 }
 
 /// Removes the triggers nobody needs any more. With internal rights, inside an SPI session.
@@ -140,28 +142,40 @@ fn function() -> String {
     format!("{}.pg_tviews_capture", statements::schema())
 }
 
-fn create(table: Oid, name: &str, event: &str, each: &str, argument: &str) {
-    let Some(table) = relation::qualified_name(table) else {
+fn create(oid: Oid, name: &str, event: &str, each: &str, argument: &str) {
+    let Some(table) = relation::qualified_name(oid) else {
         return;
     };
-    let (name, function) = (relation::quote(name), function());
+    let (quoted, function) = (relation::quote(name), function());
     let argument = relation::quote_literal(argument);
     execute(&format!(
-        "CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}({argument})"
+        "CREATE OR REPLACE TRIGGER {quoted} AFTER {event} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}({argument})"
     ));
-    // Replication and restore scripts write with session_replication_role = replica.
-    execute(&format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"));
+    enable(oid, name);
     // DROP EXTENSION takes the triggers along.
     execute(&format!(
-        "ALTER TRIGGER {name} ON {table} DEPENDS ON EXTENSION pg_tviews"
+        "ALTER TRIGGER {quoted} ON {table} DEPENDS ON EXTENSION pg_tviews"
     ));
 }
 
-/// TRUNCATE of a partition fires no trigger of the tables above it: each needs one of its own.
-fn without_truncate_trigger(source: &Source) -> Vec<Oid> {
-    if source.partitions.is_empty() {
-        return Vec::new();
+/// Replication and restore scripts write with session_replication_role = replica. With internal rights, inside an SPI
+/// session.
+pub fn enable(table: Oid, name: &str) {
+    if let Some(table) = relation::qualified_name(table) {
+        let name = relation::quote(name);
+        execute(&format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"));
     }
+}
+
+/// Tables that need a TRUNCATE trigger and have none. TRUNCATE of a partition fires no trigger of the tables above it:
+/// each needs one of its own.
+fn without_truncate_trigger(source: &Source) -> Vec<Oid> {
+    let tables: Vec<Oid> = source
+        .partitions
+        .iter()
+        .copied()
+        .chain([source.relation])
+        .collect();
     let rows = spi::run(
         "SELECT c.oid FROM pg_catalog.pg_class c
           WHERE c.oid = ANY ($1) AND c.relkind IN ('r', 'p')
@@ -170,7 +184,7 @@ fn without_truncate_trigger(source: &Source) -> Vec<Oid> {
           ORDER BY c.oid",
         Access::Current,
         &[
-            (pg_sys::OIDARRAYOID, Value::of(source.partitions.clone())),
+            (pg_sys::OIDARRAYOID, Value::of(tables)),
             (pg_sys::TEXTOID, Value::of(TRUNCATE_TRIGGER)),
         ],
     );
@@ -182,8 +196,6 @@ fn installed(source: Oid) -> Option<Columns> {
         "SELECT convert_from(substring(tgargs FROM 1 FOR octet_length(tgargs) - 1), getdatabaseencoding())
            FROM pg_catalog.pg_trigger
           WHERE tgrelid = $1 AND tgname = $2 AND tgenabled = 'A' AND tgnargs = 1
-            AND EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t
-                         WHERE t.tgrelid = $1 AND t.tgname = $3 AND t.tgenabled = 'A')
             -- The copies of partitions can be disabled one by one.
             AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_partition_tree($1) tree
                               JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.relid
@@ -192,7 +204,6 @@ fn installed(source: Oid) -> Option<Columns> {
         &[
             (pg_sys::OIDOID, Value::of(source)),
             (pg_sys::TEXTOID, Value::of(row_trigger(source))),
-            (pg_sys::TEXTOID, Value::of(TRUNCATE_TRIGGER)),
         ],
     );
     Columns::parse(&rows.one::<String>()?)

@@ -6,6 +6,7 @@ pub mod column;
 pub mod create_view;
 pub mod database_list;
 pub mod extension;
+pub mod guard_trigger;
 pub mod heap_insert;
 pub mod hypothetical_index;
 pub mod identity;

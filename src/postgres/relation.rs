@@ -229,6 +229,12 @@ pub fn has_user_triggers(table: Oid) -> bool {
     !rows.is_empty()
 }
 
+/// Whether policies hide rows of a table from `role`.
+pub fn hides_rows_from(table: Oid, role: Oid) -> bool {
+    // SAFETY: catalog look-ups inside a transaction.
+    unsafe { pg_sys::check_enable_rls(table, role, true) == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 }
+}
+
 /// The owner of a relation.
 pub fn owner(relation: Oid) -> Option<Oid> {
     class(relation, |form| form.relowner)

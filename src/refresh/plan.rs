@@ -16,7 +16,7 @@ use crate::catalog::definition::Definition;
 use crate::catalog::foreign_keys;
 use crate::error::Problem;
 use crate::lineage::{self, KeyQuery, Lineage, Rowcount, Source, Strategy};
-use crate::postgres::identity::{run_as, Trust};
+use crate::postgres::identity::{self, run_as, Trust};
 use crate::postgres::query_tree::Select;
 use crate::postgres::spi::{self, Access, Statement, Value};
 use crate::postgres::{relation, relation_changes};
@@ -99,12 +99,11 @@ impl Plan {
 
     /// Runs `work` with the rights and settings that rows of this TVIEW are computed with.
     pub fn as_owner<R>(&self, work: impl FnOnce() -> R) -> R {
-        run_as(
-            self.definition.owner,
-            Trust::Restricted,
-            &self.definition.pinned,
-            work,
-        )
+        let Definition { owner, pinned, .. } = &self.definition;
+        run_as(*owner, Trust::Restricted, pinned, || {
+            identity::set("pg_tviews.allow_table_writes", "on");
+            work()
+        })
     }
 
     /// Keys as JSON objects. As the owner, inside an SPI session.
@@ -155,6 +154,15 @@ impl Plan {
 
 fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem> {
     let shape = shape(&definition, view)?;
+    if relation::hides_rows_from(definition.tview, definition.owner) {
+        let table = definition.display();
+        return Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("row security of {table} hides rows from its owner"),
+        )
+        .detail("Refreshes write the table as its owner.")
+        .hint(format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;")));
+    }
     let mut lineage = lineage::analyse(Select::of_view(view), &definition.key_columns)?;
     lineage.root_view = Some(view);
     foreign_keys::extend(&definition, view, &mut lineage)?;
@@ -169,7 +177,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         .flat_map(|source| source.partitions.iter().copied())
         .filter(|partition| relation::kind(*partition) == Some('p'))
         .collect();
-    let hash = fingerprint(&shape, &lineage, view);
+    let hash = fingerprint(&definition, &shape, &lineage, view);
     Ok(Plan {
         each_key: Statement::new(shape.recompute(Reach::EachKey), &text_arrays),
         all_keys: shape.recompute(Reach::AllKeys),

@@ -27,8 +27,17 @@ pub struct Result {
     pub problem: Option<Problem>,
 }
 
+/// Deferred triggers and foreign keys of the table run now, as its owner, not at commit as the worker; PostgreSQL
+/// refuses to put any off in work that is not trusted.
+fn no_deferring(plan: &Plan) {
+    if plan.fires_triggers {
+        spi::run("SET CONSTRAINTS ALL IMMEDIATE", Access::Current, &[]);
+    }
+}
+
 /// Recomputes the rows of these keys. As the TVIEW's owner, inside an SPI session.
 pub fn keys(plan: &Plan, batch: &Batch) -> Result {
+    no_deferring(plan);
     let parameters = batch.parameters();
     let rows = if batch.len() <= few_keys(plan) {
         few_rows(true);
@@ -77,6 +86,7 @@ fn cost(explain: &str) -> f64 {
 
 /// Compares the whole view with the whole table and writes the differences.
 pub fn everything(plan: &Plan) -> Result {
+    no_deferring(plan);
     few_rows(false);
     let mut result = finish(plan, &plan.everything.run(Access::Current, &[], 0));
     if result.problem.is_none() {
@@ -118,10 +128,6 @@ pub fn repeated(plan: &Plan, keys: &str) -> Problem {
 }
 
 fn finish(plan: &Plan, rows: &Rows) -> Result {
-    if plan.fires_triggers {
-        // Deferred triggers of the table must run now, as its owner, not at commit as the worker.
-        spi::run("SET CONSTRAINTS ALL IMMEDIATE", Access::Current, &[]);
-    }
     let count = |column| rows.get::<i64>(0, column).unwrap_or(0);
     Result {
         written: Written {

@@ -14,7 +14,7 @@ use super::keys::Batch;
 use super::plan::{self, Plan};
 use crate::catalog::definition::{self, State};
 use crate::catalog::register::{note_view, reregister};
-use crate::catalog::restored;
+use crate::catalog::{restored, triggers};
 use crate::error::Problem;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::lock::{self, Attempt, TableLock};
@@ -146,6 +146,8 @@ impl Run {
         }
         if !self.careful {
             self.careful = true;
+            // Its statements name types and functions, whose renaming it is not told of.
+            plan::forget(self.tview);
             return match self.go() {
                 Ok(status) => (status, None),
                 Err(error) => self.failed(error),
@@ -199,8 +201,13 @@ impl Run {
                     if restored && restored::incomplete(&plan.definition, Some(&plan.source_oids())) {
                         return None;
                     }
-                    if plan.hash != plan.definition.hash && plan.definition.state.may_refresh() {
-                        reregister(&plan);
+                    let stale = match plan.hash == plan.definition.hash {
+                        true if triggers::complete(&plan.lineage) => None,
+                        true => Some("triggers that follow its sources were missing"),
+                        false => Some("the backing view has changed"),
+                    };
+                    if let Some(reason) = stale {
+                        reregister(&plan, reason);
                         return plan::prepare(definition::load(tview)?).ok();
                     }
                     note_view(&plan);

@@ -99,6 +99,13 @@ impl Shape {
         )
     }
 
+    /// Names of the columns that refreshes write.
+    pub fn maintained(&self) -> impl Iterator<Item = String> + '_ {
+        let key = self.key.iter().map(|k| &k.name);
+        key.chain(self.content.iter().map(|c| &c.name))
+            .map(|name| unquote(name))
+    }
+
     /// Fills an empty table in one go; duplicates are the primary key's to refuse.
     pub fn fill(&self) -> String {
         let names = self.names();

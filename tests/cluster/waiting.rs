@@ -151,6 +151,7 @@ fn pause_takes_effect_at_commit_only() {
 fn refresh_repairs_rows_that_were_tampered_with() {
     let (_database, mut client) = blog::open(shared(), "tampered");
     client.assert_follows(&blog::ENTITIES);
+    client.run("SET pg_tviews.allow_table_writes = on");
     client
         .run("UPDATE tv_user SET data = '{}' WHERE pk_user IN (1, 2); DELETE FROM tv_user WHERE pk_user = 3");
     client.run("INSERT INTO tv_user (pk_user, id, data) VALUES (999, gen_random_uuid(), '{}')");

@@ -1,5 +1,6 @@
 -- pg_tviews_check names missing, extra and different rows, right now.
 SET client_min_messages = warning;
+SET pg_tviews.allow_table_writes = on;
 CREATE SCHEMA check_differences;
 SET search_path = check_differences, public;
 

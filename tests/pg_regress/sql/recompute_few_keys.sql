@@ -3,6 +3,7 @@
 \pset format unaligned
 \pset tuples_only on
 SET client_min_messages = warning;
+SET pg_tviews.allow_table_writes = on;
 CREATE SCHEMA recompute_few_keys;
 SET search_path = recompute_few_keys, public;
 

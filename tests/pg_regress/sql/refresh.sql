@@ -1,5 +1,6 @@
 -- pg_tviews_refresh asks for keys, or all rows, to be recomputed once the caller commits.
 SET client_min_messages = warning;
+SET pg_tviews.allow_table_writes = on;
 CREATE SCHEMA refresh;
 SET search_path = refresh, public;
 

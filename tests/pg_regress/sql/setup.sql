@@ -194,12 +194,13 @@ EXCEPTION WHEN OTHERS THEN
     IF hint <> '' THEN RETURN NEXT '    HINT: ' || hint; END IF;
 END $$;
 
--- What the extension has registered or put on tables, in the schemas of the search_path but public.
+-- What the extension has registered or put on tables, in the schemas of the search_path but public. Guards belong to TVIEWs.
 CREATE VIEW traces AS
 WITH here AS (SELECT pg_class.* , pg_class.oid::regclass::text AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
                WHERE nspname = ANY (current_schemas(false)) AND nspname <> 'public')
 SELECT 'TVIEW' AS kind, name FROM here JOIN pg_tview_meta ON tview_oid = here.oid
 UNION ALL
 SELECT 'trigger', name || ' ' || tgname FROM here JOIN pg_trigger ON tgrelid = here.oid WHERE tgname LIKE 'pg_tviews%'
+   AND NOT (tgname LIKE 'pg_tviews_guard%' AND EXISTS (SELECT FROM pg_tview_meta WHERE tview_oid = here.oid))
 UNION ALL
 SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'table' END, name FROM here WHERE relkind IN ('r', 'v', 'p', 'm') AND relname ~ '^(tv|v)_';

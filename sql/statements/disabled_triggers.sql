@@ -1,0 +1,13 @@
+-- Capture triggers of the tables that the running ALTER TABLE is about, and of those below them, which do not fire
+-- always: table, name, whether it fires never.
+WITH RECURSIVE touched AS (
+    SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
+     WHERE command_tag = 'ALTER TABLE' AND classid = 'pg_catalog.pg_class'::regclass
+    UNION
+    SELECT i.inhrelid FROM touched JOIN pg_catalog.pg_inherits i ON i.inhparent = touched.objid
+)
+SELECT t.tgrelid, t.tgname::text, t.tgenabled = 'D'
+  FROM touched
+  JOIN pg_catalog.pg_trigger t ON t.tgrelid = touched.objid
+ WHERE t.tgfoid = '@extschema@.pg_tviews_capture()'::pg_catalog.regprocedure AND t.tgenabled <> 'A'
+ ORDER BY t.tgrelid, t.tgname
