@@ -2,9 +2,18 @@
 
 use crate::postgres::{extension, relation};
 
-/// The text of a statement with `@extschema@` replaced by the quoted schema of the extension.
+/// The text of a statement with `@extschema@` replaced by the quoted schema of the extension. At the start of a literal
+/// the literal as a whole is quoted again: who may rename the schema must not be able to end it.
 pub fn text(statement: &str) -> String {
-    statement.replace("@extschema@", &schema())
+    let schema = schema();
+    let mut parts = statement.split("'@extschema@");
+    let mut text = parts.next().unwrap_or_default().replace("@extschema@", &schema);
+    for part in parts {
+        let (rest, after) = part.split_once('\'').unwrap_or((part, ""));
+        text += &relation::quote_literal(&format!("{schema}{rest}"));
+        text += &after.replace("@extschema@", &schema);
+    }
+    text
 }
 
 /// The extension's schema, quoted.

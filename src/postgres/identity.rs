@@ -26,7 +26,8 @@ impl Drop for Restore {
         if !std::thread::panicking() {
             // SAFETY: restores what `run_as` read, in reverse order.
             unsafe {
-                pg_sys::AtEOXact_GUC(true, self.nest);
+                // Not kept: a function in a view may have set something for good.
+                pg_sys::AtEOXact_GUC(false, self.nest);
                 pg_sys::SetUserIdAndSecContext(self.user, self.context);
             }
         }
@@ -46,6 +47,9 @@ pub fn run_as<R>(role: Oid, trust: Trust, settings: &[(String, String)], work: i
             nest: pg_sys::NewGUCNestLevel(),
         };
         set("search_path", "pg_catalog, pg_temp");
+        if trust == Trust::Internal {
+            set("standard_conforming_strings", "on");
+        }
         for (name, value) in settings {
             set(name, value);
         }

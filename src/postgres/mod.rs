@@ -12,6 +12,7 @@ pub mod hypothetical_index;
 pub mod identity;
 pub mod invalidation;
 pub mod latch;
+pub mod leftovers;
 pub mod lock;
 pub mod meta_trigger;
 pub mod own_row;

@@ -12,7 +12,7 @@ use super::shared::{self, Database, Tview, Worker, DATABASES, FREE, RUNNING, STA
 use super::tracked::TrackedSet;
 use super::{housekeeping, shared::TVIEWS};
 use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
-use crate::postgres::{bgworker, clock, latch, process};
+use crate::postgres::{bgworker, clock, latch, leftovers, process};
 use crate::refresh::Status;
 use crate::{catalog, queue, refresh, settings};
 
@@ -311,6 +311,7 @@ impl Refresher {
 
         let outcome = guarded(|| refresh::run(tracked.info.tview, progress.failures.load(SeqCst)));
 
+        leftovers::remove();
         let now = clock::now();
         let (status, changes, taken) = outcome.map_or((Status::Failed, 0, 0), |outcome| {
             let taken = i64::try_from(outcome.duration.as_micros()).unwrap_or(i64::MAX);

@@ -42,7 +42,7 @@ fn owner_without_superuser_creates_and_manages() {
 fn others_may_not_manage() {
     let (_database, mut admin, mut owner, mut other) = open("strangers");
     owner.run("SELECT pg_tviews_create('app.item', 'SELECT pk_item, n FROM app.tb_item')");
-    admin.run("GRANT USAGE ON SCHEMA app TO strangers_other; GRANT SELECT ON ALL TABLES IN SCHEMA app TO strangers_other");
+    admin.run("GRANT USAGE ON SCHEMA app TO strangers_other; GRANT SELECT ON app.v_item, app.tb_item TO strangers_other");
     for sql in [
         "SELECT pg_tviews_create('app.item', 'SELECT pk_item, n + 1 AS n FROM app.tb_item')",
         "SELECT pg_tviews_create('app.mine', 'SELECT pk_item AS pk_mine, n FROM app.tb_item')",
@@ -50,6 +50,24 @@ fn others_may_not_manage() {
         "SELECT pg_tviews_pause('app.item')",
         "SELECT pg_tviews_resume('app.item')",
         "SELECT pg_tviews_refresh('app.item')",
+        "SELECT pg_tviews_refresh('app.item', '{1}')",
+        "SELECT pg_tviews_retry('app.item')",
+        "SELECT * FROM pg_tviews_check('app.item')",
+        "SELECT * FROM pg_tviews_affected('app.item', 'app.tb_item', '[{\"pk_item\": 1}]')",
+        "INSERT INTO pg_tview_queue SELECT * FROM pg_tview_queue",
+        "DELETE FROM pg_tview_queue",
+        "UPDATE pg_tview_queue SET keys = NULL",
+        "TRUNCATE pg_tview_queue",
+        "INSERT INTO pg_tview_meta_audit (entity_name, tview_oid, operation, status, started_at, finished_at, position)
+         VALUES ('item', 'app.tv_item'::regclass, 'refresh', 'SUCCESS', now(), now(), '9:9:')",
+        "DELETE FROM pg_tview_meta_audit",
+        "INSERT INTO pg_tview_dead_letter SELECT * FROM pg_tview_dead_letter",
+        "DELETE FROM pg_tview_dead_letter",
+        "DELETE FROM pg_tview_meta",
+        "UPDATE pg_tview_meta SET source_oids = '{}'",
+        "UPDATE app.tv_item SET n = 0",
+        "ALTER TABLE app.tb_item DISABLE TRIGGER ALL",
+        "DROP TRIGGER pg_tviews_capture ON app.tb_item",
     ] {
         let error = other.fails(sql);
         assert_eq!(error.code().code(), "42501", "{sql}: {error:?}");
@@ -130,4 +148,202 @@ fn owner_reads_sources_with_his_own_rights() {
         admin.rows("SELECT to_regclass('app.tv_leak'), (SELECT count(*) FROM pg_tview_meta)"),
         ["~|0"]
     );
+}
+
+#[test]
+fn monitoring_role_reads_and_writes_nothing() {
+    let (_database, mut admin, mut owner, mut other) = open("watcher");
+    owner.run("SELECT pg_tviews_create('app.item', 'SELECT pk_item, 10 / n AS n FROM app.tb_item')");
+    owner.run("UPDATE app.tb_item SET n = 0 WHERE pk_item = 1");
+    admin.wait_until("SELECT count(*) = 1 FROM pg_tview_dead_letter", WAIT);
+    for relation in ["pg_tview_queue", "pg_tview_meta_audit"] {
+        let error = other.fails(&format!("SELECT * FROM {relation}"));
+        assert_eq!(error.code().code(), "42501", "{relation}: {error:?}");
+    }
+    let counts = "SELECT (SELECT count(*) FROM pg_tview_status), (SELECT count(*) FROM pg_tview_dead_letter)";
+    assert_eq!(other.rows(counts), ["0|0"]);
+    assert_eq!(owner.rows(counts), ["1|1"]);
+    admin.run("GRANT pg_monitor TO watcher_other");
+    assert_eq!(other.rows(counts), ["1|1"]);
+    other.run("SELECT * FROM pg_tview_queue, pg_tview_meta_audit");
+    for relation in [
+        "pg_tview_queue",
+        "pg_tview_meta_audit",
+        "pg_tview_dead_letter",
+        "pg_tview_meta",
+    ] {
+        let error = other.fails(&format!("DELETE FROM {relation}"));
+        assert_eq!(error.code().code(), "42501", "{relation}: {error:?}");
+    }
+    admin.run("REVOKE pg_monitor FROM watcher_other");
+}
+
+/// What a function called by a view tries, and how it ends.
+const ATTEMPTS: &[(&str, &str)] = &[
+    ("RESET ROLE", "42501"),
+    ("SET ROLE postgres", "42501"),
+    ("SET LOCAL ROLE NONE", "42501"),
+    ("SET SESSION AUTHORIZATION postgres", "42501"),
+    ("RESET SESSION AUTHORIZATION", "42501"),
+    ("SELECT set_config('role', 'postgres', false)", "42501"),
+    ("CREATE TEMP TABLE mine (n int)", "42501"),
+    (
+        "CREATE FUNCTION pg_temp.mine() RETURNS int LANGUAGE sql RETURN 1",
+        "done",
+    ),
+    ("PREPARE mine AS SELECT 1", "42501"),
+    ("DECLARE mine CURSOR WITH HOLD FOR SELECT 1", "42501"),
+    ("LISTEN mine", "42501"),
+    ("DISCARD ALL", "42501"),
+    ("INSERT INTO app.later VALUES (1)", "42501"),
+    ("SET session_replication_role = replica", "42501"),
+    ("SET pg_tviews.capture = off", "42501"),
+    ("ALTER ROLE traces_owner SUPERUSER", "42501"),
+    ("COPY (SELECT 1) TO PROGRAM 'true'", "42501"),
+    ("DELETE FROM public.pg_tview_meta_audit", "42501"),
+    ("SELECT pg_terminate_backend(pg_backend_pid())", "42501"),
+    ("COMMIT", "0A000"),
+    ("SET statement_timeout = '1h'", "done"),
+    ("SELECT set_config('mine.left', 'here', false)", "done"),
+    (
+        "SELECT pg_advisory_lock(4711), pg_advisory_lock_shared(1, 2)",
+        "done",
+    ),
+];
+
+/// Looks what an earlier call has left, then tries everything.
+const TRY_ALL: &str = "
+    CREATE FUNCTION app.try_all(n int) RETURNS int LANGUAGE plpgsql AS $$
+    DECLARE
+        command text;
+    BEGIN
+        INSERT INTO app.found
+            SELECT name || ' = ' || setting FROM pg_settings WHERE name = 'statement_timeout' AND setting <> '0'
+        UNION ALL SELECT 'mine.left' WHERE current_setting('mine.left', true) <> ''
+        UNION ALL SELECT 'lock ' || objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
+        UNION ALL SELECT 'prepared ' || name FROM pg_prepared_statements WHERE NOT from_sql
+        UNION ALL SELECT 'cursor ' || name FROM pg_cursors WHERE is_holdable
+        UNION ALL SELECT 'listens to ' || channel FROM pg_listening_channels() channel
+        UNION ALL SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = pg_my_temp_schema()
+        UNION ALL SELECT 'as ' || current_user WHERE current_user <> 'traces_owner';
+        FOR command IN SELECT a.command FROM app.attempts a LOOP
+            BEGIN
+                EXECUTE command;
+                INSERT INTO app.tried VALUES (command, 'done');
+            EXCEPTION WHEN OTHERS THEN
+                INSERT INTO app.tried VALUES (command, SQLSTATE);
+            END;
+        END LOOP;
+        RETURN n;
+    END$$";
+
+#[test]
+fn view_functions_gain_and_leave_nothing() {
+    let (_database, mut admin, mut owner, _) = open("traces");
+    owner.run(
+        "CREATE TABLE app.later (n int);
+         CREATE FUNCTION app.promote() RETURNS trigger LANGUAGE plpgsql AS
+         $$BEGIN EXECUTE 'ALTER ROLE traces_owner SUPERUSER'; RETURN NULL; END$$;
+         CREATE CONSTRAINT TRIGGER promote AFTER INSERT ON app.later DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION app.promote();
+         CREATE TABLE app.attempts (command text);
+         CREATE TABLE app.tried (command text, ended text);
+         CREATE TABLE app.found (what text)",
+    );
+    owner.run(TRY_ALL);
+    owner.run("SELECT pg_tviews_create('app.item', 'SELECT pk_item, app.try_all(n) AS n FROM app.tb_item')");
+    owner.run("TRUNCATE app.tried, app.found");
+    // Tried by workers only: in the session that creates the TVIEW it may do as it likes with that.
+    for (command, _) in ATTEMPTS {
+        owner.run(&format!("INSERT INTO app.attempts VALUES ($c${command}$c$)"));
+    }
+    for n in 10..20 {
+        owner.run(&format!("UPDATE app.tb_item SET n = {n} WHERE pk_item = 1"));
+        owner.wait_until(
+            &format!("SELECT n = {n} FROM app.tv_item WHERE pk_item = 1"),
+            WAIT,
+        );
+    }
+    for (command, ended) in ATTEMPTS {
+        let ends = owner.rows(&format!(
+            "SELECT DISTINCT ended FROM app.tried WHERE command = $c${command}$c$"
+        ));
+        assert_eq!(ends, [*ended], "{command}");
+    }
+    let found = owner.rows("SELECT DISTINCT what FROM app.found ORDER BY 1");
+    assert!(found.is_empty(), "left by an earlier refresh: {found:?}");
+    let superuser = "SELECT rolsuper FROM pg_roles WHERE rolname = 'traces_owner'";
+    assert_eq!(admin.rows(superuser), ["f"]);
+    let locks = "SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    admin.wait_until(locks, WAIT);
+    let temporary = "SELECT count(*) FROM pg_class WHERE relpersistence = 't'";
+    assert_eq!(admin.rows(temporary), ["0"]);
+}
+
+#[test]
+fn row_security_of_sources_is_that_of_the_owner() {
+    let (_database, mut admin, mut owner, mut other) = open("row_rights");
+    admin.run(
+        "GRANT USAGE ON SCHEMA app TO row_rights_other;
+         CREATE TABLE app.tb_note (pk_note int PRIMARY KEY, who name, body text);
+         INSERT INTO app.tb_note VALUES (1, 'row_rights_owner', 'mine'), (2, 'row_rights_other', 'theirs');
+         GRANT SELECT ON app.tb_note TO row_rights_owner;
+         GRANT INSERT ON app.tb_note TO row_rights_other;
+         ALTER TABLE app.tb_note ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY own ON app.tb_note USING (who = current_user) WITH CHECK (true)",
+    );
+    owner.run("SELECT pg_tviews_create('app.note', 'SELECT pk_note, body FROM app.tb_note')");
+    owner.run("GRANT SELECT ON app.tv_note TO PUBLIC");
+    other.run("INSERT INTO app.tb_note VALUES (3, 'row_rights_owner', 'for you'), (4, 'row_rights_other', 'for me')");
+    // Whoever refreshes: a worker, a superuser.
+    owner.wait_until("SELECT count(*) = 2 FROM app.tv_note", WAIT);
+    admin.run("SELECT pg_tviews_refresh('app.note')");
+    admin.run("CALL pg_tviews_drain('app.note')");
+    let seen = ["1|mine", "3|for you"];
+    for reader in [&mut owner, &mut other] {
+        assert_eq!(reader.rows("SELECT * FROM app.tv_note ORDER BY 1"), seen);
+    }
+}
+
+/// Quotes and backslashes in every name and in keys, also where strings take backslashes for escapes.
+#[test]
+fn names_and_values_with_quotes_inject_nothing() {
+    let database = Database::without_extension(shared(), "quotes");
+    let mut client = database.client();
+    client.run("CREATE TABLE bystander (n int); INSERT INTO bystander VALUES (1)");
+    client.run("ALTER DATABASE quotes SET standard_conforming_strings = off");
+    client.run("ALTER DATABASE quotes SET escape_string_warning = off");
+    let mut client = database.client();
+    client.run(include_str!("cases/quotes.sql"));
+    let entity = r#"$$"x'\"""$$"#;
+    for attempt in [
+        format!("SELECT pg_tviews_create({entity}, key_columns => ARRAY[$$'; DROP TABLE public.bystander; --\\$$])"),
+        format!("SELECT pg_tviews_refresh({entity}, ARRAY[$$\\$$, $$'$$, $$'; DROP TABLE public.bystander; --\\$$])"),
+        r#"UPDATE "tb_y'\""" SET n = $$'; DROP TABLE public.bystander; --\$$ || n"#.to_string(),
+        r#"UPDATE "tb_x'\""" SET "v'\" = $$\'; DROP TABLE public.bystander; --$$ WHERE fk <> $$'$$"#.to_string(),
+        format!("SELECT pg_tviews_wait({entity})"),
+        "CALL pg_tviews_drain()".to_string(),
+        format!("SELECT pg_tviews_explain({entity})"),
+        format!("SELECT pg_tviews_affected({entity}, $${}$$, jsonb_build_array(jsonb_build_object($$pk\\'$$, $$'$$)))", r#""tb_y'\""""#),
+        "SELECT * FROM pg_tviews_health_check()".to_string(),
+        "TABLE pg_tview_status".to_string(),
+    ] {
+        client.run(&attempt);
+    }
+    client.wait_until(
+        r#"SELECT count(*) = 0 FROM (TABLE "v_x'\""" EXCEPT ALL TABLE "tv_x'\""") AS missing"#,
+        WAIT,
+    );
+    assert_eq!(
+        client.rows(&format!("SELECT count(*) FROM pg_tviews_check({entity})")),
+        ["0"]
+    );
+    assert_eq!(client.rows(r#"SELECT count(*) FROM "tv_x'\""""#), ["4"]);
+    let error = client.fails(r#"DELETE FROM "tv_x'\""""#);
+    assert_eq!(error.code().code(), "55000", "{error:?}");
+    client.run(&format!("SELECT pg_tviews_drop({entity}, keep_table => true)"));
+    client.run("SELECT * FROM pg_tviews_auto_convert(current_schema())");
+    client.run("CALL pg_tviews_drain()");
+    assert_eq!(client.rows("SELECT n FROM public.bystander"), ["1"]);
 }
