@@ -6,18 +6,28 @@
 //!               worker drives both; catalog says what exists; lineage says what a change means; explain and health tell users
 //! ```
 
+#[deny(unsafe_code)]
 pub mod error;
+#[deny(unsafe_code)]
 pub mod settings;
 
+#[deny(unsafe_code)]
 pub mod capture;
+#[deny(unsafe_code)]
 pub mod queue;
+#[deny(unsafe_code)]
 pub mod refresh;
+#[deny(unsafe_code)]
 pub mod worker;
 
+#[deny(unsafe_code)]
 pub mod catalog;
+#[deny(unsafe_code)]
 pub mod lineage;
 
+#[deny(unsafe_code)]
 pub mod explain;
+#[deny(unsafe_code)]
 pub mod health;
 
 mod api;
