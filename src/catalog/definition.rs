@@ -7,6 +7,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::name::Entity;
 use crate::error::Problem;
+use crate::postgres::lock::TableLock;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction::with_latest_snapshot;
 use crate::postgres::{extension, relation};
@@ -113,6 +114,22 @@ pub const PINNED: [&str; 9] = [
 /// Where definitions live.
 pub fn table() -> Option<Oid> {
     extension::relation(c"pg_tview_meta")
+}
+
+/// The extension's tables that a refresh reads or writes.
+pub fn own_tables() -> Option<[(Oid, TableLock); 4]> {
+    Some([
+        (table()?, TableLock::RowExclusive),
+        (
+            extension::relation(c"pg_tview_meta_audit")?,
+            TableLock::RowExclusive,
+        ),
+        (
+            extension::relation(c"pg_tview_dead_letter")?,
+            TableLock::RowExclusive,
+        ),
+        (extension::relation(c"pg_tview_queue")?, TableLock::AccessShare),
+    ])
 }
 
 /// Every TVIEW of this database as of now, with the rights of the current role.

@@ -19,7 +19,7 @@ use crate::error::Problem;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::lock::{self, Attempt, TableLock};
 use crate::postgres::spi;
-use crate::postgres::transaction::{Caught, Driver};
+use crate::postgres::transaction::{with_snapshot, Caught, Driver};
 use crate::queue::position::Position;
 use crate::settings;
 
@@ -163,8 +163,8 @@ impl Run {
             let plan = match plan::kept(self.tview) {
                 Some(plan) => plan,
                 None => match self.prepare()? {
-                    Some(plan) => plan,
-                    None => return Ok(Status::NotReady),
+                    Ok(plan) => plan,
+                    Err(status) => return Ok(status),
                 },
             };
             let started = Instant::now();
@@ -186,40 +186,43 @@ impl Run {
     }
 
     /// Makes the plan, in a transaction of its own; registers the TVIEW anew if its view has changed.
-    fn prepare(&self) -> Result<Option<Rc<Plan>>, Caught> {
-        let tview = self.tview;
+    fn prepare(&self) -> Result<Result<Rc<Plan>, Status>, Caught> {
         self.driver.transaction(|| {
+            lock_own_tables()?;
             limit_lock_waits();
-            crate::postgres::transaction::with_snapshot(|| {
-                run_internal(|| {
-                    let definition = definition::load(tview).filter(|d| d.state.may_refresh())?;
-                    let restored = self.driver == Driver::Worker && definition.state == State::Populating;
-                    if restored && restored::incomplete(&definition, None) {
-                        return None;
-                    }
-                    let plan = plan::prepare(definition).unwrap_or_else(|problem: Problem| problem.raise());
-                    if restored && restored::incomplete(&plan.definition, Some(&plan.source_oids())) {
-                        return None;
-                    }
-                    let stale = match plan.hash == plan.definition.hash {
-                        true if triggers::complete(&plan.lineage) => None,
-                        true => Some("triggers that follow its sources were missing"),
-                        false => Some("the backing view has changed"),
-                    };
-                    if let Some(reason) = stale {
-                        reregister(&plan, reason);
-                        return plan::prepare(definition::load(tview)?).ok();
-                    }
-                    note_view(&plan);
-                    Some(plan)
-                })
-            })
+            with_snapshot(|| run_internal(|| self.make_plan())).ok_or(Status::NotReady)
         })
     }
 
-    /// Locks before the snapshot: the TVIEW, then what it reads. Waits for none of them: whoever holds one may
-    /// do so for long, and other TVIEWs need this process.
+    fn make_plan(&self) -> Option<Rc<Plan>> {
+        let definition = definition::load(self.tview).filter(|d| d.state.may_refresh())?;
+        let restored = self.driver == Driver::Worker && definition.state == State::Populating;
+        if restored && restored::incomplete(&definition, None) {
+            return None;
+        }
+        let plan = plan::prepare(definition).unwrap_or_else(|problem: Problem| problem.raise());
+        if restored && restored::incomplete(&plan.definition, Some(&plan.source_oids())) {
+            return None;
+        }
+        let stale = match plan.hash == plan.definition.hash {
+            true if triggers::complete(&plan.lineage) => None,
+            true => Some("triggers that follow its sources were missing"),
+            false => Some("the backing view has changed"),
+        };
+        if let Some(reason) = stale {
+            reregister(&plan, reason);
+            return plan::prepare(definition::load(self.tview)?).ok();
+        }
+        note_view(&plan);
+        Some(plan)
+    }
+
+    /// Locks before the snapshot: the extension's tables (DROP EXTENSION takes those first, too), the TVIEW, then
+    /// what it reads. Waits for none of them: whoever holds one may do so for long, and other TVIEWs need this process.
     fn lock(&self, plan: &Plan) -> Option<Step> {
+        if let Err(status) = lock_own_tables() {
+            return Some(Step::Done(status));
+        }
         let Some(class) = definition::table() else {
             return Some(Step::Done(Status::NotReady));
         };
@@ -293,6 +296,18 @@ impl Run {
         }
         Ok(Status::UpToDate)
     }
+}
+
+/// Whoever has locked one of the extension's tables may be about to lock what a refresh reads (DROP EXTENSION does).
+fn lock_own_tables() -> Result<(), Status> {
+    for (table, lock) in definition::own_tables().ok_or(Status::NotReady)? {
+        match lock::try_table(table, lock) {
+            Attempt::Locked => {}
+            Attempt::Held => return Err(Status::Busy),
+            Attempt::Gone => return Err(Status::NotReady),
+        }
+    }
+    Ok(())
 }
 
 /// For rows of the tv table that someone else has locked, and to keep writers out for new triggers: writers may be queueing

@@ -31,7 +31,8 @@ const FORCED: &[(&std::ffi::CStr, &std::ffi::CStr)] = &[
     (c"role", c"none"),
     (c"search_path", c"pg_catalog, pg_temp"),
     (c"statement_timeout", c"0"),
-    (c"lock_timeout", c"0"),
+    // A wait that began before its deadlock was complete ends before a session looks for deadlocks, too.
+    (c"lock_timeout", c"500ms"),
     (c"idle_in_transaction_session_timeout", c"0"),
     (c"idle_session_timeout", c"0"),
     (c"default_transaction_isolation", c"read committed"),
@@ -40,7 +41,7 @@ const FORCED: &[(&std::ffi::CStr, &std::ffi::CStr)] = &[
     (c"synchronous_commit", c"off"),
     (c"session_replication_role", c"origin"),
     // In a deadlock the first to notice gives way: let that be the worker, whose work is simply done again.
-    (c"deadlock_timeout", c"100ms"),
+    (c"deadlock_timeout", c"10ms"),
     // Refreshes are short: compiling their plans costs more than it saves.
     (c"jit", c"off"),
 ];

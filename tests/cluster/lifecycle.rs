@@ -51,6 +51,32 @@ fn drop_extension_stops_the_workers_and_leaves_the_sources_writable() {
     client.assert_follows(&blog::ENTITIES);
 }
 
+/// DROP EXTENSION locks the extension's tables, then the tables of TVIEWs and their sources. Whoever holds one of the
+/// first must get the others at once: a refresh that held them while it waits would be a deadlock.
+#[test]
+fn a_refresh_holds_nothing_while_it_waits_for_a_table_of_the_extension() {
+    let (database, mut client) = blog::open(shared(), "front_door");
+    client.assert_follows(&blog::ENTITIES);
+    let mut writer = database.client();
+    for table in [
+        "pg_tview_meta",
+        "pg_tview_meta_audit",
+        "pg_tview_dead_letter",
+        "pg_tview_queue",
+    ] {
+        writer.run("UPDATE tb_user SET name = name || '+'; UPDATE tb_post SET likes = likes + 1");
+        client.run(&format!("BEGIN; LOCK {table} IN ACCESS EXCLUSIVE MODE"));
+        // A refresh that has just committed gives its locks back one by one.
+        std::thread::sleep(Duration::from_millis(50));
+        for _ in 0..100 {
+            client.run("SAVEPOINT s; LOCK tv_user, tv_total, tb_user, tb_post IN ACCESS EXCLUSIVE MODE NOWAIT; ROLLBACK TO s");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        client.run("COMMIT");
+        client.assert_follows(&blog::ENTITIES);
+    }
+}
+
 #[test]
 fn drop_extension_rolled_back_changes_nothing() {
     let (database, mut client) = blog::open(shared(), "drop_undone");
