@@ -29,8 +29,6 @@ COMMENT ON FUNCTION pg_tviews_meta_updated() IS
     'Trigger function of pg_tview_meta: checks an update of fk_columns or max_latency and puts it into effect.';
 COMMENT ON FUNCTION pg_tviews_meta_added() IS
     'Trigger function of pg_tview_meta: a definition that a dump brings is reconciled.';
-COMMENT ON FUNCTION pg_tviews_not_replicated() IS
-    'Trigger function of the extension''s tables: discards what logical replication sends for them.';
 COMMENT ON FUNCTION pg_tviews_guard() IS
     'Trigger function of tv tables: refuses writes of others to maintained columns, unless pg_tviews.allow_table_writes is on.';
 COMMENT ON FUNCTION pg_tviews_ddl_happened() IS

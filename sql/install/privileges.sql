@@ -12,6 +12,5 @@ CREATE POLICY own_or_monitoring ON pg_tview_dead_letter FOR SELECT
            OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
 REVOKE ALL ON FUNCTION pg_tviews_meta_updated() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_tviews_meta_added() FROM PUBLIC;
-REVOKE ALL ON FUNCTION pg_tviews_not_replicated() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_tviews_ddl_happened() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_tviews_objects_dropped() FROM PUBLIC;

@@ -14,25 +14,11 @@ CREATE TRIGGER pg_tviews_added BEFORE INSERT ON pg_tview_meta
     FOR EACH ROW EXECUTE FUNCTION pg_tviews_meta_added();
 ALTER TABLE pg_tview_meta ENABLE ALWAYS TRIGGER pg_tviews_added;
 
--- What a publication of all tables sends means nothing to a subscriber.
-CREATE FUNCTION pg_tviews_not_replicated() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'pg_tviews_not_replicated';
-CREATE TRIGGER pg_tviews_not_replicated BEFORE INSERT OR UPDATE OR DELETE ON pg_tview_meta
-    FOR EACH ROW EXECUTE FUNCTION pg_tviews_not_replicated();
-CREATE TRIGGER pg_tviews_not_replicated BEFORE INSERT OR UPDATE OR DELETE ON pg_tview_queue
-    FOR EACH ROW EXECUTE FUNCTION pg_tviews_not_replicated();
-CREATE TRIGGER pg_tviews_not_replicated BEFORE INSERT OR UPDATE OR DELETE ON pg_tview_meta_audit
-    FOR EACH ROW EXECUTE FUNCTION pg_tviews_not_replicated();
-CREATE TRIGGER pg_tviews_not_replicated BEFORE INSERT OR UPDATE OR DELETE ON pg_tview_dead_letter
-    FOR EACH ROW EXECUTE FUNCTION pg_tviews_not_replicated();
-ALTER TABLE pg_tview_meta ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
-ALTER TABLE pg_tview_queue ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
-ALTER TABLE pg_tview_meta_audit ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
-ALTER TABLE pg_tview_dead_letter ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
-
 CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
     WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'CREATE RULE', 'CREATE TABLE', 'ALTER TABLE', 'ALTER TRIGGER',
                  'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'CREATE AGGREGATE', 'ALTER TYPE', 'ALTER DOMAIN',
-                 'CREATE POLICY', 'ALTER POLICY', 'CREATE SCHEMA', 'ALTER SCHEMA', 'GRANT', 'REVOKE')
+                 'CREATE POLICY', 'ALTER POLICY', 'CREATE SCHEMA', 'ALTER SCHEMA', 'GRANT', 'REVOKE',
+                 'CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION')
     EXECUTE FUNCTION pg_tviews_ddl_happened();
 
 CREATE EVENT TRIGGER pg_tviews_objects_dropped ON sql_drop

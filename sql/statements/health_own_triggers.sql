@@ -4,11 +4,7 @@ WITH expected (relation, name, enabled, mode) AS (
            (NULL, 'pg_tviews_objects_dropped', 'A', 'ALWAYS'),
            ('@extschema@.pg_tview_meta'::regclass, 'pg_tviews_fk_columns_updated', 'O', ''),
            ('@extschema@.pg_tview_meta'::regclass, 'pg_tviews_max_latency_updated', 'O', ''),
-           ('@extschema@.pg_tview_meta'::regclass, 'pg_tviews_added', 'A', 'ALWAYS'),
-           ('@extschema@.pg_tview_meta'::regclass, 'pg_tviews_not_replicated', 'R', 'REPLICA'),
-           ('@extschema@.pg_tview_queue'::regclass, 'pg_tviews_not_replicated', 'R', 'REPLICA'),
-           ('@extschema@.pg_tview_meta_audit'::regclass, 'pg_tviews_not_replicated', 'R', 'REPLICA'),
-           ('@extschema@.pg_tview_dead_letter'::regclass, 'pg_tviews_not_replicated', 'R', 'REPLICA')
+           ('@extschema@.pg_tview_meta'::regclass, 'pg_tviews_added', 'A', 'ALWAYS')
 ), installed AS (
     SELECT NULL::regclass AS relation, e.evtname AS name, e.evtenabled AS enabled FROM pg_catalog.pg_event_trigger e
     UNION ALL

@@ -8,8 +8,8 @@ use pgrx::PgSqlErrorCode;
 use super::columns::{self, Column};
 use super::definition::{self, Definition, State};
 use super::name::{self, Entity};
-use super::not_followed;
 use super::register::{self, Fill};
+use super::{not_followed, subscriptions};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity;
 use crate::postgres::lock;
@@ -125,6 +125,7 @@ pub fn create(request: Request) -> Oid {
     let mut details = by_whom();
     details["function"] = request.called.into();
     register::register(&plan, Fill::IfSmall, operation, details);
+    subscriptions::leave();
     table
 }
 

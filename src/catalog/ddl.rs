@@ -4,7 +4,7 @@
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::{definition, drop, triggers};
+use super::{definition, drop, subscriptions, triggers};
 use crate::capture;
 use crate::error::Problem;
 use crate::postgres::identity::run_internal;
@@ -28,6 +28,7 @@ pub fn happened(trees: Vec<Oid>) {
             "ALTER TRIGGER" => refuse_other_names(),
             "ALTER SCHEMA" => follow_schema_names(),
             "ALTER TYPE" | "ALTER DOMAIN" => types_changed(),
+            "CREATE SUBSCRIPTION" | "ALTER SUBSCRIPTION" => subscriptions::leave(),
             _ => {}
         }
     }

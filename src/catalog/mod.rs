@@ -16,8 +16,11 @@ pub mod register;
 pub mod restored;
 pub mod session_cache;
 pub mod statements;
+pub mod subscriptions;
 pub mod triggers;
+mod unlogged;
 
 pub use definition::{infos as load, State, TviewInfo};
 pub use drop::tidy;
 pub use manage::change_state;
+pub use unlogged::server_started;

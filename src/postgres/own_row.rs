@@ -1,5 +1,4 @@
-//! The triggers on the extension's own tables that see a row before it is written: what a dump or a publication
-//! brings from elsewhere means something else here.
+//! The trigger on pg_tview_meta that sees a row before it is written: what a dump brings means something else here.
 
 use std::ffi::{CStr, CString};
 
@@ -83,26 +82,4 @@ pub unsafe extern "C-unwind" fn pg_tviews_meta_added(fcinfo: pg_sys::FunctionCal
         None => row.tuple(),
     };
     Datum::from(tuple)
-}
-
-/// Tells PostgreSQL how to call [`pg_tviews_not_replicated`].
-#[unsafe(no_mangle)]
-pub extern "C" fn pg_finfo_pg_tviews_not_replicated() -> &'static pg_sys::Pg_finfo_record {
-    const VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-    &VERSION_1
-}
-
-/// Trigger function of every table of the extension; see `sql/install/triggers.sql`. Publications of all tables
-/// include them: definitions, transaction ids and positions of the publisher mean nothing to a subscriber.
-///
-/// # Safety
-/// Called by PostgreSQL's function manager only.
-#[unsafe(no_mangle)]
-#[pg_guard]
-pub unsafe extern "C-unwind" fn pg_tviews_not_replicated(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
-    let row = OwnRow::of(fcinfo);
-    match pg_sys::IsLogicalWorker() {
-        true => Datum::from(0),
-        false => Datum::from(row.tuple()),
-    }
 }

@@ -242,7 +242,14 @@ impl Refresher {
         let generation = self.database.generation.load(SeqCst);
         let known = Tview::of(self.oid);
         bgworker::report_running("loading TVIEW definitions");
-        match short_transaction(|| bgworker::extension_exists().then(catalog::load)) {
+        let first = !self.database.present.load(SeqCst);
+        let load = || {
+            if first {
+                catalog::server_started();
+            }
+            catalog::load()
+        };
+        match short_transaction(|| bgworker::extension_exists().then(load)) {
             Some(Some(infos)) => {
                 self.tracked.replace(self.oid, infos, &known);
                 self.generation = Some(generation);

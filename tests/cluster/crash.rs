@@ -199,3 +199,31 @@ fn immediate_stop_while_populating() {
     client.assert_follows(&["big"]);
     assert_recovered(&cluster, &database.name);
 }
+
+/// PostgreSQL empties them without telling anyone.
+#[test]
+fn unlogged_tables_are_empty_after_a_crash() {
+    let cluster = cluster();
+    let (database, mut client) = blog::open(&cluster, "unlogged");
+    client.run(
+        "CREATE UNLOGGED TABLE tb_seen (pk_seen int PRIMARY KEY, n int);
+         CREATE TABLE tb_part (pk_part int PRIMARY KEY) PARTITION BY RANGE (pk_part);
+         CREATE TABLE tb_part_kept PARTITION OF tb_part FOR VALUES FROM (0) TO (10);
+         CREATE UNLOGGED TABLE tb_part_lost PARTITION OF tb_part FOR VALUES FROM (10) TO (20);
+         CREATE UNLOGGED TABLE tv_cache (pk_cache bigint PRIMARY KEY, name text);
+         INSERT INTO tb_seen VALUES (1, 1);
+         INSERT INTO tb_part VALUES (1), (11);
+         SELECT pg_tviews_create('seen', 'SELECT pk_seen, n FROM tb_seen');
+         SELECT pg_tviews_create('part', 'SELECT pk_part FROM tb_part');
+         SELECT pg_tviews_create('cache', 'SELECT pk_user AS pk_cache, name FROM tb_user')",
+    );
+    let entities = ["seen", "part", "cache"];
+    client.assert_follows(&entities);
+    cluster.restart(StopMode::Immediate);
+    let mut client = database.client();
+    client.wait_until("SELECT count(*) = 10 FROM tv_cache", WAIT);
+    client.wait_until("SELECT count(*) = 0 FROM tv_seen", WAIT);
+    client.wait_until("SELECT array_agg(pk_part) = '{1}' FROM tv_part", WAIT);
+    client.assert_follows(&entities);
+    assert_recovered(&cluster, &database.name);
+}

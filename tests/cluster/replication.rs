@@ -86,7 +86,6 @@ fn publication_of_all_tables_with_the_extension_on_both_sides() {
         ));
     }
     client.run("SELECT pg_tviews_create('own', 'SELECT pk_user AS pk_own, name FROM tb_user')");
-    // Rows of every table of the extension go over the wire.
     publisher.run(
         "INSERT INTO pg_tview_dead_letter VALUES ('user', 'tv_user'::regclass, '{}', 'XX000', 'sent', 1, now(), now(), now())",
     );
@@ -125,5 +124,46 @@ fn publication_of_all_tables_with_the_extension_on_both_sides() {
         );
         assert_eq!(sent, here, "tv_{name}");
     }
+    subscriber.run("DROP SUBSCRIPTION sub");
+}
+
+/// The same TVIEWs on both sides: each keeps its own, from the base tables it has.
+#[test]
+fn publication_of_all_tables_leaves_the_tviews_of_the_subscriber_alone() {
+    let (from, to) = (publisher(), Cluster::start(Options::preloaded()));
+    let (source, mut publisher) = blog::open(&from, "twice");
+    publisher.assert_follows(&blog::ENTITIES);
+    let (target, mut client) = blog::open(&to, "twice");
+    client.run("TRUNCATE tb_user CASCADE");
+    client.assert_follows(&blog::ENTITIES);
+    let mut subscriber = subscribe(&from, &target, "ALL TABLES");
+    let taken = "SELECT srrelid::regclass::text FROM pg_subscription_rel ORDER BY 1";
+    assert_eq!(subscriber.rows(taken), ["tb_post", "tb_user"]);
+    let plan = Plan {
+        cluster: &from,
+        database: &source.name,
+        statements: &blog::STATEMENTS,
+        crashes: false,
+    };
+    let random = Random::announced("publication_to_the_same_tviews");
+    Load::run(&plan, 2, 30, &random);
+    // One that only the publisher has does not stop the others; one that becomes a TVIEW here is let go.
+    for client in [&mut publisher, &mut subscriber] {
+        client.run("CREATE TABLE tv_late (pk_late bigint PRIMARY KEY, name text)");
+    }
+    subscriber.run("ALTER SUBSCRIPTION sub REFRESH PUBLICATION");
+    let late = "SELECT pg_tviews_create('late', 'SELECT pk_user AS pk_late, name FROM tb_user')";
+    publisher.run(late);
+    publisher.assert_follows(&["late"]);
+    catch_up(&mut publisher);
+    assert_eq!(subscriber.rows(taken), ["tb_post", "tb_user", "tv_late"]);
+    subscriber.run(late);
+    assert_eq!(subscriber.rows(taken), ["tb_post", "tb_user"]);
+    publisher.run("UPDATE tb_user SET name = 'sent'; DELETE FROM tb_user WHERE pk_user = 1");
+    publisher.assert_follows(&blog::ENTITIES);
+    catch_up(&mut publisher);
+    subscriber.assert_follows(&blog::ENTITIES);
+    subscriber.assert_follows(&["late"]);
+    assert!(subscriber.one::<bool>("SELECT bool_and(name = 'sent') AND count(*) > 0 FROM tv_late"));
     subscriber.run("DROP SUBSCRIPTION sub");
 }

@@ -47,12 +47,12 @@ SELECT same('v_post', 'tv_post');
 ALTER EVENT TRIGGER pg_tviews_ddl_happened DISABLE;
 ALTER EVENT TRIGGER pg_tviews_objects_dropped ENABLE REPLICA;
 ALTER TABLE pg_tview_meta DISABLE TRIGGER pg_tviews_max_latency_updated;
-ALTER TABLE pg_tview_queue ENABLE TRIGGER pg_tviews_not_replicated;
+ALTER TABLE pg_tview_meta ENABLE TRIGGER pg_tviews_added;
 SELECT * FROM faults;
 ALTER EVENT TRIGGER pg_tviews_ddl_happened ENABLE ALWAYS;
 ALTER EVENT TRIGGER pg_tviews_objects_dropped ENABLE ALWAYS;
 ALTER TABLE public.pg_tview_meta ENABLE TRIGGER pg_tviews_max_latency_updated;
-ALTER TABLE public.pg_tview_queue ENABLE REPLICA TRIGGER pg_tviews_not_replicated;
+ALTER TABLE public.pg_tview_meta ENABLE ALWAYS TRIGGER pg_tviews_added;
 SELECT * FROM faults;
 
 -- Paused, suspended, without its view.
