@@ -2,7 +2,7 @@
 
 use postgres::Client;
 
-use crate::harness::{Ask, Cluster, Database};
+use crate::harness::{Ask, Cluster, Database, Plan};
 
 /// Its tables, with a few rows.
 pub const TABLES: &str = "
@@ -81,6 +81,24 @@ pub fn create(client: &mut Client) {
     client.run(TABLES);
     for (name, query) in TVIEWS {
         client.run(&format!("SELECT pg_tviews_create('{name}', $${query}$$)"));
+    }
+}
+
+/// Random writers of the blog in `database`.
+pub fn writers<'a>(cluster: &'a Cluster, database: &'a str) -> Plan<'a> {
+    Plan {
+        cluster,
+        database,
+        statements: &STATEMENTS,
+        crashes: false,
+    }
+}
+
+/// The same where the server is going to crash.
+pub fn writers_through_crashes<'a>(cluster: &'a Cluster, database: &'a str) -> Plan<'a> {
+    Plan {
+        crashes: true,
+        ..writers(cluster, database)
     }
 }
 

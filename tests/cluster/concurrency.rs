@@ -64,12 +64,7 @@ fn child_and_parent_change_in_transactions_that_do_not_see_each_other() {
 fn random_writers_against_several_tviews() {
     let (database, mut reader) = blog::open(shared(), "random_writers");
     let random = Random::announced("random_writers_against_several_tviews");
-    let plan = Plan {
-        cluster: shared(),
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(shared(), &database.name);
     for round in 0..3 {
         let commits = Load::run(&plan, 4, 60, &random.branch(round * 100));
         assert!(commits > 60, "only {commits} transactions committed");
@@ -221,12 +216,7 @@ fn two_sessions_drain_at_once() {
     let cluster = Cluster::start(Options::without_preload());
     let (database, mut client) = blog::open(&cluster, "two_drains");
     let random = Random::announced("two_sessions_drain_at_once");
-    let plan = Plan {
-        cluster: &cluster,
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(&cluster, &database.name);
     Load::during(&plan, 2, &random, |load| {
         std::thread::scope(|scope| {
             for _ in 0..2 {
@@ -261,12 +251,7 @@ fn run_despite_deadlocks(client: &mut Client, sql: &str) {
 fn truncate_under_load_loses_nothing() {
     let (database, mut client) = blog::open(shared(), "truncate_load");
     let random = Random::announced("truncate_under_load_loses_nothing");
-    let plan = Plan {
-        cluster: shared(),
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(shared(), &database.name);
     Load::during(&plan, 2, &random, |load| {
         for i in 0..8 {
             load.let_pass(10);

@@ -30,12 +30,7 @@ fn killed_worker() {
     let cluster = cluster();
     let (database, mut client) = blog::open(&cluster, "kill_worker");
     let random = Random::announced("killed_worker");
-    let plan = Plan {
-        cluster: &cluster,
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: true,
-    };
+    let plan = blog::writers_through_crashes(&cluster, &database.name);
     for round in 0..2 {
         let commits = Load::during(&plan, 2, &random.branch(round), |load| {
             load.let_pass(20);
@@ -112,12 +107,7 @@ fn killed_launcher() {
 fn any_process_killed_in_a_loop_under_load() {
     let cluster = cluster();
     let (database, _client) = blog::open(&cluster, "kill_loop");
-    let plan = Plan {
-        cluster: &cluster,
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: true,
-    };
+    let plan = blog::writers_through_crashes(&cluster, &database.name);
     let random = Random::announced("any_process_killed_in_a_loop_under_load");
     let victims = [
         "backend_type = 'pg_tviews launcher'",
@@ -167,12 +157,7 @@ fn stop_under_load(name: &str, synchronous_commit: &str) {
     );
     let (database, _client) = blog::open(&cluster, name);
     let random = Random::announced(name);
-    let plan = Plan {
-        cluster: &cluster,
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: true,
-    };
+    let plan = blog::writers_through_crashes(&cluster, &database.name);
     for round in 0..3 {
         Load::during(&plan, 3, &random.branch(round), |load| {
             load.let_pass(40);

@@ -92,12 +92,7 @@ fn parallel_restore_of_a_dump_taken_under_load_into_a_fresh_cluster() {
     drop(client);
     let files = Folder::new();
     let (dump, random) = (files.join("dump"), Random::announced("dump_load"));
-    let plan = Plan {
-        cluster: shared(),
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(shared(), &database.name);
     Load::during(&plan, 2, &random, |load| {
         load.let_pass(20);
         run(shared(), "pg_dump", &["-Fd", "-j2", "-f", &dump, &database.name]);

@@ -15,12 +15,7 @@ fn standby_promoted_in_the_middle_of_a_refresh_with_a_prepared_transaction() {
     let (database, mut client) = blog::open(&primary, "promoted");
     blog::create_slow(&mut client);
     let standby = Cluster::start_backup(&primary, &["-R"], Options::copied());
-    let plan = Plan {
-        cluster: &primary,
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: true,
-    };
+    let plan = blog::writers_through_crashes(&primary, &database.name);
     client.run("INSERT INTO tb_user (pk_user, name) VALUES (1000, 'before')");
     client.run("BEGIN; UPDATE tb_user SET name = 'prepared' WHERE pk_user = 1000");
     client.run("PREPARE TRANSACTION 'promoted'");
@@ -73,12 +68,7 @@ fn recovery_to_a_point_in_time() {
         .set("recovery_target_name", "here")
         .set("recovery_target_action", "promote");
     let copy = Cluster::create_backup(&original, &["-X", "none"], recovery);
-    let plan = Plan {
-        cluster: &original,
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(&original, &database.name);
     let random = Random::announced("recovery_to_a_point_in_time");
     Load::during(&plan, 2, &random, |load| {
         load.let_pass(20);

@@ -37,12 +37,7 @@ fn create_under_load_loses_no_concurrent_change() {
     let mut client = database.client();
     client.run(blog::TABLES);
     let random = Random::announced("create_under_load_loses_no_concurrent_change");
-    let plan = Plan {
-        cluster: shared(),
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(shared(), &database.name);
     Load::during(&plan, 3, &random, |load| {
         for (name, query) in blog::TVIEWS {
             load.let_pass(10);
@@ -86,12 +81,7 @@ fn large_create_under_load_loses_no_concurrent_change() {
 fn redefinition_under_load_reconciles() {
     let (database, mut client) = blog::open(shared(), "redefine_load");
     let random = Random::announced("redefinition_under_load_reconciles");
-    let plan = Plan {
-        cluster: shared(),
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(shared(), &database.name);
     Load::during(&plan, 2, &random, |load| {
         for i in 0..8 {
             load.let_pass(5);
@@ -149,12 +139,7 @@ fn drop_while_a_refresh_runs() {
 fn drop_under_load_leaves_the_others_right() {
     let (database, mut client) = blog::open(shared(), "drop_load");
     let random = Random::announced("drop_under_load_leaves_the_others_right");
-    let plan = Plan {
-        cluster: shared(),
-        database: &database.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(shared(), &database.name);
     Load::during(&plan, 2, &random, |load| {
         let (name, query) = blog::TVIEWS[3];
         for _ in 0..5 {

@@ -48,12 +48,7 @@ fn subscriber_keeps_tviews_over_replicated_tables() {
     let mut subscriber = subscribe(&from, &target, "TABLE tb_user, tb_post");
     subscriber.assert_follows(&blog::ENTITIES);
     assert_eq!(subscriber.rows("SELECT count(*) FROM tv_post"), ["30"]);
-    let plan = Plan {
-        cluster: &from,
-        database: &source.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(&from, &source.name);
     let random = Random::announced("subscriber_keeps_tviews");
     Load::run(&plan, 2, 40, &random);
     let mut publisher = source.client();
@@ -90,12 +85,7 @@ fn publication_of_all_tables_with_the_extension_on_both_sides() {
         "INSERT INTO pg_tview_dead_letter VALUES ('user', 'tv_user'::regclass, '{}', 'XX000', 'sent', 1, now(), now(), now())",
     );
     let mut subscriber = subscribe(&from, &target, "ALL TABLES");
-    let plan = Plan {
-        cluster: &from,
-        database: &source.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(&from, &source.name);
     let random = Random::announced("publication_of_all_tables");
     Load::run(&plan, 2, 30, &random);
     publisher.assert_follows(&blog::ENTITIES);
@@ -139,12 +129,7 @@ fn publication_of_all_tables_leaves_the_tviews_of_the_subscriber_alone() {
     let mut subscriber = subscribe(&from, &target, "ALL TABLES");
     let taken = "SELECT srrelid::regclass::text FROM pg_subscription_rel ORDER BY 1";
     assert_eq!(subscriber.rows(taken), ["tb_post", "tb_user"]);
-    let plan = Plan {
-        cluster: &from,
-        database: &source.name,
-        statements: &blog::STATEMENTS,
-        crashes: false,
-    };
+    let plan = blog::writers(&from, &source.name);
     let random = Random::announced("publication_to_the_same_tviews");
     Load::run(&plan, 2, 30, &random);
     // One that only the publisher has does not stop the others; one that becomes a TVIEW here is let go.
