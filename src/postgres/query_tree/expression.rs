@@ -1,11 +1,11 @@
-//! Expressions: what they read, copies with parts replaced, and the few kinds we build.
+//! Expressions: what they read, and copies with parts replaced.
 
 use std::collections::BTreeSet;
 use std::ffi::c_void;
 
 use pgrx::{pg_guard, pg_sys};
 
-use super::{list_of, pointers, Select};
+use super::{pointers, Select};
 
 /// An expression of an analysed query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,48 +185,6 @@ impl Expr {
         vec![*self]
     }
 
-    /// What this expression takes turns in being: with each COALESCE, CASE, GREATEST or LEAST in it replaced by one of
-    /// its values. None when that is more than `most` expressions.
-    pub fn alternatives(&self, most: usize) -> Option<Vec<Expr>> {
-        let mut found = Vec::new();
-        let mut open = vec![*self];
-        while let Some(expr) = open.pop() {
-            match expr.first_choice() {
-                Some((choice, values)) => {
-                    let replaced = values.iter().rev().map(|value| expr.with_part(choice, *value));
-                    open.extend(replaced);
-                }
-                None => found.push(expr),
-            }
-            if found.len() + open.len() > most {
-                return None;
-            }
-        }
-        Some(found)
-    }
-
-    /// The outermost part that takes turns in being one of several values, with these.
-    fn first_choice(&self) -> Option<(Expr, Vec<Expr>)> {
-        let mut choice: Option<*mut pg_sys::Node> = None;
-        // SAFETY: the walker reads nodes only; the context outlives the walk.
-        unsafe {
-            choice_walker(self.0, (&mut choice as *mut Option<*mut pg_sys::Node>).cast());
-            choice.map(|node| (Expr(node), choice_values(node)))
-        }
-    }
-
-    /// A copy with `part`, a node inside, replaced.
-    fn with_part(&self, part: Expr, by: Expr) -> Expr {
-        let mut context = (part.0, by.0);
-        // SAFETY: the mutator copies what it does not replace; the context outlives the call.
-        unsafe {
-            Expr(part_mutator(
-                self.0,
-                (&mut context as *mut (*mut pg_sys::Node, *mut pg_sys::Node)).cast(),
-            ))
-        }
-    }
-
     /// Whether this is the constant NULL.
     pub fn is_null_constant(&self) -> bool {
         // SAFETY: the tag is checked before the cast.
@@ -293,85 +251,6 @@ impl Expr {
     pub fn same_as(&self, other: &Expr) -> bool {
         // SAFETY: compares nodes.
         unsafe { pg_sys::equal(self.0.cast(), other.0.cast()) }
-    }
-
-    /// `left operator right`, by the operator's OID.
-    pub fn operator(operator: pg_sys::Oid, left: Expr, right: Expr) -> Expr {
-        // SAFETY: both arguments are nodes of the operator's argument types.
-        unsafe {
-            let collation = pg_sys::exprCollation(left.0);
-            let expr = pg_sys::make_opclause(
-                operator,
-                pg_sys::BOOLOID,
-                false,
-                left.0.cast(),
-                right.0.cast(),
-                pg_sys::InvalidOid,
-                collation,
-            );
-            pg_sys::set_opfuncid(expr.cast());
-            Expr(expr.cast())
-        }
-    }
-
-    /// `expr IS NULL`
-    pub fn is_null(&self) -> Expr {
-        self.null_test(pg_sys::NullTestType::IS_NULL)
-    }
-
-    /// `expr IS NOT NULL`
-    pub fn is_not_null(&self) -> Expr {
-        self.null_test(pg_sys::NullTestType::IS_NOT_NULL)
-    }
-
-    fn null_test(&self, kind: pg_sys::NullTestType::Type) -> Expr {
-        // SAFETY: a fresh node of the right size.
-        unsafe {
-            let test = super::make_node::<pg_sys::NullTest>(pg_sys::NodeTag::T_NullTest);
-            (*test).arg = self.0.cast();
-            (*test).nulltesttype = kind;
-            (*test).location = -1;
-            Expr(test.cast())
-        }
-    }
-
-    /// `expr IS NOT FALSE`
-    pub fn is_not_false(&self) -> Expr {
-        self.boolean_test(pg_sys::BoolTestType::IS_NOT_FALSE)
-    }
-
-    /// `expr IS NOT TRUE`
-    pub fn is_not_true(&self) -> Expr {
-        self.boolean_test(pg_sys::BoolTestType::IS_NOT_TRUE)
-    }
-
-    fn boolean_test(&self, kind: pg_sys::BoolTestType::Type) -> Expr {
-        // SAFETY: a fresh node of the right size.
-        unsafe {
-            let test = super::make_node::<pg_sys::BooleanTest>(pg_sys::NodeTag::T_BooleanTest);
-            (*test).arg = self.0.cast();
-            (*test).booltesttype = kind;
-            (*test).location = -1;
-            Expr(test.cast())
-        }
-    }
-
-    /// All of these; `parts` is not empty.
-    pub fn all_of(parts: &[Expr]) -> Expr {
-        if let [only] = parts {
-            return *only;
-        }
-        // SAFETY: the list holds nodes.
-        unsafe { Expr(pg_sys::make_andclause(list_of(parts.iter().map(|part| part.0))).cast()) }
-    }
-
-    /// Any of these; `parts` is not empty.
-    pub fn any_of(parts: &[Expr]) -> Expr {
-        if let [only] = parts {
-            return *only;
-        }
-        // SAFETY: the list holds nodes.
-        unsafe { Expr(pg_sys::make_orclause(list_of(parts.iter().map(|part| part.0))).cast()) }
     }
 
     pub(super) fn tag(&self) -> pg_sys::NodeTag {
@@ -473,50 +352,4 @@ unsafe extern "C-unwind" fn substitute_mutator(
             pg_sys::expression_tree_mutator(node, Some(mutator), context)
         }
     }
-}
-
-unsafe fn choice_values(node: *mut pg_sys::Node) -> Vec<Expr> {
-    let values: Vec<*mut pg_sys::Node> = match (*node).type_ {
-        pg_sys::NodeTag::T_CoalesceExpr => pointers((*node.cast::<pg_sys::CoalesceExpr>()).args),
-        pg_sys::NodeTag::T_MinMaxExpr => pointers((*node.cast::<pg_sys::MinMaxExpr>()).args),
-        pg_sys::NodeTag::T_CaseExpr => {
-            let case = node.cast::<pg_sys::CaseExpr>();
-            let mut results: Vec<*mut pg_sys::Node> = pointers::<pg_sys::CaseWhen>((*case).args)
-                .into_iter()
-                .map(|when| (*when).result.cast())
-                .collect();
-            if !(*case).defresult.is_null() {
-                results.push((*case).defresult.cast());
-            }
-            results
-        }
-        _ => Vec::new(),
-    };
-    values.into_iter().map(Expr).collect()
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn choice_walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
-    }
-    if !choice_values(node).is_empty() {
-        *context.cast::<Option<*mut pg_sys::Node>>() = Some(node);
-        return true;
-    }
-    pg_sys::expression_tree_walker(node, Some(choice_walker), context)
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn part_mutator(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
-    let (part, by) = *context.cast::<(*mut pg_sys::Node, *mut pg_sys::Node)>();
-    if node == part {
-        return by;
-    }
-    // SAFETY: PostgreSQL declares the callback without its arguments; it calls it with these two.
-    let mutator = std::mem::transmute::<
-        unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node,
-        unsafe extern "C-unwind" fn() -> *mut pg_sys::Node,
-    >(part_mutator);
-    pg_sys::expression_tree_mutator(node, Some(mutator), context)
 }

@@ -2,8 +2,12 @@
 //! transaction: they are made, used and dropped within one analysis.
 
 mod build;
+mod build_expression;
 mod calls;
+mod choices;
 mod expression;
+mod query_text;
+mod ranges;
 mod reshape;
 mod search;
 mod select;
@@ -11,8 +15,9 @@ mod select;
 pub use build::{key_query, KeyQueryParts};
 pub use calls::Calls;
 pub use expression::{Column, Expr, Leaf, LinkKind, Op, SubLink, Survey};
+pub use ranges::{From, JoinKind, Range};
 pub use search::{IndexColumn, Method};
-pub use select::{Cte, Distinct, From, JoinKind, Range, Select, Target};
+pub use select::{Cte, Distinct, Select, Target};
 
 use pgrx::pg_sys;
 

@@ -1,10 +1,8 @@
 //! One level of an analysed SELECT.
 
-use std::ffi::CString;
-
 use pgrx::pg_sys::{self, Oid};
 
-use super::{pointers, string, Expr, SubLink};
+use super::{pointers, string, Expr, From, Range, SubLink};
 
 /// An analysed SELECT. Range table indexes count from 1, as PostgreSQL's do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,46 +14,6 @@ pub struct Target {
     pub expr: Expr,
     /// Not visible outside: only there to be sorted or grouped by.
     pub hidden: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JoinKind {
-    Inner,
-    Left,
-    Right,
-    Full,
-}
-
-/// The FROM clause as a tree.
-pub enum From {
-    Item(usize),
-    Join {
-        kind: JoinKind,
-        left: Box<From>,
-        right: Box<From>,
-        on: Option<Expr>,
-    },
-}
-
-/// What a range table index stands for.
-pub enum Range {
-    Table {
-        oid: Oid,
-        kind: char,
-        with_children: bool,
-    },
-    Subquery(Select),
-    Functions(Vec<Expr>),
-    Cte {
-        name: String,
-        levels_up: usize,
-        recursive: bool,
-    },
-    Join {
-        columns: Vec<Option<Expr>>,
-    },
-    Values(Vec<Expr>),
-    Other(Vec<Expr>),
 }
 
 pub struct Cte {
@@ -80,98 +38,6 @@ impl Select {
 
     pub(super) fn node(&self) -> *mut pg_sys::Node {
         self.0.cast()
-    }
-
-    /// The query of a view, as a copy.
-    pub fn of_view(view: Oid) -> Select {
-        // SAFETY: the relation stays open while its rule is copied; the lock is kept to the end of the
-        // transaction.
-        unsafe {
-            let relation = pg_sys::relation_open(view, pg_sys::AccessShareLock as i32);
-            let query = pg_sys::copyObjectImpl(pg_sys::get_view_query(relation).cast());
-            pg_sys::relation_close(relation, pg_sys::NoLock as i32);
-            Select(query.cast())
-        }
-    }
-
-    /// Parses and analyses a query under the current search_path. None unless it is exactly one SELECT
-    /// (VALUES and WITH included, SELECT INTO not); syntax and name errors are PostgreSQL's own.
-    pub fn analyse(sql: &str) -> Option<Select> {
-        let text = CString::new(sql).ok()?;
-        // SAFETY: the raw tree is used once, the text outlives it.
-        unsafe {
-            let statements: Vec<*mut pg_sys::RawStmt> = pointers(pg_sys::pg_parse_query(text.as_ptr()));
-            let [raw] = statements[..] else { return None };
-            if (*(*raw).stmt).type_ != pg_sys::NodeTag::T_SelectStmt
-                || !(*(*raw).stmt.cast::<pg_sys::SelectStmt>()).intoClause.is_null()
-            {
-                return None;
-            }
-            let query = pg_sys::parse_analyze_fixedparams(
-                raw,
-                text.as_ptr(),
-                std::ptr::null(),
-                0,
-                std::ptr::null_mut(),
-            );
-            if (*query).commandType != pg_sys::CmdType::CMD_SELECT || (*query).hasModifyingCTE {
-                return None;
-            }
-            Some(Select(query))
-        }
-    }
-
-    /// The SQL of a raw query without repeated columns; None if it has none.
-    ///
-    /// # Safety
-    /// `raw` is the parse tree of a SELECT, `text` the statement it comes from.
-    pub unsafe fn collapsed(raw: *mut pg_sys::Node, text: *const std::ffi::c_char) -> Option<String> {
-        // SAFETY: analysis gets a copy, in a raw statement of its own.
-        unsafe {
-            let statement = super::make_node::<pg_sys::RawStmt>(pg_sys::NodeTag::T_RawStmt);
-            (*statement).stmt = pg_sys::copyObjectImpl(raw.cast()).cast();
-            let query =
-                pg_sys::parse_analyze_fixedparams(statement, text, std::ptr::null(), 0, std::ptr::null_mut());
-            let select = Select(query);
-            select.collapse_repeated_columns().then(|| select.sql())
-        }
-    }
-
-    /// The query as SQL text.
-    pub fn sql(&self) -> String {
-        // SAFETY: deparsing locks the relations and may change the tree: it gets a copy.
-        unsafe {
-            let copy = pg_sys::copyObjectImpl(self.0.cast()).cast();
-            string(pg_sys::pg_get_querydef(copy, false))
-        }
-    }
-
-    /// Drops output columns that repeat an earlier one: same name, same expression. A hidden name clash
-    /// of different expressions stays, for PostgreSQL to refuse.
-    pub fn collapse_repeated_columns(&self) -> bool {
-        // SAFETY: the target list is rebuilt in place; entries that sorting or grouping points at stay.
-        unsafe {
-            let entries: Vec<*mut pg_sys::TargetEntry> = pointers((*self.0).targetList);
-            let mut kept: Vec<*mut pg_sys::TargetEntry> = Vec::new();
-            for entry in &entries {
-                let repeated = !(**entry).resjunk
-                    && (**entry).ressortgroupref == 0
-                    && kept.iter().any(|earlier| {
-                        !(**earlier).resjunk
-                            && string((**earlier).resname) == string((**entry).resname)
-                            && Expr((**earlier).expr.cast()).same_as(&Expr((**entry).expr.cast()))
-                    });
-                if !repeated {
-                    (**entry).resno = kept.len() as i16 + 1;
-                    kept.push(*entry);
-                }
-            }
-            let changed = kept.len() < entries.len();
-            if changed && (*self.0).setOperations.is_null() {
-                (*self.0).targetList = super::list_of(kept.into_iter().map(|entry| entry.cast()));
-            }
-            changed
-        }
     }
 
     pub fn targets(&self) -> Vec<Target> {
@@ -201,20 +67,6 @@ impl Select {
                         pg_sys::exprTypmod(target.expr.0.cast()),
                     )
                 })
-                .collect()
-        }
-    }
-
-    /// The items of FROM, separated by commas.
-    pub fn from(&self) -> Vec<From> {
-        // SAFETY: the join tree of an analysed query holds RangeTblRef, JoinExpr and FromExpr only.
-        unsafe {
-            if (*self.0).jointree.is_null() {
-                return Vec::new();
-            }
-            pointers((*(*self.0).jointree).fromlist)
-                .into_iter()
-                .map(|node| from_node(node))
                 .collect()
         }
     }
@@ -368,77 +220,6 @@ impl Select {
         }
     }
 
-    /// What the range table index (from 1) stands for.
-    pub fn range(&self, index: usize) -> Range {
-        // SAFETY: the index comes from this query's own tree.
-        unsafe {
-            let entry = self.entry(index);
-            match (*entry).rtekind {
-                pg_sys::RTEKind::RTE_RELATION => Range::Table {
-                    oid: (*entry).relid,
-                    kind: (*entry).relkind as u8 as char,
-                    with_children: (*entry).inh,
-                },
-                pg_sys::RTEKind::RTE_SUBQUERY => Range::Subquery(Select((*entry).subquery)),
-                pg_sys::RTEKind::RTE_JOIN => Range::Join {
-                    columns: pointers::<pg_sys::Node>((*entry).joinaliasvars)
-                        .into_iter()
-                        .map(|node| (!node.is_null()).then_some(Expr(node)))
-                        .collect(),
-                },
-                pg_sys::RTEKind::RTE_FUNCTION => Range::Functions(
-                    pointers::<pg_sys::RangeTblFunction>((*entry).functions)
-                        .into_iter()
-                        .map(|function| Expr((*function).funcexpr))
-                        .collect(),
-                ),
-                pg_sys::RTEKind::RTE_CTE => Range::Cte {
-                    name: string((*entry).ctename),
-                    levels_up: (*entry).ctelevelsup as usize,
-                    recursive: (*entry).self_reference,
-                },
-                pg_sys::RTEKind::RTE_VALUES => Range::Values(vec![Expr((*entry).values_lists.cast())]),
-                pg_sys::RTEKind::RTE_TABLEFUNC => Range::Other(vec![Expr((*entry).tablefunc.cast())]),
-                _ => Range::Other(Vec::new()),
-            }
-        }
-    }
-
-    /// Whether rows of the range table entry are sampled (TABLESAMPLE).
-    pub fn sampled(&self, index: usize) -> bool {
-        // SAFETY: the index comes from this query's own tree.
-        unsafe { !(*self.entry(index)).tablesample.is_null() }
-    }
-
-    /// The name the query gives to a range table entry.
-    pub fn range_name(&self, index: usize) -> String {
-        // SAFETY: the index comes from this query's own tree.
-        unsafe {
-            let names = (*self.entry(index)).eref;
-            if names.is_null() {
-                String::new()
-            } else {
-                string((*names).aliasname)
-            }
-        }
-    }
-
-    /// Every range table index that can be read, in no order.
-    pub fn all_ranges(&self) -> Vec<usize> {
-        fn collect(item: &From, into: &mut Vec<usize>) {
-            match item {
-                From::Item(index) => into.push(*index),
-                From::Join { left, right, .. } => {
-                    collect(left, into);
-                    collect(right, into);
-                }
-            }
-        }
-        let mut ranges = self.branches();
-        self.from().iter().for_each(|item| collect(item, &mut ranges));
-        ranges
-    }
-
     /// The sub-selects in all expressions of this level.
     pub fn all_links(&self) -> Vec<SubLink> {
         fn on(item: &From, into: &mut Vec<Expr>) {
@@ -469,27 +250,5 @@ impl Select {
             }
         }
         exprs.iter().flat_map(|expr| expr.survey().links).collect()
-    }
-
-    pub(super) unsafe fn entry(&self, index: usize) -> *mut pg_sys::RangeTblEntry {
-        pg_sys::list_nth((*self.0).rtable, index as i32 - 1).cast()
-    }
-}
-
-unsafe fn from_node(node: *mut pg_sys::Node) -> From {
-    if (*node).type_ == pg_sys::NodeTag::T_RangeTblRef {
-        return From::Item((*node.cast::<pg_sys::RangeTblRef>()).rtindex as usize);
-    }
-    let join = node.cast::<pg_sys::JoinExpr>();
-    From::Join {
-        kind: match (*join).jointype {
-            pg_sys::JoinType::JOIN_LEFT => JoinKind::Left,
-            pg_sys::JoinType::JOIN_RIGHT => JoinKind::Right,
-            pg_sys::JoinType::JOIN_FULL => JoinKind::Full,
-            _ => JoinKind::Inner,
-        },
-        left: Box::new(from_node((*join).larg)),
-        right: Box::new(from_node((*join).rarg)),
-        on: (!(*join).quals.is_null()).then(|| Expr((*join).quals)),
     }
 }
