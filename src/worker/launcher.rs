@@ -9,7 +9,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::Oid;
 use pgrx::{function_name, PgLogLevel, PgSqlErrorCode};
 
-use super::refresher::Place;
+use super::place::Place;
 use super::shared::{Database, Launcher, Worker, DATABASES, FREE, LAUNCHER, RUNNING, STARTING};
 use crate::postgres::database_list::databases;
 use crate::postgres::short_transaction::{guarded, short_transaction};

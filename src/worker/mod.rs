@@ -11,6 +11,7 @@ pub mod database_ddl;
 pub mod health;
 pub mod housekeeping;
 pub mod launcher;
+pub mod place;
 pub mod refresher;
 pub mod schedule;
 pub mod shared;

@@ -1,16 +1,15 @@
 //! A worker: refreshes what is due, keeps house when nothing is, sleeps without a transaction.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
+use super::housekeeping;
+use super::place::{leave_in_order, Place};
 use super::schedule::{self, Next};
-use super::shared::{self, Database, Tview, Worker, DATABASES, FREE, RUNNING, STARTING};
+use super::shared::{self, Database, Tview, Worker};
 use super::tracked::TrackedSet;
-use super::{housekeeping, shared::TVIEWS};
 use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
 use crate::postgres::{bgworker, clock, latch, leftovers, process};
 use crate::refresh::Status;
@@ -46,48 +45,14 @@ const FORCED: &[(&std::ffi::CStr, &std::ffi::CStr)] = &[
     (c"jit", c"off"),
 ];
 
-/// A worker's place in shared memory. Travels as the argument of the background worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Index of the database.
-    pub database: u16,
-    /// Index of the worker in it.
-    pub worker: u16,
-    /// Which start this is.
-    pub generation: u32,
-}
-
-impl Place {
-    /// As an argument for the postmaster.
-    pub fn to_argument(self) -> i64 {
-        i64::from(self.generation) << 32 | i64::from(self.database) << 16 | i64::from(self.worker)
-    }
-
-    fn from_argument(argument: i64) -> Self {
-        Self {
-            database: (argument >> 16) as u16,
-            worker: argument as u16,
-            generation: (argument >> 32) as u32,
-        }
-    }
-
-    fn database(self) -> Option<&'static Database> {
-        DATABASES.get().get(usize::from(self.database))
-    }
-}
-
-static PLACE: OnceLock<Place> = OnceLock::new();
-/// This worker goes because it was told to, and may be asked back at once.
-static LEAVING: AtomicBool = AtomicBool::new(false);
-
 /// The life of a worker.
 pub fn main(argument: i64) {
-    let Some(mut refresher) = Refresher::attach(Place::from_argument(argument)) else {
+    let Some(mut refresher) = Refresher::at(Place::from_argument(argument)) else {
         return;
     };
     // Checked before connecting: a session may be waiting for this database to be without connections.
     if refresher.should_leave() {
-        LEAVING.store(true, SeqCst);
+        leave_in_order();
         return;
     }
     bgworker::connect(refresher.oid);
@@ -99,7 +64,7 @@ pub fn main(argument: i64) {
     loop {
         match guarded(|| refresher.step()) {
             Some(Step::Leave) => {
-                LEAVING.store(true, SeqCst);
+                leave_in_order();
                 return;
             }
             Some(Step::Continue) => {}
@@ -124,27 +89,12 @@ struct Refresher {
 }
 
 impl Refresher {
-    /// Takes the place the launcher reserved; `None` if it gave it away because this start took too long.
-    fn attach(place: Place) -> Option<Self> {
-        let database = place.database()?;
-        let index = usize::from(place.worker);
-        let worker = database.workers.get(index)?;
-        if worker.generation.load(SeqCst) != place.generation
-            || worker
-                .state
-                .compare_exchange(STARTING, RUNNING, SeqCst, SeqCst)
-                .is_err()
-        {
-            return None;
-        }
-        let _ = PLACE.set(place);
-        bgworker::at_exit(detach);
-        worker.number.store(latch::own_number(), SeqCst);
-        worker.pid.store(process::pid(), SeqCst);
+    fn at(place: Place) -> Option<Self> {
+        let database = place.take()?;
         Some(Self {
             oid: database.oid()?,
             database,
-            index,
+            index: usize::from(place.worker),
             tracked: TrackedSet::new(database),
             generation: None,
             loaded_at: 0,
@@ -365,50 +315,5 @@ impl Refresher {
             return;
         }
         self.tracked.announce_quiet(index);
-    }
-}
-
-/// Last words of a worker, however it ends: nothing it held stays held, and what it may have been woken for is passed
-/// on.
-fn detach() {
-    let Some(place) = PLACE.get() else { return };
-    let Some(database) = place.database() else { return };
-    let index = usize::from(place.worker);
-    let me = index as u32 + 1;
-    let worker = &database.workers[index];
-    database.mark_absent(index);
-    if let Some(oid) = database.oid() {
-        for tview in TVIEWS.get().iter().filter(|tview| tview.is_of(oid)) {
-            let _ = tview.runner.compare_exchange(me, 0, SeqCst, SeqCst);
-        }
-    }
-    database.end_quiet();
-    let _ = database.housekeeper.compare_exchange(me, 0, SeqCst, SeqCst);
-    worker.pid.store(0, SeqCst);
-    worker.number.store(latch::NOBODY, SeqCst);
-    if LEAVING.load(SeqCst) {
-        worker.failed_starts.store(0, SeqCst);
-        worker.started_at.store(0, SeqCst);
-        worker.ended_at.store(0, SeqCst);
-    } else {
-        worker.ended_at.store(clock::now(), SeqCst);
-    }
-    worker.state.store(FREE, SeqCst);
-    database.wake_one();
-    shared::wake_launcher();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_survives_the_trip_through_the_postmaster() {
-        let place = Place {
-            database: 1023,
-            worker: 63,
-            generation: u32::MAX,
-        };
-        assert_eq!(Place::from_argument(place.to_argument()), place);
     }
 }

@@ -1,0 +1,112 @@
+//! A worker's place in shared memory: reserved by the launcher, taken by the worker, given back however it ends.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::OnceLock;
+
+use super::shared::{self, Database, DATABASES, FREE, RUNNING, STARTING, TVIEWS};
+use crate::postgres::{bgworker, clock, latch, process};
+
+/// Which place. Travels as the argument of the background worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the database.
+    pub database: u16,
+    /// Index of the worker in it.
+    pub worker: u16,
+    /// Which start this is.
+    pub generation: u32,
+}
+
+impl Place {
+    /// As an argument for the postmaster.
+    pub fn to_argument(self) -> i64 {
+        i64::from(self.generation) << 32 | i64::from(self.database) << 16 | i64::from(self.worker)
+    }
+
+    /// From what the postmaster handed on.
+    pub fn from_argument(argument: i64) -> Self {
+        Self {
+            database: (argument >> 16) as u16,
+            worker: argument as u16,
+            generation: (argument >> 32) as u32,
+        }
+    }
+
+    fn database(self) -> Option<&'static Database> {
+        DATABASES.get().get(usize::from(self.database))
+    }
+
+    /// Takes the place the launcher reserved; `None` if it gave it away because this start took too long.
+    pub fn take(self) -> Option<&'static Database> {
+        let database = self.database()?;
+        let worker = database.workers.get(usize::from(self.worker))?;
+        if worker.generation.load(SeqCst) != self.generation
+            || worker
+                .state
+                .compare_exchange(STARTING, RUNNING, SeqCst, SeqCst)
+                .is_err()
+        {
+            return None;
+        }
+        let _ = PLACE.set(self);
+        bgworker::at_exit(detach);
+        worker.number.store(latch::own_number(), SeqCst);
+        worker.pid.store(process::pid(), SeqCst);
+        Some(database)
+    }
+}
+
+static PLACE: OnceLock<Place> = OnceLock::new();
+/// This worker goes because it was told to, and may be asked back at once.
+static LEAVING: AtomicBool = AtomicBool::new(false);
+
+/// This worker is about to end because it was told to.
+pub fn leave_in_order() {
+    LEAVING.store(true, SeqCst);
+}
+
+/// Last words of a worker, however it ends: nothing it held stays held, and what it may have been woken for is passed
+/// on.
+fn detach() {
+    let Some(place) = PLACE.get() else { return };
+    let Some(database) = place.database() else { return };
+    let index = usize::from(place.worker);
+    let me = index as u32 + 1;
+    let worker = &database.workers[index];
+    database.mark_absent(index);
+    if let Some(oid) = database.oid() {
+        for tview in TVIEWS.get().iter().filter(|tview| tview.is_of(oid)) {
+            let _ = tview.runner.compare_exchange(me, 0, SeqCst, SeqCst);
+        }
+    }
+    database.end_quiet();
+    let _ = database.housekeeper.compare_exchange(me, 0, SeqCst, SeqCst);
+    worker.pid.store(0, SeqCst);
+    worker.number.store(latch::NOBODY, SeqCst);
+    if LEAVING.load(SeqCst) {
+        worker.failed_starts.store(0, SeqCst);
+        worker.started_at.store(0, SeqCst);
+        worker.ended_at.store(0, SeqCst);
+    } else {
+        worker.ended_at.store(clock::now(), SeqCst);
+    }
+    worker.state.store(FREE, SeqCst);
+    database.wake_one();
+    shared::wake_launcher();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_the_trip_through_the_postmaster() {
+        let place = Place {
+            database: 1023,
+            worker: 63,
+            generation: u32::MAX,
+        };
+        assert_eq!(Place::from_argument(place.to_argument()), place);
+    }
+}
