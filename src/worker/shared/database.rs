@@ -1,0 +1,290 @@
+//! A database, its sources and its workers.
+
+use std::array;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64};
+
+use crossbeam::utils::CachePadded;
+use pgrx::pg_sys::Oid;
+
+use super::{hash, Tview, DATABASES};
+use crate::postgres::latch;
+
+const SOURCES: usize = 1024;
+/// Most workers a database can have: the idle ones fit one word.
+pub const WORKERS: usize = 64;
+const BLOCKERS: usize = 8;
+/// First tick of a database: larger than what a new [`Tview`] has absorbed, so each is looked at once.
+const FIRST_TICK: u64 = 1;
+
+/// A database.
+pub struct Database {
+    /// 0: free. Claimed by CAS by whoever needs it first, given back by the launcher only.
+    oid: AtomicU32,
+    /// Counts committing writers. Every writer.
+    pub tick: CachePadded<AtomicU64>,
+    /// Newest tick that concerns every TVIEW. Sessions that run COMMIT PREPARED, the worker that polls.
+    pub all_tick: AtomicU64,
+    /// Moves when TVIEW definitions changed. Sessions that change them, at COMMIT.
+    pub generation: AtomicU64,
+    /// A worker found the extension installed. Workers.
+    pub present: AtomicBool,
+    /// The generation (plus one) at which a worker found no extension. Workers; out of date once `generation` moves.
+    missing_at: AtomicU64,
+    /// A template, or closed to connections: must have no workers. Launcher.
+    pub excluded: AtomicBool,
+    /// Sessions (by pid) whose command needs this database without workers. Each sets and clears its own; the
+    /// launcher clears those that died.
+    blockers: [AtomicI32; BLOCKERS],
+    /// Which workers sleep, by index. Workers set their bit, whoever wakes one clears it.
+    idle: CachePadded<AtomicU64>,
+    /// Index (plus one) of the worker that trims, 0 if none. That worker.
+    pub housekeeper: AtomicU32,
+    /// When the queue should be trimmed, 0 if not needed. Workers.
+    pub trim_at: AtomicI64,
+    /// When the audit table should be trimmed. Workers.
+    pub trim_audit_at: AtomicI64,
+    /// When to look for backlogs of TVIEWs that stand still. Workers.
+    pub backlogs_at: AtomicI64,
+    /// When an idle worker should look without being woken. Workers.
+    pub poll_at: AtomicI64,
+    /// By hash of the source's oid. Not padded: a writer has just written `tick`, which all of them share anyway.
+    sources: [Source; SOURCES],
+    /// By worker index.
+    pub workers: [Worker; WORKERS],
+}
+
+/// A source table (or several, if hashes collide: a superfluous look).
+#[derive(Default)]
+pub struct Source {
+    /// Tick of the newest commit that changed it. Writers.
+    pub last_tick: AtomicU64,
+    /// Writers need to wake nobody before this time: every TVIEW of this source cools down and a worker looks at its
+    /// end. Workers.
+    pub quiet_until: AtomicI64,
+}
+
+/// A worker of a database.
+pub struct Worker {
+    /// FREE -> STARTING (launcher) -> RUNNING (the worker) -> FREE (the worker; the launcher if it never started).
+    pub state: AtomicU32,
+    /// Counts starts, so that a worker that comes too late finds its place given away. Launcher.
+    pub generation: AtomicU32,
+    /// 0 unless running. The worker.
+    pub pid: AtomicI32,
+    /// For its latch. The worker.
+    pub number: AtomicU32,
+    /// When the launcher asked for it. Launcher; the worker clears it when it leaves because it was told to.
+    pub started_at: AtomicI64,
+    /// When it last ended otherwise. The worker.
+    pub ended_at: AtomicI64,
+    /// Starts since the last one that reached its work. Launcher adds, the worker resets.
+    pub failed_starts: AtomicU32,
+}
+
+/// Nobody, and nobody under way.
+pub const FREE: u32 = 0;
+/// Asked of the postmaster, not yet running.
+pub const STARTING: u32 = 1;
+/// Running.
+pub const RUNNING: u32 = 2;
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            state: AtomicU32::new(FREE),
+            generation: AtomicU32::new(0),
+            pid: AtomicI32::new(0),
+            number: AtomicU32::new(latch::NOBODY),
+            started_at: AtomicI64::new(0),
+            ended_at: AtomicI64::new(0),
+            failed_starts: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            oid: AtomicU32::new(0),
+            tick: CachePadded::new(AtomicU64::new(FIRST_TICK)),
+            all_tick: AtomicU64::new(FIRST_TICK),
+            generation: AtomicU64::new(0),
+            present: AtomicBool::new(false),
+            missing_at: AtomicU64::new(0),
+            excluded: AtomicBool::new(false),
+            blockers: array::from_fn(|_| AtomicI32::new(0)),
+            idle: CachePadded::new(AtomicU64::new(0)),
+            housekeeper: AtomicU32::new(0),
+            trim_at: AtomicI64::new(0),
+            trim_audit_at: AtomicI64::new(0),
+            backlogs_at: AtomicI64::new(0),
+            poll_at: AtomicI64::new(0),
+            sources: array::from_fn(|_| Source::default()),
+            workers: array::from_fn(|_| Worker::default()),
+        }
+    }
+}
+
+impl Database {
+    /// The place of database `oid`, if it has one.
+    pub fn find(oid: Oid) -> Option<&'static Database> {
+        DATABASES
+            .get()
+            .iter()
+            .find(|database| database.oid.load(SeqCst) == oid.to_u32())
+    }
+
+    /// The place of database `oid`, claimed if it has none; `None` if all are taken.
+    pub fn find_or_claim(oid: Oid) -> Option<&'static Database> {
+        let claim = |database: &&Database| {
+            database
+                .oid
+                .compare_exchange(0, oid.to_u32(), SeqCst, SeqCst)
+                .is_ok()
+        };
+        Self::find(oid).or_else(|| DATABASES.get().iter().find(claim))
+    }
+
+    /// Whose place this is; `None` if it is free.
+    pub fn oid(&self) -> Option<Oid> {
+        Some(Oid::from(self.oid.load(SeqCst))).filter(|oid| *oid != Oid::INVALID)
+    }
+
+    /// Launcher only: gives the place back. Ticks and generation keep counting, so nothing stale can look new.
+    /// `generation` is the one at which the launcher decided: if it has moved since, someone wants the place.
+    pub fn release(&self, generation: u64) {
+        let oid = Oid::from(self.oid.load(SeqCst));
+        Tview::release_all(oid, |_| false);
+        self.present.store(false, SeqCst);
+        self.missing_at.store(0, SeqCst);
+        self.excluded.store(false, SeqCst);
+        self.workers
+            .iter()
+            .for_each(|worker| worker.failed_starts.store(0, SeqCst));
+        self.trim_at.store(0, SeqCst);
+        self.oid.store(0, SeqCst);
+        if self.generation.load(SeqCst) != generation {
+            Self::find_or_claim(oid);
+        }
+    }
+
+    /// A worker that read `generation` first found no extension.
+    pub fn note_missing(&self, generation: u64) {
+        self.present.store(false, SeqCst);
+        self.missing_at.store(generation + 1, SeqCst);
+    }
+
+    /// The generation at which the extension was found missing, if that is still the newest one.
+    pub fn missing(&self) -> Option<u64> {
+        let generation = self.generation.load(SeqCst);
+        (self.missing_at.load(SeqCst) == generation + 1).then_some(generation)
+    }
+
+    /// Where changes of `source` are noted.
+    pub fn source(&self, source: Oid) -> &Source {
+        &self.sources[Self::source_index(source)]
+    }
+
+    /// Which of the source places belongs to `source`.
+    pub fn source_index(source: Oid) -> usize {
+        hash(u64::from(source.to_u32())) as usize % SOURCES
+    }
+
+    /// The source place at an index of [`Self::source_index`].
+    pub fn source_at(&self, index: usize) -> &Source {
+        &self.sources[index]
+    }
+
+    /// Every commit wakes someone again, until a worker says otherwise.
+    pub fn end_quiet(&self) {
+        self.sources
+            .iter()
+            .for_each(|source| source.quiet_until.store(0, SeqCst));
+    }
+
+    /// Every TVIEW is to be looked at.
+    pub fn touch_all(&self) {
+        let tick = self.tick.fetch_add(1, SeqCst) + 1;
+        self.all_tick.fetch_max(tick, SeqCst);
+    }
+
+    /// From now on worker `index` can be woken by a commit; it has to look at the ticks once more before it sleeps.
+    pub fn mark_idle(&self, index: usize) {
+        self.idle.fetch_or(1 << index, SeqCst);
+    }
+
+    /// Worker `index` works: commits need not wake it. One that tried to in the last moment meant work that this
+    /// worker may not have seen: another one looks.
+    pub fn mark_busy(&self, index: usize) {
+        if self.idle.fetch_and(!(1 << index), SeqCst) & (1 << index) == 0 {
+            self.wake_one();
+        }
+    }
+
+    /// Worker `index` has ended or does not take work.
+    pub fn mark_absent(&self, index: usize) {
+        self.idle.fetch_and(!(1 << index), SeqCst);
+    }
+
+    /// Wakes one sleeping worker; if none sleeps, all will look at the ticks before they do.
+    pub fn wake_one(&self) {
+        loop {
+            let idle = self.idle.load(SeqCst);
+            if idle == 0 {
+                return;
+            }
+            let index = idle.trailing_zeros() as usize;
+            if self.idle.fetch_and(!(1 << index), SeqCst) & (1 << index) != 0 {
+                latch::set(self.workers[index].number.load(SeqCst));
+                return;
+            }
+        }
+    }
+
+    /// Wakes every worker, sleeping or not.
+    pub fn wake_all(&self) {
+        for worker in self.running() {
+            latch::set(worker.number.load(SeqCst));
+        }
+    }
+
+    /// The workers that run.
+    pub fn running(&self) -> impl Iterator<Item = &Worker> {
+        self.workers
+            .iter()
+            .filter(|worker| worker.state.load(SeqCst) == RUNNING)
+    }
+
+    /// Keeps workers away on behalf of session `pid`; false if too many sessions do already.
+    pub fn block(&self, pid: i32) -> bool {
+        self.blockers
+            .iter()
+            .any(|place| place.compare_exchange(0, pid, SeqCst, SeqCst).is_ok())
+    }
+
+    /// Takes back what [`Self::block`] did.
+    pub fn unblock(&self, pid: i32) {
+        for place in &self.blockers {
+            if place.compare_exchange(pid, 0, SeqCst, SeqCst).is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// The sessions that keep workers away.
+    pub fn blockers(&self) -> impl Iterator<Item = i32> + '_ {
+        self.blockers
+            .iter()
+            .map(|place| place.load(SeqCst))
+            .filter(|pid| *pid != 0)
+    }
+
+    /// Whether workers have to stay away.
+    pub fn is_blocked(&self) -> bool {
+        self.blockers().next().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests;
