@@ -4,6 +4,8 @@
 //! capture -> queue -> refresh -> tv table, audit
 //!               ^        ^
 //!               worker drives both; catalog says what exists; lineage says what a change means; explain and health tell users
+//!
+//! capture -> preview -> tv table, for the transaction itself before it commits
 //! ```
 
 #[deny(unsafe_code)]
@@ -13,6 +15,8 @@ pub mod settings;
 
 #[deny(unsafe_code)]
 pub mod capture;
+#[deny(unsafe_code)]
+pub mod preview;
 #[deny(unsafe_code)]
 pub mod queue;
 #[deny(unsafe_code)]
@@ -55,7 +59,15 @@ pub mod postgres;
 pub extern "C-unwind" fn _PG_init() {
     postgres::process::no_backtraces();
     settings::init();
-    capture::init();
+    // The library may be loaded late, even inside a savepoint.
+    postgres::xact::register(&[capture::HANDLERS, preview::HANDLERS]);
+    postgres::invalidation::register(&[
+        postgres::extension::forget,
+        capture::capture_plan::CapturePlan::forget,
+        postgres::relation_changes::note,
+        catalog::known::forget,
+    ]);
+    preview::init();
     worker::init();
 }
 

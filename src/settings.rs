@@ -10,6 +10,8 @@ use crate::postgres::process;
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
 static ALLOW_TABLE_WRITES: GucSetting<bool> = GucSetting::<bool>::new(false);
+static READ_YOUR_WRITES: GucSetting<bool> = GucSetting::<bool>::new(true);
+static PREVIEW_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static MAX_LATENCY: GucSetting<i32> = GucSetting::<i32>::new(250);
 static BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
@@ -35,6 +37,16 @@ pub fn capture() -> bool {
 /// Whether this session may write rows of tv tables.
 pub fn allow_table_writes() -> bool {
     ALLOW_TABLE_WRITES.get()
+}
+
+/// Whether queries see the changes of their own transaction in tv tables.
+pub fn read_your_writes() -> bool {
+    READ_YOUR_WRITES.get()
+}
+
+/// Most rows of a tv table that are recomputed for that at once.
+pub fn preview_limit() -> usize {
+    PREVIEW_LIMIT.get() as usize
 }
 
 /// Refresh workers per database.
@@ -117,6 +129,24 @@ pub fn init() {
         c"Let this session write maintained columns of tv tables.",
         c"What is written lasts until the row is recomputed. The privileges on the table are needed as ever.",
         &ALLOW_TABLE_WRITES,
+        GucContext::Userset,
+        none,
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_tviews.read_your_writes",
+        c"Let queries see the changes of their own transaction in tv tables.",
+        c"Before a query that reads a tv table starts, the rows that the transaction's changes concern are recomputed.",
+        &READ_YOUR_WRITES,
+        GucContext::Userset,
+        none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.preview_limit",
+        c"Most rows of a tv table recomputed at once for the transaction that changed them.",
+        c"With more, a query runs on what is there, and a NOTICE says so.",
+        &PREVIEW_LIMIT,
+        1,
+        1_000_000,
         GucContext::Userset,
         none,
     );

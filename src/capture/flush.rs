@@ -1,18 +1,19 @@
 //! The buffer of this process, and when it goes to `pg_tview_queue`: before the end of the transaction, early
 //! when it is full, at once if the end has already begun.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::panic::AssertUnwindSafe;
 
 use pgrx::pg_sys::Oid;
 
 use super::change_buffer::{ChangeBuffer, Limits, Operation, QueueRow};
+use super::unseen::{Changes, Unseen};
 use crate::error::Problem;
-use crate::postgres::extension;
 use crate::postgres::heap_insert::{self, Value};
 use crate::postgres::transaction::catch;
 use crate::postgres::xact::{self, SubtransactionEvent, TransactionEvent};
+use crate::postgres::{extension, invalidation, relation};
 use crate::worker::signal;
 
 struct State {
@@ -25,6 +26,10 @@ struct State {
 }
 
 thread_local! {
+    /// What previews of this transaction have not shown yet.
+    static UNSEEN: RefCell<Unseen> = RefCell::default();
+    /// Whether there is anything in it.
+    static CHANGED: Cell<bool> = const { Cell::new(false) };
     static STATE: RefCell<State> = const {
         RefCell::new(State {
             buffer: ChangeBuffer::new(Limits::DEFAULT),
@@ -38,13 +43,18 @@ thread_local! {
 /// Adds keys of a source (none: all keys) at the current subtransaction.
 pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoIterator<Item = &'k [u8]>>) {
     let level = xact::current_subtransaction();
+    let source = source.to_u32();
     let write_now = STATE.with_borrow_mut(|state| {
         let mut full = false;
         match keys {
-            None => state.buffer.add_all(level, source.to_u32(), operation),
+            None => {
+                state.buffer.add_all(level, source, operation);
+                note(state, level, source, operation, None);
+            }
             Some(keys) => {
                 for key in keys {
-                    full |= state.buffer.add(level, source.to_u32(), operation, key);
+                    full |= state.buffer.add(level, source, operation, key);
+                    note(state, level, source, operation, Some(key));
                 }
             }
         }
@@ -58,9 +68,38 @@ pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoItera
     }
 }
 
-/// Remembers that TVIEW definitions change if this transaction commits.
+/// For previews. Requests are none of their business: they take effect at commit.
+fn note(state: &State, level: u32, source: u32, operation: Operation, key: Option<&[u8]>) {
+    if operation != Operation::Refresh && !state.ending {
+        UNSEEN.with_borrow_mut(|unseen| unseen.add(level, source, key));
+        CHANGED.set(true);
+    }
+}
+
+/// Whether this transaction has changed a source, and is not about to end.
+pub fn has_changes() -> bool {
+    CHANGED.get()
+}
+
+/// What the reader (a TVIEW) has not been shown of these sources, if it could be.
+pub fn unseen(reader: Oid, sources: &[Oid]) -> Option<Changes> {
+    let sources: Vec<u32> = sources.iter().map(|source| source.to_u32()).collect();
+    UNSEEN.with_borrow(|unseen| unseen.of(reader.to_u32(), &sources))
+}
+
+/// The reader has been shown what [`unseen`] returned, or could not be. Holds for the current subtransaction.
+pub fn mark_seen(reader: Oid, upto: usize, shown: bool) {
+    let level = xact::current_subtransaction();
+    UNSEEN.with_borrow_mut(|unseen| unseen.mark(level, reader.to_u32(), upto, shown));
+}
+
+/// Remembers that TVIEW definitions change if this transaction commits; others look at them again then.
 pub fn note_catalog_change() {
     STATE.with_borrow_mut(|state| state.catalog_changed = true);
+    let definitions = extension::relation(c"pg_tview_meta");
+    if let Some(definitions) = definitions.filter(|table| relation::kind(*table).is_some()) {
+        invalidation::announce(definitions);
+    }
 }
 
 /// Sources changed by this transaction so far, in the queue or not.
@@ -79,10 +118,13 @@ pub fn pending_sources() -> Vec<Oid> {
 /// Transaction callback, see [`xact::register`].
 pub fn on_transaction(event: TransactionEvent) {
     match event {
-        TransactionEvent::BeforeEnd => write(STATE.with_borrow_mut(|state| {
-            state.ending = true;
-            state.buffer.take_rest()
-        })),
+        TransactionEvent::BeforeEnd => {
+            CHANGED.set(false);
+            write(STATE.with_borrow_mut(|state| {
+                state.ending = true;
+                state.buffer.take_rest()
+            }));
+        }
         TransactionEvent::Committed => end(|state| {
             if !state.flushed.is_empty() {
                 signal::committed(&state.flushed);
@@ -109,15 +151,26 @@ pub fn on_subtransaction(event: SubtransactionEvent) {
             parent,
         } => {
             STATE.with_borrow_mut(|state| state.buffer.committed(subtransaction, parent));
+            UNSEEN.with_borrow_mut(|unseen| unseen.committed(subtransaction, parent));
         }
         SubtransactionEvent::Aborted { subtransaction } => {
             STATE.with_borrow_mut(|state| state.buffer.rolled_back(subtransaction));
+            UNSEEN.with_borrow_mut(|unseen| {
+                unseen.rolled_back(subtransaction);
+                CHANGED.set(!unseen.is_empty() && CHANGED.get());
+            });
         }
     }
 }
 
 /// Runs after the point of no return: nothing here allocates or raises.
 fn end(signal: impl FnOnce(&State)) {
+    CHANGED.set(false);
+    UNSEEN.with(|unseen| {
+        if let Ok(mut unseen) = unseen.try_borrow_mut() {
+            unseen.clear();
+        }
+    });
     STATE.with(|state| {
         if let Ok(mut state) = state.try_borrow_mut() {
             signal(&state);

@@ -15,31 +15,33 @@ pub mod change_buffer;
 pub mod flush;
 pub mod json_text;
 pub mod trigger_arguments;
+pub mod unseen;
 
 use std::cell::Cell;
 
 use pgrx::pg_sys::Oid;
 
 use crate::postgres::column::Row;
+use crate::postgres::partition;
 use crate::postgres::trigger::TriggerCall;
-use crate::postgres::{extension, invalidation, partition, relation_changes, xact};
+use crate::postgres::xact::Handlers;
 use crate::settings;
 use capture_plan::CapturePlan;
 use change_buffer::Operation;
 
-pub use flush::{note_catalog_change, pending_sources};
+/// What capture wants to know of transactions.
+pub const HANDLERS: Handlers = Handlers {
+    transaction: flush::on_transaction,
+    subtransaction: flush::on_subtransaction,
+};
+
+pub use flush::{has_changes, mark_seen, note_catalog_change, pending_sources, unseen};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/capture.sql",
     name = "capture",
     requires = ["relations"]
 );
-
-/// Registers the callbacks of this process. The library may be loaded late, even inside a savepoint.
-pub fn init() {
-    xact::register(flush::on_transaction, flush::on_subtransaction);
-    invalidation::register(&[extension::forget, CapturePlan::forget, relation_changes::note]);
-}
 
 /// Asks for keys of a TVIEW (JSON objects as text; none: all of it) to be recomputed when the caller commits.
 pub fn request_refresh(tview: Oid, keys: Option<Vec<String>>) {

@@ -8,6 +8,7 @@ pub mod definition;
 pub mod drop;
 pub mod foreign_keys;
 pub mod guard;
+pub mod known;
 pub mod manage;
 pub mod meta_update;
 pub mod name;

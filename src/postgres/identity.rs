@@ -1,5 +1,6 @@
 //! Running a piece of work as another role, with settings of its own, and coming back.
 
+use std::cell::Cell;
 use std::ffi::CString;
 
 use pgrx::pg_sys::{self, Oid};
@@ -13,6 +14,16 @@ pub enum Trust {
     Restricted,
 }
 
+thread_local! {
+    /// How many [`run_as`] are running.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether this process is at work of ours: statements it runs are not the user's.
+pub fn at_own_work() -> bool {
+    DEPTH.get() > 0
+}
+
 struct Restore {
     user: Oid,
     context: i32,
@@ -21,6 +32,7 @@ struct Restore {
 
 impl Drop for Restore {
     fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
         // An ERROR on its way out: the transaction's own abort resets both, and settings functions must
         // not run meanwhile.
         if !std::thread::panicking() {
@@ -46,6 +58,7 @@ pub fn run_as<R>(role: Oid, trust: Trust, settings: &[(String, String)], work: i
             context,
             nest: pg_sys::NewGUCNestLevel(),
         };
+        DEPTH.set(DEPTH.get() + 1);
         set("search_path", "pg_catalog, pg_temp");
         if trust == Trust::Internal {
             set("standard_conforming_strings", "on");

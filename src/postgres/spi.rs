@@ -37,6 +37,22 @@ impl Value {
         }
     }
 
+    /// A `jsonb[]` of one element, given as JSON text in the encoding of the database.
+    pub fn jsonb_array(json: &CStr) -> Value {
+        // SAFETY: the input function of jsonb takes a C string, and the array is made of the one value it returns.
+        unsafe {
+            let text = Some(Datum::from(json.as_ptr()));
+            let Some(mut element) = pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[text]) else {
+                return Value::NULL;
+            };
+            let array = pg_sys::construct_array(&mut element, 1, pg_sys::JSONBOID, -1, false, b'i' as _);
+            Value {
+                datum: Datum::from(array),
+                null: false,
+            }
+        }
+    }
+
     pub fn is_null(&self) -> bool {
         self.null
     }
@@ -124,6 +140,23 @@ pub fn run(sql: &str, access: Access, args: &[(Oid, Value)]) -> Rows {
     }
 }
 
+thread_local! {
+    static FIXED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work`, whose statements see the active snapshot also where they write, and what the commands before them did:
+/// nothing that others commit meanwhile.
+pub fn under_active_snapshot<R>(work: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            FIXED.set(self.0);
+        }
+    }
+    let _restore = Restore(FIXED.replace(true));
+    work()
+}
+
 /// # Safety
 /// Inside an SPI connection, with a plan that takes `args.len()` parameters.
 unsafe fn execute(plan: pg_sys::SPIPlanPtr, access: Access, args: &[Value], limit: i64) -> Rows {
@@ -133,13 +166,26 @@ unsafe fn execute(plan: pg_sys::SPIPlanPtr, access: Access, args: &[Value], limi
         .map(|arg| if arg.null { b'n' } else { b' ' } as std::ffi::c_char)
         .collect();
     pg_sys::SPI_tuptable = std::ptr::null_mut();
-    let code = pg_sys::SPI_execute_plan(
-        plan,
-        datums.as_mut_ptr(),
-        nulls.as_ptr(),
-        access == Access::Snapshot,
-        limit as std::ffi::c_long,
-    );
+    let code = if access == Access::Current && FIXED.get() {
+        pg_sys::SPI_execute_snapshot(
+            plan,
+            datums.as_mut_ptr(),
+            nulls.as_ptr(),
+            pg_sys::GetActiveSnapshot(),
+            std::ptr::null_mut(),
+            false,
+            true,
+            limit as std::ffi::c_long,
+        )
+    } else {
+        pg_sys::SPI_execute_plan(
+            plan,
+            datums.as_mut_ptr(),
+            nulls.as_ptr(),
+            access == Access::Snapshot,
+            limit as std::ffi::c_long,
+        )
+    };
     if code < 0 {
         let reason = CStr::from_ptr(pg_sys::SPI_result_code_string(code)).to_string_lossy();
         pgrx::error!("statement failed: {reason}");

@@ -36,22 +36,17 @@ pub enum SubtransactionEvent {
     },
 }
 
-struct Handlers {
-    transaction: fn(TransactionEvent),
-    subtransaction: fn(SubtransactionEvent),
+/// Who wants to know.
+pub struct Handlers {
+    pub transaction: fn(TransactionEvent),
+    pub subtransaction: fn(SubtransactionEvent),
 }
 
-static HANDLERS: OnceLock<Handlers> = OnceLock::new();
+static HANDLERS: OnceLock<&'static [Handlers]> = OnceLock::new();
 
-/// Calls the handlers in every transaction of this process, from now on. Once per process.
-pub fn register(transaction: fn(TransactionEvent), subtransaction: fn(SubtransactionEvent)) {
-    if HANDLERS
-        .set(Handlers {
-            transaction,
-            subtransaction,
-        })
-        .is_ok()
-    {
+/// Calls the handlers in every transaction of this process, in this order, from now on. Once per process.
+pub fn register(handlers: &'static [Handlers]) {
+    if HANDLERS.set(handlers).is_ok() {
         // SAFETY: both callbacks are static functions that ignore their argument.
         unsafe {
             pg_sys::RegisterXactCallback(Some(on_transaction), std::ptr::null_mut());
@@ -68,7 +63,6 @@ pub fn current_subtransaction() -> u32 {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_transaction(event: XactEvent::Type, _argument: *mut c_void) {
-    let Some(handlers) = HANDLERS.get() else { return };
     let event = match event {
         XactEvent::XACT_EVENT_PRE_COMMIT | XactEvent::XACT_EVENT_PRE_PREPARE => TransactionEvent::BeforeEnd,
         XactEvent::XACT_EVENT_COMMIT => TransactionEvent::Committed,
@@ -77,7 +71,9 @@ unsafe extern "C-unwind" fn on_transaction(event: XactEvent::Type, _argument: *m
         // Parallel workers do not write.
         _ => return,
     };
-    (handlers.transaction)(event);
+    for handlers in HANDLERS.get().copied().unwrap_or_default() {
+        (handlers.transaction)(event);
+    }
 }
 
 #[pg_guard]
@@ -87,7 +83,6 @@ unsafe extern "C-unwind" fn on_subtransaction(
     parent: pg_sys::SubTransactionId,
     _argument: *mut c_void,
 ) {
-    let Some(handlers) = HANDLERS.get() else { return };
     let event = match event {
         SubXactEvent::SUBXACT_EVENT_PRE_COMMIT_SUB => SubtransactionEvent::BeforeCommit {
             subtransaction,
@@ -100,5 +95,7 @@ unsafe extern "C-unwind" fn on_subtransaction(
         SubXactEvent::SUBXACT_EVENT_ABORT_SUB => SubtransactionEvent::Aborted { subtransaction },
         _ => return,
     };
-    (handlers.subtransaction)(event);
+    for handlers in HANDLERS.get().copied().unwrap_or_default() {
+        (handlers.subtransaction)(event);
+    }
 }

@@ -40,6 +40,13 @@ pub struct Written {
     pub unchanged: i64,
 }
 
+impl Written {
+    /// Whether any row was.
+    pub fn any(&self) -> bool {
+        self.inserted + self.updated + self.deleted > 0
+    }
+}
+
 impl std::ops::AddAssign for Written {
     fn add_assign(&mut self, other: Written) {
         self.inserted += other.inserted;

@@ -34,6 +34,11 @@ pub enum Wanted {
 
 /// Maps pending changes to keys. As the TVIEW's owner, under the refresh's snapshot, inside an SPI session.
 pub fn wanted(plan: &Plan, pending: &[Pending]) -> Wanted {
+    wanted_at_most(plan, pending, MOST_KEYS)
+}
+
+/// The same with a limit to the number of keys: with more it is everything.
+pub fn wanted_at_most(plan: &Plan, pending: &[Pending], most: usize) -> Wanted {
     let mut keys = Keys::default();
     for changes in pending {
         let own = changes.source == plan.definition.tview;
@@ -56,17 +61,17 @@ pub fn wanted(plan: &Plan, pending: &[Pending]) -> Wanted {
         let few = changes.changes <= FEW_CHANGES;
         few_rows(few);
         let statement = if few { &source.few } else { &source.many };
-        let run = || statement.run(Access::Snapshot, &[changes.keys], MOST_KEYS as i64 + 1);
+        let run = || statement.run(Access::Snapshot, &[changes.keys], most as i64 + 1);
         let rows = match transaction::attempt(run) {
             Ok(rows) => rows,
             Err(error) if is_about_values(&error) => return Wanted::Everything,
             Err(error) => Problem::from(error).raise(),
         };
-        if rows.len() > MOST_KEYS {
+        if rows.len() > most {
             return Wanted::Everything;
         }
         keys.add_all(plan, &rows);
-        if keys.len() > MOST_KEYS {
+        if keys.len() > most {
             return Wanted::Everything;
         }
     }

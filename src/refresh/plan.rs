@@ -33,6 +33,9 @@ pub struct Plan {
     /// Whether writing the table runs triggers that may be deferred.
     pub fires_triggers: bool,
     pub each_key: Statement,
+    key_objects: Statement,
+    /// Locks the table's rows of some keys, in the order of the keys.
+    pub lock_rows: Statement,
     pub all_keys: String,
     pub everything: Statement,
     /// Fingerprint of view, columns and lineage: differs from the registered one after a redefinition.
@@ -108,12 +111,9 @@ impl Plan {
 
     /// Keys as JSON objects. As the owner, inside an SPI session.
     pub fn key_objects(&self, keys: &[Box<[String]>]) -> Vec<String> {
-        let typed: Vec<(Oid, Value)> = Batch::from(keys)
-            .parameters()
-            .into_iter()
-            .map(|value| (pg_sys::TEXTARRAYOID, value))
-            .collect();
-        let rows = spi::run(&self.shape.key_objects(), Access::Snapshot, &typed);
+        let rows = self
+            .key_objects
+            .run(Access::Snapshot, &Batch::from(keys).parameters(), 0);
         (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
     }
 
@@ -180,6 +180,8 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
     let hash = fingerprint(&definition, &shape, &lineage, view);
     Ok(Plan {
         each_key: Statement::new(shape.recompute(Reach::EachKey), &text_arrays),
+        key_objects: Statement::new(shape.key_objects(), &text_arrays),
+        lock_rows: Statement::new(shape.lock_rows(), &text_arrays),
         all_keys: shape.recompute(Reach::AllKeys),
         everything: Statement::new(shape.recompute(Reach::Everything), &[]),
         requested: requested(&shape),

@@ -38,6 +38,11 @@ fn no_deferring(plan: &Plan) {
 /// Recomputes the rows of these keys. As the TVIEW's owner, inside an SPI session.
 pub fn keys(plan: &Plan, batch: &Batch) -> Result {
     no_deferring(plan);
+    keys_inside(plan, batch)
+}
+
+/// The same inside a transaction of somebody else, whose constraints are deferred or not as it said.
+pub fn keys_inside(plan: &Plan, batch: &Batch) -> Result {
     let parameters = batch.parameters();
     let rows = if batch.len() <= few_keys(plan) {
         few_rows(true);
@@ -87,12 +92,17 @@ fn cost(explain: &str) -> f64 {
 /// Compares the whole view with the whole table and writes the differences.
 pub fn everything(plan: &Plan) -> Result {
     no_deferring(plan);
-    few_rows(false);
-    let mut result = finish(plan, &plan.everything.run(Access::Current, &[], 0));
+    let mut result = everything_inside(plan);
     if result.problem.is_none() {
         result.problem = null_keys(plan);
     }
     result
+}
+
+/// The same inside a transaction of somebody else.
+pub fn everything_inside(plan: &Plan) -> Result {
+    few_rows(false);
+    finish(plan, &plan.everything.run(Access::Current, &[], 0))
 }
 
 /// The problem of a view that returns rows without a key.

@@ -185,6 +185,29 @@ impl Shape {
         )
     }
 
+    /// Locks the table's rows of the wanted keys against other writers, in the order of the keys: two who want the same rows
+    /// wait for each other, and not crosswise.
+    pub fn lock_rows(&self) -> String {
+        let order: Vec<String> = self.key.iter().map(|k| format!("tv.{}", k.name)).collect();
+        format!(
+            "SELECT 1 FROM {} AS tv, ({}) AS k WHERE {} ORDER BY {} FOR NO KEY UPDATE OF tv",
+            self.table,
+            self.wanted_keys(),
+            self.wanted("tv"),
+            order.join(", ")
+        )
+    }
+
+    /// Whether table (or view) have at most `$1` rows.
+    pub fn has_at_most(&self, with_view: bool) -> String {
+        let within =
+            |of: &str| format!("(SELECT count(*) <= $1 FROM (SELECT 1 FROM {of} LIMIT $1 + 1) AS few)");
+        match with_view {
+            true => format!("SELECT {} AND {}", within(&self.table), within(&self.view)),
+            false => format!("SELECT {}", within(&self.table)),
+        }
+    }
+
     /// Every key that view or table has, as texts.
     pub fn every_key(&self) -> String {
         format!(

@@ -23,6 +23,7 @@ mod lifecycle;
 mod monitoring;
 mod ordinary_roles;
 mod physical_copies;
+mod previews;
 mod promises;
 mod queue_full;
 mod random_views;

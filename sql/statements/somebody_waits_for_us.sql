@@ -1,0 +1,3 @@
+-- Whether some process waits for a lock that this one holds, or would get before it.
+SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks l
+                WHERE NOT l.granted AND pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid)))

@@ -1,0 +1,91 @@
+//! Read your own writes: a query in a transaction with changes sees them in the tv tables it reads.
+//!
+//! ```text
+//! query about to start -> does it read tv tables? -> what of this transaction have they not been shown?
+//!   -> those rows recomputed under the query's snapshot, sources first -> the query sees them
+//! ```
+//!
+//! A preview is only that: the changes go to the queue at commit as ever, with the keys of the rows a preview wrote, and a
+//! refresh computes them from what is committed by then. Whatever keeps a preview from being made, the query runs on what
+//! is there, and a NOTICE says so.
+
+mod attempt;
+mod order;
+mod rows;
+mod shown;
+mod told;
+
+use crate::capture;
+use crate::catalog::known;
+use crate::postgres::executor_hook::{self, Query};
+use crate::postgres::identity::at_own_work;
+use crate::postgres::query_snapshot::{command, next_command};
+use crate::postgres::transaction;
+use crate::postgres::xact::{Handlers, SubtransactionEvent, TransactionEvent};
+use crate::settings;
+use attempt::Outcome;
+
+/// What previews want to know of transactions.
+pub const HANDLERS: Handlers = Handlers {
+    transaction: on_transaction,
+    subtransaction: on_subtransaction,
+};
+
+/// Registers the hook of this process.
+pub fn init() {
+    executor_hook::install();
+}
+
+fn on_transaction(event: TransactionEvent) {
+    if event != TransactionEvent::BeforeEnd {
+        shown::forget();
+        told::forget();
+        attempt::forget();
+    }
+    executor_hook::on_transaction(event);
+}
+
+fn on_subtransaction(event: SubtransactionEvent) {
+    executor_hook::on_subtransaction(event);
+}
+
+/// Called before a query starts in a transaction that has changed a source.
+pub fn before(query: &mut Query) {
+    if at_own_work() || !settings::read_your_writes() {
+        return;
+    }
+    let known = known::all();
+    let read: Vec<_> = query
+        .tables()
+        .into_iter()
+        .filter(|table| known.contains_key(table))
+        .collect();
+    if read.is_empty() {
+        return;
+    }
+    // A query that does not see all that was done so far belongs to a function marked STABLE (or to a cursor): it must not
+    // see more now, nor what the statement that calls it has done up to here.
+    next_command();
+    let first = command();
+    if query.command() == first {
+        let newest = transaction::is_read_committed() && query.owns_snapshot();
+        let mut any = false;
+        for tview in order::sources_first(&read, &known) {
+            let Some(changes) = capture::unseen(tview, &known[&tview].sources) else {
+                continue;
+            };
+            let upto = changes.upto;
+            let outcome = attempt::attempt(query, tview, &changes, newest);
+            any |= outcome == Outcome::Shown;
+            if outcome != Outcome::NotNow {
+                capture::mark_seen(tview, upto, outcome == Outcome::Shown);
+            }
+        }
+        if any {
+            shown::note(first, command(), query.others());
+        }
+        return;
+    }
+    // But what previews did meanwhile it may see, and must: it has been shown to the session.
+    shown::see(query);
+}

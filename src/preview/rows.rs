@@ -1,0 +1,134 @@
+//! The rows of one TVIEW recomputed inside the transaction that changed its sources, as a refresh would after its commit.
+
+use std::ffi::CString;
+use std::rc::Rc;
+use std::time::Duration;
+
+use pgrx::pg_sys::{self, Oid};
+
+use crate::capture::{self, unseen::Changes};
+use crate::catalog::definition::{self, State};
+use crate::error::OrRaise;
+use crate::postgres::identity::{self, run_internal};
+use crate::postgres::lock::{self, TableLock};
+use crate::postgres::spi::{self, Access, Value};
+use crate::queue::log::Pending;
+use crate::refresh::keys::{self, Batch, Keys, Wanted};
+use crate::refresh::plan::{self, Plan};
+use crate::refresh::recompute;
+use crate::settings;
+
+/// Why nothing was recomputed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    TooMany,
+    Redefined,
+    Gone,
+}
+
+/// Recomputes the rows that the changes concern. Under the snapshot they are to be shown in; an ERROR if they cannot be.
+pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Why> {
+    let wait = format!("{}ms", wait.as_millis());
+    let plan = run_internal(|| {
+        identity::set("lock_timeout", &wait);
+        locked_plan(tview)
+    })?;
+    plan.as_owner(|| {
+        identity::set("lock_timeout", &wait);
+        identity::set("row_security", "on");
+        spi::session(|| recompute(&plan, changes))
+    })
+}
+
+/// The plan, with what it reads locked: it stays as it is.
+fn locked_plan(tview: Oid) -> Result<Rc<Plan>, Why> {
+    if !lock::table(tview, TableLock::RowExclusive) {
+        return Err(Why::Gone);
+    }
+    for _ in 0..3 {
+        let plan = match plan::kept(tview) {
+            Some(plan) => plan,
+            None => {
+                let definition = definition::load(tview).filter(|d| d.state == State::Active);
+                plan::prepare(definition.ok_or(Why::Gone)?).or_raise()
+            }
+        };
+        let reads: Vec<Oid> = plan.tables().into_iter().chain(plan.view_oids()).collect();
+        let all_there = reads
+            .into_iter()
+            .all(|relation| lock::table(relation, TableLock::AccessShare));
+        if all_there && plan.is_current() {
+            // What was captured until now may lack columns that the view reads.
+            if plan.hash == plan.definition.hash {
+                return Ok(plan);
+            }
+            plan::forget(tview);
+            return Err(Why::Redefined);
+        }
+        plan::forget(tview);
+    }
+    Err(Why::Redefined)
+}
+
+fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
+    let limit = settings::preview_limit();
+    let pending: Vec<Pending> = changes
+        .sources
+        .iter()
+        .map(|source| {
+            // Key text holds no NUL byte: PostgreSQL's text types cannot.
+            let keys = source.keys.as_ref().and_then(|keys| CString::new(&keys[..]).ok());
+            Pending {
+                source: source.source.into(),
+                requested: false,
+                all_keys: keys.is_none(),
+                keys: keys.as_deref().map_or(Value::NULL, Value::jsonb_array),
+                changes: source.count as i64,
+                oldest: None,
+            }
+        })
+        .collect();
+    match keys::wanted_at_most(plan, &pending, limit) {
+        Wanted::Keys(keys) if keys.is_empty() => Ok(()),
+        Wanted::Keys(keys) => {
+            some(plan, &keys);
+            Ok(())
+        }
+        Wanted::Everything => {
+            let concerns_all = |changes: &Pending| matches!(plan.sources.get(&changes.source), Some(None));
+            let few_changes =
+                pending.iter().any(concerns_all) && pending.iter().all(|changes| !changes.all_keys);
+            everything(plan, limit, few_changes)
+        }
+    }
+}
+
+fn some(plan: &Plan, keys: &Keys) {
+    let batch = Batch::from(keys.rows());
+    if batch.len() > 1 {
+        keys::few_rows(true);
+        plan.lock_rows.run(Access::Current, &batch.parameters(), 0);
+    }
+    let result = recompute::keys_inside(plan, &batch);
+    if result.written.any() {
+        // By the time a refresh comes to these changes, they may lead to other keys: rows written here must not be left
+        // behind as they are.
+        let objects = plan.key_objects(keys.rows());
+        capture::request_refresh(plan.definition.tview, Some(objects));
+    }
+}
+
+/// Compares the whole view with the table, if both are small. Few changes that concern all rows do not make them many.
+fn everything(plan: &Plan, limit: usize, few_changes: bool) -> Result<(), Why> {
+    keys::few_rows(false);
+    let most = [(pg_sys::INT8OID, Value::of(limit as i64))];
+    let small = spi::run(&plan.shape.has_at_most(!few_changes), Access::Snapshot, &most).one::<bool>();
+    if small != Some(true) {
+        return Err(Why::TooMany);
+    }
+    let result = recompute::everything_inside(plan);
+    if result.written.any() {
+        capture::request_refresh(plan.definition.tview, None);
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The commands of this transaction that were previews and nothing else. A query that shares the snapshot of a statement
+//! which started before them may see what they wrote: nothing else comes with it.
+
+use std::cell::Cell;
+
+use crate::postgres::executor_hook::Query;
+use crate::postgres::query_snapshot::Others;
+use crate::postgres::transaction;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Shown {
+    /// Commands from `first` up to, not including, `end`.
+    first: u32,
+    end: u32,
+    /// What the last of them saw of others.
+    others: Others,
+}
+
+impl Shown {
+    /// With the previews made since, if nothing else was done in between.
+    fn then(self, first: u32, end: u32, others: Others) -> Shown {
+        let first = if self.end == first { self.first } else { first };
+        Shown { first, end, others }
+    }
+
+    fn covers(&self, command: u32) -> bool {
+        (self.first..self.end).contains(&command)
+    }
+}
+
+thread_local! {
+    static SHOWN: Cell<Option<Shown>> = const { Cell::new(None) };
+}
+
+/// Commands from `first` to before `end` were previews.
+pub fn note(first: u32, end: u32, others: Others) {
+    let shown = match SHOWN.get() {
+        Some(before) => before.then(first, end, others),
+        None => Shown { first, end, others },
+    };
+    SHOWN.set(Some(shown));
+}
+
+/// Lets a query see the previews made since its snapshot was taken.
+pub fn see(query: &mut Query) {
+    let Some(shown) = SHOWN.get().filter(|shown| shown.covers(query.command())) else {
+        return;
+    };
+    // A preview may have written on top of rows that were committed after the query's snapshot: of those it would find
+    // two versions.
+    let newest = query.others() != shown.others && transaction::is_read_committed();
+    query.see_until(shown.end, newest);
+}
+
+/// The transaction is over.
+pub fn forget() {
+    SHOWN.set(None);
+}
