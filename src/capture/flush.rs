@@ -23,6 +23,8 @@ struct State {
     /// Sources with rows in the queue, ready for the COMMIT callback, which must not allocate.
     flushed: Vec<Oid>,
     catalog_changed: bool,
+    /// TVIEWs whose definition is to be looked at, each with the subtransaction that said so.
+    looks: Vec<(u32, Oid)>,
 }
 
 thread_local! {
@@ -36,6 +38,7 @@ thread_local! {
             ending: false,
             flushed: Vec::new(),
             catalog_changed: false,
+            looks: Vec::new(),
         })
     };
 }
@@ -93,6 +96,26 @@ pub fn mark_seen(reader: Oid, upto: usize, shown: bool) {
     UNSEEN.with_borrow_mut(|unseen| unseen.mark(level, reader.to_u32(), upto, shown));
 }
 
+/// Asks for a refresh of no key, which looks at the definition first. Written at once: it is not a change that another could
+/// be merged with.
+pub fn look_again(tview: Oid) {
+    let look = (xact::current_subtransaction(), tview);
+    let known = STATE.with_borrow_mut(|state| {
+        let known = state.looks.contains(&look);
+        if !known {
+            state.looks.push(look);
+        }
+        known
+    });
+    if !known {
+        write(vec![QueueRow {
+            source: tview.to_u32(),
+            operation: "REFRESH",
+            keys: Some(b"[]".to_vec()),
+        }]);
+    }
+}
+
 /// Remembers that TVIEW definitions change if this transaction commits; others look at them again then.
 pub fn note_catalog_change() {
     STATE.with_borrow_mut(|state| state.catalog_changed = true);
@@ -102,10 +125,12 @@ pub fn note_catalog_change() {
     }
 }
 
-/// Sources changed by this transaction so far, in the queue or not.
+/// Sources changed by this transaction so far, in the queue or not. DDL that made TVIEWs look again is none of these: it is not
+/// waited for before it is committed.
 pub fn pending_sources() -> Vec<Oid> {
     STATE.with_borrow(|state| {
         let mut sources = state.flushed.clone();
+        sources.retain(|source| !state.looks.iter().any(|(_, tview)| tview == source));
         for source in state.buffer.sources().map(Oid::from) {
             if !sources.contains(&source) {
                 sources.push(source);
@@ -178,6 +203,7 @@ fn end(signal: impl FnOnce(&State)) {
             state.flushed.clear();
             state.ending = false;
             state.catalog_changed = false;
+            state.looks.clear();
         }
     });
 }

@@ -49,6 +49,11 @@ pub fn request_refresh(tview: Oid, keys: Option<Vec<String>>) {
     flush::record(tview, Operation::Refresh, keys);
 }
 
+/// Logs that the definition of a TVIEW is to be looked at: DDL may have changed what its view returns.
+pub fn look_again(tview: Oid) {
+    flush::look_again(tview);
+}
+
 /// Logs that any row of a source may have changed.
 pub fn every_row(source: Oid) {
     capture_all(source, Operation::Truncate);

@@ -6,6 +6,7 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::columns::{self, Column};
+use super::ddl;
 use super::definition::{self, Definition, State};
 use super::name::{self, Entity};
 use super::register::{self, Fill};
@@ -50,7 +51,7 @@ pub fn create(request: Request) -> Oid {
     let before = existing.and_then(|table| identity::run_internal(|| definition::load(table)));
     let view_existed = entity.find(&entity.view()).is_some();
     if let Some(query) = &request.query {
-        define_view(&entity, query).or_raise();
+        ddl::defining(existing, || define_view(&entity, query)).or_raise();
     }
     let view = backing_view(&entity).or_raise();
     let in_view = columns::of(view);

@@ -1,6 +1,8 @@
 //! DDL beside pg_tviews: a view or table may now return something else, a missing view may be back, triggers of ours may
 //! have been touched.
 
+use std::cell::Cell;
+
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
@@ -11,6 +13,42 @@ use crate::postgres::identity::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{invalidation, partition, relation};
 use crate::statement;
+
+/// Whose DDL is running.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Running {
+    /// Somebody else's.
+    Others,
+    /// That of whoever is defining this TVIEW, and fills it afterwards.
+    Definition(Oid),
+    /// Triggers and indexes of ours, which change nothing that a view returns.
+    Ours,
+}
+
+thread_local! {
+    static RUNNING: Cell<Running> = const { Cell::new(Running::Others) };
+}
+
+/// Runs DDL that changes nothing a view returns.
+pub fn ours<R>(work: impl FnOnce() -> R) -> R {
+    running(Running::Ours, work)
+}
+
+/// Runs DDL that defines the backing view of a TVIEW, if it exists already; it is going to be filled in the same transaction.
+pub fn defining<R>(tview: Option<Oid>, work: impl FnOnce() -> R) -> R {
+    running(tview.map_or(Running::Others, Running::Definition), work)
+}
+
+fn running<R>(ddl: Running, work: impl FnOnce() -> R) -> R {
+    struct Restore(Running);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            RUNNING.set(self.0);
+        }
+    }
+    let _restore = Restore(RUNNING.replace(ddl));
+    work()
+}
 
 /// Makes workers compare every TVIEW with its registered definition, unless only temporary objects were touched.
 /// `trees`: tables that were given, or have lost, a partition or a table that inherits. Called by the event trigger.
@@ -33,6 +71,18 @@ pub fn happened(trees: Vec<Oid>) {
         }
     }
     rows_came_or_went(trees);
+    if RUNNING.get() != Running::Ours {
+        look_again(&statement!("tviews_touched"));
+    }
+}
+
+/// Logs for each TVIEW that the statement names that its definition is to be looked at: whoever waits, waits for that.
+fn look_again(statement: &str) {
+    let defined = |tview: &Oid| RUNNING.get() == Running::Definition(*tview);
+    let tviews = oids(statement, &[]).into_iter();
+    tviews
+        .filter(|tview| !defined(tview))
+        .for_each(capture::look_again);
 }
 
 /// Forgets TVIEWs whose table was dropped. Called by the event trigger.
@@ -45,6 +95,15 @@ pub fn dropped() {
         return;
     };
     drop::forget_dropped();
+    if RUNNING.get() == Running::Ours {
+        return;
+    }
+    if types.iter().any(|kind| kind == "table") {
+        rows_came_or_went(oids(&statement!("trees_of_dropped"), &[]));
+    }
+    if types.iter().any(|kind| kind == "view" || kind == "policy") {
+        look_again(&statement!("tviews_bereft"));
+    }
     if types.iter().any(|kind| kind == "trigger") {
         triggers_went();
     }

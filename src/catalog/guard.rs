@@ -4,7 +4,7 @@
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::{definition, statements};
+use super::{ddl, definition, statements};
 use crate::error::Problem;
 use crate::postgres::guard_trigger::{Kind, Write};
 use crate::postgres::identity::run_internal;
@@ -102,5 +102,5 @@ fn is_guarded(tview: Oid, columns: &[String]) -> bool {
 }
 
 fn execute(sql: &str) {
-    spi::run(sql, Access::Current, &[]);
+    ddl::ours(|| spi::run(sql, Access::Current, &[]));
 }

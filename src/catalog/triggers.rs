@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use pgrx::pg_sys::{self, Oid};
 use serde_json::{json, Value as Json};
 
-use super::statements;
+use super::{ddl, statements};
 use crate::lineage::{Lineage, Source};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
@@ -210,5 +210,5 @@ fn installed(source: Oid) -> Option<Columns> {
 }
 
 fn execute(sql: &str) {
-    spi::run(sql, Access::Current, &[]);
+    ddl::ours(|| spi::run(sql, Access::Current, &[]));
 }

@@ -55,7 +55,7 @@ pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
         .collect()
 }
 
-/// Whether those who logged "every row" of one of the sources, TRUNCATE and DDL, are through with their commit: until
+/// Whether those who logged "every row" of one of the sources, TRUNCATE and DDL, or a look at the definition of a TVIEW, are through with their commit: until
 /// then others see their rows, but may not know of their DDL. As [`since`].
 pub fn is_announced(sources: &[Oid]) -> bool {
     let rows = EVERY_ROW_BY.with(|read| {

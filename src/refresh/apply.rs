@@ -68,8 +68,14 @@ impl Run {
                 return done(Status::UpToDate);
             }
         }
-        if populate || pending.iter().any(|changes| changes.all_keys) {
-            if !run_internal(|| log::is_announced(&plan.source_oids())) {
+        if populate
+            || pending
+                .iter()
+                .any(|changes| changes.all_keys || changes.requested)
+        {
+            let mut logged = plan.source_oids();
+            logged.push(self.tview);
+            if !run_internal(|| log::is_announced(&logged)) {
                 return done(Status::Busy);
             }
             if !plan.is_current() {

@@ -197,3 +197,52 @@ fn create_rolled_back_leaves_nothing() {
     );
     client.assert_queue_empties();
 }
+
+#[test]
+fn wait_knows_of_ddl() {
+    let database = Database::new(shared(), "wait_ddl");
+    let mut reader = database.client();
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_item (pk_item int PRIMARY KEY, n int NOT NULL);
+         INSERT INTO tb_item SELECT i, i FROM generate_series(1, 20) i;
+         CREATE FUNCTION worth(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT n';
+         CREATE VIEW below AS SELECT pk_item, worth(n) AS n FROM tb_item;
+         CREATE TABLE tb_log (pk_log int, day int NOT NULL) PARTITION BY LIST (day);
+         CREATE TABLE tb_town (pk_town int NOT NULL, name text);",
+    );
+    client.run("SELECT pg_tviews_create('item', 'SELECT pk_item, n FROM below')");
+    client.run("SELECT pg_tviews_create('log', 'SELECT pk_log, day FROM tb_log', key_columns => '{pk_log}')");
+    client.run(
+        "SELECT pg_tviews_create('town', 'SELECT pk_town, name FROM tb_town', key_columns => '{pk_town}')",
+    );
+    let tables = [
+        ("v_item", "tv_item", "pk_item, n"),
+        ("v_log", "tv_log", "pk_log, day"),
+        ("v_town", "tv_town", "pk_town, name"),
+    ];
+    for round in 1..=40 {
+        for command in [
+            format!("CREATE OR REPLACE FUNCTION worth(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT n + {round}'"),
+            format!("CREATE OR REPLACE VIEW below AS SELECT pk_item, worth(n) * {round} AS n FROM tb_item"),
+            format!("CREATE OR REPLACE VIEW v_item AS SELECT pk_item, n - {round} AS n FROM below"),
+            format!("CREATE TABLE tb_log_{round} PARTITION OF tb_log FOR VALUES IN ({round}); INSERT INTO tb_log VALUES ({round}, {round})"),
+            format!("DROP TABLE tb_log_{round}"),
+            format!("CREATE TABLE tb_port_{round} () INHERITS (tb_town); INSERT INTO tb_port_{round} VALUES ({round}, 'port')"),
+            format!("DROP TABLE tb_port_{round}"),
+        ] {
+            client.run(&command);
+            assert!(reader.one::<bool>("SELECT pg_tviews_wait()"), "gave up: {command}");
+            for (view, table, columns) in tables {
+                reader.assert_equal(view, table, columns);
+            }
+        }
+    }
+    client.run("DROP VIEW v_item");
+    let error = reader.fails("SELECT pg_tviews_wait('item')");
+    assert!(error.message().contains("suspended"), "{error:?}");
+    client.run("CREATE VIEW v_item AS SELECT pk_item, 7 AS n FROM below");
+    // It stays suspended until a worker has looked.
+    client.wait_until("SELECT bool_and(n = 7) FROM tv_item", WAIT);
+    client.assert_follows(&["item", "log", "town"]);
+}

@@ -73,7 +73,7 @@ INSERT INTO tb_capital VALUES ('new', 1, 'Berlin', 3, 3600);
 CALL pg_tviews_drain();
 UPDATE tb_capital SET state = 'other';
 SELECT count(*) AS queued FROM pg_tview_queue;
--- What comes or goes with a table is logged as every row of the table above; other DDL logs nothing.
+-- What comes or goes with a table is logged as every row of the table above; other DDL has the definition looked at.
 ALTER TABLE tb_city ADD COLUMN mayor text;
 ALTER TABLE tb_capital NO INHERIT tb_city;
 SELECT source_oid, operation, keys IS NULL FROM pg_tview_queue;
