@@ -10,6 +10,14 @@ COMMENT ON FUNCTION pg_tviews_refresh(text, text[]) IS
     'Asks for these keys of a TVIEW, or all rows, to be recomputed once the calling transaction commits.';
 COMMENT ON FUNCTION pg_tviews_wait(text, interval) IS
     'Waits until everything committed before the call is visible in a TVIEW, or in all; false on timeout.';
+COMMENT ON FUNCTION pg_tviews_wait(text, text) IS
+    'Waits for a TVIEW or for one key, as the text reads like a timeout or like a key; false on timeout.';
+COMMENT ON FUNCTION pg_tviews_wait(varchar, text, interval) IS
+    'Waits until everything committed before the call that concerns one key of a TVIEW is visible; false on timeout.';
+COMMENT ON FUNCTION pg_tviews_wait(varchar, anyelement, interval) IS
+    'The same for a key of any type: an integer, a uuid.';
+COMMENT ON FUNCTION pg_tviews_pending(text, text[]) IS
+    'Keys of a TVIEW, or those of them that are given, with committed changes that are not applied yet, and since when.';
 COMMENT ON PROCEDURE pg_tviews_drain(text) IS
     'Applies everything pending for a TVIEW, or for all, in the calling session.';
 COMMENT ON FUNCTION pg_tviews_pause(text) IS 'Stops refreshing a TVIEW; its changes wait in pg_tview_queue.';

@@ -3,11 +3,12 @@
 use pgrx::prelude::*;
 use pgrx::JsonB;
 
+use super::manage::given;
 use crate::error::OrRaise;
 use crate::explain::explain;
 use crate::health;
 use crate::postgres::sql_types::RegClass;
-use crate::refresh::{affected, check};
+use crate::refresh::{affected, check, pending};
 
 #[pg_extern(stable, parallel_safe)]
 fn pg_tviews_version() -> &'static str {
@@ -58,6 +59,23 @@ fn pg_tviews_affected(
             .into_iter()
             .map(|key| (key,)),
     )
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
+fn pg_tviews_pending(
+    name: Option<&str>,
+    keys: default!(Option<Vec<Option<String>>>, "NULL"),
+) -> TableIterator<
+    'static,
+    (
+        name!(key, JsonB),
+        name!(key_text, String),
+        name!(pending_since, Option<TimestampWithTimeZone>),
+    ),
+> {
+    let rows = pending::pending(given(name), keys).or_raise();
+    TableIterator::new(rows.into_iter().map(|row| (row.key, row.text, row.since)))
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

@@ -5,7 +5,12 @@ use pgrx::prelude::*;
 use std::time::Duration;
 
 use super::manage::given;
-use crate::refresh::{drain, request, retry, wait};
+use crate::error::{OrRaise, Problem};
+use crate::postgres::sql_types::text_of;
+use crate::refresh::wait_argument::{self, Argument};
+use crate::refresh::{drain, request, retry, wait, wait_for_key};
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_refresh(name: Option<&str>, keys: default!(Option<Vec<Option<String>>>, "NULL")) {
@@ -17,8 +22,58 @@ fn pg_tviews_wait(
     name: default!(Option<&str>, "NULL"),
     timeout: default!(Option<Interval>, "'30 seconds'"),
 ) -> bool {
-    let timeout = timeout.map(|interval| Duration::from_micros(interval.as_micros().max(0) as u64));
-    wait::wait(name, timeout)
+    wait::wait(name, timeout.as_ref().map(wait_argument::length))
+}
+
+/// What two literals without a name are taken for, whichever they are.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_wait(name text, key_or_timeout text) RETURNS boolean
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_wait_either(name: Option<&str>, key_or_timeout: Option<&str>) -> bool {
+    match (key_or_timeout.map(|text| wait_argument::read(name, text)), name) {
+        (Some(Argument::Key), Some(name)) => {
+            wait_for_key::wait_for_key(name, key_or_timeout.unwrap_or_default(), Some(DEFAULT_TIMEOUT))
+        }
+        (Some(Argument::Timeout(timeout)), _) => wait::wait(name, Some(timeout)),
+        _ => wait::wait(name, None),
+    }
+}
+
+/// The name is a varchar: two literals without a name must not find this as good as the one above.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_wait(name varchar, key text, timeout interval DEFAULT '30 seconds') RETURNS boolean
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_wait_for_key(name: Option<&str>, key: Option<&str>, timeout: Option<Interval>) -> bool {
+    let key = key.ok_or_else(no_key).or_raise();
+    wait_for_key::wait_for_key(given(name), key, timeout.as_ref().map(wait_argument::length))
+}
+
+/// For keys of types that are not taken for text: integers, uuids.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_wait(name varchar, key anyelement, timeout interval DEFAULT '30 seconds') RETURNS boolean
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_wait_for_value(
+    name: Option<&str>,
+    key: Option<pgrx::AnyElement>,
+    timeout: Option<Interval>,
+) -> bool {
+    let key = key.ok_or_else(no_key).or_raise();
+    let timeout = timeout.as_ref().map(wait_argument::length);
+    wait_for_key::wait_for_key(given(name), &text_of(key), timeout)
+}
+
+fn no_key() -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+        "the key to wait for must not be NULL",
+    )
+    .hint("SELECT pg_tviews_wait('post'); waits for all keys.")
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

@@ -235,6 +235,14 @@ pub fn hides_rows_from(table: Oid, role: Oid) -> bool {
     unsafe { pg_sys::check_enable_rls(table, role, true) == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 }
 }
 
+/// The category of a type as in `pg_type.typcategory`.
+pub fn type_category(of_type: Oid) -> char {
+    let (mut category, mut preferred) = (0, false);
+    // SAFETY: catalog look-up inside a transaction, into two variables of ours.
+    unsafe { pg_sys::get_type_category_preferred(of_type, &mut category, &mut preferred) };
+    category as u8 as char
+}
+
 /// The owner of a relation.
 pub fn owner(relation: Oid) -> Option<Oid> {
     class(relation, |form| form.relowner)

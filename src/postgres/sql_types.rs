@@ -5,6 +5,19 @@ use pgrx::nullable::Nullable;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{impl_sql_translatable, FromDatum, IntoDatum};
 
+/// A value of any type as its output function writes it.
+pub fn text_of(value: pgrx::AnyElement) -> String {
+    let (mut output, mut varlena) = (Oid::INVALID, false);
+    // SAFETY: the type is that of the value, as PostgreSQL says; the text is copied before its memory is freed.
+    unsafe {
+        pg_sys::getTypeOutputInfo(value.oid(), &mut output, &mut varlena);
+        let text = pg_sys::OidOutputFunctionCall(output, value.datum());
+        let copy = std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned();
+        pg_sys::pfree(text.cast());
+        copy
+    }
+}
+
 /// An argument of type `name`.
 pub struct Name(pub String);
 

@@ -238,6 +238,12 @@ pub fn is_read_committed() -> bool {
     unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
 }
 
+/// Whether what follows in this session is in the same transaction: a block, or several statements sent as one.
+pub fn in_block() -> bool {
+    // SAFETY: reads the transaction state.
+    unsafe { pg_sys::IsTransactionBlock() }
+}
+
 /// Whether the server is replaying WAL.
 pub fn in_recovery() -> bool {
     // SAFETY: reads shared state.
@@ -246,6 +252,15 @@ pub fn in_recovery() -> bool {
 
 /// Runs `work` in a subtransaction that is rolled back on an ERROR, which is caught.
 pub fn attempt<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
+    subtransaction(false, work)
+}
+
+/// The same, rolled back in any case: of what was only looked at, no lock is left.
+pub fn look<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
+    subtransaction(true, work)
+}
+
+fn subtransaction<R>(undo: bool, work: impl FnOnce() -> R) -> Result<R, Caught> {
     // SAFETY: the usual frame of an internal subtransaction: context and resource owner are restored.
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
@@ -253,7 +268,7 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
         let result = catch(AssertUnwindSafe(work));
-        if result.is_ok() {
+        if result.is_ok() && !undo {
             pg_sys::ReleaseCurrentSubTransaction();
         } else {
             pg_sys::MemoryContextSwitchTo(context);

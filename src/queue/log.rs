@@ -5,7 +5,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::position::Position;
 use crate::catalog::session_cache::SessionStatement;
-use crate::postgres::spi::{Access, Value};
+use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction;
 use crate::statement;
 
@@ -41,6 +41,20 @@ pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
         read.get(|| statement!("read_log"), &types)
             .run(Access::Snapshot, &args, 0)
     });
+    pending(&rows)
+}
+
+/// The same in parts, the oldest first, so that each tells when its changes were made; without those of the running
+/// transaction. As [`since`], under any snapshot.
+pub fn by_age(position: &Position, sources: &[Oid]) -> Vec<Pending> {
+    let args = [
+        (pg_sys::OIDARRAYOID, Value::of(sources.to_vec())),
+        (pg_sys::TEXTOID, Value::of(position.to_string())),
+    ];
+    pending(&spi::run(&statement!("read_log_by_age"), Access::Snapshot, &args))
+}
+
+fn pending(rows: &Rows) -> Vec<Pending> {
     (0..rows.len())
         .filter_map(|row| {
             Some(Pending {

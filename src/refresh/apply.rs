@@ -1,5 +1,7 @@
 //! What a refresh does under its snapshot: reads the log, maps changes to keys, recomputes, adds the audit row.
 
+use pgrx::pg_sys::Oid;
+
 use super::audit::{self, Entry};
 use super::care::Care;
 use super::careful::{self, Failed};
@@ -25,7 +27,7 @@ pub(super) struct Now {
     pub hash: String,
     pub snapshot: Position,
     pub position: Option<Position>,
-    has_dead_keys: bool,
+    pub has_dead_keys: bool,
 }
 
 thread_local! {
@@ -36,7 +38,7 @@ impl Run {
     /// What the first transaction does; with it, changes read and keys found.
     pub(super) fn under_snapshot(&self, plan: &Plan) -> (Step, u64, u64) {
         let done = |status| (Step::Done(status), 0, 0);
-        let Some(now) = self.now(plan).filter(|now| now.state.may_refresh()) else {
+        let Some(now) = now(self.tview).filter(|now| now.state.may_refresh()) else {
             return done(Status::NotReady);
         };
         if now.hash != plan.hash {
@@ -227,25 +229,25 @@ impl Run {
             audit::add(entry);
         }
     }
+}
 
-    /// State and position of the TVIEW; None once it is gone.
-    pub(super) fn now(&self, plan: &Plan) -> Option<Now> {
-        let args = [Value::of(plan.definition.tview)];
-        run_internal(|| {
-            let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pgrx::pg_sys::OIDOID]));
-            let rows = read.run(Access::Snapshot, &args, 1);
-            if rows.is_empty() {
-                return None;
-            }
-            Some(Now {
-                state: State::from_name(&rows.get::<String>(0, 0)?)?,
-                hash: rows.get(0, 1)?,
-                snapshot: rows.get::<String>(0, 2)?.parse().ok()?,
-                position: rows.get::<String>(0, 3).and_then(|text| text.parse().ok()),
-                has_dead_keys: rows.get(0, 4)?,
-            })
+/// State and position of a TVIEW in the current snapshot; None once it is gone.
+pub(super) fn now(tview: Oid) -> Option<Now> {
+    let args = [Value::of(tview)];
+    run_internal(|| {
+        let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pgrx::pg_sys::OIDOID]));
+        let rows = read.run(Access::Snapshot, &args, 1);
+        if rows.is_empty() {
+            return None;
+        }
+        Some(Now {
+            state: State::from_name(&rows.get::<String>(0, 0)?)?,
+            hash: rows.get(0, 1)?,
+            snapshot: rows.get::<String>(0, 2)?.parse().ok()?,
+            position: rows.get::<String>(0, 3).and_then(|text| text.parse().ok()),
+            has_dead_keys: rows.get(0, 4)?,
         })
-    }
+    })
 }
 
 fn counted(keys: usize, rest: &str) -> String {

@@ -116,7 +116,7 @@ pub fn every(plan: &Plan) -> Wanted {
     Wanted::Keys(keys)
 }
 
-/// Some keys of the tv table, at most `limit`. As the TVIEW's owner, inside an SPI session.
+/// The keys of the tv table, at most `limit` of them. As the TVIEW's owner, inside an SPI session.
 pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Box<[String]>> {
     let limit = (pg_sys::INT8OID, Value::of(limit as i64));
     let mut keys = Keys::default();

@@ -16,7 +16,9 @@ pub mod drain;
 mod failure;
 mod fingerprint;
 pub mod keys;
+mod named_key;
 pub mod narrow;
+pub mod pending;
 pub mod plan;
 pub mod recompute;
 pub mod request;
@@ -25,5 +27,7 @@ pub mod run;
 mod source_rows;
 pub mod texts;
 pub mod wait;
+pub mod wait_argument;
+pub mod wait_for_key;
 
 pub use run::{run, Outcome, Status};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::Oid;
 
-use super::apply::Now;
+use super::apply::{self, Now};
 use super::audit::{self, Entry};
 use super::care::Care;
 use super::failure;
@@ -274,7 +274,7 @@ impl Run {
                         let unmoved = |now: &Now| {
                             now.state.may_refresh() && now.position == *before && now.hash == plan.hash
                         };
-                        let Some(now) = self.now(plan).filter(unmoved) else {
+                        let Some(now) = apply::now(self.tview).filter(unmoved) else {
                             return Step::Stale;
                         };
                         self.batch(plan, batch, entry);

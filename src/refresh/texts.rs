@@ -229,6 +229,17 @@ impl Shape {
         )
     }
 
+    /// Those of the keys in the parameters that the table has, as texts.
+    pub fn keys_in_table(&self) -> String {
+        format!(
+            "WITH wanted AS MATERIALIZED ({}) SELECT {} FROM wanted k, {} AS tv WHERE {}",
+            self.wanted_keys(),
+            self.key_texts("tv"),
+            self.table,
+            self.wanted("tv")
+        )
+    }
+
     fn key_texts(&self, of: &str) -> String {
         let texts: Vec<String> = self
             .key
@@ -249,7 +260,7 @@ impl Shape {
     }
 
     /// Differences between view and table: key as JSON, problem.
-    pub fn check(&self) -> String {
+    pub fn check(&self, reach: Reach) -> String {
         let Shape { table, .. } = self;
         let keys = |of: &str| {
             let pairs: Vec<String> = self
@@ -270,11 +281,18 @@ impl Shape {
                 self.row("fresh")
             )
         };
+        let (wanted, among) = match reach {
+            Reach::Everything => (String::new(), String::new()),
+            _ => (
+                format!("wanted AS MATERIALIZED ({}), ", self.wanted_keys()),
+                format!("EXISTS (SELECT 1 FROM wanted k WHERE {}) AND ", self.wanted("tv")),
+            ),
+        };
         format!(
-            "WITH fresh AS MATERIALIZED ({}) \
+            "WITH {wanted}fresh AS MATERIALIZED ({}) \
              SELECT {} AS key, 'missing' AS problem FROM fresh WHERE NOT EXISTS (SELECT 1 FROM {table} AS tv WHERE {same}) \
-             UNION ALL SELECT {}, 'extra' FROM {table} AS tv WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE {same}){different}",
-            self.fresh(Reach::Everything),
+             UNION ALL SELECT {}, 'extra' FROM {table} AS tv WHERE {among}NOT EXISTS (SELECT 1 FROM fresh WHERE {same}){different}",
+            self.fresh(reach),
             keys("fresh"),
             keys("tv"),
         )

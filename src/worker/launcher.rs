@@ -47,6 +47,8 @@ pub fn main() {
     loop {
         latch::reset();
         process::reload_settings_if_asked();
+        let refreshing = settings::enabled() && settings::workers() > 0;
+        shared.refreshing.store(refreshing, SeqCst);
         let now = clock::now();
         let wake_at = guarded(|| round.go(now)).unwrap_or(now + SECOND);
         bgworker::report_idle();

@@ -51,6 +51,7 @@ impl Place {
         }
         let _ = PLACE.set(self);
         bgworker::at_exit(detach);
+        worker.off.store(false, SeqCst);
         worker.number.store(latch::own_number(), SeqCst);
         worker.pid.store(process::pid(), SeqCst);
         Some(database)

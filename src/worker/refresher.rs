@@ -122,6 +122,9 @@ impl Refresher {
         if self.should_leave() {
             return Step::Leave;
         }
+        self.database.workers[self.index]
+            .off
+            .store(!settings::enabled(), SeqCst);
         if !settings::enabled() {
             self.database.mark_absent(self.index);
             latch::wait_idle(Duration::from_secs(60), false);

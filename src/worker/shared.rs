@@ -41,6 +41,8 @@ pub struct Launcher {
     pub databases_full: AtomicBool,
     /// The last request for a worker found `max_worker_processes` used up. Launcher.
     pub no_worker_slot: AtomicBool,
+    /// `pg_tviews.enabled` is on and `pg_tviews.workers` is not 0, as it has read them. Launcher.
+    pub refreshing: AtomicBool,
     /// When to look for new databases. Lowered by sessions that ran database DDL, raised by the launcher.
     pub scan_at: AtomicI64,
 }
@@ -52,6 +54,7 @@ impl Default for Launcher {
             pid: AtomicI32::new(0),
             databases_full: AtomicBool::new(false),
             no_worker_slot: AtomicBool::new(false),
+            refreshing: AtomicBool::new(true),
             scan_at: AtomicI64::new(0),
         }
     }

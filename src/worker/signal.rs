@@ -3,13 +3,18 @@
 //! did not preload the library.
 
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
 use super::schedule;
 use super::shared::{self, Database, LAUNCHER};
 use crate::postgres::{clock, process};
-use crate::settings;
+
+/// The launcher starts with the server, and again after an accident.
+const STARTING: Duration = Duration::from_secs(2);
+/// What settings say reaches workers and the launcher a moment later than sessions.
+const RELOADING: Duration = Duration::from_millis(250);
 
 /// This transaction changed `sources`, and it is visible now.
 pub fn committed(sources: &[Oid]) {
@@ -54,24 +59,29 @@ pub fn everything_changed() {
     }
 }
 
-/// Whether someone besides the caller applies pending changes of this database: a worker lives, or the launcher is
-/// about to start one (after CREATE EXTENSION, a restart, or database DDL).
-pub fn draining() -> bool {
+/// Where nobody besides the caller applies pending changes of this database, and nobody is about to start (after CREATE
+/// EXTENSION, a restart, or database DDL): how long that has to last to be believed.
+pub fn undrained() -> Option<Duration> {
     let Some(launcher) = LAUNCHER.get().first() else {
-        return false;
+        return Some(Duration::ZERO);
     };
-    let Some(database) = Database::find(process::database()) else {
-        return false;
+    let Some(database) = own_database() else {
+        return Some(RELOADING);
     };
-    let about_to_start = || {
-        launcher.pid.load(SeqCst) != 0
-            && settings::workers() > 0
-            && !launcher.no_worker_slot.load(SeqCst)
-            && !database.excluded.load(SeqCst)
-            && database.missing().is_none()
-            && database.workers[0].failed_starts.load(SeqCst) <= 3
-    };
-    settings::enabled() && (database.running().next().is_some() || about_to_start())
+    let mut running = database.running().peekable();
+    if running.peek().is_some() {
+        let off = running.all(|worker| worker.off.load(SeqCst));
+        return off.then_some(RELOADING);
+    }
+    if launcher.pid.load(SeqCst) == 0 {
+        return Some(STARTING);
+    }
+    let about_to_start = launcher.refreshing.load(SeqCst)
+        && !launcher.no_worker_slot.load(SeqCst)
+        && !database.excluded.load(SeqCst)
+        && database.missing().is_none()
+        && database.workers[0].failed_starts.load(SeqCst) <= 3;
+    (!about_to_start).then_some(RELOADING)
 }
 
 /// Whether workers ever found the extension in this database: a cheap hint that it may be dropped here.

@@ -11,6 +11,7 @@ mod blog;
 
 mod cases;
 mod concurrency;
+mod consistency;
 mod crash;
 mod database_commands;
 mod documented;

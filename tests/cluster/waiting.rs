@@ -9,7 +9,7 @@ use crate::harness::{shared, Ask, Database, Load, Plan, Random, WAIT};
 fn wait_is_never_early() {
     let (database, mut reader) = blog::open(shared(), "never_early");
     let mut writer = database.client();
-    for i in 0..300 {
+    for i in 0..1000 {
         writer.run(&format!("UPDATE tb_user SET name = 'v{i}' WHERE pk_user = 5"));
         assert!(
             reader.one::<bool>("SELECT pg_tviews_wait()"),

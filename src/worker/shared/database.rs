@@ -80,6 +80,8 @@ pub struct Worker {
     pub ended_at: AtomicI64,
     /// Starts since the last one that reached its work. Launcher adds, the worker resets.
     pub failed_starts: AtomicU32,
+    /// It takes no work: it has read that `pg_tviews.enabled` is off. The worker.
+    pub off: AtomicBool,
 }
 
 /// Nobody, and nobody under way.
@@ -99,6 +101,7 @@ impl Default for Worker {
             started_at: AtomicI64::new(0),
             ended_at: AtomicI64::new(0),
             failed_starts: AtomicU32::new(0),
+            off: AtomicBool::new(false),
         }
     }
 }

@@ -11,7 +11,7 @@ SELECT pg_describe_object(classid, objid, 0) AS object
 SELECT p.oid::regprocedure AS function, CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind, pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result,
        provolatile AS volatility, proisstrict AS strict, prosecdef AS definer, proparallel AS parallel
   FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
- WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_tviews') ORDER BY p.proname COLLATE "C";
+ WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_tviews') ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C";
 SELECT c.oid::regclass AS relation, relkind AS kind, attname AS column, format_type(atttypid, atttypmod) AS type, attnotnull AS required
   FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped
  WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_tviews') AND relkind IN ('r', 'v') ORDER BY relname COLLATE "C", attnum;

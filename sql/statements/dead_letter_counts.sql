@@ -1,0 +1,6 @@
+-- How many dead keys there are of those of the TVIEWs $1 that have any.
+SELECT d.tview_oid, count(*)
+  FROM @extschema@.pg_tview_dead_letter d
+ WHERE d.tview_oid = ANY ($1)
+ GROUP BY d.tview_oid
+ ORDER BY d.tview_oid

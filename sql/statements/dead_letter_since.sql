@@ -1,0 +1,4 @@
+-- The dead keys of TVIEW $1, each as an array with one JSON array, and since when they are.
+SELECT ARRAY[jsonb_build_array(d.key)], d.first_failed_at
+  FROM @extschema@.pg_tview_dead_letter d
+ WHERE d.tview_oid = $1

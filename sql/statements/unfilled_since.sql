@@ -1,0 +1,7 @@
+-- Since when the rows of TVIEW $1 are to be brought in line with the whole view: its creation or redefinition, or the first change
+-- that was given up.
+SELECT coalesce((a.details ->> 'oldest_change_at')::timestamptz, a.started_at)
+  FROM @extschema@.pg_tview_meta_audit a
+ WHERE a.tview_oid = $1 AND a.operation IN ('create', 'redefine', 'give_up')
+ ORDER BY a.audit_id DESC
+ LIMIT 1
