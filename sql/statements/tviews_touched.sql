@@ -1,5 +1,6 @@
 -- TVIEWs whose rows may be others after the running command: it has touched their table, their backing view, or something that this
--- depends on, in whatever way. And those whose backing view is gone unnoticed so far.
+-- depends on, in whatever way. And those whose backing view is gone unnoticed so far. Not those that a restore has brought: they are
+-- registered anew when it is through.
 WITH RECURSIVE touched(class, object) AS (
     SELECT CASE WHEN r.oid IS NULL AND p.oid IS NULL THEN c.classid ELSE 'pg_catalog.pg_class'::regclass END,
            coalesce(r.ev_class, p.polrelid, c.objid)
@@ -18,11 +19,13 @@ WITH RECURSIVE touched(class, object) AS (
 SELECT m.tview_oid::oid
   FROM @extschema@.pg_tview_meta m
   JOIN pg_catalog.pg_class t ON t.oid = m.tview_oid
- WHERE EXISTS (
-        SELECT 1
-          FROM touched
-          JOIN pg_catalog.pg_class c ON c.oid = touched.object
-          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE touched.class = 'pg_catalog.pg_class'::regclass
-           AND (c.oid IN (m.tview_oid::oid, m.view_oid::oid) OR n.nspname = m.view_schema AND c.relname = m.view_name))
-    OR m.state <> 'suspended' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class v WHERE v.oid = m.view_oid)
+ WHERE EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta_audit a
+                WHERE a.tview_oid = m.tview_oid AND a.operation IN ('create', 'redefine'))
+   AND (m.state <> 'suspended' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class v WHERE v.oid = m.view_oid)
+        OR EXISTS (
+            SELECT 1
+              FROM touched
+              JOIN pg_catalog.pg_class c ON c.oid = touched.object
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE touched.class = 'pg_catalog.pg_class'::regclass
+               AND (c.oid IN (m.tview_oid::oid, m.view_oid::oid) OR n.nspname = m.view_schema AND c.relname = m.view_name)))

@@ -12,7 +12,7 @@ use super::care::Care;
 use super::failure;
 use super::keys::Batch;
 use super::plan::{self, Plan};
-use crate::catalog::definition::{self, State};
+use crate::catalog::definition;
 use crate::catalog::register::{note_view, reregister};
 use crate::catalog::{restored, triggers};
 use crate::error::Problem;
@@ -196,7 +196,8 @@ impl Run {
 
     fn make_plan(&self) -> Option<Rc<Plan>> {
         let definition = definition::load(self.tview).filter(|d| d.state.may_refresh())?;
-        let restored = self.driver == Driver::Worker && definition.state == State::Populating;
+        // Whatever its state: the trigger that makes it `populating` may be disabled for the restore.
+        let restored = self.driver == Driver::Worker;
         if restored && restored::incomplete(&definition, None) {
             return None;
         }
