@@ -4,7 +4,7 @@
 .NOTPARALLEL:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## build, start a private cluster, load an example and show tv rows following changes
 	scripts/demo.sh
@@ -42,8 +42,12 @@ fuzz: setup ## random views and changes for a long time (PG_TVIEWS_FUZZ_ROUNDS s
 	PG_TVIEWS_FUZZ_ROUNDS="$${PG_TVIEWS_FUZZ_ROUNDS:-1000}" PG_CONFIG="$$(cargo pgrx info pg-config pg15)" \
 		cargo test --test cluster random_views -- --nocapture
 
-bench: setup ## commit-to-visible times and the cost for writers, measured on a private cluster
+bench: setup ## what TVIEWs cost and how late they are, measured on private clusters (about an hour)
 	scripts/install.sh --release
-	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo bench --bench latency
+	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo bench --bench scenarios
 
-.PHONY: bench fuzz help demo demo-stop test setup build install lint unit regress cluster
+bench-quick: setup ## the same with less data, under three minutes
+	scripts/install.sh --release
+	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo bench --bench scenarios -- --quick
+
+.PHONY: bench bench-quick fuzz help demo demo-stop test setup build install lint unit regress cluster

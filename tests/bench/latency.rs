@@ -1,141 +1,202 @@
-//! How late a change is visible, and what a TVIEW costs its writers; both from one run on a private cluster.
-//!
-//! `cargo bench --bench latency`, or without a release build `cargo test --bench latency` (the extension must be installed in the server of `PG_CONFIG`).
-
-// The tests use the whole harness, this program a part of it.
-#[allow(dead_code, unused_imports)]
-#[path = "../cluster/harness/mod.rs"]
-mod harness;
+//! From commit to visible: when nothing else happens, under steady load, and for one key that changes all the time.
 
 use std::time::{Duration, Instant};
 
-use harness::{Ask, Cluster, Options};
 use postgres::Client;
 
-const COMMITS: usize = 500;
-const SLICES: usize = 10;
-const SLICE: Duration = Duration::from_millis(500);
+use crate::compare::percentile;
+use crate::harness::Cluster;
+use crate::load::Load;
+use crate::report::{Reach, Report};
+use crate::world::{caught_up, patient, World, OURS, PROBED};
 
-fn main() {
-    // Durable commits, as in production: the writer's cost is a share of what it really pays.
-    let cluster = Cluster::start(
-        Options::preloaded()
-            .set("fsync", "on")
-            .set("shared_buffers", "256MB"),
-    );
-    let mut client = cluster.client("postgres");
-    client.run(
-        "CREATE EXTENSION pg_tviews;
-         CREATE TABLE tb_user (pk_user int PRIMARY KEY, name text NOT NULL);
-         CREATE TABLE tb_post (pk_post int PRIMARY KEY, fk_user int NOT NULL REFERENCES tb_user, title text NOT NULL);
-         CREATE INDEX ON tb_post (fk_user);
-         CREATE TABLE tb_plain (LIKE tb_post INCLUDING ALL);
-         INSERT INTO tb_user SELECT i, 'user ' || i FROM generate_series(1, 1000) i;
-         INSERT INTO tb_post SELECT i, 1 + i % 1000, 'post ' || i FROM generate_series(1, 10000) i;
-         INSERT INTO tb_plain SELECT * FROM tb_post;
-         ALTER TABLE tb_plain ADD FOREIGN KEY (fk_user) REFERENCES tb_user",
-    );
-    client.run(
-        "SELECT pg_tviews_create('post', $$SELECT p.pk_post, jsonb_build_object('title', p.title, 'author', u.name) AS data
-                                            FROM tb_post p JOIN tb_user u ON u.pk_user = p.fk_user$$)",
-    );
-    client.assert_follows(&["post"]);
-    client.run("VACUUM ANALYZE");
-    let mut writer = cluster.client("postgres");
-    latency(&mut writer, &mut client);
-    client.assert_follows(&["post"]);
-    cost(&mut writer, &mut client);
-    client.assert_follows(&["post"]);
+/// The default bound.
+const BOUND: f64 = 250.0;
+
+/// All three.
+pub fn measure(world: &World, report: &mut Report) {
+    let posts = world.scale.posts - PROBED..world.scale.posts;
+    let idle = Probe {
+        cluster: &world.cluster,
+        database: OURS,
+        update: "UPDATE tb_post SET title = $1 WHERE pk_post = $2",
+        look: "SELECT data->>'title' = $1 FROM tv_post WHERE pk_post = $2",
+        keys: posts.clone(),
+        pause: Duration::from_millis(10),
+        look_every: Duration::ZERO,
+    };
+    idle.commits(20);
+    let mut seen = idle.commits(world.scale.commits);
+    report_percentiles(report, "idle, commit to visible", &mut seen, (3.0, 15.0), None);
+    steady(world, report, &idle);
+    hot_key(world, report);
 }
 
-/// One change at a time on an idle system, seen by a reader that asks as fast as it can.
-fn latency(writer: &mut Client, reader: &mut Client) {
-    let last: i64 = reader.one("SELECT max(audit_id) FROM pg_tview_meta_audit");
-    let update = writer
-        .prepare("UPDATE tb_post SET title = $1 WHERE pk_post = $2")
-        .expect("prepares");
-    let look = reader
-        .prepare("SELECT data->>'title' = $1 FROM tv_post WHERE pk_post = $2")
-        .expect("prepares");
-    let mut seen = Vec::with_capacity(COMMITS);
-    for i in 0..COMMITS {
-        let (title, key) = (format!("bench {i}"), 1 + (i as i32 * 7919) % 10_000);
-        writer.execute(&update, &[&title, &key]).expect("updates");
-        let committed = Instant::now();
-        while !reader
-            .query_one(&look, &[&title, &key])
-            .expect("reads")
-            .get::<_, bool>(0)
-        {
-            assert!(
-                committed.elapsed() < Duration::from_secs(30),
-                "change {i} did not arrive"
-            );
+fn steady(world: &World, report: &mut Report, idle: &Probe) {
+    let load = Load::new(&world.cluster, OURS, 2, &world.change_of_a_post()).at(400);
+    let probe = Probe {
+        pause: Duration::from_millis(20),
+        look_every: Duration::from_micros(500),
+        ..idle.clone()
+    };
+    let mut client = world.client(OURS);
+    let before = Refreshes::of(&mut client, "post");
+    let running = load.start(world.scale.steady);
+    let mut seen = probe.commits_for(world.scale.steady - Duration::from_millis(500));
+    Load::finish(running);
+    caught_up(&mut client);
+    let more = Refreshes::of(&mut client, "post").since(&before);
+    let scenario = format!("400 tx/s for {} s", world.scale.steady.as_secs());
+    report_percentiles(report, &scenario, &mut seen, (30.0, 200.0), Some(BOUND));
+    report.add(
+        &scenario,
+        "changes per refresh",
+        more.changes_each(),
+        Reach::Nothing,
+        more.seen(),
+    );
+}
+
+fn hot_key(world: &World, report: &mut Report) {
+    let script = format!(
+        "\\set n random(1, 1000000000)\nUPDATE tb_post SET title = 'title ' || :n WHERE pk_post = {};\n",
+        world.scale.posts
+    );
+    let mut client = world.client(OURS);
+    let before = Refreshes::of(&mut client, "post");
+    Load::new(&world.cluster, OURS, 1, &script).run(world.scale.slice * 2);
+    caught_up(&mut client);
+    let more = Refreshes::of(&mut client, "post").since(&before);
+    report.add(
+        "one hot key at full speed",
+        "updates per refresh",
+        more.changes_each(),
+        Reach::AtLeast(10.0),
+        more.seen(),
+    );
+}
+
+/// p50 and p99 with their reach, and the worst.
+pub fn report_percentiles(
+    report: &mut Report,
+    scenario: &str,
+    seen: &mut [f64],
+    reach: (f64, f64),
+    bound: Option<f64>,
+) {
+    let samples = format!("{} samples", seen.len());
+    let (p50, p99, worst) = (
+        percentile(seen, 0.5),
+        percentile(seen, 0.99),
+        percentile(seen, 1.0),
+    );
+    report.add(scenario, "p50 ms", p50, Reach::AtMost(reach.0), samples);
+    report.add(scenario, "p99 ms", p99, Reach::AtMost(reach.1), "");
+    report.add(
+        scenario,
+        "worst ms",
+        worst,
+        bound.map_or(Reach::Nothing, Reach::AtMost),
+        "",
+    );
+}
+
+/// One change after another, each seen by a reader before the next.
+#[derive(Clone)]
+pub struct Probe<'a> {
+    /// Where.
+    pub cluster: &'a Cluster,
+    /// Where.
+    pub database: &'a str,
+    /// Writes `$1` into the row with key `$2`.
+    pub update: &'a str,
+    /// Whether `$1` is visible in the row with key `$2`.
+    pub look: &'a str,
+    /// Keys to choose from.
+    pub keys: std::ops::Range<i32>,
+    /// Between a change seen and the next.
+    pub pause: Duration,
+    /// Between two looks.
+    pub look_every: Duration,
+}
+
+impl Probe<'_> {
+    /// Milliseconds from commit to visible of so many changes.
+    pub fn commits(&self, commits: usize) -> Vec<f64> {
+        self.run(|seen, _| seen < commits)
+    }
+
+    /// The same of changes for so long.
+    pub fn commits_for(&self, time: Duration) -> Vec<f64> {
+        self.run(|_, elapsed| elapsed < time)
+    }
+
+    fn run(&self, goes_on: impl Fn(usize, Duration) -> bool) -> Vec<f64> {
+        let mut writer = patient(self.cluster, self.database);
+        let mut reader = patient(self.cluster, self.database);
+        let update = writer.prepare(self.update).expect("prepares");
+        let look = reader.prepare(self.look).expect("prepares");
+        let mut seen = Vec::new();
+        let begin = Instant::now();
+        while goes_on(seen.len(), begin.elapsed()) {
+            let number = seen.len() as i64;
+            let range = i64::from(self.keys.end - self.keys.start);
+            let key = self.keys.start + (number * 7919 % range) as i32;
+            let text = format!("probe {number} {}", begin.elapsed().as_nanos());
+            writer.execute(&update, &[&text, &key]).expect("updates");
+            let committed = Instant::now();
+            while reader
+                .query_one(&look, &[&text, &key])
+                .expect("reads")
+                .get::<_, Option<bool>>(0)
+                != Some(true)
+            {
+                assert!(
+                    committed.elapsed() < Duration::from_secs(60),
+                    "a change of {key} did not arrive"
+                );
+                std::thread::sleep(self.look_every);
+            }
+            seen.push(committed.elapsed().as_secs_f64() * 1000.0);
+            std::thread::sleep(self.pause);
         }
-        seen.push(committed.elapsed().as_secs_f64() * 1000.0);
-        // Idle in between, as the figure claims.
-        std::thread::sleep(Duration::from_millis(10));
+        seen
     }
-    print_percentiles("commit to visible, polled by a reader", &mut seen);
-    reader.run("SELECT pg_tviews_wait()");
-    let rows = reader
-        .query(
-            "SELECT (1000 * extract(epoch FROM finished_at - oldest_change_at))::float8 FROM pg_tview_meta_audit
-              WHERE audit_id > $1 AND changes_read > 0 AND oldest_change_at IS NOT NULL",
-            &[&last],
-        )
-        .expect("reads the audit");
-    print_percentiles(
-        "commit to visible, from the audit",
-        &mut rows.iter().map(|row| row.get(0)).collect::<Vec<_>>(),
-    );
 }
 
-/// Single-row updates with and without a (paused) TVIEW, in alternating slices so that both meet the same noise.
-fn cost(writer: &mut Client, client: &mut Client) {
-    client.run("SELECT pg_tviews_pause('post')");
-    let mut rates = [0.0, 0.0];
-    for _ in 0..SLICES {
-        for (rate, table) in rates.iter_mut().zip(["tb_plain", "tb_post"]) {
-            *rate += updates_per_second(writer, table) / SLICES as f64;
+/// What the audit counts.
+struct Refreshes {
+    changes: i64,
+    refreshes: i64,
+}
+
+impl Refreshes {
+    fn of(client: &mut Client, entity: &str) -> Self {
+        let row = client
+            .query_one(
+                "SELECT coalesce(sum(changes_read), 0)::bigint, count(*) FROM pg_tview_meta_audit
+                  WHERE entity_name = $1 AND changes_read > 0",
+                &[&entity],
+            )
+            .expect("reads the audit");
+        Self {
+            changes: row.get(0),
+            refreshes: row.get(1),
         }
     }
-    client.run("SELECT pg_tviews_resume('post')");
-    let [without, with] = rates;
-    println!(
-        "single-row UPDATE: {without:.0} tps without, {with:.0} tps with a TVIEW (paused), ratio {:.3}",
-        with / without
-    );
-}
 
-fn updates_per_second(writer: &mut Client, table: &str) -> f64 {
-    let sql = format!("UPDATE {table} SET title = $1 WHERE pk_post = $2");
-    let update = writer.prepare(&sql).expect("prepares");
-    let begin = Instant::now();
-    let mut done = 0;
-    while begin.elapsed() < SLICE {
-        let key = 1 + (done * 7919) % 10_000;
-        writer
-            .execute(&update, &[&format!("t {done}"), &key])
-            .expect("updates");
-        done += 1;
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            changes: self.changes - before.changes,
+            refreshes: self.refreshes - before.refreshes,
+        }
     }
-    f64::from(done) / begin.elapsed().as_secs_f64()
-}
 
-fn print_percentiles(what: &str, milliseconds: &mut [f64]) {
-    milliseconds.sort_by(f64::total_cmp);
-    if milliseconds.is_empty() {
-        println!("{what}: nothing measured");
-        return;
+    fn changes_each(&self) -> f64 {
+        self.changes as f64 / self.refreshes.max(1) as f64
     }
-    let at = |share: f64| milliseconds[((milliseconds.len() - 1) as f64 * share).round() as usize];
-    println!(
-        "{what}: p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms, worst {:.2} ms ({} samples)",
-        at(0.50),
-        at(0.95),
-        at(0.99),
-        at(1.0),
-        milliseconds.len()
-    );
+
+    fn seen(&self) -> String {
+        format!("{} changes in {} refreshes", self.changes, self.refreshes)
+    }
 }

@@ -1,0 +1,67 @@
+//! What TVIEWs cost and how late they are, beside what people would write by hand; one run on one private cluster.
+//!
+//! `make bench`, `make bench-quick`; or `cargo bench --bench scenarios -- [--quick] [group ...]` with the extension installed
+//! in the server of `PG_CONFIG`. Every figure is a ratio of things measured in turn; absolute times are only shown.
+
+// The tests use the whole harness, this program a part of it.
+#[allow(dead_code, unused_imports)]
+#[path = "../cluster/harness/mod.rs"]
+mod harness;
+
+mod by_hand;
+mod compare;
+mod hub;
+mod large;
+mod latency;
+mod load;
+mod many;
+mod old_transactions;
+mod population;
+mod processes;
+mod report;
+mod scale;
+mod sizes;
+mod world;
+mod writers;
+
+use report::Report;
+use scale::Scale;
+use world::World;
+
+/// Scenarios that share the databases of [`World`], in the order they run.
+const ON_THE_BLOG: &[(&str, fn(&World, &mut Report))] = &[
+    ("latency", latency::measure),
+    ("writers", writers::measure),
+    ("hub", hub::measure),
+    ("population", population::measure),
+    ("old", old_transactions::measure),
+];
+/// Scenarios with a cluster of their own.
+const ALONE: &[(&str, fn(&Scale, &mut Report))] = &[
+    ("many", many::measure),
+    ("sizes", sizes::measure),
+    ("large", large::measure),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let scale = match arguments.iter().any(|argument| argument == "--quick") {
+        true => Scale::QUICK,
+        false => Scale::FULL,
+    };
+    // cargo adds options of its own.
+    let groups: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
+    let wanted = |name: &str| groups.is_empty() || groups.iter().any(|group| *group == name);
+    let mut report = Report::new(&scale);
+    if ON_THE_BLOG.iter().any(|(name, _)| wanted(name)) {
+        let world = World::create(scale);
+        for (_, measure) in ON_THE_BLOG.iter().filter(|(name, _)| wanted(name)) {
+            measure(&world, &mut report);
+        }
+        world.assert_right();
+    }
+    for (_, measure) in ALONE.iter().filter(|(name, _)| wanted(name)) {
+        measure(&scale, &mut report);
+    }
+    report.finish();
+}
