@@ -27,6 +27,8 @@ CREATE TABLE pg_tview_queue (
     keys        jsonb,
     enqueued_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
+-- Writers pay for every byte that is compressed, and the rows are gone in a moment.
+ALTER TABLE pg_tview_queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 -- Where it is published (FOR ALL TABLES), deleting rows needs an identity.
 ALTER TABLE pg_tview_queue REPLICA IDENTITY FULL;
 CREATE INDEX pg_tview_queue_source_oid_xid_idx ON pg_tview_queue (source_oid, xid);

@@ -103,6 +103,13 @@ impl CapturePlan {
         !self.watch.iter().all(|column| column.same_image(old, new))
     }
 
+    /// Whether both versions of an updated row have the same change key.
+    pub fn same_key(&self, old: &Row, new: &Row) -> bool {
+        let keys = self.keys.iter().flatten();
+        keys.map(|key| &key.column)
+            .all(|column| column.same_image(old, new))
+    }
+
     /// Appends the change key of a row. False: only "all keys" describes this change.
     pub fn write_key(&self, row: &Row, out: &mut Vec<u8>) -> bool {
         let Some(keys) = &self.keys else { return false };

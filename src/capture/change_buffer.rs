@@ -6,7 +6,7 @@
 //! memory stays bounded whatever the transaction writes.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 
 /// What happened to the rows behind a set of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,27 @@ impl Limits {
 struct KeySet {
     text: Vec<u8>,
     /// Hash to (start, length) in `text`. A collision moves on to the next hash, so equality is exact.
-    spans: HashMap<u64, (usize, usize)>,
+    spans: HashMap<u64, (usize, usize), BuildHasherDefault<AsItIs>>,
+}
+
+/// For keys that are hashes already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
 }
 
 impl KeySet {

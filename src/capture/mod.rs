@@ -75,6 +75,7 @@ pub fn capture(call: &TriggerCall) {
     };
     match (call.old_row(width), call.new_row(width)) {
         (Some(old), Some(new)) if !plan.changed(&old, &new) => {}
+        (Some(old), Some(new)) if plan.same_key(&old, &new) => capture_key(&plan, call.operation, &new),
         (None, None) => capture_all(plan.source, call.operation),
         (old, new) => {
             for row in [old, new].into_iter().flatten() {
