@@ -6,9 +6,14 @@ WITH pending AS MATERIALIZED (
       FROM @extschema@.pg_tview_queue q
      WHERE q.source_oid = ANY ($1) AND q.xid >= $2::xid8
     UNION ALL
-    SELECT q.source_oid, q.operation, q.keys, q.enqueued_at
-      FROM @extschema@.pg_tview_queue q
-     WHERE q.source_oid = ANY ($1) AND q.xid = ANY ($3::xid8[]) AND q.xid < $2::xid8
+    -- Looked up one by one: rows before xmax may be many, absorbed long ago but not yet by another TVIEW, or removed
+    -- but still visible to an old snapshot.
+    SELECT q.*
+      FROM unnest($1) source(oid), unnest($3::xid8[]) progress(xid),
+           LATERAL (SELECT q.source_oid, q.operation, q.keys, q.enqueued_at
+                      FROM @extschema@.pg_tview_queue q
+                     WHERE q.source_oid = source.oid AND q.xid = progress.xid AND q.xid < $2::xid8
+                    OFFSET 0) q
 ), size AS MATERIALIZED (
     SELECT coalesce(sum(pg_column_size(keys)), 0) > 48 * 1024 * 1024 AS too_large FROM pending
 )

@@ -85,6 +85,13 @@ pub fn set(name: &str, value: &str) {
     set_for(name, value, pg_sys::GucAction::GUC_ACTION_SAVE);
 }
 
+/// Has prepared statements keep the plan they got first, until the end of the current [`run_as`], and that plan look rows up
+/// by index however small the table was then: the log and the audit are empty when a process first reads them.
+pub fn planned_once() {
+    set("plan_cache_mode", "force_generic_plan");
+    set("enable_seqscan", "off");
+}
+
 /// Sets a setting until the end of the transaction, like SET LOCAL.
 pub fn set_local(name: &str, value: &str) {
     set_for(name, value, pg_sys::GucAction::GUC_ACTION_LOCAL);

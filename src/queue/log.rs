@@ -5,6 +5,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::position::Position;
 use crate::catalog::session_cache::SessionStatement;
+use crate::postgres::identity::planned_once;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction;
 use crate::statement;
@@ -37,6 +38,7 @@ pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
         Value::of(position.in_progress()),
     ];
     let types = [pg_sys::OIDARRAYOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID];
+    planned_once();
     let rows = READ.with(|read| {
         read.get(|| statement!("read_log"), &types)
             .run(Access::Snapshot, &args, 0)

@@ -15,7 +15,7 @@ use crate::catalog::definition::State;
 use crate::catalog::manage::needs_population;
 use crate::catalog::session_cache::SessionStatement;
 use crate::error::Problem;
-use crate::postgres::identity::run_internal;
+use crate::postgres::identity::{planned_once, run_internal};
 use crate::postgres::spi::{Access, Value};
 use crate::queue::log;
 use crate::queue::position::Position;
@@ -235,6 +235,7 @@ impl Run {
 pub(super) fn now(tview: Oid) -> Option<Now> {
     let args = [Value::of(tview)];
     run_internal(|| {
+        planned_once();
         let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pgrx::pg_sys::OIDOID]));
         let rows = read.run(Access::Snapshot, &args, 1);
         if rows.is_empty() {

@@ -5,7 +5,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use crate::catalog::session_cache::SessionStatement;
 use crate::error::Problem;
-use crate::postgres::identity::run_internal;
+use crate::postgres::identity::{planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::sqlstate;
 use crate::queue::position::Position;
@@ -157,6 +157,7 @@ pub fn add(entry: Entry) {
         TEXTOID,
     ];
     run_internal(|| {
+        planned_once();
         spi::session(|| {
             ADD.with(|add| add.get(|| statement!("add_audit"), &types))
                 .run(Access::Current, &args, 0);
