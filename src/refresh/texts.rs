@@ -3,6 +3,12 @@
 
 use crate::postgres::relation::{quote, quote_literal};
 
+/// Where the table's row is, beside the view's row with the same key, and whether they differ. Names that no column of a
+/// user has.
+const PLACE: &str = "\"pg_tviews place\"";
+const TABLE: &str = "\"pg_tviews table\"";
+const DIFFERS: &str = "\"pg_tviews differs\"";
+
 /// A maintained column that is not part of the key.
 #[derive(Debug, Clone)]
 pub struct Content {
@@ -48,19 +54,32 @@ pub enum Reach {
 impl Shape {
     /// Recomputes rows and writes those that differ. One result row: inserted, updated, deleted, unchanged,
     /// and up to ten keys (as JSON) that the view returns more than once, and whether it returned NULL keys.
+    ///
+    /// Each row of the table is looked up once, by key; a row that differs is then found by its place.
     pub fn recompute(&self, reach: Reach) -> String {
         let Shape { table, .. } = self;
         let names = self.names();
         let key_names = self.key_names();
         let fresh_key = self.same_key("tv", "fresh");
         let keyed = reach != Reach::Everything;
-        let gone_among = if keyed {
-            format!("EXISTS (SELECT 1 FROM wanted k WHERE {})", self.wanted("tv"))
+        let wanted = if keyed {
+            format!("wanted AS MATERIALIZED ({}), ", self.wanted_keys())
         } else {
-            "true".to_string()
+            String::new()
         };
-        let updated = if self.content.is_empty() {
-            "SELECT 1 WHERE false".to_string()
+        // Fenced: what is computed is used twice, to compare and to write.
+        let fence = if reach == Reach::EachKey { "" } else { " OFFSET 0" };
+        let deleted = if keyed {
+            format!(
+                "USING (SELECT * FROM wanted k WHERE NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {})) AS k WHERE {}",
+                self.wanted("fresh"),
+                self.wanted("tv")
+            )
+        } else {
+            format!("WHERE NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {fresh_key})")
+        };
+        let (differs, updated) = if self.content.is_empty() {
+            ("false".to_string(), "SELECT 1 WHERE false".to_string())
         } else {
             let mut sets: Vec<String> = self
                 .content
@@ -68,30 +87,28 @@ impl Shape {
                 .map(|c| format!("{} = fresh.{}", c.name, c.name))
                 .collect();
             sets.extend(self.touch.iter().cloned());
-            format!(
-                "UPDATE {table} AS tv SET {} FROM fresh WHERE {fresh_key} AND {} *<> {} AND {} RETURNING 1",
-                sets.join(", "),
-                self.row("tv"),
-                self.row("fresh"),
-                self.not_repeated("fresh"),
+            (
+                format!("{} *<> {}", self.row("tv"), self.row("fresh")),
+                format!(
+                    "UPDATE {table} AS tv SET {} FROM compared AS fresh \
+                     WHERE tv.ctid = fresh.{PLACE} AND tv.tableoid = fresh.{TABLE} AND fresh.{DIFFERS} AND {} RETURNING 1",
+                    sets.join(", "),
+                    self.not_repeated("fresh"),
+                ),
             )
-        };
-        let wanted = if keyed {
-            format!("wanted AS MATERIALIZED ({}), ", self.wanted_keys())
-        } else {
-            String::new()
         };
         format!(
             "WITH {wanted}\
-             fresh AS MATERIALIZED ({fresh}), \
-             repeated AS MATERIALIZED (SELECT {key_names} FROM fresh GROUP BY {key_names} HAVING count(*) > 1), \
-             deleted AS (DELETE FROM {table} AS tv WHERE {gone_among} \
-               AND NOT EXISTS (SELECT 1 FROM fresh WHERE {fresh_key}) RETURNING 1), \
+             fresh AS ({fresh}{fence}), \
+             compared AS MATERIALIZED (SELECT fresh.*, tv.ctid AS {PLACE}, tv.tableoid AS {TABLE}, {differs} AS {DIFFERS} \
+               FROM fresh LEFT JOIN {table} AS tv ON {fresh_key}), \
+             repeated AS MATERIALIZED (SELECT {key_names} FROM compared GROUP BY {key_names} HAVING count(*) > 1), \
+             deleted AS (DELETE FROM {table} AS tv {deleted} RETURNING 1), \
              updated AS ({updated}), \
-             inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM fresh \
-               WHERE NOT EXISTS (SELECT 1 FROM {table} AS tv WHERE {fresh_key}) AND {not_repeated} RETURNING 1), \
+             inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM compared AS fresh \
+               WHERE fresh.{PLACE} IS NULL AND {not_repeated} RETURNING 1), \
              counts AS (SELECT (SELECT count(*) FROM deleted) AS deleted, (SELECT count(*) FROM updated) AS updated, \
-               (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM fresh) AS fresh) \
+               (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM compared) AS fresh) \
              SELECT inserted, updated, deleted, greatest(fresh - inserted - updated, 0), \
                (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text FROM counts",
             fresh = self.fresh(reach),
