@@ -21,6 +21,7 @@ const FEW_CHANGES: i64 = 500;
 #[derive(Debug, Default)]
 pub struct Keys {
     rows: Vec<Box<[String]>>,
+    /// The same, once it takes looking up whether one is there.
     known: HashSet<Box<[String]>>,
     /// A changed row leads to a view row without a key.
     pub null_key: bool,
@@ -102,6 +103,8 @@ pub fn few_rows(few: bool) {
     identity::set("plan_cache_mode", cache);
     identity::set("enable_seqscan", on);
     identity::set("enable_mergejoin", on);
+    // What changed was just written: its pages are in memory.
+    identity::set("random_page_cost", "1.1");
 }
 
 /// Every key that view or table has. As the TVIEW's owner, inside an SPI session.
@@ -128,9 +131,12 @@ pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Box<[String]>> {
 }
 
 impl Keys {
+    /// Adds what one query returned, in which no key comes twice.
     fn add_all(&mut self, plan: &Plan, rows: &Rows) {
+        let first = self.rows.is_empty();
         for row in 0..rows.len() {
             match key_of(plan, rows, row) {
+                Some(key) if first => self.rows.push(key),
                 Some(key) => self.add(key),
                 None => self.null_key = true,
             }
@@ -138,6 +144,9 @@ impl Keys {
     }
 
     fn add(&mut self, key: Box<[String]>) {
+        if self.known.len() < self.rows.len() {
+            self.known.extend(self.rows.iter().cloned());
+        }
         if self.known.insert(key.clone()) {
             self.rows.push(key);
         }
@@ -170,9 +179,20 @@ impl Keys {
         risky
     }
 
-    /// The keys in batches of at most `size`, each as one array of texts per key column.
-    pub fn batches(self, size: usize) -> Vec<Batch> {
-        self.rows.chunks(size.max(1)).map(Batch::from).collect()
+    /// The keys in batches of at most `size`, each as one array of texts per key column. Neighbours by value share a
+    /// batch, so that it reads and writes few pages: numbers come in order, and so do texts of one length.
+    pub fn batches(mut self, size: usize) -> Vec<Batch> {
+        if self.rows.len() > size {
+            let length = |key: &[String]| key.iter().map(String::len).sum::<usize>();
+            self.rows
+                .sort_unstable_by(|a, b| (length(a), a).cmp(&(length(b), b)));
+        }
+        let mut rows = self.rows.into_iter();
+        std::iter::from_fn(|| {
+            let batch: Vec<_> = rows.by_ref().take(size.max(1)).collect();
+            (!batch.is_empty()).then(|| Batch::of(batch))
+        })
+        .collect()
     }
 }
 
@@ -193,6 +213,18 @@ impl From<&[Box<[String]>]> for Batch {
 }
 
 impl Batch {
+    fn of(rows: Vec<Box<[String]>>) -> Batch {
+        let width = rows.first().map_or(0, |row| row.len());
+        let mut columns: Vec<_> = (0..width).map(|_| Vec::with_capacity(rows.len())).collect();
+        for row in rows {
+            columns
+                .iter_mut()
+                .zip(row.into_vec())
+                .for_each(|(column, text)| column.push(text));
+        }
+        Batch { columns }
+    }
+
     /// Two batches of half the size, or the only key.
     pub fn halves(&self) -> Result<[Batch; 2], Box<[String]>> {
         if self.len() < 2 {
