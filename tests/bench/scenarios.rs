@@ -28,8 +28,11 @@ use report::Report;
 use scale::Scale;
 use world::World;
 
+/// Name of a group of scenarios, and what measures it.
+type Group<On> = (&'static str, fn(&On, &mut Report));
+
 /// Scenarios that share the databases of [`World`], in the order they run.
-const ON_THE_BLOG: &[(&str, fn(&World, &mut Report))] = &[
+const ON_THE_BLOG: &[Group<World>] = &[
     ("latency", latency::measure),
     ("writers", writers::measure),
     ("hub", hub::measure),
@@ -37,7 +40,7 @@ const ON_THE_BLOG: &[(&str, fn(&World, &mut Report))] = &[
     ("old", old_transactions::measure),
 ];
 /// Scenarios with a cluster of their own.
-const ALONE: &[(&str, fn(&Scale, &mut Report))] = &[
+const ALONE: &[Group<Scale>] = &[
     ("many", many::measure),
     ("sizes", sizes::measure),
     ("large", large::measure),
