@@ -86,6 +86,10 @@ struct Refresher {
     /// The generation of definitions that `tracked` holds.
     generation: Option<u64>,
     loaded_at: i64,
+    /// The share of its time it has spent on refreshes lately.
+    load: f64,
+    /// When the last refresh ended.
+    worked_until: i64,
 }
 
 impl Refresher {
@@ -98,6 +102,8 @@ impl Refresher {
             tracked: TrackedSet::new(database),
             generation: None,
             loaded_at: 0,
+            load: 0.0,
+            worked_until: 0,
         })
     }
 
@@ -274,6 +280,8 @@ impl Refresher {
 
         leftovers::remove();
         let now = clock::now();
+        self.load = schedule::load(self.load, started - self.worked_until, now - started);
+        self.worked_until = now;
         let (status, changes, taken) = outcome.map_or((Status::Failed, 0, 0), |outcome| {
             let taken = i64::try_from(outcome.duration.as_micros()).unwrap_or(i64::MAX);
             progress.retry_at.store(outcome.retry_at.unwrap_or(0), SeqCst);
@@ -292,7 +300,7 @@ impl Refresher {
                     taken
                 };
                 progress.absorbed_tick.fetch_max(tick, SeqCst);
-                schedule::cooldown(tracked.max_latency, duration)
+                schedule::cooldown(tracked.max_latency, duration, self.load)
             }
             Status::Busy => {
                 let times = progress.failures.fetch_add(1, SeqCst) + 1;

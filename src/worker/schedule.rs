@@ -112,9 +112,20 @@ pub fn dirty_since(now: i64, started_at: i64, finished_at: i64, max_latency: i64
 }
 
 /// How long a TVIEW that was just refreshed waits for more changes to share the next refresh: in proportion to what a
-/// refresh costs, and at most a part of its bound.
-pub fn cooldown(max_latency: i64, duration: i64) -> i64 {
-    (max_latency * 2 / 5).min(duration.saturating_mul(4))
+/// refresh costs, at most a part of its bound. The busier the worker (`load`, from 0 to 1), the longer: work shared is CPU
+/// left to writers.
+pub fn cooldown(max_latency: i64, duration: i64, load: f64) -> i64 {
+    let times = 4.0 + 50.0 * (load - 0.2).clamp(0.0, 1.0);
+    (max_latency * 2 / 5).min((duration as f64 * times) as i64)
+}
+
+/// The share of its time that a worker spends on refreshes, as it was `before`, after `idle` and then `busy` microseconds.
+/// About a fifth of a second counts.
+pub fn load(before: f64, idle: i64, busy: i64) -> f64 {
+    const HORIZON: f64 = 200_000.0;
+    let (idle, busy) = (idle.max(0) as f64, busy.max(0) as f64);
+    let rested = before * (-idle / HORIZON).exp();
+    1.0 - (1.0 - rested) * (-busy / HORIZON).exp()
 }
 
 /// Moving average of refresh times; quick to rise, since a deadline missed is worse than one met early.
@@ -264,9 +275,21 @@ mod tests {
 
     #[test]
     fn cooldown_is_a_part_of_the_bound() {
-        assert_eq!(cooldown(250 * MS, 2 * MS), 8 * MS);
-        assert_eq!(cooldown(250 * MS, 500 * MS), 100 * MS);
-        assert_eq!(cooldown(i64::MAX / 4, i64::MAX), i64::MAX / 4 * 2 / 5);
+        assert_eq!(cooldown(250 * MS, 2 * MS, 0.1), 8 * MS);
+        assert_eq!(cooldown(250 * MS, 500 * MS, 0.1), 100 * MS);
+        assert_eq!(cooldown(i64::MAX / 4, i64::MAX, 1.0), i64::MAX / 4 * 2 / 5);
+    }
+
+    #[test]
+    fn a_busy_worker_lets_changes_gather() {
+        let steady = |idle, busy| (0..1000).fold(0.0, |before, _| load(before, idle, busy));
+        let (half, tenth) = (steady(MS, MS), steady(9 * MS, MS));
+        assert!((0.49..0.51).contains(&half), "{half}");
+        assert!((0.09..0.11).contains(&tenth), "{tenth}");
+        assert_eq!(cooldown(250 * MS, MS, tenth), 4 * MS);
+        assert!(cooldown(250 * MS, MS, half) > 15 * MS);
+        // One long refresh is a busy time, a pause ends it.
+        assert!(load(0.0, 0, 1000 * MS) > 0.9 && load(0.9, 1000 * MS, 0) < 0.1);
     }
 
     #[test]
