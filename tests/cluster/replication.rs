@@ -65,6 +65,61 @@ fn subscriber_keeps_tviews_over_replicated_tables() {
 }
 
 #[test]
+fn subscribers_share_a_read_model_by_row_filters() {
+    let (from, to) = (publisher(), Cluster::start(Options::preloaded()));
+    let source = Database::without_extension(&from, "shared");
+    let mut publisher = source.client();
+    publisher.run(blog::TABLES);
+    // A filter may read columns of the replica identity only; a post that moves to another user moves to another server.
+    publisher.run("ALTER TABLE tb_post REPLICA IDENTITY FULL");
+    let mut parts = Vec::new();
+    for (part, rest) in [("even", 0), ("odd", 1)] {
+        publisher.run(&format!(
+            "CREATE PUBLICATION {part} FOR TABLE tb_user WHERE (pk_user % 2 = {rest}), tb_post WHERE (fk_user % 2 = {rest})"
+        ));
+        let target = Database::new(&to, part);
+        let mut subscriber = target.client();
+        blog::create(&mut subscriber);
+        subscriber.run("DELETE FROM tb_user");
+        subscriber.run(&format!(
+            "CREATE SUBSCRIPTION {part} CONNECTION '{}' PUBLICATION {part}",
+            from.connection(&source.name)
+        ));
+        subscriber.wait_until(
+            "SELECT bool_and(srsubstate = 'r') FROM pg_subscription_rel",
+            Duration::from_secs(60),
+        );
+        parts.push((part, target, subscriber));
+    }
+    let plan = Plan {
+        cluster: &from,
+        database: &source.name,
+        statements: &blog::STATEMENTS,
+        crashes: false,
+    };
+    let random = Random::announced("subscribers_share_a_read_model");
+    Load::run(&plan, 2, 40, &random);
+    publisher.run("UPDATE tb_post SET fk_user = (SELECT max(pk_user) FROM tb_user) WHERE pk_post % 3 = 0");
+    let now: String = publisher.one("SELECT pg_current_wal_lsn()::text");
+    publisher.wait_until(
+        &format!("SELECT count(*) = 2 FROM pg_stat_replication WHERE replay_lsn >= '{now}'"),
+        WAIT,
+    );
+    let mut together = Vec::new();
+    for (part, _, subscriber) in &mut parts {
+        subscriber.assert_follows(&blog::ENTITIES);
+        let rows = subscriber.rows("SELECT pk_post, fk_user, data->>'title' FROM tv_post");
+        assert!(!rows.is_empty(), "nothing on the server of {part} users");
+        together.extend(rows);
+        subscriber.run(&format!("DROP SUBSCRIPTION {part}"));
+    }
+    let mut all = publisher.rows("SELECT pk_post, fk_user, title FROM tb_post");
+    all.sort();
+    together.sort();
+    assert_eq!(all, together);
+}
+
+#[test]
 fn publication_of_all_tables_with_the_extension_on_both_sides() {
     let (from, to) = (publisher(), Cluster::start(Options::preloaded()));
     let (source, mut publisher) = blog::open(&from, "everything");
