@@ -11,7 +11,8 @@ use super::plan::Plan;
 use super::texts::Reach;
 use crate::error::Problem;
 use crate::postgres::planner::reshaping;
-use crate::postgres::spi::{self, Access, Rows};
+use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::postgres::transaction;
 
 /// Up to this many keys are looked up one by one, where that is cheap.
 const FEW_KEYS: usize = 200;
@@ -92,7 +93,17 @@ fn cost(explain: &str) -> f64 {
 /// Compares the whole view with the whole table and writes the differences.
 pub fn everything(plan: &Plan) -> Result {
     no_deferring(plan);
-    let mut result = everything_inside(plan);
+    few_rows(false);
+    let mut result = match fill(plan) {
+        Some(inserted) => Result {
+            written: Written {
+                inserted,
+                ..Written::default()
+            },
+            problem: None,
+        },
+        None => everything_inside(plan),
+    };
     if result.problem.is_none() {
         result.problem = null_keys(plan);
     }
@@ -103,6 +114,19 @@ pub fn everything(plan: &Plan) -> Result {
 pub fn everything_inside(plan: &Plan) -> Result {
     few_rows(false);
     finish(plan, &plan.everything.run(Access::Current, &[], 0))
+}
+
+/// Fills a table that is empty without comparing. None: it has rows, or filling failed, and comparing tells why.
+fn fill(plan: &Plan) -> Option<i64> {
+    let some = [(pg_sys::INT8OID, Value::of(1_i64))];
+    if !spi::run(&plan.shape.some_keys(), Access::Current, &some).is_empty() {
+        return None;
+    }
+    let filled = transaction::attempt(|| spi::run(&plan.shape.fill(), Access::Current, &[]).len() as i64);
+    match filled {
+        Err(error) if error.is_cancel() => Problem::from(error).raise(),
+        filled => filled.ok(),
+    }
 }
 
 /// The problem of a view that returns rows without a key.
