@@ -10,7 +10,7 @@ use super::definition;
 use super::session_cache::SessionStatement;
 use crate::postgres::identity::run_internal;
 use crate::postgres::spi::{self, Access};
-use crate::postgres::transaction::with_latest_snapshot;
+use crate::postgres::transaction::{self, Caught};
 use crate::statement;
 
 /// What is remembered of one TVIEW.
@@ -33,22 +33,21 @@ thread_local! {
     static READ: SessionStatement = const { SessionStatement::new() };
 }
 
-/// Every TVIEW as of now. Inside a transaction.
-pub fn all() -> Rc<KnownTviews> {
+/// Every TVIEW as of now, if it can be told. Inside a transaction.
+pub fn all() -> Result<Rc<KnownTviews>, Caught> {
     let stale = STALE.replace(false);
     if let (false, Some(known)) = (stale, KNOWN.with_borrow(|known| known.clone())) {
-        return known;
+        return Ok(known);
     }
+    KNOWN.set(None);
     // Not kept while the extension is not there: nothing would tell of its return.
     let Some(table) = definition::table() else {
-        KNOWN.set(None);
-        return Rc::default();
+        return Ok(Rc::default());
     };
     READ_FROM.set(table);
-    KNOWN.set(None);
-    let known = Rc::new(read());
+    let known = Rc::new(transaction::attempt(read)?);
     KNOWN.set(Some(known.clone()));
-    known
+    Ok(known)
 }
 
 fn read() -> KnownTviews {
@@ -69,7 +68,7 @@ fn read() -> KnownTviews {
                 .collect()
         })
     };
-    run_internal(|| with_latest_snapshot(read_all))
+    run_internal(|| transaction::with_latest_snapshot(read_all))
 }
 
 /// Relation cache callback, see [`crate::postgres::invalidation`]. Whoever changes a definition announces its table.

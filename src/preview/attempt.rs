@@ -64,6 +64,9 @@ pub fn attempt(query: &mut Query, tview: Oid, changes: &Changes, newest: bool) -
                 continue;
             }
         }
+        if held {
+            IN_VAIN.set(true);
+        }
         attempts += 1;
         if overtaken && attempts < ATTEMPTS {
             continue;
@@ -119,14 +122,14 @@ fn others_were_faster(error: &Caught) -> bool {
 }
 
 thread_local! {
-    /// Whether this transaction has waited for the lock of somebody who did not let go.
-    static WAITED: Cell<bool> = const { Cell::new(false) };
+    /// Whether this transaction has waited for somebody who did not let go.
+    static IN_VAIN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// How long others may be waited for. Not at all while somebody waits for this transaction: it may be them, and the
 /// deadlock would be theirs. Nor a second time in vain. And never until deadlocks are looked for.
 fn may_wait() -> Option<Duration> {
-    if WAITED.replace(true) || somebody_waits_for_us() {
+    if IN_VAIN.get() || somebody_waits_for_us() {
         return None;
     }
     let (of_session, until_deadlock) = query_snapshot::lock_waits();
@@ -151,5 +154,5 @@ fn somebody_waits_for_us() -> bool {
 
 /// The transaction is over.
 pub fn forget() {
-    WAITED.set(false);
+    IN_VAIN.set(false);
 }

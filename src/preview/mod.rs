@@ -17,6 +17,7 @@ mod told;
 
 use crate::capture;
 use crate::catalog::known;
+use crate::error::Problem;
 use crate::postgres::executor_hook::{self, Query};
 use crate::postgres::identity::at_own_work;
 use crate::postgres::query_snapshot::{command, next_command};
@@ -54,7 +55,12 @@ pub fn before(query: &mut Query) {
     if at_own_work() || !settings::read_your_writes() {
         return;
     }
-    let known = known::all();
+    let known = match known::all() {
+        Ok(known) => known,
+        Err(error) if error.is_cancel() => Problem::from(error).raise(),
+        // The extension is being dropped, perhaps.
+        Err(_) => return,
+    };
     let read: Vec<_> = query
         .tables()
         .into_iter()

@@ -2,7 +2,7 @@
 
 use super::{listen, name, open, said};
 use crate::blog;
-use crate::harness::Ask;
+use crate::harness::{Ask, WAIT};
 
 #[test]
 fn too_many_rows_are_said_once() {
@@ -120,6 +120,12 @@ fn a_tview_made_in_the_same_transaction() {
     assert_eq!(name(&mut client, "user", 1), ["other"]);
     client.run("COMMIT");
     client.run("CREATE OR REPLACE VIEW v_user AS SELECT pk_user, id, jsonb_build_object('name', upper(name)) AS data FROM tb_user");
+    for entity in ["user", "post", "feed"] {
+        client.wait_until(
+            &format!("SELECT bool_and(strpos(data::text, 'USER') > 0 OR strpos(data::text, 'OTHER') > 0) FROM tv_{entity}"),
+            WAIT,
+        );
+    }
     client.assert_follows(&blog::ENTITIES);
     client.run("BEGIN; UPDATE tb_user SET name = 'loud' WHERE pk_user = 1");
     assert_eq!(name(&mut client, "user", 1), ["LOUD"]);

@@ -180,6 +180,39 @@ fn joins_views_copies_and_writes_from_tv_tables() {
     client.assert_follows(&blog::ENTITIES);
 }
 
+/// Parallel workers see what the session has written before they started; a query that was given another snapshot than
+/// the active one does without them.
+#[test]
+fn parallel_plans() {
+    let (_database, mut client) = open("ryw_parallel");
+    client.run(
+        "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+         SET max_parallel_workers_per_gather = 2; SET enable_indexscan = off; SET enable_bitmapscan = off;
+         ALTER TABLE tv_user SET (parallel_workers = 2);
+         CREATE FUNCTION changed_names() RETURNS bigint LANGUAGE plpgsql AS
+         $$BEGIN RETURN (SELECT count(*) FROM tv_user WHERE data->>'name' = 'x'); END$$",
+    );
+    let count = "SELECT count(*) FROM tv_user WHERE data->>'name' = 'x'";
+    let plan = client.rows(&format!("EXPLAIN {count}"));
+    assert!(plan.iter().any(|line| line.contains("Gather")), "{plan:?}");
+    for number in 1..=4 {
+        client.run(&format!(
+            "BEGIN; UPDATE tb_user SET name = 'x' WHERE pk_user = {number}"
+        ));
+        let rows = client.rows(&format!(
+            "SELECT changed_names(); {count}; {count}; SELECT changed_names()"
+        ));
+        assert_eq!(rows, vec![number.to_string(); 4]);
+        client.run(&format!(
+            "UPDATE tb_user SET name = name || '' WHERE pk_user = {number}"
+        ));
+        let rows = client.rows(&format!("{count}; SELECT changed_names()"));
+        assert_eq!(rows, vec![number.to_string(); 2]);
+        client.run("COMMIT");
+        client.assert_follows(&blog::ENTITIES);
+    }
+}
+
 #[test]
 fn explain_alone_writes_nothing() {
     let (_database, mut client) = open("ryw_explain");
