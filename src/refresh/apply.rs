@@ -92,7 +92,7 @@ impl Run {
             entry.oldest_change_at = pending.iter().filter_map(|p| p.oldest).min();
             self.as_owner(plan, || keys::wanted(plan, &pending))
         };
-        if let (Wanted::Everything, true) = (&wanted, self.careful) {
+        if let (Wanted::Everything, true) = (&wanted, self.careful || self.yields) {
             wanted = self.as_owner(plan, || keys::every(plan));
         }
         let changes = entry.changes_read.unwrap_or(0) as u64;
@@ -113,6 +113,9 @@ impl Run {
                 total
             }
         };
+        if self.held.get() {
+            return (Step::Done(Status::Busy), changes, total);
+        }
         self.works(plan, now.state);
         audit::add(entry);
         let step = match populate {
@@ -162,7 +165,15 @@ impl Run {
     }
 
     /// Recomputes a batch of keys.
-    pub(super) fn batch(&self, plan: &Plan, batch: Batch, entry: &mut Entry) {
+    pub(super) fn batch(&self, plan: &Plan, mut batch: Batch, entry: &mut Entry) {
+        if self.yields {
+            let all = batch.len();
+            batch = self.as_owner(plan, || recompute::not_held(plan, batch));
+            self.held.set(self.held.get() || batch.len() < all);
+            if batch.is_empty() {
+                return;
+            }
+        }
         if !self.careful {
             complete(entry, self.as_owner(plan, || recompute::keys(plan, &batch)));
             return;

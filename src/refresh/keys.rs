@@ -245,6 +245,18 @@ impl Batch {
         Ok([half(0..middle), half(middle..self.len())])
     }
 
+    /// The keys but those at some positions, counted from 0.
+    pub fn without(&self, positions: &HashSet<usize>) -> Batch {
+        let rest = |column: &Vec<String>| {
+            let values = column.iter().enumerate();
+            let rest = values.filter(|(position, _)| !positions.contains(position));
+            rest.map(|(_, value)| value.clone()).collect()
+        };
+        Batch {
+            columns: self.columns.iter().map(rest).collect(),
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.columns.first().map_or(0, Vec::len)
     }

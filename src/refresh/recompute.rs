@@ -1,5 +1,7 @@
 //! Rows of the tv table from the view, written where they differ.
 
+use std::collections::HashSet;
+
 use pgrx::datum::JsonString;
 use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
@@ -59,6 +61,22 @@ pub fn keys_inside(plan: &Plan, batch: &Batch) -> Result {
         spi::run(&plan.all_keys, Access::Current, &typed)
     };
     finish(plan, &rows)
+}
+
+/// The keys of a batch but those whose rows somebody else holds; the rows of the others are locked. As the TVIEW's owner,
+/// inside an SPI session.
+pub fn not_held(plan: &Plan, batch: Batch) -> Batch {
+    few_rows(false);
+    let parameters = batch.parameters().into_iter();
+    let typed: Vec<_> = parameters.map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
+    let rows = spi::run(&plan.shape.held_rows(), Access::Current, &typed);
+    let held: HashSet<usize> = (0..rows.len())
+        .filter_map(|row| usize::try_from(rows.get::<i64>(row, 0)? - 1).ok())
+        .collect();
+    match held.is_empty() {
+        true => batch,
+        false => batch.without(&held),
+    }
 }
 
 /// How many keys are looked up one by one before computing them together costs less. A key that cannot be pushed into

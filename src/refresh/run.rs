@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
 
 use super::apply::{self, Now};
 use super::audit::{self, Entry};
@@ -67,6 +68,9 @@ fn refresh(driver: Driver, tview: Oid, failures: u32) -> (Outcome, Option<Caught
         tview,
         careful: false,
         gives_up: failures >= settings::retry_limit(),
+        yields: false,
+        at_rows: false,
+        held: Cell::new(false),
         retry_at: Cell::new(None),
         changes: 0,
         keys: 0,
@@ -113,6 +117,12 @@ pub(super) struct Run {
     pub(super) careful: bool,
     /// Also around those that fail by trouble of the server.
     pub(super) gives_up: bool,
+    /// Goes around rows that somebody else holds.
+    pub(super) yields: bool,
+    /// What it reads is locked: what is in its way are rows.
+    at_rows: bool,
+    /// Some rows were gone around: the position stays where it is.
+    pub(super) held: Cell<bool>,
     pub(super) retry_at: Cell<Option<i64>>,
     changes: u64,
     keys: u64,
@@ -135,7 +145,15 @@ impl Run {
     /// What becomes of a refresh that failed.
     fn failed(&mut self, error: Caught) -> (Status, Option<Caught>) {
         if failure::is_in_the_way(&error) {
-            return (Status::Busy, None);
+            if error.code != PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE || self.yields || !self.at_rows {
+                return (Status::Busy, None);
+            }
+            // A session that shows itself what it has changed, perhaps, and stays open: it must not keep other rows.
+            self.yields = true;
+            return match self.go() {
+                Ok(status) => (status, None),
+                Err(error) => self.failed(error),
+            };
         }
         if failure::is_unwanted(self.driver, &error) {
             return (Status::Failed, Some(error));
@@ -160,6 +178,7 @@ impl Run {
     fn go(&mut self) -> Result<Status, Caught> {
         // A plan made stale by DDL in between is made again; DDL in a loop must not keep us here.
         for _ in 0..5 {
+            self.at_rows = false;
             let plan = match plan::kept(self.tview) {
                 Some(plan) => plan,
                 None => match self.prepare()? {
@@ -168,6 +187,7 @@ impl Run {
                 },
             };
             let started = Instant::now();
+            self.at_rows = true;
             match self.first(&plan)? {
                 Step::Populated => return Ok(Status::UpToDate),
                 Step::Done(status) => {
@@ -279,6 +299,9 @@ impl Run {
                             return Step::Stale;
                         };
                         self.batch(plan, batch, entry);
+                        if last && self.held.get() {
+                            return Step::Done(Status::Busy);
+                        }
                         if last {
                             self.works(plan, now.state);
                             audit::add(entry.clone());

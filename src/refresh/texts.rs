@@ -215,6 +215,33 @@ impl Shape {
         )
     }
 
+    /// Which of the keys given, counted from 1, are those of rows that somebody else holds. Locks the rows of the others, in the
+    /// order of the keys.
+    pub fn held_rows(&self) -> String {
+        let order: Vec<String> = self.key.iter().map(|k| format!("tv.{}", k.name)).collect();
+        let arrays: Vec<String> = (1..=self.key.len()).map(|n| format!("${n}")).collect();
+        let typed: Vec<String> = self
+            .key
+            .iter()
+            .map(|k| format!("k.{}::{} AS {}", k.name, k.view_type, k.name))
+            .collect();
+        let position = "pg_tviews position";
+        format!(
+            "WITH given AS MATERIALIZED (SELECT {typed}, k.\"{position}\" \
+               FROM unnest({arrays}) WITH ORDINALITY AS k({names}, \"{position}\")), \
+             free AS MATERIALIZED (SELECT tv.ctid AS row FROM {table} AS tv \
+               WHERE EXISTS (SELECT 1 FROM given k WHERE {wanted}) ORDER BY {order} FOR NO KEY UPDATE SKIP LOCKED) \
+             SELECT k.\"{position}\" FROM {table} AS tv, given k \
+              WHERE {wanted} AND tv.ctid NOT IN (SELECT row FROM free)",
+            typed = typed.join(", "),
+            arrays = arrays.join(", "),
+            names = self.key_names(),
+            table = self.table,
+            wanted = self.wanted("tv"),
+            order = order.join(", "),
+        )
+    }
+
     /// Whether table (or view) have at most `$1` rows.
     pub fn has_at_most(&self, with_view: bool) -> String {
         let within =

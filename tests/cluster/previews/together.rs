@@ -82,6 +82,33 @@ fn nobody_gets_into_a_deadlock_by_a_preview() {
 }
 
 #[test]
+fn a_preview_that_stays_open_keeps_no_other_rows_from_being_refreshed() {
+    let (database, mut client) = open("ryw_yields");
+    let mut session = database.client();
+    session
+        .run("BEGIN; UPDATE tb_post SET title = 'mine' WHERE pk_post = 10; SELECT * FROM tv_feed, tv_total");
+    for round in 0..3 {
+        // Of feeds 1 (held) and 2, and of all.
+        client.run(&format!(
+            "UPDATE tb_post SET title = 'round {round}' WHERE pk_post IN (20, 21); UPDATE tb_user SET score = {round} WHERE pk_user <> 1"
+        ));
+        let took = client.wait_until(
+            &format!("SELECT bool_and(data->>'score' = '{round}') FROM tv_feed WHERE pk_feed <> 1"),
+            WAIT,
+        );
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        assert_eq!(
+            client.rows("SELECT data->'posts'->1->>'title' FROM tv_feed WHERE pk_feed = 1"),
+            ["post 20"]
+        );
+    }
+    assert!(client.one::<i64>("SELECT count(*) FROM pg_tview_queue") > 0);
+    session.run("COMMIT");
+    client.assert_follows(&blog::ENTITIES);
+    client.assert_queue_empties();
+}
+
+#[test]
 fn a_row_refreshed_after_the_snapshot() {
     let (database, mut client) = open("ryw_refreshed");
     let (mut session, notices) = listen(&database);
