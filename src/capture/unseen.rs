@@ -9,14 +9,27 @@ use std::hash::{DefaultHasher, Hasher};
 
 /// More new keys of a source than this are "all keys".
 const MOST_KEYS: usize = 10_000;
-/// The same for the bytes of all keys.
+/// The same for the bytes of new keys.
 const MOST_BYTES: usize = 1 << 20;
+/// And for the memory of all that is remembered, shown or not: a reader that comes late is to be shown all of it.
+const MOST_MEMORY: usize = 32 << 20;
 
 struct Entry {
     level: u32,
     source: u32,
     /// None: every row of the source.
     key: Option<Box<[u8]>>,
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        self.key.as_ref().map_or(0, |key| key.len())
+    }
+
+    /// With its place in the list and among the last ones.
+    fn memory(&self) -> usize {
+        self.bytes() + size_of::<Entry>() + 32
+    }
 }
 
 /// How far a reader has come.
@@ -55,9 +68,10 @@ pub struct Unseen {
     last: HashMap<u64, usize>,
     /// Entries from here on are new to every reader.
     floor: usize,
-    /// Keys from `floor` on, by source.
+    /// Entries from `floor` on, by source, and the bytes of their keys.
     new_keys: HashMap<u32, usize>,
-    bytes: usize,
+    new_bytes: usize,
+    memory: usize,
 }
 
 impl Unseen {
@@ -67,15 +81,19 @@ impl Unseen {
             return;
         }
         let known = self.new_keys.get(&source).copied().unwrap_or(0);
-        let key = key.filter(|key| known < MOST_KEYS && self.bytes + key.len() <= MOST_BYTES);
-        self.last.insert(hash(source, key), self.entries.len());
-        self.bytes += key.map_or(0, <[u8]>::len);
-        *self.new_keys.entry(source).or_default() += 1;
-        self.entries.push(Entry {
+        let key = key.filter(|key| {
+            known < MOST_KEYS && self.new_bytes + key.len() <= MOST_BYTES && self.memory < MOST_MEMORY
+        });
+        let entry = Entry {
             level,
             source,
             key: key.map(Box::from),
-        });
+        };
+        self.last.insert(hash(source, key), self.entries.len());
+        *self.new_keys.entry(source).or_default() += 1;
+        self.new_bytes += entry.bytes();
+        self.memory += entry.memory();
+        self.entries.push(entry);
     }
 
     /// Whether there is nothing to show to anybody.
@@ -141,8 +159,9 @@ impl Unseen {
     /// A subtransaction rolled back, and with it whatever was deeper.
     pub fn rolled_back(&mut self, subtransaction: u32) {
         while let Some(entry) = self.entries.pop_if(|entry| entry.level >= subtransaction) {
-            self.bytes -= entry.key.map_or(0, |key| key.len());
+            self.memory -= entry.memory();
             if self.entries.len() >= self.floor {
+                self.new_bytes -= entry.bytes();
                 self.new_keys.entry(entry.source).and_modify(|keys| *keys -= 1);
             }
         }
@@ -174,7 +193,9 @@ impl Unseen {
     fn recount(&mut self) {
         self.floor = self.marks.iter().map(|mark| mark.upto).max().unwrap_or(0);
         self.new_keys.clear();
+        self.new_bytes = 0;
         for entry in &self.entries[self.floor..] {
+            self.new_bytes += entry.bytes();
             *self.new_keys.entry(entry.source).or_default() += 1;
         }
     }

@@ -128,6 +128,22 @@ fn memory_is_bounded() {
     assert_eq!(keys(&unseen, READER, &[OTHER]), ["all"]);
 }
 
+#[test]
+fn what_was_shown_leaves_room_for_more() {
+    let mut unseen = Unseen::default();
+    for key in 0..50_000 {
+        add(&mut unseen, 1, &format!("{{\"pk_of_a_long_name\": {key}}}"));
+        if key % 10 == 0 {
+            show(&mut unseen, 1);
+        }
+    }
+    assert_eq!(keys(&unseen, READER, &[TABLE])[0].matches('{').count(), 9);
+    assert_eq!(
+        keys(&unseen, READER + 1, &[TABLE])[0].matches('{').count(),
+        50_000
+    );
+}
+
 /// An open level: its id, what the table says in it, and what the reader was shown of that.
 #[derive(Clone, Default)]
 struct Level {
