@@ -5,8 +5,7 @@
 //! handed out for writing while that level is the current one (a row written by a savepoint vanishes with it);
 //! memory stays bounded whatever the transaction writes.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+use super::key_set::KeySet;
 
 /// What happened to the rows behind a set of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,63 +45,6 @@ impl Limits {
         collapse: 32 << 20,
         memory: 16 << 20,
     };
-}
-
-/// Distinct keys as the text of a JSON array under construction.
-#[derive(Default)]
-struct KeySet {
-    text: Vec<u8>,
-    /// Hash to (start, length) in `text`. A collision moves on to the next hash, so equality is exact.
-    spans: HashMap<u64, (usize, usize), BuildHasherDefault<AsItIs>>,
-}
-
-/// For keys that are hashes already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-}
-
-impl KeySet {
-    fn insert(&mut self, key: &[u8]) -> bool {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(key);
-        let mut hash = hasher.finish();
-        while let Some(&(start, length)) = self.spans.get(&hash) {
-            if &self.text[start..start + length] == key {
-                return false;
-            }
-            hash = hash.wrapping_add(1);
-        }
-        self.text.push(if self.text.is_empty() { b'[' } else { b',' });
-        self.spans.insert(hash, (self.text.len(), key.len()));
-        self.text.extend_from_slice(key);
-        true
-    }
-
-    fn absorb(&mut self, other: &KeySet) {
-        for &(start, length) in other.spans.values() {
-            self.insert(&other.text[start..start + length]);
-        }
-    }
-
-    fn into_json_array(mut self) -> Vec<u8> {
-        self.text.push(b']');
-        self.text
-    }
 }
 
 enum Keys {
@@ -153,7 +95,7 @@ impl Changes {
 
     fn buffered(&self) -> usize {
         match &self.keys {
-            Keys::Distinct(set) => set.text.len(),
+            Keys::Distinct(set) => set.bytes(),
             _ => 0,
         }
     }
@@ -161,9 +103,9 @@ impl Changes {
     fn take_row(&mut self) -> Option<QueueRow> {
         let keys = match &mut self.keys {
             Keys::AllWritten => return None,
-            Keys::Distinct(set) if set.text.is_empty() => return None,
+            Keys::Distinct(set) if set.is_empty() => return None,
             Keys::Distinct(set) => {
-                self.written += set.text.len();
+                self.written += set.bytes();
                 Some(std::mem::take(set).into_json_array())
             }
             Keys::All => {
@@ -186,7 +128,7 @@ impl Changes {
         let (Keys::Distinct(mine), Keys::Distinct(theirs)) = (&self.keys, &mut child.keys) else {
             return;
         };
-        if mine.text.len() + theirs.text.len() > limit {
+        if mine.bytes() + theirs.bytes() > limit {
             theirs.absorb(mine);
             child.operations |= self.operations;
             self.lent = true;
@@ -274,11 +216,11 @@ impl ChangeBuffer {
         let Keys::Distinct(set) = &mut changes.keys else {
             return false;
         };
-        let before = set.text.len();
+        let before = set.bytes();
         if !set.insert(key) {
             return false;
         }
-        let bytes = set.text.len();
+        let bytes = set.bytes();
         if elsewhere + changes.written + bytes > limits.collapse {
             changes.keys = Keys::All;
             self.buffered -= before;

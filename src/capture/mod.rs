@@ -14,6 +14,7 @@ pub mod capture_plan;
 pub mod change_buffer;
 pub mod flush;
 pub mod json_text;
+mod key_set;
 pub mod trigger_arguments;
 pub mod unseen;
 

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
+use super::key_set::ByHash;
+
 /// More new keys of a source than this are "all keys".
 const MOST_KEYS: usize = 10_000;
 /// The same for the bytes of new keys.
@@ -65,7 +67,7 @@ pub struct Unseen {
     entries: Vec<Entry>,
     marks: Vec<Mark>,
     /// Where a key, or "every row", of a source was entered last. What was rolled back since is still in here.
-    last: HashMap<u64, usize>,
+    last: ByHash<usize>,
     /// Entries from here on are new to every reader.
     floor: usize,
     /// Entries from `floor` on, by source, and the bytes of their keys.
