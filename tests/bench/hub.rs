@@ -33,8 +33,9 @@ fn rename(world: &World, report: &mut Report) {
                 let time = milliseconds(|| ours.run(rename));
                 caught_up(&mut other);
                 right.push(begin.elapsed().as_secs_f64() * 1000.0);
-                // So that the next one is not measured in the pause that follows a refresh.
-                std::thread::sleep(std::time::Duration::from_millis(200));
+                // So that the next one is measured neither in the pause that follows a refresh nor while the WAL of this one
+                // is on its way to the disk, for which any commit behind it waits.
+                std::thread::sleep(std::time::Duration::from_millis(1000));
                 time
             },
             &mut || milliseconds(|| bare.run(rename)),
