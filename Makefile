@@ -26,6 +26,7 @@ install: setup ## install the extension (release build) into PostgreSQL 15
 lint: setup ## formatting and lints, warnings are errors
 	cargo fmt --check
 	cargo clippy --all-targets --features pg_test -- -D warnings
+	cargo clippy --test cluster -- -D warnings
 
 unit: setup ## unit tests, and the tests that run inside a server
 	scripts/unit.sh

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::blog;
-use crate::harness::{send_signal, Ask, Cluster, Load, Options, Plan, Random, StopMode, WAIT};
+use crate::harness::{send_signal, Ask, Cluster, Load, Options, Random, StopMode, WAIT};
 
 /// A cluster that recovers by itself after a backend was killed.
 fn cluster() -> Cluster {

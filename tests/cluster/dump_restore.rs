@@ -3,7 +3,7 @@
 use postgres::Client;
 
 use crate::blog;
-use crate::harness::{shared, Ask, Cluster, Database, Folder, Load, Options, Plan, Random};
+use crate::harness::{shared, Ask, Cluster, Database, Folder, Load, Options, Random};
 
 /// The blog, a partitioned source with a name that needs quotes, a declared column, a bound, and a paused TVIEW.
 const MORE: &str = r#"

@@ -5,7 +5,7 @@ use postgres::error::SqlState;
 use std::time::Duration;
 
 use crate::blog;
-use crate::harness::{server_program, Ask, Cluster, Folder, Load, Options, Plan, Random, StopMode, WAIT};
+use crate::harness::{server_program, Ask, Cluster, Folder, Load, Options, Random, StopMode, WAIT};
 
 const UPDATE_SLOW: &str = "UPDATE tb_slow SET n = n + 1";
 
