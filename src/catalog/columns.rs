@@ -17,6 +17,17 @@ pub struct Column {
     pub generated: bool,
 }
 
+impl Column {
+    /// Its name and type, as in CREATE TABLE.
+    pub fn sql(&self) -> String {
+        format!(
+            "{} {}",
+            relation::quote(&self.name),
+            relation::type_name(self.type_oid, self.modifier)
+        )
+    }
+}
+
 /// The columns of a relation in order.
 pub fn of(relation: Oid) -> Vec<Column> {
     spi::session(|| read(relation))

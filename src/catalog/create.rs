@@ -303,16 +303,7 @@ fn grants_on(view: Oid, name: &str) -> Vec<String> {
 }
 
 fn make_table(entity: &Entity, view: &[Column], key: &[String]) {
-    let columns: Vec<String> = view
-        .iter()
-        .map(|c| {
-            format!(
-                "{} {}",
-                relation::quote(&c.name),
-                relation::type_name(c.type_oid, c.modifier)
-            )
-        })
-        .collect();
+    let columns: Vec<String> = view.iter().map(Column::sql).collect();
     let key: Vec<String> = key.iter().map(|name| relation::quote(name)).collect();
     // Room on each page keeps updates of a document on the page its row is on.
     execute(&format!(

@@ -15,6 +15,7 @@ pub mod dead_letter;
 pub mod drain;
 mod failure;
 mod fingerprint;
+mod key_texts;
 pub mod keys;
 mod named_key;
 pub mod narrow;

@@ -3,10 +3,9 @@
 use pgrx::{pg_sys, JsonB, PgSqlErrorCode};
 
 use super::plan::Plan;
-use crate::catalog::columns;
+use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::error::Problem;
-use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
 
@@ -55,13 +54,7 @@ pub fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, 
         .key_columns
         .iter()
         .filter_map(|name| types.iter().find(|column| column.name == *name))
-        .map(|c| {
-            format!(
-                "{} {}",
-                relation::quote(&c.name),
-                relation::type_name(c.type_oid, c.modifier)
-            )
-        })
+        .map(Column::sql)
         .collect();
     let sql = format!(
         "SELECT * FROM pg_catalog.jsonb_to_record($1::jsonb) AS key({})",

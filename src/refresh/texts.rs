@@ -1,7 +1,7 @@
 //! The statements that recompute rows, as SQL text. Every name is quoted before it gets here; values are
 //! parameters: one `text[]` per key column.
 
-use crate::postgres::relation::{quote, quote_literal};
+use crate::postgres::relation::quote_literal;
 
 /// Where the table's row is, beside the view's row with the same key, and whether they differ. Names that no column of a
 /// user has.
@@ -133,38 +133,6 @@ impl Shape {
         )
     }
 
-    /// A key query that returns only some of the key columns (by their plain names), as one that returns keys: those
-    /// of the table's rows with these values.
-    pub fn whole_keys(&self, columns: &[String], query: &str) -> String {
-        let (part, rest): (Vec<&Key>, Vec<&Key>) = self
-            .key
-            .iter()
-            .partition(|k| columns.iter().any(|column| quote(column) == k.name));
-        if rest.is_empty() {
-            return query.to_string();
-        }
-        let keys: Vec<String> = self
-            .key
-            .iter()
-            .map(|k| format!("tv.{}::{} AS {}", k.name, k.view_type, k.name))
-            .collect();
-        let same: Vec<String> = part
-            .iter()
-            .map(|k| {
-                format!(
-                    "tv.{} {} part.{}::{}",
-                    k.name, k.table_equality, k.name, k.table_type
-                )
-            })
-            .collect();
-        format!(
-            "SELECT {} FROM ({query}) AS part, {} AS tv WHERE {}",
-            keys.join(", "),
-            self.table,
-            same.join(" AND ")
-        )
-    }
-
     /// What the planner expects of computing rows: one key, or everything.
     pub fn explain(&self, reach: Reach) -> String {
         let nulls: Vec<String> = self
@@ -179,69 +147,6 @@ impl Shape {
         format!("EXPLAIN (VERBOSE, FORMAT JSON) {wanted}{}", self.fresh(reach))
     }
 
-    /// Keys as JSON objects, in the order given.
-    pub fn key_objects(&self) -> String {
-        let pairs: Vec<String> = self
-            .key
-            .iter()
-            .map(|k| {
-                format!(
-                    "{}, k.{}::{}",
-                    quote_literal(&unquote(&k.name)),
-                    k.name,
-                    k.view_type
-                )
-            })
-            .collect();
-        let arrays: Vec<String> = (1..=self.key.len()).map(|n| format!("${n}")).collect();
-        format!(
-            "SELECT jsonb_build_object({})::text FROM unnest({}) WITH ORDINALITY AS k({}, position) ORDER BY position",
-            pairs.join(", "),
-            arrays.join(", "),
-            self.key_names()
-        )
-    }
-
-    /// Locks the table's rows of the wanted keys against other writers, in the order of the keys: two who want the same rows
-    /// wait for each other, and not crosswise.
-    pub fn lock_rows(&self) -> String {
-        let order: Vec<String> = self.key.iter().map(|k| format!("tv.{}", k.name)).collect();
-        format!(
-            "SELECT 1 FROM {} AS tv, ({}) AS k WHERE {} ORDER BY {} FOR NO KEY UPDATE OF tv",
-            self.table,
-            self.wanted_keys(),
-            self.wanted("tv"),
-            order.join(", ")
-        )
-    }
-
-    /// Which of the keys given, counted from 1, are those of rows that somebody else holds. Locks the rows of the others, in the
-    /// order of the keys.
-    pub fn held_rows(&self) -> String {
-        let order: Vec<String> = self.key.iter().map(|k| format!("tv.{}", k.name)).collect();
-        let arrays: Vec<String> = (1..=self.key.len()).map(|n| format!("${n}")).collect();
-        let typed: Vec<String> = self
-            .key
-            .iter()
-            .map(|k| format!("k.{}::{} AS {}", k.name, k.view_type, k.name))
-            .collect();
-        let position = "pg_tviews position";
-        format!(
-            "WITH given AS MATERIALIZED (SELECT {typed}, k.\"{position}\" \
-               FROM unnest({arrays}) WITH ORDINALITY AS k({names}, \"{position}\")), \
-             free AS MATERIALIZED (SELECT tv.ctid AS row FROM {table} AS tv \
-               WHERE EXISTS (SELECT 1 FROM given k WHERE {wanted}) ORDER BY {order} FOR NO KEY UPDATE SKIP LOCKED) \
-             SELECT k.\"{position}\" FROM {table} AS tv, given k \
-              WHERE {wanted} AND tv.ctid NOT IN (SELECT row FROM free)",
-            typed = typed.join(", "),
-            arrays = arrays.join(", "),
-            names = self.key_names(),
-            table = self.table,
-            wanted = self.wanted("tv"),
-            order = order.join(", "),
-        )
-    }
-
     /// Whether table (or view) have at most `$1` rows.
     pub fn has_at_most(&self, with_view: bool) -> String {
         let within =
@@ -250,57 +155,6 @@ impl Shape {
             true => format!("SELECT {} AND {}", within(&self.table), within(&self.view)),
             false => format!("SELECT {}", within(&self.table)),
         }
-    }
-
-    /// Every key that view or table has, as texts.
-    pub fn every_key(&self) -> String {
-        format!(
-            "SELECT {} FROM {} AS v WHERE {} UNION SELECT {} FROM {} AS tv",
-            self.key_texts("v"),
-            self.view,
-            self.key_not_null(),
-            self.key_texts("tv"),
-            self.table
-        )
-    }
-
-    /// Up to `$1` keys of the table, as texts.
-    pub fn some_keys(&self) -> String {
-        format!(
-            "SELECT {} FROM {} AS tv LIMIT $1",
-            self.key_texts("tv"),
-            self.table
-        )
-    }
-
-    /// Those of the keys in the parameters that the table has, as texts.
-    pub fn keys_in_table(&self) -> String {
-        format!(
-            "WITH wanted AS MATERIALIZED ({}) SELECT {} FROM wanted k, {} AS tv WHERE {}",
-            self.wanted_keys(),
-            self.key_texts("tv"),
-            self.table,
-            self.wanted("tv")
-        )
-    }
-
-    fn key_texts(&self, of: &str) -> String {
-        let texts: Vec<String> = self
-            .key
-            .iter()
-            .map(|k| format!("{of}.{}::{}::text", k.name, k.view_type))
-            .collect();
-        texts.join(", ")
-    }
-
-    /// Whether the view returns rows with a NULL key.
-    pub fn null_keys(&self) -> String {
-        let nulls: Vec<String> = self.key.iter().map(|k| format!("v.{} IS NULL", k.name)).collect();
-        format!(
-            "SELECT EXISTS (SELECT 1 FROM {} AS v WHERE {})",
-            self.view,
-            nulls.join(" OR ")
-        )
     }
 
     /// Differences between view and table: key as JSON, problem.
@@ -369,27 +223,37 @@ impl Shape {
     }
 
     /// The keys in the parameters, each once.
-    fn wanted_keys(&self) -> String {
+    pub(super) fn wanted_keys(&self) -> String {
+        // Different texts may be equal keys: 2 and 2.00.
+        format!(
+            "SELECT DISTINCT {} FROM unnest({}) AS k({})",
+            self.typed_keys(),
+            self.key_arrays(),
+            self.key_names()
+        )
+    }
+
+    /// The parameters: an array of texts for each column of the key.
+    pub(super) fn key_arrays(&self) -> String {
         let arrays: Vec<String> = (1..=self.key.len()).map(|n| format!("${n}")).collect();
+        arrays.join(", ")
+    }
+
+    /// The columns of a row `k` of these, in the types of the view.
+    pub(super) fn typed_keys(&self) -> String {
         let typed: Vec<String> = self
             .key
             .iter()
             .map(|k| format!("k.{}::{} AS {}", k.name, k.view_type, k.name))
             .collect();
-        // Different texts may be equal keys: 2 and 2.00.
-        format!(
-            "SELECT DISTINCT {} FROM unnest({}) AS k({})",
-            typed.join(", "),
-            arrays.join(", "),
-            self.key_names()
-        )
+        typed.join(", ")
     }
 
     fn wanted_in_view(&self) -> String {
         self.each_key(|k| format!("v.{} {} k.{}", k.name, k.view_equality, k.name))
     }
 
-    fn wanted(&self, table: &str) -> String {
+    pub(super) fn wanted(&self, table: &str) -> String {
         self.each_key(|k| {
             format!(
                 "{table}.{} {} k.{}::{}",
@@ -409,7 +273,7 @@ impl Shape {
         )
     }
 
-    fn key_not_null(&self) -> String {
+    pub(super) fn key_not_null(&self) -> String {
         self.each_key(|k| format!("v.{} IS NOT NULL", k.name))
     }
 
@@ -417,7 +281,7 @@ impl Shape {
         self.key.iter().map(condition).collect::<Vec<_>>().join(" AND ")
     }
 
-    fn key_names(&self) -> String {
+    pub(super) fn key_names(&self) -> String {
         self.key
             .iter()
             .map(|k| k.name.clone())
@@ -440,7 +304,8 @@ impl Shape {
     }
 }
 
-fn unquote(name: &str) -> String {
+/// A quoted name as it is.
+pub(super) fn unquote(name: &str) -> String {
     match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inner) => inner.replace("\"\"", "\""),
         None => name.to_string(),

@@ -94,6 +94,14 @@ pub fn writers<'a>(cluster: &'a Cluster, database: &'a str) -> Plan<'a> {
     }
 }
 
+/// Those that leave users and posts where they are.
+pub fn writers_who_delete_nothing<'a>(cluster: &'a Cluster, database: &'a str) -> Plan<'a> {
+    Plan {
+        statements: &STATEMENTS[..8],
+        ..writers(cluster, database)
+    }
+}
+
 /// The same where the server is going to crash.
 pub fn writers_through_crashes<'a>(cluster: &'a Cluster, database: &'a str) -> Plan<'a> {
     Plan {

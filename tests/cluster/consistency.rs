@@ -37,12 +37,7 @@ fn wait_for_a_key_is_never_early() {
     let (database, mut reader) = blog::open(shared(), "early_key");
     reader.run("INSERT INTO tb_user (pk_user, name) VALUES (1000, 'watched')");
     let mut writer = database.client();
-    let plan = Plan {
-        cluster: shared(),
-        database: &database.name,
-        statements: &blog::STATEMENTS[..8],
-        crashes: false,
-    };
+    let plan = blog::writers_who_delete_nothing(shared(), &database.name);
     let random = Random::announced("wait_for_a_key_is_never_early");
     let mut check = |rounds: std::ops::Range<u32>| {
         for i in rounds {

@@ -31,12 +31,7 @@ fn wait_is_never_early_among_other_writers() {
     let (database, mut reader) = blog::open(shared(), "early_load");
     reader.run("INSERT INTO tb_user (pk_user, name) VALUES (1000, 'watched')");
     let mut writer = database.client();
-    let plan = Plan {
-        cluster: shared(),
-        database: &database.name,
-        statements: &blog::STATEMENTS[..8],
-        crashes: false,
-    };
+    let plan = blog::writers_who_delete_nothing(shared(), &database.name);
     let random = Random::announced("wait_is_never_early_among_other_writers");
     Load::during(&plan, 2, &random, |_| {
         for i in 0..50 {
