@@ -166,7 +166,7 @@ fn what_happens_to_a_tview_during_a_wait_ends_it() {
                     waiter.run("SET statement_timeout = '20s'");
                     waiter.fails(&format!("SELECT {call}"))
                 });
-                std::thread::sleep(Duration::from_millis(300));
+                until_somebody_waits(&mut client);
                 let mut blocker = database.client();
                 if command.contains("tv_slow") {
                     // The refresh waits for its source now, and locks nothing meanwhile.
@@ -181,6 +181,15 @@ fn what_happens_to_a_tview_during_a_wait_ends_it() {
             assert!(error.message().contains(message), "{command}: {error:?}");
         }
     }
+}
+
+/// Until a session of this database sleeps in pg_tviews_wait.
+fn until_somebody_waits(client: &mut Client) {
+    client.wait_until(
+        "SELECT count(*) > 0 FROM pg_stat_activity
+          WHERE datname = current_database() AND backend_type = 'client backend' AND wait_event = 'Extension'",
+        WAIT,
+    );
 }
 
 #[test]
@@ -205,8 +214,8 @@ fn wait_ends_with_its_statement() {
     let pid: i32 = client.one("SELECT pg_backend_pid()");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(move || client.fails("SELECT pg_tviews_wait('user', 1)"));
-        std::thread::sleep(Duration::from_millis(300));
         let mut other = database.client();
+        until_somebody_waits(&mut other);
         assert!(other.one::<bool>(&format!("SELECT pg_cancel_backend({pid})")));
         assert_eq!(waiting.join().expect("an error").code().code(), "57014");
     });

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::blog;
-use crate::harness::{shared, Ask, Database, Load, Plan, Random, WAIT};
+use crate::harness::{shared, Ask, Database, Load, Random, WAIT};
 
 #[test]
 fn wait_is_never_early() {
