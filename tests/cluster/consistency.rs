@@ -7,7 +7,8 @@ use postgres::Client;
 use crate::blog;
 use crate::harness::{shared, Ask, Cluster, Database, Load, Options, Plan, Random, StopMode, WAIT};
 
-const PROMPT: Duration = Duration::from_secs(1);
+/// Far less than pg_tviews_wait waits by itself.
+const PROMPT: Duration = Duration::from_secs(10);
 
 #[test]
 fn wait_is_never_early_when_commits_overtake_each_other() {
@@ -102,9 +103,8 @@ fn wait_for_a_key_in_a_backlog_ends_with_its_batch() {
     client.run("SELECT pg_tviews_create('doc', 'SELECT pk_doc, slowly(n) AS n FROM tb_doc')");
     client.assert_follows(&["doc"]);
     client.run("UPDATE tb_doc SET n = 1 WHERE pk_doc <= 4900");
-    let begin = Instant::now();
     assert!(client.one::<bool>("SELECT pg_tviews_wait('doc', 5000)"));
-    assert!(begin.elapsed() < PROMPT, "took {:?}", begin.elapsed());
+    assert!(client.one::<i64>("SELECT count(*) FROM pg_tviews_pending('doc')") > 0);
     assert!(client.one::<bool>("SELECT pg_tviews_wait('doc', 1)"));
     assert_eq!(client.rows("SELECT n FROM tv_doc WHERE pk_doc = 1"), ["1"]);
     client.assert_follows(&["doc"]);
@@ -266,7 +266,7 @@ fn wait_says_soon_that_nobody_works() {
     ] {
         client.run(&format!("ALTER SYSTEM SET {off}"));
         client.run("SELECT pg_reload_conf()");
-        std::thread::sleep(PROMPT);
+        std::thread::sleep(Duration::from_secs(1));
         client.run("UPDATE tb_user SET name = name || '+'");
         for call in [
             "pg_tviews_wait()",

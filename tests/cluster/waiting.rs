@@ -66,7 +66,7 @@ fn wait_returns_false_on_timeout() {
     let mut client = database.client();
     blog::create_slow(&mut client);
     client.assert_follows(&["slow"]);
-    client.run("UPDATE knob SET seconds = 2");
+    client.run("UPDATE knob SET seconds = 6");
     client.run("UPDATE tb_slow SET n = 2");
     let begin = Instant::now();
     assert!(
@@ -74,7 +74,7 @@ fn wait_returns_false_on_timeout() {
         "true before it could be"
     );
     assert!(
-        begin.elapsed() < Duration::from_millis(1500),
+        begin.elapsed() < Duration::from_secs(5),
         "took {:?}",
         begin.elapsed()
     );
@@ -88,12 +88,12 @@ fn wait_can_be_cancelled() {
     let mut client = database.client();
     blog::create_slow(&mut client);
     client.assert_follows(&["slow"]);
-    client.run("UPDATE knob SET seconds = 5");
+    client.run("UPDATE knob SET seconds = 10");
     client.run("UPDATE tb_slow SET n = 2; SET statement_timeout = '300 ms'");
     let begin = Instant::now();
     let error = client.fails("SELECT pg_tviews_wait('slow')");
     assert_eq!(error.code().code(), "57014", "{error:?}");
-    assert!(begin.elapsed() < Duration::from_secs(3));
+    assert!(begin.elapsed() < Duration::from_secs(8));
 }
 
 #[test]

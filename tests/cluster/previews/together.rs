@@ -6,9 +6,20 @@ use super::{listen, name, open, said};
 use crate::blog;
 use crate::harness::{send_signal, shared, Ask, Cluster, Load, Options, Plan, Random, WAIT};
 
+/// A server where whoever waits for a row waits for long.
+fn patient() -> Cluster {
+    Cluster::start(
+        Options::preloaded()
+            .set("pg_tviews.lock_timeout", "20s")
+            .set("deadlock_timeout", "60s"),
+    )
+}
+
 #[test]
 fn the_second_of_two_waits_and_sees_both() {
-    let (database, mut client) = open("ryw_two");
+    let cluster = patient();
+    let (database, mut client) = blog::open(&cluster, "ryw_two");
+    client.assert_follows(&blog::ENTITIES);
     client.run("SELECT pg_tviews_pause(e) FROM unnest('{user,post,total}'::text[]) e");
     let mut first = database.client();
     let (mut second, notices) = listen(&database);
@@ -38,13 +49,13 @@ fn the_second_of_two_does_not_wait_for_ever() {
     first.run("BEGIN; UPDATE tb_post SET title = 'by the first' WHERE pk_post = 10; SELECT * FROM tv_feed");
     second.run("BEGIN; UPDATE tb_post SET title = 'by the second' WHERE pk_post = 20");
     let begin = Instant::now();
-    for _ in 0..20 {
+    for _ in 0..100 {
         assert_eq!(
             second.rows("SELECT data->'posts'->1->>'title' FROM tv_feed WHERE pk_feed = 1"),
             ["post 20"]
         );
     }
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     let heard = said(&notices);
     assert!(heard.len() == 1 && heard[0].contains("55P03"), "{heard:?}");
     second.run("COMMIT");
@@ -55,7 +66,9 @@ fn the_second_of_two_does_not_wait_for_ever() {
 /// The first holds a row of the tv table and waits for a row of the second, who wants that row of the tv table.
 #[test]
 fn nobody_gets_into_a_deadlock_by_a_preview() {
-    let (database, mut client) = open("ryw_crossed");
+    let cluster = patient();
+    let (database, mut client) = blog::open(&cluster, "ryw_crossed");
+    client.assert_follows(&blog::ENTITIES);
     let mut first = database.client();
     let (mut second, notices) = listen(&database);
     first.run("BEGIN; UPDATE tb_post SET title = 'by the first' WHERE pk_post = 10; SELECT * FROM tv_feed");
@@ -69,11 +82,7 @@ fn nobody_gets_into_a_deadlock_by_a_preview() {
         client.wait_until("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted", WAIT);
         let begin = Instant::now();
         second.run("SELECT * FROM tv_feed WHERE pk_feed = 1");
-        assert!(
-            begin.elapsed() < Duration::from_millis(90),
-            "{:?}",
-            begin.elapsed()
-        );
+        assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
         second.run("COMMIT");
         crossed.join().unwrap();
     });
