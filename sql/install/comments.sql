@@ -48,4 +48,5 @@ COMMENT ON TABLE pg_tview_meta IS 'One row per TVIEW. Owners may update fk_colum
 COMMENT ON TABLE pg_tview_queue IS 'Committed changes that at least one TVIEW has not absorbed yet.';
 COMMENT ON TABLE pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';
 COMMENT ON TABLE pg_tview_dead_letter IS 'Keys that could not be recomputed, while all others were; tried again from time to time.';
+COMMENT ON TABLE pg_tview_backlog_part IS 'A large backlog while several workers apply it, cut into parts of pg_tviews.batch_size keys at most.';
 COMMENT ON VIEW pg_tview_status IS 'State, backlog and latency of each TVIEW.';

@@ -3,7 +3,7 @@ GRANT SELECT, UPDATE (fk_columns, max_latency) ON pg_tview_meta TO PUBLIC;
 -- The view itself shows each reader what is theirs.
 GRANT SELECT ON pg_tview_status TO PUBLIC;
 -- Change keys and messages hold values of the sources.
-GRANT SELECT ON pg_tview_queue, pg_tview_meta_audit TO pg_monitor;
+GRANT SELECT ON pg_tview_queue, pg_tview_meta_audit, pg_tview_backlog_part TO pg_monitor;
 -- Owners see the dead keys of their own TVIEWs.
 GRANT SELECT ON pg_tview_dead_letter TO PUBLIC;
 ALTER TABLE pg_tview_dead_letter ENABLE ROW LEVEL SECURITY;

@@ -59,6 +59,22 @@ CREATE TABLE pg_tview_meta_audit (
 CREATE INDEX pg_tview_meta_audit_position_idx ON pg_tview_meta_audit (tview_oid, audit_id) WHERE position IS NOT NULL;
 CREATE INDEX pg_tview_meta_audit_finished_at_idx ON pg_tview_meta_audit (finished_at);
 
+-- A large backlog of a TVIEW cut into parts while several workers apply it; its position moves when all are done. Not
+-- logged: after a crash the backlog is simply read again.
+CREATE UNLOGGED TABLE pg_tview_backlog_part (
+    tview_oid      oid         NOT NULL,
+    part           int         NOT NULL,
+    keys           text        NOT NULL,
+    before         pg_snapshot,
+    worker_pid     int,
+    finished_at    timestamptz,
+    rows_inserted  bigint,
+    rows_updated   bigint,
+    rows_deleted   bigint,
+    rows_unchanged bigint,
+    PRIMARY KEY (tview_oid, part)
+);
+
 -- Keys that could not be recomputed, while all others were. They leave when they succeed.
 CREATE TABLE pg_tview_dead_letter (
     entity_name     text        NOT NULL,

@@ -117,7 +117,7 @@ pub fn table() -> Option<Oid> {
 }
 
 /// The extension's tables that a refresh reads or writes.
-pub fn own_tables() -> Option<[(Oid, TableLock); 4]> {
+pub fn own_tables() -> Option<[(Oid, TableLock); 5]> {
     Some([
         (table()?, TableLock::RowExclusive),
         (
@@ -129,6 +129,10 @@ pub fn own_tables() -> Option<[(Oid, TableLock); 4]> {
             TableLock::RowExclusive,
         ),
         (extension::relation(c"pg_tview_queue")?, TableLock::AccessShare),
+        (
+            extension::relation(c"pg_tview_backlog_part")?,
+            TableLock::RowExclusive,
+        ),
     ])
 }
 

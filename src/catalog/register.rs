@@ -10,7 +10,7 @@ use crate::capture;
 use crate::error::{OrRaise, Problem};
 use crate::lineage::Strategy;
 use crate::postgres::identity::{run_as, run_internal, Trust};
-use crate::postgres::lock::{self, Attempt, TableLock};
+use crate::postgres::lock::{self, Attempt, ObjectLock, TableLock};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught};
@@ -82,7 +82,8 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
 /// several tables, would wait for those locked here while this waits for others.
 pub fn reregister(plan: &Plan, reason: &str) {
     let is_held = |relation| lock::try_table(relation, TableLock::AccessShare) == Attempt::Held;
-    if definition::table().is_some_and(|class| !lock::try_object(class, plan.definition.tview))
+    if definition::table()
+        .is_some_and(|class| !lock::try_object(class, plan.definition.tview, ObjectLock::Exclusive))
         || plan.tables().into_iter().chain(plan.view_oids()).any(is_held)
     {
         Problem::new(

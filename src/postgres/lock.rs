@@ -120,10 +120,22 @@ pub fn object(class: Oid, object: Oid) {
     }
 }
 
+/// Strength of the lock of one TVIEW.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ObjectLock {
+    /// Parts of one backlog are applied side by side.
+    Share,
+    /// Whatever moves the position or the definition.
+    Exclusive,
+}
+
 /// Takes the lock of one TVIEW if it is free now.
-pub fn try_object(class: Oid, object: Oid) -> bool {
+pub fn try_object(class: Oid, object: Oid, lock: ObjectLock) -> bool {
+    let mode = match lock {
+        ObjectLock::Share => pg_sys::ShareLock,
+        ObjectLock::Exclusive => pg_sys::ExclusiveLock,
+    };
     // SAFETY: as above, without waiting.
-    let result =
-        unsafe { pg_sys::LockAcquire(&tag(class, object), pg_sys::ExclusiveLock as i32, false, true) };
+    let result = unsafe { pg_sys::LockAcquire(&tag(class, object), mode as i32, false, true) };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }

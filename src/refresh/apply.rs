@@ -7,9 +7,11 @@ use super::care::Care;
 use super::careful::{self, Failed};
 use super::dead_letter::{self, DeadKeys};
 use super::keys::{self, Batch, Keys, Wanted};
+use super::parts;
 use super::plan::{self, Plan};
 use super::recompute;
 use super::run::{Backlog, Run, Status, Step};
+use super::together::Shared;
 use crate::catalog::change_state;
 use crate::catalog::definition::State;
 use crate::catalog::manage::needs_population;
@@ -34,7 +36,7 @@ thread_local! {
     static STATE: SessionStatement = const { SessionStatement::new() };
 }
 
-impl Run {
+impl Run<'_> {
     /// What the first transaction does; with it, changes read and keys found.
     pub(super) fn under_snapshot(&self, plan: &Plan) -> (Step, u64, u64) {
         let done = |status| (Step::Done(status), 0, 0);
@@ -100,8 +102,19 @@ impl Run {
         entry.position = Some(now.snapshot);
         let total = match wanted {
             Wanted::Everything => self.everything(plan, now.has_dead_keys, &mut entry),
-            Wanted::Keys(keys) => {
-                let (total, batches) = self.first_keys(plan, keys, &dead, &mut entry);
+            Wanted::Keys(mut keys) => {
+                let total = self.dead_keys(plan, &mut keys, &dead, &mut entry);
+                if let Some(size) = self.size_of_parts(plan, &keys) {
+                    let batches = keys.batches(size);
+                    parts::store(self.tview, &batches, before.as_ref());
+                    let shared = Shared {
+                        parts: batches.len(),
+                        entry,
+                        before,
+                    };
+                    return (Step::Shared(Box::new(shared)), changes, total);
+                }
+                let batches = self.first_batch(plan, keys, &mut entry);
                 if !batches.is_empty() {
                     let backlog = Backlog {
                         batches,
@@ -139,29 +152,26 @@ impl Run {
         rows as u64
     }
 
-    /// Recomputes dead keys, and the first batch of the others; returns how many keys there are, and the batches left, the
-    /// next one last.
-    fn first_keys(
-        &self,
-        plan: &Plan,
-        mut keys: Keys,
-        dead: &DeadKeys,
-        entry: &mut Entry,
-    ) -> (u64, Vec<Batch>) {
-        let null_key = keys.null_key;
+    /// Recomputes dead keys, and leaves the others in `keys`; returns how many there are in all.
+    fn dead_keys(&self, plan: &Plan, keys: &mut Keys, dead: &DeadKeys, entry: &mut Entry) -> u64 {
         let risky = keys.split_off(dead);
         let total = keys.len() + risky.len();
         entry.keys_refreshed = Some(total as i64);
         self.again(plan, risky, entry);
+        if keys.null_key && entry.status == audit::Status::Success {
+            entry.add_problem(self.as_owner(plan, || recompute::null_keys(plan)));
+        }
+        total as u64
+    }
+
+    /// Recomputes the first batch of keys; returns those left, the next one last.
+    fn first_batch(&self, plan: &Plan, keys: Keys, entry: &mut Entry) -> Vec<Batch> {
         let mut batches = keys.batches(settings::batch_size());
         batches.reverse();
         if let Some(first) = batches.pop() {
             self.batch(plan, first, entry);
         }
-        if null_key && entry.status == audit::Status::Success {
-            entry.add_problem(self.as_owner(plan, || recompute::null_keys(plan)));
-        }
-        (total as u64, batches)
+        batches
     }
 
     /// Recomputes a batch of keys.
@@ -270,8 +280,6 @@ fn counted(keys: usize, rest: &str) -> String {
 }
 
 fn complete(entry: &mut Entry, result: recompute::Result) {
-    let mut written = entry.written.unwrap_or_default();
-    written += result.written;
-    entry.written = Some(written);
+    entry.add_written(result.written);
     entry.add_problem(result.problem);
 }

@@ -100,6 +100,11 @@ impl Entry {
 }
 
 impl Entry {
+    /// What one more batch has written.
+    pub fn add_written(&mut self, written: Written) {
+        *self.written.get_or_insert_default() += written;
+    }
+
     /// A problem that left some keys as they were; the first one is told.
     pub fn add_problem(&mut self, problem: Option<Problem>) {
         let (Some(problem), Status::Success) = (problem, self.status) else {

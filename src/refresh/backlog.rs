@@ -9,9 +9,10 @@ use crate::catalog::change_state;
 use crate::catalog::definition::{self, State};
 use crate::error::Problem;
 use crate::postgres::identity::run_internal;
+use crate::postgres::lock::{self, ObjectLock};
+use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{with_snapshot, Driver};
-use crate::postgres::{lock, relation};
 use crate::queue::position::Position;
 use crate::{settings, statement};
 
@@ -49,7 +50,7 @@ pub fn give_up_excess(driver: Driver) -> bool {
 
 /// Takes the TVIEW's lock, before the snapshot: no refresh is under way then.
 fn busy(tview: Oid) -> bool {
-    !definition::table().is_some_and(|class| lock::try_object(class, tview))
+    !definition::table().is_some_and(|class| lock::try_object(class, tview, ObjectLock::Exclusive))
 }
 
 /// Under the snapshot that becomes the position. The row it writes makes the next refresh a population, see

@@ -257,6 +257,17 @@ impl Batch {
         }
     }
 
+    /// As text to be stored; [`Batch::from_json`] reads it.
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self.columns).to_string()
+    }
+
+    /// A batch that was stored.
+    pub fn from_json(text: &str) -> Option<Batch> {
+        let columns = serde_json::from_str(text).ok()?;
+        Some(Batch { columns })
+    }
+
     pub fn len(&self) -> usize {
         self.columns.first().map_or(0, Vec::len)
     }

@@ -19,6 +19,7 @@ mod key_texts;
 pub mod keys;
 mod named_key;
 pub mod narrow;
+pub mod parts;
 pub mod pending;
 pub mod plan;
 pub mod recompute;
@@ -27,8 +28,10 @@ pub mod retry;
 pub mod run;
 mod source_rows;
 pub mod texts;
+mod together;
 pub mod wait;
 pub mod wait_argument;
 pub mod wait_for_key;
 
 pub use run::{run, Outcome, Status};
+pub use together::{help, Team};

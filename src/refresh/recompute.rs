@@ -99,6 +99,11 @@ fn few_keys(plan: &Plan) -> usize {
     })
 }
 
+/// Whether batches may be small: none of them computes the whole view. As the TVIEW's owner, inside an SPI session.
+pub fn is_by_key(plan: &Plan) -> bool {
+    few_keys(plan) >= FEW_KEYS
+}
+
 /// What the planner expects a statement to cost.
 fn cost(explain: &str) -> f64 {
     let text = spi::run(explain, Access::Current, &[]).one::<JsonString>();

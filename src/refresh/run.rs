@@ -7,18 +7,19 @@ use std::time::{Duration, Instant};
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
-use super::apply::{self, Now};
 use super::audit::{self, Entry};
 use super::care::Care;
 use super::failure;
 use super::keys::Batch;
+use super::parts;
 use super::plan::{self, Plan};
+use super::together::{Shared, Team};
 use crate::catalog::definition;
 use crate::catalog::register::{note_view, reregister};
 use crate::catalog::{restored, triggers};
 use crate::error::Problem;
 use crate::postgres::identity::{self, run_internal};
-use crate::postgres::lock::{self, Attempt, TableLock};
+use crate::postgres::lock::{self, Attempt, ObjectLock, TableLock};
 use crate::postgres::spi;
 use crate::postgres::transaction::{with_snapshot, Caught, Driver};
 use crate::queue::position::Position;
@@ -52,31 +53,17 @@ pub struct Outcome {
 }
 
 /// Refreshes one TVIEW in a background worker, outside any transaction. Catches every ERROR. `failures`: how many
-/// refreshes of it have failed in a row.
-pub fn run(tview: Oid, failures: u32) -> Outcome {
-    refresh(Driver::Worker, tview, failures).0
+/// refreshes of it have failed in a row; `team`: the workers that a large backlog can be shared with.
+pub fn run(tview: Oid, failures: u32, team: Option<&dyn Team>) -> Outcome {
+    refresh(Run::new(Driver::Worker, tview, team, failures)).0
 }
 
 /// Refreshes one TVIEW in a procedure that may commit; the error, if any, is handed back.
 pub fn drain(tview: Oid) -> (Outcome, Option<Caught>) {
-    refresh(Driver::Procedure, tview, 0)
+    refresh(Run::new(Driver::Procedure, tview, None, 0))
 }
 
-fn refresh(driver: Driver, tview: Oid, failures: u32) -> (Outcome, Option<Caught>) {
-    let mut run = Run {
-        driver,
-        tview,
-        careful: false,
-        gives_up: failures >= settings::retry_limit(),
-        yields: false,
-        at_rows: false,
-        held: Cell::new(false),
-        retry_at: Cell::new(None),
-        changes: 0,
-        keys: 0,
-        duration: Duration::ZERO,
-        started_at: audit::now(),
-    };
+fn refresh(mut run: Run) -> (Outcome, Option<Caught>) {
     let (status, error) = match run.go() {
         Ok(status) => (status, None),
         Err(error) => run.failed(error),
@@ -102,6 +89,19 @@ pub(super) enum Step {
     Stale,
     /// Keys left after the first batch, and the position they lead to.
     More(Box<Backlog>),
+    /// The same with all keys stored for several workers.
+    Shared(Box<Shared>),
+}
+
+impl Step {
+    /// Of a later transaction than the first. Somebody else took over, or the definition changed: the position has not
+    /// moved, so nothing is lost.
+    pub(super) fn status(self) -> Status {
+        match self {
+            Step::Done(status) => status,
+            Step::Stale | Step::Populated | Step::More(_) | Step::Shared(_) => Status::Busy,
+        }
+    }
 }
 
 pub(super) struct Backlog {
@@ -110,9 +110,11 @@ pub(super) struct Backlog {
     pub(super) before: Option<Position>,
 }
 
-pub(super) struct Run {
-    driver: Driver,
+pub(super) struct Run<'a> {
+    pub(super) driver: Driver,
     pub(super) tview: Oid,
+    /// Who a large backlog can be shared with.
+    pub(super) team: Option<&'a dyn Team>,
     /// Goes around keys that fail, instead of failing with them.
     pub(super) careful: bool,
     /// Also around those that fail by trouble of the server.
@@ -130,7 +132,25 @@ pub(super) struct Run {
     started_at: pgrx::datum::TimestampWithTimeZone,
 }
 
-impl Run {
+impl<'a> Run<'a> {
+    pub(super) fn new(driver: Driver, tview: Oid, team: Option<&'a dyn Team>, failures: u32) -> Run<'a> {
+        Run {
+            driver,
+            tview,
+            team,
+            careful: false,
+            gives_up: failures >= settings::retry_limit(),
+            yields: false,
+            at_rows: false,
+            held: Cell::new(false),
+            retry_at: Cell::new(None),
+            changes: 0,
+            keys: 0,
+            duration: Duration::ZERO,
+            started_at: audit::now(),
+        }
+    }
+
     pub(super) fn as_owner<R>(&self, plan: &Plan, step: impl FnOnce() -> R) -> R {
         self.care().as_owner(plan, step)
     }
@@ -200,13 +220,18 @@ impl Run {
                     self.duration = started.elapsed();
                     return status;
                 }
+                Step::Shared(shared) => {
+                    let status = self.work_off_together(&plan, shared);
+                    self.duration = started.elapsed();
+                    return status;
+                }
             }
         }
         Ok(Status::Busy)
     }
 
     /// Makes the plan, in a transaction of its own; registers the TVIEW anew if its view has changed.
-    fn prepare(&self) -> Result<Result<Rc<Plan>, Status>, Caught> {
+    pub(super) fn prepare(&self) -> Result<Result<Rc<Plan>, Status>, Caught> {
         self.driver.transaction(|| {
             lock_own_tables()?;
             limit_lock_waits();
@@ -240,14 +265,14 @@ impl Run {
 
     /// Locks before the snapshot: the extension's tables (DROP EXTENSION takes those first, too), the TVIEW, then
     /// what it reads. Waits for none of them: whoever holds one may do so for long, and other TVIEWs need this process.
-    fn lock(&self, plan: &Plan) -> Option<Step> {
+    pub(super) fn lock(&self, plan: &Plan, tview: ObjectLock) -> Option<Step> {
         if let Err(status) = lock_own_tables() {
             return Some(Step::Done(status));
         }
         let Some(class) = definition::table() else {
             return Some(Step::Done(Status::NotReady));
         };
-        if !lock::try_object(class, self.tview) {
+        if !lock::try_object(class, self.tview, tview) {
             return Some(Step::Done(Status::Busy));
         }
         limit_lock_waits();
@@ -272,7 +297,7 @@ impl Run {
         let driver = self.driver;
         let this: &Run = self;
         let result = driver.repeatable_read(
-            || this.lock(plan).map(|step| (step, 0, 0)),
+            || this.lock(plan, ObjectLock::Exclusive).map(|step| (step, 0, 0)),
             || spi::session(|| this.under_snapshot(plan)),
         );
         let (step, changes, keys) = result?;
@@ -287,15 +312,12 @@ impl Run {
         while let Some(batch) = backlog.batches.pop() {
             let last = backlog.batches.is_empty();
             let entry = &mut backlog.entry;
-            let before = &backlog.before;
+            let before = backlog.before.as_ref();
             let step = self.driver.repeatable_read(
-                || self.lock(plan),
+                || self.lock(plan, ObjectLock::Exclusive),
                 || {
                     spi::session(|| {
-                        let unmoved = |now: &Now| {
-                            now.state.may_refresh() && now.position == *before && now.hash == plan.hash
-                        };
-                        let Some(now) = apply::now(self.tview).filter(unmoved) else {
+                        let Some(now) = self.unmoved(plan, before) else {
                             return Step::Stale;
                         };
                         self.batch(plan, batch, entry);
@@ -303,6 +325,8 @@ impl Run {
                             return Step::Done(Status::Busy);
                         }
                         if last {
+                            // Of a worker that ended before it was through.
+                            parts::remove(self.tview);
                             self.works(plan, now.state);
                             audit::add(entry.clone());
                         }
@@ -310,12 +334,9 @@ impl Run {
                     })
                 },
             )?;
-            match step {
-                Step::Done(Status::UpToDate) => {}
-                Step::Done(other) => return Ok(other),
-                // Somebody else took over, or the definition changed: the position has not moved, so
-                // nothing is lost.
-                Step::Stale | Step::Populated | Step::More(_) => return Ok(Status::Busy),
+            match step.status() {
+                Status::UpToDate => {}
+                other => return Ok(other),
             }
         }
         Ok(Status::UpToDate)

@@ -7,7 +7,7 @@ use super::shared::Database;
 use crate::postgres::bgworker;
 use crate::postgres::short_transaction::short_transaction;
 use crate::postgres::transaction::Driver;
-use crate::refresh::backlog;
+use crate::refresh::{backlog, parts};
 use crate::{catalog, queue};
 
 const SECOND: i64 = 1_000_000;
@@ -62,6 +62,7 @@ pub fn run(database: &Database, index: usize, now: i64) -> bool {
         bgworker::report_running("trimming pg_tview_meta_audit");
         let deleted = short_transaction(|| {
             catalog::tidy();
+            parts::forget_stale();
             queue::trim_audit(BATCH)
         })
         .unwrap_or(0);

@@ -16,6 +16,7 @@ pub mod refresher;
 pub mod schedule;
 pub mod shared;
 pub mod signal;
+pub mod team;
 pub mod tracked;
 
 use crate::postgres::{bgworker, process, shmem, utility_hook};

@@ -76,9 +76,14 @@ fn detach() {
     let me = index as u32 + 1;
     let worker = &database.workers[index];
     database.mark_absent(index);
+    database.end_long(index);
     if let Some(oid) = database.oid() {
         for tview in TVIEWS.get().iter().filter(|tview| tview.is_of(oid)) {
+            if tview.runner.load(SeqCst) == me {
+                tview.parts.store(0, SeqCst);
+            }
             let _ = tview.runner.compare_exchange(me, 0, SeqCst, SeqCst);
+            tview.leave(index);
         }
     }
     database.end_quiet();

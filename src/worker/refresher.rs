@@ -9,6 +9,7 @@ use super::housekeeping;
 use super::place::{leave_in_order, Place};
 use super::schedule::{self, Next};
 use super::shared::{self, Database, Tview, Worker};
+use super::team::Team;
 use super::tracked::TrackedSet;
 use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
 use crate::postgres::{bgworker, clock, latch, leftovers, process};
@@ -142,14 +143,19 @@ impl Refresher {
             self.work(|refresher| refresher.reload(now));
             return Step::Continue;
         }
-        let until = match self.tracked.next(now) {
+        let only_short = !self.database.may_take_long(self.index);
+        let until = match self.tracked.next(now, only_short) {
             Next::Refresh { index, more } => {
+                if self.tracked.is_long(index, now) && !self.database.begin_long(self.index) {
+                    return Step::Continue;
+                }
                 self.work(|refresher| {
                     if more {
                         refresher.database.wake_one();
                     }
                     refresher.refresh(index);
                 });
+                self.database.end_long(self.index);
                 return Step::Continue;
             }
             Next::Sleep { until } => until,
@@ -162,7 +168,7 @@ impl Refresher {
             // Another worker is at it, and will go on with it.
             house_at = now + POLL;
             self.database.mark_idle(self.index);
-            if !matches!(self.tracked.next(now), Next::Sleep { .. }) {
+            if !matches!(self.tracked.next(now, only_short), Next::Sleep { .. }) {
                 return Step::Continue;
             }
         }
@@ -256,6 +262,20 @@ impl Refresher {
         }
     }
 
+    /// Applies one part of a backlog that another worker has offered; then looks again at what is more urgent.
+    fn help(&mut self, index: usize) {
+        let tracked = self.tracked.get(index);
+        let started = clock::now();
+        bgworker::report_running(&format!("helping to refresh {}", tracked.info.name));
+        tracked.progress().help(self.index, |part| {
+            guarded(|| refresh::help(tracked.info.tview, part));
+            leftovers::remove();
+        });
+        let now = clock::now();
+        self.load = schedule::load(self.load, started - self.worked_until, now - started);
+        self.worked_until = now;
+    }
+
     /// Refreshes the TVIEW at `index`, unless another worker is faster.
     fn refresh(&mut self, index: usize) {
         if !self.tracked.holds_place(index) {
@@ -264,6 +284,9 @@ impl Refresher {
         }
         let tracked = self.tracked.get(index);
         let progress = tracked.progress();
+        if progress.parts.load(SeqCst) > 0 {
+            return self.help(index);
+        }
         let me = self.index as u32 + 1;
         if progress.runner.compare_exchange(0, me, SeqCst, SeqCst).is_err() {
             return;
@@ -276,7 +299,13 @@ impl Refresher {
         self.tracked.announce_quiet(index);
         bgworker::report_running(&format!("refreshing {}", tracked.info.name));
 
-        let outcome = guarded(|| refresh::run(tracked.info.tview, progress.failures.load(SeqCst)));
+        let team = tracked.shared_progress().map(|progress| Team {
+            database: self.database,
+            progress,
+        });
+        let team = team.as_ref().map(|team| team as &dyn refresh::Team);
+        let failures = progress.failures.load(SeqCst);
+        let outcome = guarded(|| refresh::run(tracked.info.tview, failures, team));
 
         leftovers::remove();
         let now = clock::now();

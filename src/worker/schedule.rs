@@ -6,6 +6,8 @@ const LONGEST_PAUSE: i64 = 61_000_000;
 const LONGEST_QUIET: i64 = 10_000_000;
 /// TVIEWs that are only looked at to be sure come after those known to be behind.
 const JUST_LOOKING: i64 = 1_000_000;
+/// Whoever helps another worker has nothing else to do.
+const HELPING: i64 = 3_600_000_000;
 
 /// What the decision needs to know of one TVIEW.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,8 @@ pub struct Candidate {
     pub expected: i64,
     /// From commit to visible, at most.
     pub max_latency: i64,
+    /// It is its first population: nobody knows how long that takes.
+    pub populating: bool,
 }
 
 /// What there is to do for a TVIEW.
@@ -33,6 +37,8 @@ pub enum Need {
     Look,
     /// A source changed.
     Refresh,
+    /// The worker that refreshes it has more than it can do alone.
+    Help,
 }
 
 /// What a worker should do now.
@@ -53,17 +59,18 @@ pub enum Next {
 }
 
 /// Least slack first. A candidate without need but in a pause counts for the alarm clock: writers stay quiet meanwhile.
-pub fn next(now: i64, candidates: impl Iterator<Item = Candidate>) -> Next {
+/// Refreshes that take longer than `longest` are left to others.
+pub fn next(now: i64, longest: i64, candidates: impl Iterator<Item = Candidate>) -> Next {
     let mut first: Option<(i64, usize)> = None;
     let mut due = 0;
     let mut until: Option<i64> = None;
     let mut alarm = |at: i64| until = Some(until.map_or(at, |until: i64| until.min(at)));
     for (index, candidate) in candidates.enumerate() {
-        if is_paused(candidate.not_before, now) {
+        if candidate.need != Need::Help && is_paused(candidate.not_before, now) {
             alarm(candidate.not_before);
         } else if candidate.need == Need::Nothing && candidate.retry_at > now {
             alarm(candidate.retry_at);
-        } else if candidate.need != Need::Nothing {
+        } else if candidate.need != Need::Nothing && !is_long(&candidate, longest) {
             due += 1;
             let slack = slack(&candidate);
             if first.is_none_or(|(least, _)| slack < least) {
@@ -78,12 +85,27 @@ pub fn next(now: i64, candidates: impl Iterator<Item = Candidate>) -> Next {
 }
 
 fn slack(candidate: &Candidate) -> i64 {
-    let extra = if candidate.need == Need::Look {
-        JUST_LOOKING
-    } else {
-        0
+    let extra = match candidate.need {
+        Need::Look => JUST_LOOKING,
+        Need::Help => HELPING,
+        Need::Nothing | Need::Refresh => 0,
     };
     candidate.dirty_since.saturating_add(candidate.max_latency) - candidate.expected + extra
+}
+
+/// How long a refresh may take without making those late that keep their bounds easily.
+pub fn harmless(candidates: impl Iterator<Item = Candidate>) -> i64 {
+    candidates
+        .filter(|candidate| !candidate.populating && candidate.expected <= candidate.max_latency / 2)
+        .map(|candidate| candidate.max_latency / 2)
+        .min()
+        .unwrap_or(i64::MAX)
+}
+
+/// Whether a refresh takes longer than `longest`. Whoever helps takes a small part.
+pub fn is_long(candidate: &Candidate, longest: i64) -> bool {
+    candidate.need != Need::Help
+        && (candidate.expected > longest || (candidate.populating && longest < i64::MAX))
 }
 
 /// Whether something that was to be tried again at `retry_at` (0: nothing was) is due.
@@ -168,11 +190,12 @@ mod tests {
             retry_at: 0,
             expected,
             max_latency,
+            populating: false,
         }
     }
 
     fn run(candidates: &[Candidate]) -> Next {
-        next(NOW, candidates.iter().copied())
+        next(NOW, i64::MAX, candidates.iter().copied())
     }
 
     #[test]
@@ -271,6 +294,49 @@ mod tests {
         assert!(is_paused(NOW + MS, NOW) && !is_paused(NOW, NOW));
         assert!(!is_paused(NOW + 3600 * 1000 * MS, NOW));
         assert!(is_quiet(NOW + MS, NOW) && !is_quiet(NOW + 3600 * 1000 * MS, NOW));
+    }
+
+    #[test]
+    fn helping_comes_last_and_waits_for_no_pause() {
+        let help = Candidate {
+            need: Need::Help,
+            not_before: NOW + MS,
+            ..dirty(NOW - 1000 * MS, 900 * MS, 100 * MS)
+        };
+        let relaxed = dirty(NOW, MS, 60_000 * MS);
+        assert_eq!(run(&[help, relaxed]), Next::Refresh { index: 1, more: true });
+        assert_eq!(
+            run(&[help]),
+            Next::Refresh {
+                index: 0,
+                more: false
+            }
+        );
+    }
+
+    #[test]
+    fn what_takes_long_is_left_to_others() {
+        let quick = dirty(NOW, MS, 100 * MS);
+        let slow = dirty(NOW - 1000 * MS, 900 * MS, 1000 * MS);
+        let new = Candidate {
+            populating: true,
+            ..dirty(NOW - 1000 * MS, 0, 250 * MS)
+        };
+        let all = [slow, quick, new];
+        let longest = harmless(all.iter().copied());
+        assert_eq!(longest, 50 * MS);
+        assert_eq!(
+            next(NOW, longest, all.iter().copied()),
+            Next::Refresh {
+                index: 1,
+                more: false
+            }
+        );
+        let long: Vec<bool> = all.iter().map(|candidate| is_long(candidate, longest)).collect();
+        assert_eq!(long, [true, false, true]);
+        // Where none keeps its bound easily, none is made late by others.
+        let nobody = harmless([slow, new].into_iter());
+        assert!(!is_long(&slow, nobody) && !is_long(&new, nobody));
     }
 
     #[test]

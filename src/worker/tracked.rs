@@ -76,7 +76,10 @@ impl Tracked {
         let absorbed = self.progress.absorbed_tick.load(SeqCst);
         let newest = |index: &usize| database.source_at(*index).last_tick.load(SeqCst);
         if self.progress.runner.load(SeqCst) != 0 {
-            Need::Nothing
+            match self.progress.parts.load(SeqCst) {
+                0 => Need::Nothing,
+                _ => Need::Help,
+            }
         } else if absorbed == 0
             || self.sources.iter().any(|index| newest(index) > absorbed)
             || schedule::is_due(self.progress.retry_at.load(SeqCst), now)
@@ -89,11 +92,19 @@ impl Tracked {
         }
     }
 
+    /// Where parts of its backlog can be offered to other workers.
+    pub fn shared_progress(&self) -> Option<&'static Tview> {
+        match self.progress {
+            Progress::Shared(tview) => Some(tview),
+            Progress::Own(_) => None,
+        }
+    }
+
     /// What the schedule needs to know now.
     fn candidate(&self, database: &Database, now: i64) -> Candidate {
         let progress = self.progress();
         let need = self.need(database, now);
-        if need != Need::Nothing && progress.dirty_since.load(SeqCst) == 0 {
+        if matches!(need, Need::Look | Need::Refresh) && progress.dirty_since.load(SeqCst) == 0 {
             let (started, finished) = (
                 progress.started_at.load(SeqCst),
                 progress.finished_at.load(SeqCst),
@@ -108,6 +119,7 @@ impl Tracked {
             retry_at: progress.retry_at.load(SeqCst),
             expected: progress.expected.load(SeqCst),
             max_latency: self.max_latency,
+            populating: self.info.state == State::Populating,
         }
     }
 
@@ -196,14 +208,28 @@ impl TrackedSet {
         &self.list[index]
     }
 
-    /// What to do now.
-    pub fn next(&self, now: i64) -> schedule::Next {
-        schedule::next(
-            now,
-            self.list
-                .iter()
-                .map(|tracked| tracked.candidate(self.database, now)),
+    /// What to do now; without refreshes that would make other TVIEWs late, if this worker is to be there for those.
+    pub fn next(&self, now: i64, only_short: bool) -> schedule::Next {
+        let longest = if only_short { self.harmless(now) } else { i64::MAX };
+        schedule::next(now, longest, self.candidates(now))
+    }
+
+    /// Whether a refresh of the TVIEW at `index` may make others late.
+    pub fn is_long(&self, index: usize, now: i64) -> bool {
+        schedule::is_long(
+            &self.list[index].candidate(self.database, now),
+            self.harmless(now),
         )
+    }
+
+    fn harmless(&self, now: i64) -> i64 {
+        schedule::harmless(self.candidates(now))
+    }
+
+    fn candidates(&self, now: i64) -> impl Iterator<Item = Candidate> + '_ {
+        self.list
+            .iter()
+            .map(move |tracked| tracked.candidate(self.database, now))
     }
 
     /// Whether the TVIEW at `index` still has its place; if not, definitions have to be loaded again.

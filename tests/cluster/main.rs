@@ -31,6 +31,7 @@ mod random_views;
 mod redefinition;
 mod replication;
 mod security;
+mod sharing;
 mod time_limits;
 mod two_phase;
 mod waiting;

@@ -276,3 +276,39 @@ fn wait_for_workers(client: &mut postgres::Client, wanted: usize) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn a_worker_is_there_for_what_is_urgent_while_others_take_long() {
+    let database = Database::new(shared(), "urgent");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE knob AS SELECT 0.0 AS seconds;
+         CREATE FUNCTION slowly(n int) RETURNS int LANGUAGE plpgsql AS
+         $$BEGIN PERFORM pg_sleep((SELECT seconds FROM public.knob)); RETURN n; END$$;",
+    );
+    for name in ["one", "two", "quick"] {
+        let value = if name == "quick" { "n" } else { "slowly(n) AS n" };
+        client.run(&format!(
+            "CREATE TABLE tb_{name} (pk_{name} int PRIMARY KEY, n int); INSERT INTO tb_{name} VALUES (1, 1)"
+        ));
+        client.run(&format!(
+            "SELECT pg_tviews_create('{name}', 'SELECT pk_{name}, {value} FROM tb_{name}')"
+        ));
+    }
+    client.assert_follows(&["one", "two", "quick"]);
+    client.started_workers();
+    // Once each, so that it is known how long they take.
+    client.run("UPDATE knob SET seconds = 1");
+    client.run("UPDATE tb_one SET n = 2; UPDATE tb_two SET n = 2");
+    client.assert_follows(&["one", "two", "quick"]);
+    client.run("UPDATE knob SET seconds = 6");
+    client.run("UPDATE tb_one SET n = 3; UPDATE tb_two SET n = 3");
+    client.wait_until(
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()",
+        WAIT,
+    );
+    client.run("UPDATE tb_quick SET n = 3");
+    assert!(client.one::<bool>("SELECT pg_tviews_wait('quick', timeout => '4 seconds')"));
+    client.run("UPDATE knob SET seconds = 0");
+    client.assert_follows(&["one", "two", "quick"]);
+}

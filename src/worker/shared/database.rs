@@ -38,6 +38,8 @@ pub struct Database {
     blockers: [AtomicI32; BLOCKERS],
     /// Which workers sleep, by index. Workers set their bit, whoever wakes one clears it.
     idle: CachePadded<AtomicU64>,
+    /// Which workers do something that may take long, by index. Each sets and clears its bit.
+    long: AtomicU64,
     /// Index (plus one) of the worker that trims, 0 if none. That worker.
     pub housekeeper: AtomicU32,
     /// When the queue should be trimmed, 0 if not needed. Workers.
@@ -118,6 +120,7 @@ impl Default for Database {
             excluded: AtomicBool::new(false),
             blockers: array::from_fn(|_| AtomicI32::new(0)),
             idle: CachePadded::new(AtomicU64::new(0)),
+            long: AtomicU64::new(0),
             housekeeper: AtomicU32::new(0),
             trim_at: AtomicI64::new(0),
             trim_audit_at: AtomicI64::new(0),
@@ -228,6 +231,28 @@ impl Database {
     /// Worker `index` has ended or does not take work.
     pub fn mark_absent(&self, index: usize) {
         self.idle.fetch_and(!(1 << index), SeqCst);
+    }
+
+    /// Whether worker `index` may do something that takes long: of several workers one is there for what is urgent.
+    pub fn may_take_long(&self, index: usize) -> bool {
+        let others = self.long.load(SeqCst) & !(1 << index);
+        self.leaves_one(others)
+    }
+
+    /// Worker `index` is about to do something that may take long; false if it is the one that must not.
+    pub fn begin_long(&self, index: usize) -> bool {
+        let with_me = |long: u64| self.leaves_one(long & !(1 << index)).then_some(long | 1 << index);
+        self.long.fetch_update(SeqCst, SeqCst, with_me).is_ok()
+    }
+
+    /// Worker `index` is through with it.
+    pub fn end_long(&self, index: usize) {
+        self.long.fetch_and(!(1 << index), SeqCst);
+    }
+
+    fn leaves_one(&self, others: u64) -> bool {
+        let workers = self.running().count();
+        workers < 2 || (others.count_ones() as usize) + 1 < workers
     }
 
     /// Wakes one sleeping worker; if none sleeps, all will look at the ticks before they do.

@@ -31,6 +31,10 @@ pub struct Tview {
     pub expected: AtomicI64,
     /// Failures in a row. The runner.
     pub failures: AtomicU32,
+    /// Parts of its backlog that nobody has taken: those numbered below this. The runner offers, whoever takes one lowers it.
+    pub parts: AtomicU32,
+    /// Which workers apply a part that the runner has offered, by index. Each sets and clears its bit.
+    pub helpers: AtomicU64,
 }
 
 /// A place whose TVIEW is gone: searches go on past it, claims may take it.
@@ -106,6 +110,27 @@ impl Tview {
                 let _ = place.key.compare_exchange(key, GONE, SeqCst, SeqCst);
             }
         }
+    }
+
+    /// Takes the last of the parts that are offered.
+    pub fn take_part(&self) -> Option<u32> {
+        let one_less = |parts: u32| parts.checked_sub(1);
+        let taken = self.parts.fetch_update(SeqCst, SeqCst, one_less);
+        taken.ok().map(|parts| parts - 1)
+    }
+
+    /// Lets worker `index` take a part and apply it. The runner waits for those who may have one.
+    pub fn help(&self, index: usize, apply: impl FnOnce(u32)) {
+        self.helpers.fetch_or(1 << index, SeqCst);
+        if let Some(part) = self.take_part() {
+            apply(part);
+        }
+        self.leave(index);
+    }
+
+    /// Worker `index` applies no part (any more).
+    pub fn leave(&self, index: usize) {
+        self.helpers.fetch_and(!(1 << index), SeqCst);
     }
 
     /// As good as new: it will be looked at.

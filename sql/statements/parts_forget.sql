@@ -1,0 +1,11 @@
+-- Parts of backlogs that nobody waits for any more: their TVIEW is gone, or has another position by now.
+DELETE FROM @extschema@.pg_tview_backlog_part p
+ WHERE NOT EXISTS (
+    SELECT 1
+      FROM @extschema@.pg_tview_meta m,
+           LATERAL (SELECT a.position
+                      FROM @extschema@.pg_tview_meta_audit a
+                     WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
+                     ORDER BY a.audit_id DESC
+                     LIMIT 1) newest
+     WHERE m.tview_oid = p.tview_oid AND newest.position::text = p.before::text)

@@ -1,0 +1,40 @@
+//! Workers that share a backlog: who takes which part. What is applied is the business of `refresh`, and written in the
+//! database; this only keeps two from taking the same part.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::shared::{Database, Tview};
+use crate::refresh;
+
+/// The workers of a database, as the one that refreshes a TVIEW sees them.
+pub struct Team {
+    /// Theirs.
+    pub database: &'static Database,
+    /// Where parts are offered.
+    pub progress: &'static Tview,
+}
+
+impl refresh::Team for Team {
+    fn size(&self) -> usize {
+        self.database.running().count()
+    }
+
+    fn offer(&self, parts: u32) {
+        self.progress.parts.store(parts, SeqCst);
+        for _ in 1..self.size() {
+            self.database.wake_one();
+        }
+    }
+
+    fn take(&self) -> Option<u32> {
+        self.progress.take_part()
+    }
+
+    fn others_at_work(&self) -> bool {
+        self.progress.helpers.load(SeqCst) != 0
+    }
+
+    fn withdraw(&self) {
+        self.progress.parts.store(0, SeqCst);
+    }
+}
