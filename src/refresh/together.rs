@@ -111,19 +111,19 @@ impl Run<'_> {
         }
         await_others(team);
         // What others could not do fails here, too, or works this time.
-        let mut unfinished = Vec::new();
-        for attempt in 0..2 {
-            match self.conclude(plan, shared, &mut unfinished)? {
-                Status::UpToDate if !unfinished.is_empty() && attempt == 0 => {}
-                Status::UpToDate if !unfinished.is_empty() => return Ok(Status::Busy),
-                status => return Ok(status),
-            }
-            let mut left = std::mem::take(&mut unfinished).into_iter();
-            if let Some(status) = self.each_part(plan, &mut left, shared)? {
-                return Ok(status);
-            }
+        let mut left = self.unfinished()?.into_iter();
+        if let Some(status) = self.each_part(plan, &mut left, shared)? {
+            return Ok(status);
         }
-        Ok(Status::Busy)
+        self.conclude(plan, shared)
+    }
+
+    fn unfinished(&self) -> Result<Vec<u32>, Caught> {
+        let state = self
+            .driver
+            .transaction(|| with_snapshot(|| spi::session(|| parts::state(self.tview))))?;
+        let parts = state.into_iter().flat_map(|state| state.unfinished);
+        Ok(parts.map(|part| part as u32).collect())
     }
 
     /// None: all of them are applied.
@@ -169,28 +169,20 @@ impl Run<'_> {
         Ok(step.status())
     }
 
-    /// Moves the position if every part is done; else says which are not.
-    fn conclude(
-        &self,
-        plan: &Rc<Plan>,
-        shared: &Shared,
-        unfinished: &mut Vec<u32>,
-    ) -> Result<Status, Caught> {
+    /// Moves the position, as every part is done.
+    fn conclude(&self, plan: &Rc<Plan>, shared: &Shared) -> Result<Status, Caught> {
         let step = self.driver.repeatable_read(
             || self.lock(plan, ObjectLock::Exclusive),
             || {
                 spi::session(|| {
-                    let Some(now) = self.unmoved(plan, shared.before.as_ref()) else {
+                    let all =
+                        |state: &parts::State| state.parts == shared.parts && state.unfinished.is_empty();
+                    let (Some(now), Some(state)) = (
+                        self.unmoved(plan, shared.before.as_ref()),
+                        parts::state(self.tview).filter(all),
+                    ) else {
                         return Step::Stale;
                     };
-                    let Some(state) = parts::state(self.tview).filter(|state| state.parts == shared.parts)
-                    else {
-                        return Step::Stale;
-                    };
-                    if !state.unfinished.is_empty() {
-                        unfinished.extend(state.unfinished.iter().map(|part| *part as u32));
-                        return Step::Done(Status::UpToDate);
-                    }
                     let mut entry = shared.entry.clone();
                     entry.add_written(state.written);
                     self.works(plan, now.state);

@@ -18,7 +18,15 @@ const BATCH: usize = 10_000;
 
 /// A refresh moved a position: a second from now queue rows may have become superfluous.
 pub fn wanted(database: &Database, now: i64) {
-    let _ = database.trim_at.compare_exchange(0, now + SECOND, SeqCst, SeqCst);
+    let pause = database.trim_pause.load(SeqCst).max(SECOND);
+    let _ = database.trim_at.compare_exchange(0, now + pause, SeqCst, SeqCst);
+}
+
+/// Long enough for what began then to take no more than a twentieth of the time.
+fn pause_after(begin: Instant, least: i64) -> i64 {
+    least
+        .max(20 * begin.elapsed().as_micros() as i64)
+        .min(60 * SECOND)
 }
 
 /// When there is something to do.
@@ -49,10 +57,15 @@ pub fn run(database: &Database, index: usize, now: i64) -> bool {
         // Taken before looking, so that a refresh that ends meanwhile asks again.
         database.trim_at.store(0, SeqCst);
         bgworker::report_running("trimming pg_tview_queue");
-        let again = match short_transaction(|| queue::trim(BATCH)) {
+        let begin = Instant::now();
+        let deleted = short_transaction(|| queue::trim(BATCH));
+        // Under an old snapshot what was deleted is there to be passed over, each time.
+        let pause = pause_after(begin, SECOND);
+        database.trim_pause.store(pause, SeqCst);
+        let again = match deleted {
             Some(0) => None,
             Some(deleted) if deleted >= BATCH as u64 => Some(now),
-            Some(_) => Some(now + SECOND),
+            Some(_) => Some(now + pause),
             None => Some(now + 10 * SECOND),
         };
         if let Some(at) = again {
@@ -76,8 +89,9 @@ pub fn run(database: &Database, index: usize, now: i64) -> bool {
             wanted(database, now);
         }
         // Counting changes reads all of them.
-        let pause = BACKLOGS.max(20 * begin.elapsed().as_micros() as i64);
-        database.backlogs_at.store(now + pause, SeqCst);
+        database
+            .backlogs_at
+            .store(now + pause_after(begin, BACKLOGS), SeqCst);
     }
     database.housekeeper.store(0, SeqCst);
     true

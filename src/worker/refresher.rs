@@ -306,6 +306,8 @@ impl Refresher {
         let team = team.as_ref().map(|team| team as &dyn refresh::Team);
         let failures = progress.failures.load(SeqCst);
         let outcome = guarded(|| refresh::run(tracked.info.tview, failures, team));
+        // It may have been cancelled while others were at work.
+        progress.parts.store(0, SeqCst);
 
         leftovers::remove();
         let now = clock::now();

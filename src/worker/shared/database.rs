@@ -44,6 +44,8 @@ pub struct Database {
     pub housekeeper: AtomicU32,
     /// When the queue should be trimmed, 0 if not needed. Workers.
     pub trim_at: AtomicI64,
+    /// How long to wait between two trims of the queue. The worker that trims.
+    pub trim_pause: AtomicI64,
     /// When the audit table should be trimmed. Workers.
     pub trim_audit_at: AtomicI64,
     /// When to look for backlogs of TVIEWs that stand still. Workers.
@@ -123,6 +125,7 @@ impl Default for Database {
             long: AtomicU64::new(0),
             housekeeper: AtomicU32::new(0),
             trim_at: AtomicI64::new(0),
+            trim_pause: AtomicI64::new(0),
             trim_audit_at: AtomicI64::new(0),
             backlogs_at: AtomicI64::new(0),
             poll_at: AtomicI64::new(0),
