@@ -54,10 +54,11 @@ pub fn keys_inside(plan: &Plan, batch: &Batch) -> Result {
         })
     } else {
         few_rows(false);
-        let typed: Vec<_> = parameters
-            .into_iter()
-            .map(|value| (pg_sys::TEXTARRAYOID, value))
-            .collect();
+        let arrays = parameters.into_iter();
+        let mut typed: Vec<_> = arrays.map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
+        if plan.shape.takes_bounds() {
+            typed.extend(batch.bounds().map(|bound| (pg_sys::INT8OID, Value::of(bound))));
+        }
         spi::run(&plan.all_keys, Access::Current, &typed)
     };
     finish(plan, &rows)
