@@ -276,6 +276,22 @@ impl Batch {
         self.len() == 0
     }
 
+    /// The least and the greatest of keys that are integers.
+    pub fn bounds(&self) -> [i64; 2] {
+        let keys: Option<Vec<i64>> = self
+            .columns
+            .iter()
+            .flatten()
+            .map(|text| text.parse().ok())
+            .collect();
+        let keys = keys.unwrap_or_default();
+        let bound = |key: Option<&i64>, none: i64| key.copied().unwrap_or(none);
+        [
+            bound(keys.iter().min(), i64::MIN),
+            bound(keys.iter().max(), i64::MAX),
+        ]
+    }
+
     /// The parameters of a recompute statement.
     pub fn parameters(&self) -> Vec<Value> {
         self.columns

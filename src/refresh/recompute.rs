@@ -16,8 +16,11 @@ use crate::postgres::planner::reshaping;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction;
 
-/// Up to this many keys are looked up one by one, where that is cheap.
-const FEW_KEYS: usize = 200;
+/// Up to this many keys are looked up one by one, where that is cheap. Planning a statement for the keys at hand costs as
+/// much as looking up a hundred.
+const FEW_KEYS: usize = 500;
+/// The same for cheap views, where nobody asks what one key costs: it may be as much as the view.
+const FEW_KEYS_OF_CHEAP: usize = 200;
 /// The same for views that can be computed for few keys one by one, or as a whole, but not for many keys.
 const FEW_KEYS_OF_NARROWED: usize = 10_000;
 /// A view that costs less than this as a whole is not worth a comparison.
@@ -54,10 +57,11 @@ pub fn keys_inside(plan: &Plan, batch: &Batch) -> Result {
         })
     } else {
         few_rows(false);
-        let typed: Vec<_> = parameters
-            .into_iter()
-            .map(|value| (pg_sys::TEXTARRAYOID, value))
-            .collect();
+        let arrays = parameters.into_iter();
+        let mut typed: Vec<_> = arrays.map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
+        if plan.shape.takes_bounds() {
+            typed.extend(batch.bounds().map(|bound| (pg_sys::INT8OID, Value::of(bound))));
+        }
         spi::run(&plan.all_keys, Access::Current, &typed)
     };
     finish(plan, &rows)
@@ -86,7 +90,7 @@ fn few_keys(plan: &Plan) -> usize {
         few_rows(false);
         let everything = cost(&plan.shape.explain(Reach::Everything));
         if everything <= CHEAP_VIEW {
-            return FEW_KEYS;
+            return FEW_KEYS_OF_CHEAP;
         }
         few_rows(true);
         let statement = plan.shape.explain(Reach::EachKey);

@@ -71,8 +71,9 @@ impl Shape {
         let fence = if reach == Reach::EachKey { "" } else { " OFFSET 0" };
         let deleted = if keyed {
             format!(
-                "USING (SELECT * FROM wanted k WHERE NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {})) AS k WHERE {}",
+                "USING (SELECT * FROM wanted k WHERE NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {})) AS k WHERE {}{}",
                 self.wanted("fresh"),
+                self.some_missing(),
                 self.wanted("tv")
             )
         } else {
@@ -101,17 +102,21 @@ impl Shape {
             "WITH {wanted}\
              fresh AS ({fresh}{fence}), \
              compared AS MATERIALIZED (SELECT fresh.*, tv.ctid AS {PLACE}, tv.tableoid AS {TABLE}, {differs} AS {DIFFERS} \
-               FROM fresh LEFT JOIN {table} AS tv ON {fresh_key}), \
-             repeated AS MATERIALIZED (SELECT {key_names} FROM compared GROUP BY {key_names} HAVING count(*) > 1), \
+               FROM fresh LEFT JOIN {table} AS tv ON {fresh_key}{between}), \
+             found AS MATERIALIZED (SELECT count(*) AS keys, coalesce(sum(n), 0)::bigint AS rows \
+               FROM (SELECT count(*) AS n FROM compared GROUP BY {key_names}) AS each_key), \
+             repeated AS MATERIALIZED (SELECT {key_names} FROM compared WHERE (SELECT rows > keys FROM found) \
+               GROUP BY {key_names} HAVING count(*) > 1), \
              deleted AS (DELETE FROM {table} AS tv {deleted} RETURNING 1), \
              updated AS ({updated}), \
              inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM compared AS fresh \
                WHERE fresh.{PLACE} IS NULL AND {not_repeated} RETURNING 1), \
-             counts AS (SELECT (SELECT count(*) FROM deleted) AS deleted, (SELECT count(*) FROM updated) AS updated, \
-               (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM compared) AS fresh) \
-             SELECT inserted, updated, deleted, greatest(fresh - inserted - updated, 0), \
-               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text FROM counts",
+             counts AS MATERIALIZED (SELECT (SELECT count(*) FROM deleted) AS deleted, \
+               (SELECT count(*) FROM updated) AS updated, (SELECT count(*) FROM inserted) AS inserted) \
+             SELECT inserted, updated, deleted, greatest(found.rows - inserted - updated, 0), \
+               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text FROM counts, found",
             fresh = self.fresh(reach),
+            between = self.between_bounds(reach),
             not_repeated = self.not_repeated("fresh"),
         )
     }
@@ -266,9 +271,35 @@ impl Shape {
         self.each_key(|k| format!("{a}.{} {} {b}.{}", k.name, k.table_equality, k.name))
     }
 
+    /// Whether the statement for many keys takes two parameters more, the least and the greatest of them: it then reads no more
+    /// of the table than what lies between, and the planner knows how much that is.
+    pub fn takes_bounds(&self) -> bool {
+        let integer = |k: &Key| ["smallint", "integer", "bigint"].contains(&k.view_type.as_str());
+        matches!(&self.key[..], [only] if integer(only) && only.view_type == only.table_type)
+    }
+
+    fn between_bounds(&self, reach: Reach) -> String {
+        match &self.key[..] {
+            [only] if reach == Reach::AllKeys && self.takes_bounds() => {
+                format!(" AND tv.{} BETWEEN $2 AND $3", only.name)
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// In a recompute statement: nothing unless some of the keys wanted may have no row in the view. Each has one if there are as
+    /// many, and keys of the view are as distinct in the table. The planner evaluates it once, before anything else.
+    fn some_missing(&self) -> String {
+        match self.key.iter().all(|k| k.view_type == k.table_type) {
+            true => "(SELECT keys < cardinality($1) FROM found) AND ".to_string(),
+            false => String::new(),
+        }
+    }
+
+    /// In a recompute statement: only where some keys are repeated does it look for this one among them.
     fn not_repeated(&self, of: &str) -> String {
         format!(
-            "NOT EXISTS (SELECT 1 FROM repeated r WHERE {})",
+            "((SELECT rows = keys FROM found) OR NOT EXISTS (SELECT 1 FROM repeated r WHERE {}))",
             self.each_key(|k| format!("r.{} {} {of}.{}", k.name, k.table_equality, k.name))
         )
     }
