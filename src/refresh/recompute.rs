@@ -105,7 +105,7 @@ fn few_keys(plan: &Plan) -> usize {
 
 /// Whether batches may be small: none of them computes the whole view. As the TVIEW's owner, inside an SPI session.
 pub fn is_by_key(plan: &Plan) -> bool {
-    few_keys(plan) >= FEW_KEYS
+    few_keys(plan) >= FEW_KEYS_OF_CHEAP
 }
 
 /// What the planner expects a statement to cost.
