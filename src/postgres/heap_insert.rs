@@ -1,9 +1,9 @@
 //! Rows straight into a table of the extension: no SPI, no planner, no permission, read-only or row security
 //! check. The writer's role and settings do not matter to its bookkeeping.
 
-use std::ffi::CStr;
-
 use pgrx::pg_sys::{self, Datum, Oid};
+
+use super::jsonb;
 
 /// A column value of a row to insert.
 pub enum Value<'a> {
@@ -11,8 +11,8 @@ pub enum Value<'a> {
     Oid(Oid),
     /// Text in the encoding of the database.
     Text(&'a str),
-    /// JSON text, NUL-terminated, to be stored as `jsonb`.
-    Jsonb(&'a CStr),
+    /// JSON text to be stored as `jsonb`.
+    Jsonb(&'a [u8]),
     Xid8(u64),
     Timestamp(i64),
 }
@@ -132,9 +132,6 @@ unsafe fn datum(value: &Value) -> Datum {
             text.as_ptr().cast(),
             text.len() as i32,
         )),
-        Value::Jsonb(json) => {
-            let json = Some(Datum::from(json.as_ptr()));
-            pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[json]).unwrap_or(Datum::from(0))
-        }
+        Value::Jsonb(json) => jsonb::from_text(json),
     }
 }
