@@ -225,16 +225,14 @@ fn write(rows: Vec<QueueRow>) {
         }
     });
     let (xid, now) = (heap_insert::top_transaction_id(), heap_insert::clock());
-    let rows = rows.into_iter().map(|row| {
-        move |insert: &mut dyn FnMut([Value; 5])| {
-            insert([
-                Value::Xid8(xid),
-                Value::Oid(row.source.into()),
-                Value::Text(row.operation),
-                row.keys.as_deref().map_or(Value::Null, Value::Jsonb),
-                Value::Timestamp(now),
-            ]);
-        }
+    let rows = rows.iter().map(|row| {
+        [
+            Value::Xid8(xid),
+            Value::Oid(row.source.into()),
+            Value::Text(row.operation),
+            row.keys.as_deref().map_or(Value::Null, Value::Jsonb),
+            Value::Timestamp(now),
+        ]
     });
     if let Err(caught) = catch(AssertUnwindSafe(|| heap_insert::insert(queue, rows))) {
         let what = "This happened while recording changes for TVIEWs in pg_tview_queue.";
