@@ -2,12 +2,12 @@
 //! process and definition.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use pgrx::pg_sys::Oid;
 
 use super::json_text;
+use super::key_set::ByHash;
 use super::trigger_arguments::TriggerArguments;
 use crate::postgres::column::{Column, Row};
 use crate::postgres::partition;
@@ -33,7 +33,8 @@ struct KeyColumn {
 }
 
 thread_local! {
-    static PLANS: RefCell<HashMap<(Oid, Oid), Rc<CapturePlan>>> = RefCell::new(HashMap::new());
+    /// By relation and trigger, which together are as good as a hash.
+    static PLANS: RefCell<ByHash<Rc<CapturePlan>>> = RefCell::default();
     /// Counts invalidations: a plan made while one came in is used once and not kept.
     static INVALIDATIONS: Cell<u64> = const { Cell::new(0) };
     /// Set when an invalidation finds the plans in use.
@@ -44,9 +45,9 @@ impl CapturePlan {
     /// The plan for a trigger call.
     pub fn of(call: &TriggerCall) -> Rc<CapturePlan> {
         if STALE.take() {
-            PLANS.with_borrow_mut(HashMap::clear);
+            PLANS.with_borrow_mut(|plans| plans.clear());
         }
-        let id = (call.relation(), call.trigger());
+        let id = place_of(call.relation()) | u64::from(call.trigger().to_u32());
         if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&id).cloned()) {
             return plan;
         }
@@ -64,7 +65,7 @@ impl CapturePlan {
         // A process that is ending has no plans any more.
         let _ = PLANS.try_with(|plans| match plans.try_borrow_mut() {
             Ok(mut plans) if relation == Oid::INVALID => plans.clear(),
-            Ok(mut plans) => plans.retain(|(planned, _), _| *planned != relation),
+            Ok(mut plans) => plans.retain(|id, _| id >> 32 != place_of(relation) >> 32),
             Err(_) => STALE.set(true),
         });
     }
@@ -125,6 +126,11 @@ impl CapturePlan {
         out.push(b'}');
         true
     }
+}
+
+/// Where plans of a relation begin.
+fn place_of(relation: Oid) -> u64 {
+    u64::from(relation.to_u32()) << 32
 }
 
 fn source_of(call: &TriggerCall) -> Oid {

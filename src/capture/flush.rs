@@ -2,7 +2,6 @@
 //! when it is full, at once if the end has already begun.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::CString;
 use std::panic::AssertUnwindSafe;
 
 use pgrx::pg_sys::Oid;
@@ -226,18 +225,14 @@ fn write(rows: Vec<QueueRow>) {
         }
     });
     let (xid, now) = (heap_insert::top_transaction_id(), heap_insert::clock());
-    let rows = rows.into_iter().map(|row| {
-        move |insert: &mut dyn FnMut([Value; 5])| {
-            // Key text holds no NUL byte: PostgreSQL's text types cannot.
-            let keys = row.keys.and_then(|keys| CString::new(keys).ok());
-            insert([
-                Value::Xid8(xid),
-                Value::Oid(row.source.into()),
-                Value::Text(row.operation),
-                keys.as_deref().map_or(Value::Null, Value::Jsonb),
-                Value::Timestamp(now),
-            ]);
-        }
+    let rows = rows.iter().map(|row| {
+        [
+            Value::Xid8(xid),
+            Value::Oid(row.source.into()),
+            Value::Text(row.operation),
+            row.keys.as_deref().map_or(Value::Null, Value::Jsonb),
+            Value::Timestamp(now),
+        ]
     });
     if let Err(caught) = catch(AssertUnwindSafe(|| heap_insert::insert(queue, rows))) {
         let what = "This happened while recording changes for TVIEWs in pg_tview_queue.";

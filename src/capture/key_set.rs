@@ -26,36 +26,48 @@ impl Hasher for AsItIs {
     }
 }
 
+/// Among so few, comparing with each is cheaper than hashing.
+pub const FEW: usize = 8;
+
 /// Distinct keys as the text of a JSON array under construction.
 #[derive(Default)]
 pub struct KeySet {
     text: Vec<u8>,
-    /// Hash to (start, length) in `text`. A collision moves on to the next hash, so equality is exact.
-    spans: ByHash<(usize, usize)>,
+    /// Start and length in `text` of each key.
+    spans: Vec<(usize, usize)>,
+    /// Places in `spans`, once there are more than a few. A collision moves on to the next hash, so equality is exact.
+    by_hash: ByHash<usize>,
 }
 
 impl KeySet {
     /// Adds a key; false if it is in already.
     pub fn insert(&mut self, key: &[u8]) -> bool {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(key);
-        let mut hash = hasher.finish();
-        while let Some(&(start, length)) = self.spans.get(&hash) {
-            if &self.text[start..start + length] == key {
+        if self.spans.len() < FEW {
+            if (0..self.spans.len()).any(|place| self.key(place) == key) {
                 return false;
             }
-            hash = hash.wrapping_add(1);
+        } else {
+            if self.by_hash.is_empty() {
+                for place in 0..FEW {
+                    self.note(self.free_hash(self.key(place)), place);
+                }
+            }
+            match self.free_hash(key) {
+                None => return false,
+                free => self.note(free, self.spans.len()),
+            }
         }
+        self.text.reserve(key.len() + 2);
         self.text.push(if self.text.is_empty() { b'[' } else { b',' });
-        self.spans.insert(hash, (self.text.len(), key.len()));
+        self.spans.push((self.text.len(), key.len()));
         self.text.extend_from_slice(key);
         true
     }
 
     /// Adds the keys of another set.
     pub fn absorb(&mut self, other: &KeySet) {
-        for &(start, length) in other.spans.values() {
-            self.insert(&other.text[start..start + length]);
+        for place in 0..other.spans.len() {
+            self.insert(other.key(place));
         }
     }
 
@@ -73,5 +85,53 @@ impl KeySet {
     pub fn into_json_array(mut self) -> Vec<u8> {
         self.text.push(b']');
         self.text
+    }
+
+    fn key(&self, place: usize) -> &[u8] {
+        let (start, length) = self.spans[place];
+        &self.text[start..start + length]
+    }
+
+    /// Where to enter a key by hash; none if it is in already.
+    fn free_hash(&self, key: &[u8]) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(key);
+        let mut hash = hasher.finish();
+        while let Some(&place) = self.by_hash.get(&hash) {
+            if self.key(place) == key {
+                return None;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        Some(hash)
+    }
+
+    fn note(&mut self, hash: Option<u64>, place: usize) {
+        if let Some(hash) = hash {
+            self.by_hash.insert(hash, place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_distinct_and_in_order_however_many() {
+        for count in [1, FEW - 1, FEW, FEW + 1, 5 * FEW] {
+            let mut set = KeySet::default();
+            let keys: Vec<String> = (0..count).map(|n| format!("{{\"id\":{n}}}")).collect();
+            for _ in 0..2 {
+                let added = keys.iter().filter(|key| set.insert(key.as_bytes())).count();
+                assert!(added == 0 || added == count);
+            }
+            let mut absorbed = KeySet::default();
+            absorbed.insert(keys[count / 2].as_bytes());
+            absorbed.absorb(&set);
+            assert_eq!(absorbed.bytes(), set.bytes());
+            let expected = format!("[{}]", keys.join(","));
+            assert_eq!(set.into_json_array(), expected.into_bytes());
+        }
     }
 }

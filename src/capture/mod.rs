@@ -12,8 +12,10 @@
 
 pub mod capture_plan;
 pub mod change_buffer;
+mod flat_json;
 pub mod flush;
 pub mod json_text;
+pub mod jsonb_image;
 mod key_set;
 pub mod trigger_arguments;
 pub mod unseen;

@@ -4,10 +4,9 @@
 //! been shown is bound to the subtransaction in which it was, like the rows it wrote meanwhile: a rollback takes both, and
 //! the changes of that subtransaction. Memory stays bounded: a source with many changes becomes "all keys".
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
-use super::key_set::ByHash;
+use super::key_set::{ByHash, FEW};
 
 /// More new keys of a source than this are "all keys".
 const MOST_KEYS: usize = 10_000;
@@ -19,19 +18,22 @@ const MOST_MEMORY: usize = 32 << 20;
 struct Entry {
     level: u32,
     source: u32,
-    /// None: every row of the source.
-    key: Option<Box<[u8]>>,
+    /// Start and length of the text; none: every row of the source.
+    key: Option<(usize, usize)>,
 }
 
 impl Entry {
     fn bytes(&self) -> usize {
-        self.key.as_ref().map_or(0, |key| key.len())
+        self.key.map_or(0, |(_, length)| length)
     }
+}
 
-    /// With its place in the list and among the last ones.
-    fn memory(&self) -> usize {
-        self.bytes() + size_of::<Entry>() + 32
-    }
+/// What is new to every reader of one source.
+struct New {
+    source: u32,
+    entries: usize,
+    /// Whether "every row" is among them.
+    all: bool,
 }
 
 /// How far a reader has come.
@@ -65,37 +67,42 @@ pub struct Changes {
 pub struct Unseen {
     /// Levels never fall from one entry to the next: while a subtransaction is open, nothing happens outside of it.
     entries: Vec<Entry>,
+    /// The keys of all entries, one after the other.
+    text: Vec<u8>,
     marks: Vec<Mark>,
-    /// Where a key, or "every row", of a source was entered last. What was rolled back since is still in here.
+    /// Where a key of a source was entered last, up to the entry `hashed`. What was rolled back since is still in here.
     last: ByHash<usize>,
+    hashed: usize,
     /// Entries from here on are new to every reader.
     floor: usize,
     /// Entries from `floor` on, by source, and the bytes of their keys.
-    new_keys: HashMap<u32, usize>,
+    new: Vec<New>,
     new_bytes: usize,
-    memory: usize,
 }
 
 impl Unseen {
     /// Notes that the row behind a key (none: every row) of a source changed.
     pub fn add(&mut self, level: u32, source: u32, key: Option<&[u8]>) {
-        if self.is_new_already(source, None) || self.is_new_already(source, key) {
+        let (known, all) = self
+            .new
+            .iter()
+            .find(|new| new.source == source)
+            .map_or((0, false), |new| (new.entries, new.all));
+        if all || key.is_some_and(|key| self.is_new_already(source, key)) {
             return;
         }
-        let known = self.new_keys.get(&source).copied().unwrap_or(0);
         let key = key.filter(|key| {
-            known < MOST_KEYS && self.new_bytes + key.len() <= MOST_BYTES && self.memory < MOST_MEMORY
+            known < MOST_KEYS && self.new_bytes + key.len() <= MOST_BYTES && self.memory() < MOST_MEMORY
         });
-        let entry = Entry {
+        let start = self.text.len();
+        self.text.extend_from_slice(key.unwrap_or_default());
+        self.entries.push(Entry {
             level,
             source,
-            key: key.map(Box::from),
-        };
-        self.last.insert(hash(source, key), self.entries.len());
-        *self.new_keys.entry(source).or_default() += 1;
-        self.new_bytes += entry.bytes();
-        self.memory += entry.memory();
-        self.entries.push(entry);
+            key: key.map(|key| (start, key.len())),
+        });
+        self.count_new(self.entries.len() - 1);
+        self.hash_many();
     }
 
     /// Whether there is nothing to show to anybody.
@@ -123,7 +130,7 @@ impl Unseen {
                 });
                 changes.len() - 1
             });
-            changes[index].take(entry);
+            changes[index].take(self.key(entry));
         }
         changes.iter_mut().for_each(SourceChanges::finish);
         Some(Changes {
@@ -161,12 +168,18 @@ impl Unseen {
     /// A subtransaction rolled back, and with it whatever was deeper.
     pub fn rolled_back(&mut self, subtransaction: u32) {
         while let Some(entry) = self.entries.pop_if(|entry| entry.level >= subtransaction) {
-            self.memory -= entry.memory();
             if self.entries.len() >= self.floor {
                 self.new_bytes -= entry.bytes();
-                self.new_keys.entry(entry.source).and_modify(|keys| *keys -= 1);
+                if let Some(new) = self.new.iter_mut().find(|new| new.source == entry.source) {
+                    new.entries -= 1;
+                    new.all &= entry.key.is_some();
+                }
+            }
+            if let Some((start, _)) = entry.key {
+                self.text.truncate(start);
             }
         }
+        self.hashed = self.hashed.min(self.entries.len());
         let before = self.marks.len();
         self.marks.retain(|mark| mark.level < subtransaction);
         if self.marks.len() != before {
@@ -174,39 +187,81 @@ impl Unseen {
         }
     }
 
-    /// The transaction is over.
+    /// The transaction is over. What a small one needed is kept for the next.
     pub fn clear(&mut self) {
-        if !self.entries.is_empty() || !self.marks.is_empty() {
+        const SMALL: usize = 4096;
+        if !self.last.is_empty() || !self.marks.is_empty() || self.text.capacity() > SMALL {
             *self = Unseen::default();
         }
+        self.entries.clear();
+        self.text.clear();
+        self.hashed = 0;
+        self.new.clear();
+        self.new_bytes = 0;
     }
 
-    fn is_new_already(&self, source: u32, key: Option<&[u8]>) -> bool {
-        let Some(&index) = self.last.get(&hash(source, key)) else {
-            return false;
-        };
-        index >= self.floor
-            && self
-                .entries
-                .get(index)
-                .is_some_and(|entry| entry.source == source && entry.key.as_deref() == key)
+    /// With the places of entries in the list and among the last ones.
+    fn memory(&self) -> usize {
+        self.text.len() + self.entries.len() * (size_of::<Entry>() + 32)
+    }
+
+    fn key(&self, entry: &Entry) -> Option<&[u8]> {
+        entry.key.map(|(start, length)| &self.text[start..start + length])
+    }
+
+    fn is_new_already(&self, source: u32, key: &[u8]) -> bool {
+        let is = |entry: &Entry| entry.source == source && self.key(entry) == Some(key);
+        let new = &self.entries[self.floor..];
+        if new.len() <= FEW {
+            return new.iter().any(is);
+        }
+        let last = self.last.get(&hash(source, key));
+        let last = last.and_then(|index| new.get(index.checked_sub(self.floor)?));
+        last.is_some_and(is)
+    }
+
+    fn hash_many(&mut self) {
+        if self.entries.len() - self.floor > FEW {
+            for index in self.hashed..self.entries.len() {
+                let entry = &self.entries[index];
+                if let Some(key) = self.key(entry) {
+                    self.last.insert(hash(entry.source, key), index);
+                }
+            }
+            self.hashed = self.entries.len();
+        }
     }
 
     fn recount(&mut self) {
         self.floor = self.marks.iter().map(|mark| mark.upto).max().unwrap_or(0);
-        self.new_keys.clear();
+        self.new.clear();
         self.new_bytes = 0;
-        for entry in &self.entries[self.floor..] {
-            self.new_bytes += entry.bytes();
-            *self.new_keys.entry(entry.source).or_default() += 1;
+        (self.floor..self.entries.len()).for_each(|index| self.count_new(index));
+        self.hash_many();
+    }
+
+    fn count_new(&mut self, index: usize) {
+        let entry = &self.entries[index];
+        self.new_bytes += entry.bytes();
+        let all = entry.key.is_none();
+        match self.new.iter_mut().find(|new| new.source == entry.source) {
+            Some(new) => {
+                new.entries += 1;
+                new.all |= all;
+            }
+            None => self.new.push(New {
+                source: entry.source,
+                entries: 1,
+                all,
+            }),
         }
     }
 }
 
 impl SourceChanges {
-    fn take(&mut self, entry: &Entry) {
+    fn take(&mut self, key: Option<&[u8]>) {
         self.count += 1;
-        match (&mut self.keys, &entry.key) {
+        match (&mut self.keys, key) {
             (Some(keys), Some(key)) => {
                 keys.push(if keys.is_empty() { b'[' } else { b',' });
                 keys.extend_from_slice(key);
@@ -222,13 +277,10 @@ impl SourceChanges {
     }
 }
 
-fn hash(source: u32, key: Option<&[u8]>) -> u64 {
+fn hash(source: u32, key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u32(source);
-    match key {
-        Some(key) => hasher.write(key),
-        None => hasher.write_u8(0),
-    }
+    hasher.write(key);
     hasher.finish()
 }
 

@@ -306,16 +306,32 @@ unsafe fn bytes<'a>(start: *mut u8, length: usize) -> &'a [u8] {
 }
 
 unsafe fn varlena_bytes<'a>(value: Datum) -> &'a [u8] {
-    let packed = pg_sys::pg_detoast_datum_packed(value.cast_mut_ptr());
+    let image: *mut pg_sys::varlena = value.cast_mut_ptr();
+    data(if is_plain(image) {
+        image
+    } else {
+        pg_sys::pg_detoast_datum_packed(image)
+    })
+}
+
+/// Neither compressed nor stored elsewhere.
+unsafe fn is_plain(image: *mut pg_sys::varlena) -> bool {
+    pgrx::varatt_is_4b_u(image) || (pgrx::varatt_is_1b(image) && !pgrx::varatt_is_1b_e(image))
+}
+
+unsafe fn data<'a>(image: *mut pg_sys::varlena) -> &'a [u8] {
     bytes(
-        pgrx::vardata_any(packed).cast_mut().cast(),
-        pgrx::varsize_any_exhdr(packed),
+        pgrx::vardata_any(image).cast_mut().cast(),
+        pgrx::varsize_any_exhdr(image),
     )
 }
 
 unsafe fn same_varlena(old: Datum, new: Datum) -> bool {
     let (old_image, new_image): (*mut pg_sys::varlena, *mut pg_sys::varlena) =
         (old.cast_mut_ptr(), new.cast_mut_ptr());
+    if is_plain(old_image) && is_plain(new_image) {
+        return data(old_image) == data(new_image);
+    }
     let (old_size, new_size) = (pgrx::varsize_any(old_image), pgrx::varsize_any(new_image));
     // The same bytes as stored: an untouched out-of-line value keeps its pointer.
     if old_size == new_size && bytes(old_image.cast(), old_size) == bytes(new_image.cast(), new_size) {

@@ -162,19 +162,18 @@ impl Query {
 
     /// The tables whose rows it writes or locks.
     fn written(&self) -> Vec<Oid> {
-        let range_table = self.range_table();
-        let table = |index: usize| range_table.get(index.wrapping_sub(1)).map(|entry| entry.relid);
-        // SAFETY: lists of a valid plan: integers, and PlanRowMark nodes.
+        // SAFETY: lists of a valid plan: range table entries, integers, and PlanRowMark nodes.
         unsafe {
             let plan = (*self.description).plannedstmt;
+            let entries = pgrx::PgList::<pg_sys::RangeTblEntry>::from_pg((*plan).rtable);
+            let table = |index: usize| Some((*entries.get_ptr(index.checked_sub(1)?)?).relid);
             let results = pgrx::PgList::<std::ffi::c_void>::from_pg((*plan).resultRelations);
             let results = (0..results.len()).filter_map(|n| results.get_int(n));
             let marks = pgrx::PgList::<pg_sys::PlanRowMark>::from_pg((*plan).rowMarks);
             let marks = marks
                 .iter_ptr()
                 .filter(|mark| (**mark).markType < pg_sys::RowMarkType::ROW_MARK_REFERENCE)
-                .map(|mark| (*mark).rti as usize)
-                .collect::<Vec<_>>();
+                .map(|mark| (*mark).rti as usize);
             results
                 .map(|index| index as usize)
                 .chain(marks)

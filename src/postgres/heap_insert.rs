@@ -1,9 +1,10 @@
 //! Rows straight into a table of the extension: no SPI, no planner, no permission, read-only or row security
 //! check. The writer's role and settings do not matter to its bookkeeping.
 
-use std::ffi::CStr;
-
+use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::pg_sys::{self, Datum, Oid};
+
+use super::jsonb;
 
 /// A column value of a row to insert.
 pub enum Value<'a> {
@@ -11,8 +12,8 @@ pub enum Value<'a> {
     Oid(Oid),
     /// Text in the encoding of the database.
     Text(&'a str),
-    /// JSON text, NUL-terminated, to be stored as `jsonb`.
-    Jsonb(&'a CStr),
+    /// JSON text to be stored as `jsonb`.
+    Jsonb(&'a [u8]),
     Xid8(u64),
     Timestamp(i64),
 }
@@ -31,22 +32,69 @@ pub fn clock() -> i64 {
 
 /// Inserts rows of as many values as `table` has columns, in their order. False: there is no such table (any
 /// more), or it has another shape, as in the middle of DROP EXTENSION.
-pub fn insert<const COLUMNS: usize>(
+pub fn insert<'a, const COLUMNS: usize>(
     table: Oid,
-    rows: impl IntoIterator<Item = impl FnOnce(&mut dyn FnMut([Value; COLUMNS]))>,
+    rows: impl IntoIterator<Item = [Value<'a>; COLUMNS]>,
 ) -> bool {
     // SAFETY: the relation is open and locked while `Table` lives; everything allocated belongs to its
-    // executor state or, after an error, to the transaction that ends.
+    // executor state or, after an error, to the transaction that ends. What is guarded as one owns nothing.
     unsafe {
-        let Some(table) = Table::open(table, COLUMNS) else {
+        let Some(table) = pg_guard_ffi_boundary(|| Table::open(table, COLUMNS)) else {
             return false;
         };
         for row in rows {
-            row(&mut |values| table.insert(&values));
+            let previous = pg_sys::MemoryContextSwitchTo(table.row_context);
+            let columns = row
+                .each_ref()
+                .map(|value| (datum(value), matches!(value, Value::Null)));
+            pg_guard_ffi_boundary(|| table.insert(&columns));
+            pg_sys::MemoryContextSwitchTo(previous);
         }
-        table.close();
+        pg_guard_ffi_boundary(|| table.close());
     }
     true
+}
+
+/// PostgreSQL's own, declared here because each of pgrx's declarations converts errors for itself: that would be a
+/// twentieth of what a row costs.
+mod raw {
+    use pgrx::pg_sys::{self, EState, Oid, Relation, ResultRelInfo, TupleTableSlot};
+
+    #[allow(improper_ctypes)]
+    extern "C-unwind" {
+        pub fn try_table_open(table: Oid, lock: pg_sys::LOCKMODE) -> Relation;
+        pub fn table_close(relation: Relation, lock: pg_sys::LOCKMODE);
+        pub fn palloc0(size: usize) -> *mut std::ffi::c_void;
+        pub fn MemoryContextReset(context: pg_sys::MemoryContext);
+        pub fn CreateExecutorState() -> *mut EState;
+        pub fn FreeExecutorState(executor: *mut EState);
+        pub fn MakePerTupleExprContext(executor: *mut EState) -> *mut pg_sys::ExprContext;
+        pub fn InitResultRelInfo(
+            result: *mut ResultRelInfo,
+            relation: Relation,
+            index: pg_sys::Index,
+            root: *mut ResultRelInfo,
+            options: i32,
+        );
+        pub fn MakeSingleTupleTableSlot(
+            descriptor: pg_sys::TupleDesc,
+            kind: *const pg_sys::TupleTableSlotOps,
+        ) -> *mut TupleTableSlot;
+        pub fn ExecDropSingleTupleTableSlot(slot: *mut TupleTableSlot);
+        pub fn ExecStoreVirtualTuple(slot: *mut TupleTableSlot) -> *mut TupleTableSlot;
+        pub fn simple_table_tuple_insert(relation: Relation, slot: *mut TupleTableSlot);
+        pub fn ExecOpenIndices(result: *mut ResultRelInfo, speculative: bool);
+        pub fn ExecCloseIndices(result: *mut ResultRelInfo);
+        pub fn ExecInsertIndexTuples(
+            result: *mut ResultRelInfo,
+            slot: *mut TupleTableSlot,
+            executor: *mut EState,
+            update: bool,
+            no_duplicates_error: bool,
+            conflict: *mut bool,
+            arbiters: *mut pg_sys::List,
+        ) -> *mut pg_sys::List;
+    }
 }
 
 struct Table {
@@ -61,22 +109,22 @@ struct Table {
 impl Table {
     /// An executor state owns the memory, and lets indexes on expressions work if someone adds one.
     unsafe fn open(table: Oid, columns: usize) -> Option<Self> {
-        let relation = pg_sys::try_table_open(table, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
+        let relation = raw::try_table_open(table, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
         if relation.is_null() {
             return None;
         }
         if (*(*relation).rd_att).natts as usize != columns {
-            pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+            raw::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             return None;
         }
-        let executor = pg_sys::CreateExecutorState();
+        let executor = raw::CreateExecutorState();
         let outer_context = pg_sys::MemoryContextSwitchTo((*executor).es_query_cxt);
-        let result = pg_sys::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
+        let result = raw::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
         (*result).type_ = pg_sys::NodeTag::T_ResultRelInfo;
-        pg_sys::InitResultRelInfo(result, relation, 1, std::ptr::null_mut(), 0);
-        pg_sys::ExecOpenIndices(result, false);
-        let slot = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
-        let per_tuple = pg_sys::MakePerTupleExprContext(executor);
+        raw::InitResultRelInfo(result, relation, 1, std::ptr::null_mut(), 0);
+        raw::ExecOpenIndices(result, false);
+        let slot = raw::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
+        let per_tuple = raw::MakePerTupleExprContext(executor);
         let row_context = (*per_tuple).ecxt_per_tuple_memory;
         Some(Table {
             relation,
@@ -88,17 +136,16 @@ impl Table {
         })
     }
 
-    unsafe fn insert(&self, values: &[Value]) {
-        let previous = pg_sys::MemoryContextSwitchTo(self.row_context);
-        pg_sys::ExecClearTuple(self.slot);
-        for (index, value) in values.iter().enumerate() {
-            *(*self.slot).tts_isnull.add(index) = matches!(value, Value::Null);
-            *(*self.slot).tts_values.add(index) = datum(value);
+    /// Of each column the value, and whether it is null. The slot is empty before and after.
+    unsafe fn insert(&self, columns: &[(Datum, bool)]) {
+        for (index, (value, is_null)) in columns.iter().enumerate() {
+            *(*self.slot).tts_values.add(index) = *value;
+            *(*self.slot).tts_isnull.add(index) = *is_null;
         }
-        pg_sys::ExecStoreVirtualTuple(self.slot);
-        pg_sys::simple_table_tuple_insert(self.relation, self.slot);
+        raw::ExecStoreVirtualTuple(self.slot);
+        raw::simple_table_tuple_insert(self.relation, self.slot);
         if (*self.result).ri_NumIndices > 0 {
-            pg_sys::ExecInsertIndexTuples(
+            raw::ExecInsertIndexTuples(
                 self.result,
                 self.slot,
                 self.executor,
@@ -108,17 +155,18 @@ impl Table {
                 std::ptr::null_mut(),
             );
         }
-        pg_sys::ExecClearTuple(self.slot);
-        pg_sys::MemoryContextSwitchTo(previous);
-        pg_sys::MemoryContextReset(self.row_context);
+        if let Some(clear) = (*(*self.slot).tts_ops).clear {
+            clear(self.slot);
+        }
+        raw::MemoryContextReset(self.row_context);
     }
 
-    unsafe fn close(self) {
-        pg_sys::ExecCloseIndices(self.result);
-        pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+    unsafe fn close(&self) {
+        raw::ExecCloseIndices(self.result);
+        raw::ExecDropSingleTupleTableSlot(self.slot);
         pg_sys::MemoryContextSwitchTo(self.outer_context);
-        pg_sys::FreeExecutorState(self.executor);
-        pg_sys::table_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+        raw::FreeExecutorState(self.executor);
+        raw::table_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE);
     }
 }
 
@@ -132,9 +180,6 @@ unsafe fn datum(value: &Value) -> Datum {
             text.as_ptr().cast(),
             text.len() as i32,
         )),
-        Value::Jsonb(json) => {
-            let json = Some(Datum::from(json.as_ptr()));
-            pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[json]).unwrap_or(Datum::from(0))
-        }
+        Value::Jsonb(json) => jsonb::from_text(json),
     }
 }

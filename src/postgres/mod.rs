@@ -12,6 +12,7 @@ pub mod heap_insert;
 pub mod hypothetical_index;
 pub mod identity;
 pub mod invalidation;
+mod jsonb;
 pub mod latch;
 pub mod leftovers;
 pub mod lock;

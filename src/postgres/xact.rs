@@ -57,8 +57,12 @@ pub fn register(handlers: &'static [Handlers]) {
 
 /// Id of the current subtransaction; the top level has the lowest.
 pub fn current_subtransaction() -> u32 {
+    // PostgreSQL's own, as pgrx's declaration would convert errors: this raises none, and is asked for every row.
+    extern "C-unwind" {
+        fn GetCurrentSubTransactionId() -> pg_sys::SubTransactionId;
+    }
     // SAFETY: reads backend-local state; callers are inside a transaction.
-    unsafe { pg_sys::GetCurrentSubTransactionId() }
+    unsafe { GetCurrentSubTransactionId() }
 }
 
 #[pg_guard]

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use super::*;
 
 const TABLE: u32 = 10;
@@ -169,10 +171,10 @@ fn random_savepoints_leave_exactly_what_is_alive_and_not_shown() {
             ..Level::default()
         }];
         let (mut next_level, mut version) = (2, 0);
-        for _ in 0..60 {
+        for _ in 0..150 {
             let top = levels.len() - 1;
             let level = levels[top].id;
-            match random(6) {
+            match random(12) {
                 0 if levels.len() < 5 => {
                     levels.push(Level {
                         id: next_level,
@@ -205,7 +207,7 @@ fn random_savepoints_leave_exactly_what_is_alive_and_not_shown() {
                     assert_eq!(levels[top].table, levels[top].shown, "a change is not shown");
                 }
                 _ => {
-                    let key = random(6);
+                    let key = random(40);
                     version += 1;
                     levels[top].table.insert(key, version);
                     add(&mut unseen, level, &key.to_string());
