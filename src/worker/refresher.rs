@@ -144,7 +144,8 @@ impl Refresher {
             return Step::Continue;
         }
         let only_short = !self.database.may_take_long(self.index);
-        let until = match self.tracked.next(now, only_short) {
+        let generation = self.generation;
+        let until = match self.tracked.next(now, only_short, generation) {
             Next::Refresh { index, more } => {
                 if self.tracked.is_long(index, now) && !self.database.begin_long(self.index) {
                     return Step::Continue;
@@ -168,7 +169,7 @@ impl Refresher {
             // Another worker is at it, and will go on with it.
             house_at = now + POLL;
             self.database.mark_idle(self.index);
-            if !matches!(self.tracked.next(now, only_short), Next::Sleep { .. }) {
+            if !matches!(self.tracked.next(now, only_short, generation), Next::Sleep { .. }) {
                 return Step::Continue;
             }
         }

@@ -31,14 +31,23 @@ pub struct Candidate {
 /// What there is to do for a TVIEW.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Nothing, or another worker is at it.
+    /// Nothing.
     Nothing,
+    /// Another worker is at it.
+    Running,
     /// Nothing is known to be pending, but it should be looked at.
     Look,
     /// A source changed.
     Refresh,
     /// The worker that refreshes it has more than it can do alone.
     Help,
+}
+
+impl Need {
+    /// Whether there is something for this worker.
+    fn is_work(self) -> bool {
+        matches!(self, Need::Look | Need::Refresh | Need::Help)
+    }
 }
 
 /// What a worker should do now.
@@ -60,17 +69,17 @@ pub enum Next {
 
 /// Least slack first. A candidate without need but in a pause counts for the alarm clock: writers stay quiet meanwhile.
 /// Refreshes that take longer than `longest` are left to others.
-pub fn next(now: i64, longest: i64, candidates: impl Iterator<Item = Candidate>) -> Next {
+pub fn next(now: i64, longest: i64, candidates: impl Iterator<Item = (usize, Candidate)>) -> Next {
     let mut first: Option<(i64, usize)> = None;
     let mut due = 0;
     let mut until: Option<i64> = None;
     let mut alarm = |at: i64| until = Some(until.map_or(at, |until: i64| until.min(at)));
-    for (index, candidate) in candidates.enumerate() {
+    for (index, candidate) in candidates {
         if candidate.need != Need::Help && is_paused(candidate.not_before, now) {
             alarm(candidate.not_before);
         } else if candidate.need == Need::Nothing && candidate.retry_at > now {
             alarm(candidate.retry_at);
-        } else if candidate.need != Need::Nothing && !is_long(&candidate, longest) {
+        } else if candidate.need.is_work() && !is_long(&candidate, longest) {
             due += 1;
             let slack = slack(&candidate);
             if first.is_none_or(|(least, _)| slack < least) {
@@ -88,9 +97,14 @@ fn slack(candidate: &Candidate) -> i64 {
     let extra = match candidate.need {
         Need::Look => JUST_LOOKING,
         Need::Help => HELPING,
-        Need::Nothing | Need::Refresh => 0,
+        Need::Nothing | Need::Running | Need::Refresh => 0,
     };
     candidate.dirty_since.saturating_add(candidate.max_latency) - candidate.expected + extra
+}
+
+/// Whether nothing is to be done for it until something happens to it.
+pub fn is_at_rest(now: i64, candidate: &Candidate) -> bool {
+    candidate.need == Need::Nothing && candidate.retry_at == 0 && !is_paused(candidate.not_before, now)
 }
 
 /// How long a refresh may take without making those late that keep their bounds easily.
@@ -195,7 +209,7 @@ mod tests {
     }
 
     fn run(candidates: &[Candidate]) -> Next {
-        next(NOW, i64::MAX, candidates.iter().copied())
+        next(NOW, i64::MAX, candidates.iter().copied().enumerate())
     }
 
     #[test]
@@ -326,7 +340,7 @@ mod tests {
         let longest = harmless(all.iter().copied());
         assert_eq!(longest, 50 * MS);
         assert_eq!(
-            next(NOW, longest, all.iter().copied()),
+            next(NOW, longest, all.iter().copied().enumerate()),
             Next::Refresh {
                 index: 1,
                 more: false

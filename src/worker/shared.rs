@@ -6,6 +6,10 @@
 //! leaves it at the sources it changed. A worker reads `tick` *before* it takes its snapshot, so all numbers up to
 //! that are absorbed by its refresh. Stores and the loads they race with are SeqCst: a writer stores its tick and then
 //! asks whether someone sleeps, a worker says it sleeps and then looks at the ticks; one of them sees the other.
+//!
+//! A worker does not look at every TVIEW: sources whose TVIEWs have something to do, now or after a pause, are restless.
+//! Writers set that mark after their tick, a worker clears it when all TVIEWs of the source are at rest, and looks at them once
+//! more; again one of them sees the other.
 
 mod database;
 mod progress;

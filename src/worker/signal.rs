@@ -23,9 +23,10 @@ pub fn committed(sources: &[Oid]) {
     let now = clock::transaction_end();
     let mut someone_should_look = false;
     for source in sources {
-        let source = database.source(*source);
-        source.last_tick.fetch_max(tick, SeqCst);
-        someone_should_look |= !schedule::is_quiet(source.quiet_until.load(SeqCst), now);
+        let place = Database::source_index(*source);
+        database.note_change(place, tick);
+        let quiet_until = database.source_at(place).quiet_until.load(SeqCst);
+        someone_should_look |= !schedule::is_quiet(quiet_until, now);
     }
     if someone_should_look {
         database.wake_one();

@@ -13,6 +13,9 @@ use crate::catalog::{State, TviewInfo};
 /// Longest time writers stay quiet while a refresh runs.
 const QUIET_RUN: i64 = 5_000_000;
 
+/// How long to believe what refreshes are harmless.
+const HARMLESS: i64 = 1_000_000;
+
 /// Progress of a TVIEW: in shared memory, or, when that is full, this worker's own.
 enum Progress {
     Shared(&'static Tview),
@@ -77,7 +80,7 @@ impl Tracked {
         let newest = |index: &usize| database.source_at(*index).last_tick.load(SeqCst);
         if self.progress.runner.load(SeqCst) != 0 {
             match self.progress.parts.load(SeqCst) {
-                0 => Need::Nothing,
+                0 => Need::Running,
                 _ => Need::Help,
             }
         } else if absorbed == 0
@@ -123,6 +126,12 @@ impl Tracked {
         }
     }
 
+    /// Whether nothing is to be done for it until something happens to it. Without a shared place this worker alone knows.
+    fn is_at_rest(&self, database: &Database, now: i64) -> bool {
+        matches!(self.progress, Progress::Shared(_))
+            && schedule::is_at_rest(now, &self.candidate(database, now))
+    }
+
     /// Until when nobody needs to be woken for it. Its runner looks again when it is done, and whoever sleeps sets an
     /// alarm for the end of a pause; without a shared place nobody else knows of the pause.
     fn quiet_until(&self) -> i64 {
@@ -156,6 +165,13 @@ pub struct TrackedSet {
     list: Vec<Tracked>,
     /// For each source place: which TVIEWs read it.
     readers: HashMap<usize, Vec<usize>>,
+    /// Those that may have something to do, as last gathered.
+    considered: Vec<usize>,
+    /// For each TVIEW the round in which it was gathered last.
+    considered_in: Vec<u64>,
+    round: u64,
+    /// When it was found out, and how long a refresh may take without making others late.
+    harmless: (i64, i64),
 }
 
 impl TrackedSet {
@@ -165,6 +181,10 @@ impl TrackedSet {
             database,
             list: Vec::new(),
             readers: HashMap::new(),
+            considered: Vec::new(),
+            considered_in: Vec::new(),
+            round: 0,
+            harmless: (0, i64::MAX),
         }
     }
 
@@ -194,6 +214,8 @@ impl TrackedSet {
             }
             self.list.push(tracked);
         }
+        self.considered_in = vec![0; self.list.len()];
+        self.harmless = (0, i64::MAX);
         self.readers.clear();
         for (index, tracked) in self.list.iter().enumerate() {
             for source in &tracked.sources {
@@ -201,6 +223,7 @@ impl TrackedSet {
             }
         }
         self.database.end_quiet();
+        self.database.disturb_all();
     }
 
     /// The TVIEW at an index the schedule named.
@@ -209,27 +232,62 @@ impl TrackedSet {
     }
 
     /// What to do now; without refreshes that would make other TVIEWs late, if this worker is to be there for those.
-    pub fn next(&self, now: i64, only_short: bool) -> schedule::Next {
+    /// `generation`: of the definitions it holds.
+    pub fn next(&mut self, now: i64, only_short: bool, generation: Option<u64>) -> schedule::Next {
         let longest = if only_short { self.harmless(now) } else { i64::MAX };
-        schedule::next(now, longest, self.candidates(now))
-    }
-
-    /// Whether a refresh of the TVIEW at `index` may make others late.
-    pub fn is_long(&self, index: usize, now: i64) -> bool {
-        schedule::is_long(
-            &self.list[index].candidate(self.database, now),
-            self.harmless(now),
+        self.consider(now, generation);
+        let considered = self.considered.iter();
+        schedule::next(
+            now,
+            longest,
+            considered.map(|index| (*index, self.list[*index].candidate(self.database, now))),
         )
     }
 
-    fn harmless(&self, now: i64) -> i64 {
-        schedule::harmless(self.candidates(now))
+    /// Gathers the TVIEWs of places where there is something to do. Places where there is not are settled.
+    fn consider(&mut self, now: i64, generation: Option<u64>) {
+        self.considered.clear();
+        self.round += 1;
+        for place in self.database.restless() {
+            let readers = self.readers.get(&place).map_or(&[][..], Vec::as_slice);
+            for reader in readers {
+                if std::mem::replace(&mut self.considered_in[*reader], self.round) != self.round {
+                    self.considered.push(*reader);
+                }
+            }
+            let at_rest = || {
+                readers
+                    .iter()
+                    .all(|reader| self.list[*reader].is_at_rest(self.database, now))
+            };
+            if at_rest() {
+                self.database.settle(place);
+                // Somebody may have changed something in between, or know of TVIEWs that this worker does not.
+                if !at_rest() || Some(self.database.generation.load(SeqCst)) != generation {
+                    self.database.disturb(place);
+                }
+            }
+        }
     }
 
-    fn candidates(&self, now: i64) -> impl Iterator<Item = Candidate> + '_ {
-        self.list
+    /// Whether a refresh of the TVIEW at `index` may make others late.
+    pub fn is_long(&mut self, index: usize, now: i64) -> bool {
+        let longest = self.harmless(now);
+        schedule::is_long(&self.list[index].candidate(self.database, now), longest)
+    }
+
+    /// Of all TVIEWs, so it is not asked for each time.
+    fn harmless(&mut self, now: i64) -> i64 {
+        let (at, harmless) = self.harmless;
+        if (at..at + HARMLESS).contains(&now) {
+            return harmless;
+        }
+        let candidates = self
+            .list
             .iter()
-            .map(move |tracked| tracked.candidate(self.database, now))
+            .map(|tracked| tracked.candidate(self.database, now));
+        self.harmless = (now, schedule::harmless(candidates));
+        self.harmless.1
     }
 
     /// Whether the TVIEW at `index` still has its place; if not, definitions have to be loaded again.

@@ -10,7 +10,9 @@ use pgrx::pg_sys::Oid;
 use super::{hash, Tview, DATABASES};
 use crate::postgres::latch;
 
-const SOURCES: usize = 1024;
+/// So many that few sources share a place: a TVIEW is looked at when the source of another one changes that does.
+const SOURCES: usize = 8192;
+const WORDS: usize = SOURCES / u64::BITS as usize;
 /// Most workers a database can have: the idle ones fit one word.
 pub const WORKERS: usize = 64;
 const BLOCKERS: usize = 8;
@@ -54,6 +56,9 @@ pub struct Database {
     pub poll_at: AtomicI64,
     /// By hash of the source's oid. Not padded: a writer has just written `tick`, which all of them share anyway.
     sources: [Source; SOURCES],
+    /// Source places, a bit for each, that have a TVIEW with something to do, now or after a pause. Set by whoever brings
+    /// that about; cleared by a worker that sees all TVIEWs of the place at rest.
+    restless: [AtomicU64; WORDS],
     /// By worker index.
     pub workers: [Worker; WORKERS],
 }
@@ -130,9 +135,15 @@ impl Default for Database {
             backlogs_at: AtomicI64::new(0),
             poll_at: AtomicI64::new(0),
             sources: array::from_fn(|_| Source::default()),
+            restless: array::from_fn(|_| AtomicU64::new(0)),
             workers: array::from_fn(|_| Worker::default()),
         }
     }
+}
+
+fn bit_of(place: usize) -> (usize, u64) {
+    let bits = u64::BITS as usize;
+    (place / bits, 1 << (place % bits))
 }
 
 impl Database {
@@ -190,9 +201,37 @@ impl Database {
         (self.missing_at.load(SeqCst) == generation + 1).then_some(generation)
     }
 
-    /// Where changes of `source` are noted.
-    pub fn source(&self, source: Oid) -> &Source {
-        &self.sources[Self::source_index(source)]
+    /// A commit numbered `tick` changed the source at this place.
+    pub fn note_change(&self, place: usize, tick: u64) {
+        self.sources[place].last_tick.fetch_max(tick, SeqCst);
+        self.disturb(place);
+    }
+
+    /// A TVIEW that reads the source at this place has something to do.
+    pub fn disturb(&self, place: usize) {
+        let (word, bit) = bit_of(place);
+        // Mostly it is set.
+        if self.restless[word].load(SeqCst) & bit == 0 {
+            self.restless[word].fetch_or(bit, SeqCst);
+        }
+    }
+
+    /// All TVIEWs of this place are at rest. Whoever says so looks at them once more afterwards.
+    pub fn settle(&self, place: usize) {
+        let (word, bit) = bit_of(place);
+        self.restless[word].fetch_and(!bit, SeqCst);
+    }
+
+    /// The places where there is something to do, now or after a pause.
+    pub fn restless(&self) -> impl Iterator<Item = usize> + '_ {
+        self.restless.iter().enumerate().flat_map(|(word, bits)| {
+            let mut bits = bits.load(SeqCst);
+            std::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+                bits &= bits - 1;
+                Some(word * u64::BITS as usize + bit as usize)
+            })
+        })
     }
 
     /// Which of the source places belongs to `source`.
@@ -216,6 +255,12 @@ impl Database {
     pub fn touch_all(&self) {
         let tick = self.tick.fetch_add(1, SeqCst) + 1;
         self.all_tick.fetch_max(tick, SeqCst);
+        self.disturb_all();
+    }
+
+    /// As if all sources had changed: every TVIEW is considered, and those at rest are left alone.
+    pub fn disturb_all(&self) {
+        self.restless.iter().for_each(|word| word.store(u64::MAX, SeqCst));
     }
 
     /// From now on worker `index` can be woken by a commit; it has to look at the ticks once more before it sleeps.
