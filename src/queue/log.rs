@@ -4,8 +4,9 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
 
 use super::position::Position;
+use crate::catalog::definition;
 use crate::catalog::session_cache::SessionStatement;
-use crate::postgres::identity::planned_once;
+use crate::postgres::identity::{planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction;
 use crate::statement;
@@ -26,7 +27,25 @@ pub struct Pending {
 
 thread_local! {
     static READ: SessionStatement = const { SessionStatement::new() };
+    static SOURCES: SessionStatement = const { SessionStatement::new() };
     static EVERY_ROW_BY: SessionStatement = const { SessionStatement::new() };
+}
+
+/// The sources (and TVIEWs of which something is requested) that have rows in the queue, absorbed or not.
+pub fn sources() -> Vec<Oid> {
+    if definition::table().is_none() {
+        return Vec::new();
+    }
+    run_internal(|| {
+        spi::session(|| {
+            let rows = SOURCES.with(|sources| {
+                sources
+                    .get(|| statement!("queue_sources"), &[])
+                    .run(Access::Snapshot, &[], 0)
+            });
+            (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
+        })
+    })
 }
 
 /// Queue rows of `sources` that `position` does not cover, summed up per source. Under the refresh's snapshot,

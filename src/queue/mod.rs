@@ -6,4 +6,5 @@ mod model;
 pub mod position;
 pub mod trim;
 
-pub use trim::{is_empty, trim, trim_audit};
+pub use log::sources;
+pub use trim::{trim, trim_audit};

@@ -11,7 +11,6 @@ use crate::{settings, statement};
 thread_local! {
     static TRIM: SessionStatement = const { SessionStatement::new() };
     static TRIM_AUDIT: SessionStatement = const { SessionStatement::new() };
-    static EMPTY: SessionStatement = const { SessionStatement::new() };
 }
 
 /// Deletes up to `limit` queue rows that every TVIEW reading their source has absorbed; returns how many.
@@ -52,21 +51,6 @@ fn delete(
                 .with(|s| s.get(text, types))
                 .run(Access::Current, args, 0);
             rows.len() as u64
-        })
-    })
-}
-
-/// Whether nothing is left in the queue.
-pub fn is_empty() -> bool {
-    if definition::table().is_none() {
-        return true;
-    }
-    run_internal(|| {
-        spi::session(|| {
-            EMPTY
-                .with(|s| s.get(|| statement!("queue_is_empty"), &[]))
-                .run(Access::Snapshot, &[], 1)
-                .is_empty()
         })
     })
 }

@@ -143,6 +143,11 @@ impl Refresher {
             self.work(|refresher| refresher.reload(now));
             return Step::Continue;
         }
+        let poll_at = self.database.poll_at.load(SeqCst);
+        if poll_at == 0 {
+            self.work(|refresher| refresher.poll(poll_at, now));
+            return Step::Continue;
+        }
         let only_short = !self.database.may_take_long(self.index);
         let generation = self.generation;
         let until = match self.tracked.next(now, only_short, generation) {
@@ -173,7 +178,8 @@ impl Refresher {
                 return Step::Continue;
             }
         }
-        let poll_at = self.database.poll_at.load(SeqCst).min(now + POLL);
+        // A clock that was set back must not put it off for long.
+        let poll_at = poll_at.min(now + POLL);
         if poll_at <= now {
             self.work(|refresher| refresher.poll(poll_at, now));
             return Step::Continue;
@@ -252,10 +258,14 @@ impl Refresher {
         }
         let generation = self.database.generation.load(SeqCst);
         bgworker::report_running("looking at pg_tview_queue");
-        match short_transaction(|| bgworker::extension_exists().then(queue::is_empty)) {
-            Some(Some(true)) | None => {}
-            Some(Some(false)) => {
-                self.database.touch_all();
+        match short_transaction(|| bgworker::extension_exists().then(queue::sources)) {
+            // Reported already; once more in a second.
+            None => {
+                self.database.poll_at.fetch_min(now + 1_000_000, SeqCst);
+            }
+            Some(Some(sources)) if sources.is_empty() => {}
+            Some(Some(sources)) => {
+                self.database.note_changes(&sources);
                 self.database.end_quiet();
                 housekeeping::wanted(self.database, now);
             }

@@ -4,8 +4,8 @@
 const LONGEST_PAUSE: i64 = 61_000_000;
 /// Longest time writers stay quiet for, for the same reason.
 const LONGEST_QUIET: i64 = 10_000_000;
-/// TVIEWs that are only looked at to be sure come after those known to be behind.
-const JUST_LOOKING: i64 = 1_000_000;
+/// TVIEWs that are only looked at to be sure come after those known to be behind; there may be thousands of them.
+const JUST_LOOKING: i64 = 5_000_000;
 /// Whoever helps another worker has nothing else to do.
 const HELPING: i64 = 3_600_000_000;
 

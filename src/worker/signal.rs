@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
-use super::schedule;
 use super::shared::{self, Database, LAUNCHER};
 use crate::postgres::{clock, process};
 
@@ -19,16 +18,8 @@ const RELOADING: Duration = Duration::from_millis(250);
 /// This transaction changed `sources`, and it is visible now.
 pub fn committed(sources: &[Oid]) {
     let Some(database) = own_database() else { return };
-    let tick = database.tick.fetch_add(1, SeqCst) + 1;
-    let now = clock::transaction_end();
-    let mut someone_should_look = false;
-    for source in sources {
-        let place = Database::source_index(*source);
-        database.note_change(place, tick);
-        let quiet_until = database.source_at(place).quiet_until.load(SeqCst);
-        someone_should_look |= !schedule::is_quiet(quiet_until, now);
-    }
-    if someone_should_look {
+    database.note_changes(sources);
+    if database.is_awaited(sources, clock::transaction_end()) {
         database.wake_one();
     }
 }
@@ -54,7 +45,7 @@ pub fn catalog_changed() {
 /// COMMIT PREPARED made something visible, and this session does not know what.
 pub fn everything_changed() {
     if let Some(database) = Database::find(process::database()) {
-        database.touch_all();
+        database.note_unknown_changes();
         database.generation.fetch_add(1, SeqCst);
         database.wake_all();
     }

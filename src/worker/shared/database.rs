@@ -9,6 +9,7 @@ use pgrx::pg_sys::Oid;
 
 use super::{hash, Tview, DATABASES};
 use crate::postgres::latch;
+use crate::worker::schedule;
 
 /// So many that few sources share a place: a TVIEW is looked at when the source of another one changes that does.
 const SOURCES: usize = 8192;
@@ -25,7 +26,7 @@ pub struct Database {
     oid: AtomicU32,
     /// Counts committing writers. Every writer.
     pub tick: CachePadded<AtomicU64>,
-    /// Newest tick that concerns every TVIEW. Sessions that run COMMIT PREPARED, the worker that polls.
+    /// Newest tick that concerns every TVIEW. Sessions that change definitions.
     pub all_tick: AtomicU64,
     /// Moves when TVIEW definitions changed. Sessions that change them, at COMMIT.
     pub generation: AtomicU64,
@@ -52,7 +53,8 @@ pub struct Database {
     pub trim_audit_at: AtomicI64,
     /// When to look for backlogs of TVIEWs that stand still. Workers.
     pub backlogs_at: AtomicI64,
-    /// When an idle worker should look without being woken. Workers.
+    /// When a worker should look into the queue without being told of a change; 0: before anything else. Workers, and sessions
+    /// that do not know what they have committed.
     pub poll_at: AtomicI64,
     /// By hash of the source's oid. Not padded: a writer has just written `tick`, which all of them share anyway.
     sources: [Source; SOURCES],
@@ -201,10 +203,27 @@ impl Database {
         (self.missing_at.load(SeqCst) == generation + 1).then_some(generation)
     }
 
-    /// A commit numbered `tick` changed the source at this place.
-    pub fn note_change(&self, place: usize, tick: u64) {
-        self.sources[place].last_tick.fetch_max(tick, SeqCst);
-        self.disturb(place);
+    /// Changes of these sources are visible now. Callable after commit, as all in here: allocates, locks and raises nothing.
+    pub fn note_changes(&self, sources: &[Oid]) {
+        let tick = self.tick.fetch_add(1, SeqCst) + 1;
+        for source in sources {
+            let place = Self::source_index(*source);
+            self.sources[place].last_tick.fetch_max(tick, SeqCst);
+            self.disturb(place);
+        }
+    }
+
+    /// Whether one of these sources has a TVIEW that may be refreshed now.
+    pub fn is_awaited(&self, sources: &[Oid], now: i64) -> bool {
+        let quiet_until = |source: &Oid| self.sources[Self::source_index(*source)].quiet_until.load(SeqCst);
+        sources
+            .iter()
+            .any(|source| !schedule::is_quiet(quiet_until(source), now))
+    }
+
+    /// Something is visible now, and nobody but the queue knows what: the next worker looks there.
+    pub fn note_unknown_changes(&self) {
+        self.poll_at.store(0, SeqCst);
     }
 
     /// A TVIEW that reads the source at this place has something to do.

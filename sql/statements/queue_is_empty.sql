@@ -1,1 +1,0 @@
-SELECT 1 FROM @extschema@.pg_tview_queue LIMIT 1

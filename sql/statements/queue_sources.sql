@@ -1,0 +1,12 @@
+-- The sources that have rows in the queue: one look into its index for each.
+WITH RECURSIVE found(source_oid) AS (
+    (SELECT source_oid FROM @extschema@.pg_tview_queue ORDER BY source_oid LIMIT 1)
+    UNION ALL
+    SELECT (SELECT q.source_oid
+              FROM @extschema@.pg_tview_queue q
+             WHERE q.source_oid > found.source_oid
+             ORDER BY q.source_oid
+             LIMIT 1)
+      FROM found
+     WHERE found.source_oid IS NOT NULL)
+SELECT source_oid::oid FROM found WHERE source_oid IS NOT NULL
