@@ -36,6 +36,7 @@ SELECT m.entity_name,
                least(min(q.enqueued_at), newest.given_up_since) AS oldest_at
           FROM pg_tview_queue q
          WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
+           AND q.xid >= coalesce(pg_snapshot_xmin(newest.position), '0'::xid8)
            AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
            AND NOT coalesce(pg_visible_in_snapshot(q.xid, newest.position), false)) pending
  CROSS JOIN LATERAL (

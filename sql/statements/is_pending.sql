@@ -1,5 +1,6 @@
 -- Whether TVIEW $1 has not been filled yet (anew, after it was redefined or gave up changes), or has a change visible in snapshot $2 that its position does not
 -- cover. What the running transaction has logged, DDL of its own, is not committed. A row that is gone was absorbed by every TVIEW.
+-- Rows before the position's xmin are left to the index: there may be very many that are removed, but still visible to an old snapshot.
 SELECT newest.position IS NULL OR m.state = 'populating'
        OR newest.operation = 'give_up'
        OR EXISTS (
@@ -11,6 +12,7 @@ SELECT newest.position IS NULL OR m.state = 'populating'
             SELECT 1
               FROM @extschema@.pg_tview_queue q
              WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
+               AND q.xid >= pg_snapshot_xmin(newest.position)
                AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
                AND q.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
                AND pg_visible_in_snapshot(q.xid, $2::pg_snapshot)

@@ -11,7 +11,7 @@ use crate::capture;
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::session_cache::SessionStatement;
 use crate::error::{OrRaise, Problem};
-use crate::postgres::identity::run_internal;
+use crate::postgres::identity::{planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, with_latest_snapshot};
 use crate::postgres::{latch, relation};
@@ -277,6 +277,7 @@ pub(super) fn snapshot() -> String {
 
 /// Whether a change visible in the snapshot `target` is not absorbed by the TVIEW yet.
 pub(super) fn is_pending(tview: Oid, target: &str) -> bool {
+    planned_once();
     spi::session(|| {
         PENDING
             .with(|s| s.get(|| statement!("is_pending"), &[pg_sys::OIDOID, pg_sys::TEXTOID]))

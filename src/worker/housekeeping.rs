@@ -18,8 +18,18 @@ const BATCH: usize = 10_000;
 
 /// A refresh moved a position: a second from now queue rows may have become superfluous.
 pub fn wanted(database: &Database, now: i64) {
-    let pause = database.trim_pause.load(SeqCst).max(SECOND);
-    let _ = database.trim_at.compare_exchange(0, now + pause, SeqCst, SeqCst);
+    trim_by(database, now + database.trim_pause.load(SeqCst).max(SECOND));
+}
+
+/// There are rows, but no position has moved: perhaps nobody is left to move one. Looking goes over all of them.
+pub fn wanted_some_time(database: &Database, now: i64) {
+    trim_by(database, now + 60 * SECOND);
+}
+
+/// At that time at the latest; 0 is never.
+fn trim_by(database: &Database, at: i64) {
+    let earlier = |known: i64| (known == 0 || known > at).then_some(at);
+    let _ = database.trim_at.fetch_update(SeqCst, SeqCst, earlier);
 }
 
 /// Long enough for what began then to take no more than a twentieth of the time.

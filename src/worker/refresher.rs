@@ -226,6 +226,8 @@ impl Refresher {
                 self.tracked.replace(self.oid, infos, &known);
                 self.generation = Some(generation);
                 self.loaded_at = now;
+                // Rows may have lost the last TVIEW that waits for them.
+                housekeeping::wanted(self.database, now);
                 if !self.database.present.swap(true, SeqCst) {
                     shared::wake_launcher();
                 }
@@ -267,7 +269,7 @@ impl Refresher {
             Some(Some(sources)) => {
                 self.database.note_changes(&sources);
                 self.database.end_quiet();
-                housekeeping::wanted(self.database, now);
+                housekeeping::wanted_some_time(self.database, now);
             }
             Some(None) => self.note_missing(generation),
         }
