@@ -255,18 +255,14 @@ impl TrackedSet {
                     self.considered.push(*reader);
                 }
             }
-            let at_rest = || {
-                readers
-                    .iter()
-                    .all(|reader| self.list[*reader].is_at_rest(self.database, now))
-            };
-            if at_rest() {
-                self.database.settle(place);
-                // Somebody may have changed something in between, or know of TVIEWs that this worker does not.
-                if !at_rest() || Some(self.database.generation.load(SeqCst)) != generation {
-                    self.database.disturb(place);
-                }
-            }
+            // There may be TVIEWs that this worker has not loaded yet.
+            let knows_all = || Some(self.database.generation.load(SeqCst)) == generation;
+            self.database.settle(place, || {
+                knows_all()
+                    && readers
+                        .iter()
+                        .all(|reader| self.list[*reader].is_at_rest(self.database, now))
+            });
         }
     }
 

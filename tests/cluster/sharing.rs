@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postgres::Client;
 
-use crate::harness::{Ask, Cluster, Database, Options, Random, WAIT};
+use crate::harness::{send_signal, Ask, Cluster, Database, Options, Random, WAIT};
 
 /// Keys of a backlog: many parts.
 const ROWS: i32 = 4_000;
@@ -69,6 +69,21 @@ fn a_worker_that_ends_in_the_middle_loses_nothing() {
         client.run(&format!("UPDATE tb_doc SET n = {n}"));
         client.wait_until(&format!("EXISTS ({HELPER})"), WAIT);
         client.run(&format!("SELECT pg_terminate_backend(pid) FROM ({who}) worker"));
+        nothing_is_left(&mut client);
+    }
+}
+
+#[test]
+fn a_crash_in_the_middle_loses_nothing() {
+    let cluster = cluster();
+    let (database, mut client) = open(&cluster, "shared_crash");
+    for n in [2, 3] {
+        client.run(&format!("UPDATE tb_doc SET n = {n}"));
+        client.wait_until(&format!("EXISTS ({HELPER})"), WAIT);
+        let pid: i32 = client.one(&format!("{HELPER} LIMIT 1"));
+        send_signal("KILL", pid);
+        drop(client);
+        client = cluster.client_after_recovery(&database.name);
         nothing_is_left(&mut client);
     }
 }

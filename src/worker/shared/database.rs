@@ -235,10 +235,16 @@ impl Database {
         }
     }
 
-    /// All TVIEWs of this place are at rest. Whoever says so looks at them once more afterwards.
-    pub fn settle(&self, place: usize) {
-        let (word, bit) = bit_of(place);
-        self.restless[word].fetch_and(!bit, SeqCst);
+    /// Takes the mark of a place away if all its TVIEWs are at rest, and looks once more: whoever disturbs one changes it first
+    /// and marks its place then, so one of the two sees the other.
+    pub fn settle(&self, place: usize, at_rest: impl Fn() -> bool) {
+        if at_rest() {
+            let (word, bit) = bit_of(place);
+            self.restless[word].fetch_and(!bit, SeqCst);
+            if !at_rest() {
+                self.disturb(place);
+            }
+        }
     }
 
     /// The places where there is something to do, now or after a pause.

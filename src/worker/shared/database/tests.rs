@@ -1,5 +1,7 @@
 //! Unit tests.
 
+use std::time::{Duration, Instant};
+
 use super::*;
 
 #[test]
@@ -51,8 +53,46 @@ fn places_are_restless_until_settled() {
         database.disturb(place);
     }
     assert_eq!(database.restless().collect::<Vec<_>>(), [0, 63, 64, SOURCES - 1]);
-    database.settle(64);
+    database.settle(63, || false);
+    database.settle(64, || true);
     assert_eq!(database.restless().collect::<Vec<_>>(), [0, 63, SOURCES - 1]);
     database.touch_all();
     assert_eq!(database.restless().count(), SOURCES);
+}
+
+#[test]
+fn no_change_is_missed_by_workers_that_look_at_restless_places_only() {
+    const CHANGES: u64 = 20_000;
+    let database = Database::default();
+    let source = Oid::from(16384);
+    let place = Database::source_index(source);
+    let last = || database.source_at(place).last_tick.load(SeqCst);
+    let absorbed = AtomicU64::new(0);
+    let is_over = AtomicBool::new(false);
+    let look = || {
+        for place in database.restless() {
+            absorbed.fetch_max(last(), SeqCst);
+            database.settle(place, || absorbed.load(SeqCst) >= last());
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(SeqCst) {
+                    look();
+                }
+            });
+        }
+        // Each comes while the place is being settled after the one before, and has to be found by itself.
+        let missed = (0..CHANGES).find(|_| {
+            database.note_changes(&[source]);
+            let begin = Instant::now();
+            while absorbed.load(SeqCst) < last() && begin.elapsed() < Duration::from_secs(5) {
+                std::thread::yield_now();
+            }
+            absorbed.load(SeqCst) < last()
+        });
+        is_over.store(true, SeqCst);
+        assert_eq!(missed, None);
+    });
 }
