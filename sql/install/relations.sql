@@ -34,29 +34,36 @@ ALTER TABLE pg_tview_queue REPLICA IDENTITY FULL;
 CREATE INDEX pg_tview_queue_source_oid_xid_idx ON pg_tview_queue (source_oid, xid);
 
 -- Append-only: one row per refresh and per management action. The newest row of a TVIEW with a position
--- is that TVIEW's position in the log.
+-- is that TVIEW's position in the log. Rows of refreshes count these, and the rows written, since the TVIEW was made.
 CREATE TABLE pg_tview_meta_audit (
-    audit_id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    entity_name      text        NOT NULL,
-    tview_oid        oid         NOT NULL,
-    operation        text        NOT NULL,
-    status           text        NOT NULL,
-    changes_read     bigint,
-    keys_refreshed   bigint,
-    rows_inserted    bigint,
-    rows_updated     bigint,
-    rows_deleted     bigint,
-    rows_unchanged   bigint,
-    oldest_change_at timestamptz,
-    started_at       timestamptz NOT NULL,
-    finished_at      timestamptz NOT NULL,
-    worker_pid       int,
-    sqlstate         text,
-    message          text,
-    details          jsonb,
-    position         pg_snapshot
+    audit_id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entity_name        text        NOT NULL,
+    tview_oid          oid         NOT NULL,
+    operation          text        NOT NULL,
+    status             text        NOT NULL,
+    changes_read       bigint,
+    keys_refreshed     bigint,
+    rows_inserted      bigint,
+    rows_updated       bigint,
+    rows_deleted       bigint,
+    rows_unchanged     bigint,
+    oldest_change_at   timestamptz,
+    started_at         timestamptz NOT NULL,
+    finished_at        timestamptz NOT NULL,
+    worker_pid         int,
+    sqlstate           text,
+    message            text,
+    details            jsonb,
+    position           pg_snapshot,
+    total_refreshes    bigint,
+    total_rows_written bigint
 );
-CREATE INDEX pg_tview_meta_audit_position_idx ON pg_tview_meta_audit (tview_oid, audit_id) WHERE position IS NOT NULL;
+-- What reads the newest row of a TVIEW asks for "tview_oid BETWEEN x AND x ORDER BY tview_oid DESC, audit_id DESC": after "tview_oid = x" the
+-- planner may take the primary key instead, and go over everything that was done for other TVIEWs since.
+CREATE INDEX pg_tview_meta_audit_tview_oid_audit_id_idx ON pg_tview_meta_audit (tview_oid, audit_id);
+-- The few rows that say whether a TVIEW has to be filled, and why it is not refreshed.
+CREATE INDEX pg_tview_meta_audit_definition_idx ON pg_tview_meta_audit (tview_oid, audit_id)
+    WHERE operation IN ('create', 'redefine', 'give_up', 'suspend');
 CREATE INDEX pg_tview_meta_audit_finished_at_idx ON pg_tview_meta_audit (finished_at);
 
 -- A large backlog of a TVIEW cut into parts while several workers apply it; its position moves when all are done. Not

@@ -10,12 +10,16 @@ SELECT m.entity_name,
        bound.max_latency,
        coalesce(clock_timestamp() - pending.oldest_at <= bound.max_latency, true)
          AND m.state = 'active'                                 AS within_bound,
-       totals.last_refresh_at,
+       (SELECT a.finished_at
+          FROM pg_tview_meta_audit a
+         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL AND a.operation <> 'give_up'
+         ORDER BY a.tview_oid DESC, a.audit_id DESC
+         LIMIT 1)                                               AS last_refresh_at,
        latency.p50                                              AS latency_p50_ms,
        latency.p95                                              AS latency_p95_ms,
        latency.p99                                              AS latency_p99_ms,
-       totals.refreshes,
-       totals.rows_written,
+       coalesce(totals.total_refreshes, 0)                      AS refreshes,
+       coalesce(totals.total_rows_written, 0)                   AS rows_written,
        (SELECT count(*) FROM pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid) AS dead_letter_keys,
        failure.last_error
   FROM pg_tview_meta m
@@ -28,8 +32,8 @@ SELECT m.entity_name,
                -- Changes that were given up still wait for the comparison of all rows.
                CASE a.operation WHEN 'give_up' THEN (a.details ->> 'oldest_change_at')::timestamptz END AS given_up_since
           FROM pg_tview_meta_audit a
-         WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
-         ORDER BY a.audit_id DESC
+         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
+         ORDER BY a.tview_oid DESC, a.audit_id DESC
          LIMIT 1) newest ON true
  CROSS JOIN LATERAL (
         SELECT coalesce(sum(coalesce(jsonb_array_length(q.keys), 1)), 0)::bigint AS changes,
@@ -39,31 +43,30 @@ SELECT m.entity_name,
            AND q.xid >= coalesce(pg_snapshot_xmin(newest.position), '0'::xid8)
            AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
            AND NOT coalesce(pg_visible_in_snapshot(q.xid, newest.position), false)) pending
- CROSS JOIN LATERAL (
-        SELECT max(a.finished_at) FILTER (WHERE a.position IS NOT NULL AND a.operation <> 'give_up') AS last_refresh_at,
-               count(*) FILTER (WHERE a.operation IN ('refresh', 'populate')) AS refreshes,
-               coalesce(sum(a.rows_inserted + a.rows_updated + a.rows_deleted), 0)::bigint AS rows_written
+  LEFT JOIN LATERAL (
+        SELECT a.total_refreshes, a.total_rows_written
           FROM pg_tview_meta_audit a
-         WHERE a.tview_oid = m.tview_oid) totals
+         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.total_refreshes IS NOT NULL
+         ORDER BY a.tview_oid DESC, a.audit_id DESC
+         LIMIT 1) totals ON true
  CROSS JOIN LATERAL (
         SELECT percentile_cont(0.50) WITHIN GROUP (ORDER BY ms) AS p50,
                percentile_cont(0.95) WITHIN GROUP (ORDER BY ms) AS p95,
                percentile_cont(0.99) WITHIN GROUP (ORDER BY ms) AS p99
           FROM (SELECT 1000 * extract(epoch FROM a.finished_at - a.oldest_change_at)::float8 AS ms
                   FROM pg_tview_meta_audit a
-                 WHERE a.tview_oid = m.tview_oid AND a.oldest_change_at IS NOT NULL AND a.position IS NOT NULL
-                 ORDER BY a.audit_id DESC
+                 WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid
+                   AND a.oldest_change_at IS NOT NULL AND a.position IS NOT NULL
+                 ORDER BY a.tview_oid DESC, a.audit_id DESC
                  LIMIT 1000) recent) latency
   LEFT JOIN LATERAL (
         -- The newest failure, until a refresh succeeds after it.
         SELECT a.sqlstate || ': ' || a.message AS last_error
           FROM (SELECT a.status, a.sqlstate, a.message
                   FROM pg_tview_meta_audit a
-                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
-                 ORDER BY a.audit_id DESC
+                 WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid
+                   AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
+                 ORDER BY a.tview_oid DESC, a.audit_id DESC
                  LIMIT 1) a
          WHERE a.status <> 'SUCCESS') failure ON true
  WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
-
--- Percentiles and totals walk the audit rows of one TVIEW.
-CREATE INDEX pg_tview_meta_audit_tview_oid_audit_id_idx ON pg_tview_meta_audit (tview_oid, audit_id);

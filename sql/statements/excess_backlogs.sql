@@ -8,9 +8,9 @@ WITH standing AS MATERIALIZED (
        AND (m.state IN ('paused', 'suspended')
             OR 'ERROR' = (SELECT a.status
                             FROM @extschema@.pg_tview_meta_audit a
-                           WHERE a.tview_oid = m.tview_oid
+                           WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid
                              AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
-                           ORDER BY a.audit_id DESC
+                           ORDER BY a.tview_oid DESC, a.audit_id DESC
                            LIMIT 1))
 )
 SELECT m.tview_oid::oid, m.entity_name, m.state, pending.changes,
@@ -20,8 +20,8 @@ SELECT m.tview_oid::oid, m.entity_name, m.state, pending.changes,
   LEFT JOIN LATERAL (
         SELECT a.position, a.operation, a.details
           FROM @extschema@.pg_tview_meta_audit a
-         WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
-         ORDER BY a.audit_id DESC
+         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
+         ORDER BY a.tview_oid DESC, a.audit_id DESC
          LIMIT 1) newest ON true
  CROSS JOIN LATERAL (
         SELECT coalesce(sum(coalesce(jsonb_array_length(q.keys), 1)), 0)::bigint AS changes, min(q.enqueued_at) AS oldest_at

@@ -17,13 +17,14 @@ SELECT m.tview_oid::text,
   LEFT JOIN LATERAL (
         SELECT a.position
           FROM @extschema@.pg_tview_meta_audit a
-         WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
-         ORDER BY a.audit_id DESC
+         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
+         ORDER BY a.tview_oid DESC, a.audit_id DESC
          LIMIT 1) newest ON true
  CROSS JOIN LATERAL (
         SELECT min(q.enqueued_at) AS oldest_at
           FROM @extschema@.pg_tview_queue q
          WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
+           AND q.xid >= coalesce(pg_snapshot_xmin(newest.position), '0'::xid8)
            AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
            AND NOT coalesce(pg_visible_in_snapshot(q.xid, newest.position), false)) pending
  CROSS JOIN LATERAL (
@@ -34,8 +35,9 @@ SELECT m.tview_oid::text,
         SELECT a.sqlstate || ': ' || a.message AS message
           FROM (SELECT a.status, a.sqlstate, a.message
                   FROM @extschema@.pg_tview_meta_audit a
-                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
-                 ORDER BY a.audit_id DESC
+                 WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid
+                   AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
+                 ORDER BY a.tview_oid DESC, a.audit_id DESC
                  LIMIT 1) a
          WHERE a.status = 'ERROR') failure ON true
  WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE') OR pg_catalog.pg_has_role($1, 'pg_monitor', 'USAGE')

@@ -21,7 +21,7 @@ SELECT newest.position IS NULL OR m.state = 'populating'
   LEFT JOIN LATERAL (
         SELECT a.position, a.operation, a.audit_id
           FROM @extschema@.pg_tview_meta_audit a
-         WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
-         ORDER BY a.audit_id DESC
+         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
+         ORDER BY a.tview_oid DESC, a.audit_id DESC
          LIMIT 1) newest ON true
  WHERE m.tview_oid = $1

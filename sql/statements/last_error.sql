@@ -1,6 +1,6 @@
 -- SQLSTATE and message of what TVIEW $1 was last suspended for.
 SELECT a.sqlstate || ': ' || a.message
   FROM @extschema@.pg_tview_meta_audit a
- WHERE a.tview_oid = $1 AND a.operation = 'suspend'
- ORDER BY a.audit_id DESC
+ WHERE a.tview_oid BETWEEN $1 AND $1 AND a.operation = 'suspend'
+ ORDER BY a.tview_oid DESC, a.audit_id DESC
  LIMIT 1

@@ -1,12 +1,14 @@
 -- Whether TVIEW $1 has been created or redefined, or has given up changes, since its rows were last brought in line with
 -- the whole view.
-SELECT NOT EXISTS (
-        SELECT 1
-          FROM @extschema@.pg_tview_meta_audit a
-         WHERE a.tview_oid = $1 AND a.position IS NOT NULL AND a.operation <> 'give_up'
-           AND NOT EXISTS (
-                SELECT 1
-                  FROM @extschema@.pg_tview_meta_audit later
-                 WHERE later.tview_oid = $1 AND later.audit_id > a.audit_id
-                   AND (later.operation = 'give_up'
-                        OR later.operation IN ('create', 'redefine') AND later.position IS NULL)))
+SELECT coalesce(filled < asked, filled IS NULL)
+  FROM (SELECT (SELECT a.audit_id
+                  FROM @extschema@.pg_tview_meta_audit a
+                 WHERE a.tview_oid BETWEEN $1 AND $1 AND a.position IS NOT NULL AND a.operation <> 'give_up'
+                 ORDER BY a.tview_oid DESC, a.audit_id DESC
+                 LIMIT 1) AS filled,
+               (SELECT a.audit_id
+                  FROM @extschema@.pg_tview_meta_audit a
+                 WHERE a.tview_oid BETWEEN $1 AND $1 AND a.operation IN ('create', 'redefine', 'give_up')
+                   AND (a.operation = 'give_up' OR a.position IS NULL)
+                 ORDER BY a.tview_oid DESC, a.audit_id DESC
+                 LIMIT 1) AS asked) newest

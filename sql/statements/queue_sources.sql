@@ -1,4 +1,4 @@
--- The sources that have rows in the queue: one look into its index for each.
+-- The sources that have rows in the queue, one look into its index for each; and the snapshot in which that is so.
 WITH RECURSIVE found(source_oid) AS (
     (SELECT source_oid FROM @extschema@.pg_tview_queue ORDER BY source_oid LIMIT 1)
     UNION ALL
@@ -9,4 +9,4 @@ WITH RECURSIVE found(source_oid) AS (
              LIMIT 1)
       FROM found
      WHERE found.source_oid IS NOT NULL)
-SELECT source_oid::oid FROM found WHERE source_oid IS NOT NULL
+SELECT array_agg(source_oid::oid) FILTER (WHERE source_oid IS NOT NULL), pg_current_snapshot()::text FROM found

@@ -2,8 +2,8 @@
 SELECT m.state, m.definition_hash, pg_current_snapshot()::text,
        (SELECT a.position::text
           FROM @extschema@.pg_tview_meta_audit a
-         WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
-         ORDER BY a.audit_id DESC
+         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
+         ORDER BY a.tview_oid DESC, a.audit_id DESC
          LIMIT 1),
        EXISTS (SELECT 1 FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid)
   FROM @extschema@.pg_tview_meta m

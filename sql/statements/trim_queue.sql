@@ -8,8 +8,8 @@ WITH positions AS MATERIALIZED (
       LEFT JOIN LATERAL (
             SELECT a.position
               FROM @extschema@.pg_tview_meta_audit a
-             WHERE a.tview_oid = m.tview_oid AND a.position IS NOT NULL
-             ORDER BY a.audit_id DESC
+             WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
+             ORDER BY a.tview_oid DESC, a.audit_id DESC
              LIMIT 1) newest ON true
 )
 DELETE FROM @extschema@.pg_tview_queue

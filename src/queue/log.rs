@@ -28,22 +28,38 @@ pub struct Pending {
 thread_local! {
     static READ: SessionStatement = const { SessionStatement::new() };
     static SOURCES: SessionStatement = const { SessionStatement::new() };
+    static NEWS: SessionStatement = const { SessionStatement::new() };
     static EVERY_ROW_BY: SessionStatement = const { SessionStatement::new() };
 }
 
-/// The sources (and TVIEWs of which something is requested) that have rows in the queue, absorbed or not.
-pub fn sources() -> Vec<Oid> {
-    if definition::table().is_none() {
-        return Vec::new();
-    }
+/// What is in the queue.
+pub struct Look {
+    /// Sources, and TVIEWs of which something is requested, that have rows there, absorbed or not.
+    pub sources: Vec<Oid>,
+    /// The snapshot that shows it.
+    pub snapshot: Position,
+}
+
+/// All of it; or what a snapshot did not show, of these sources only. Inside a transaction at READ COMMITTED with a snapshot.
+pub fn look(since: Option<(&Position, Vec<Oid>)>) -> Option<Look> {
+    definition::table()?;
     run_internal(|| {
+        planned_once();
         spi::session(|| {
-            let rows = SOURCES.with(|sources| {
-                sources
-                    .get(|| statement!("queue_sources"), &[])
-                    .run(Access::Snapshot, &[], 0)
-            });
-            (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
+            let rows = match since {
+                None => SOURCES.with(|sources| {
+                    let sources = sources.get(|| statement!("queue_sources"), &[]);
+                    sources.run(Access::Snapshot, &[], 1)
+                }),
+                Some((position, sources)) => NEWS.with(|news| {
+                    let news = news.get(|| statement!("queue_news"), &OUTSIDE);
+                    news.run(Access::Snapshot, &outside(position, sources), 1)
+                }),
+            };
+            Some(Look {
+                sources: rows.get(0, 0).unwrap_or_default(),
+                snapshot: rows.get::<String>(0, 1)?.parse().ok()?,
+            })
         })
     })
 }
@@ -51,18 +67,26 @@ pub fn sources() -> Vec<Oid> {
 /// Queue rows of `sources` that `position` does not cover, summed up per source. Under the refresh's snapshot,
 /// inside an SPI session, with internal rights; the values live as long as the session.
 pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
-    let args = [
-        Value::of(sources.to_vec()),
-        Value::of(position.xmax.to_string()),
-        Value::of(position.in_progress()),
-    ];
-    let types = [pg_sys::OIDARRAYOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID];
     planned_once();
     let rows = READ.with(|read| {
-        read.get(|| statement!("read_log"), &types)
-            .run(Access::Snapshot, &args, 0)
+        read.get(|| statement!("read_log"), &OUTSIDE).run(
+            Access::Snapshot,
+            &outside(position, sources.to_vec()),
+            0,
+        )
     });
     pending(&rows)
+}
+
+/// Types and values of the parameters that ask for rows of `sources` outside `position`.
+const OUTSIDE: [Oid; 3] = [pg_sys::OIDARRAYOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID];
+
+fn outside(position: &Position, sources: Vec<Oid>) -> [Value; 3] {
+    [
+        Value::of(sources),
+        Value::of(position.xmax.to_string()),
+        Value::of(position.in_progress()),
+    ]
 }
 
 /// The same in parts, the oldest first, so that each tells when its changes were made; without those of the running

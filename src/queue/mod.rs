@@ -6,5 +6,5 @@ mod model;
 pub mod position;
 pub mod trim;
 
-pub use log::sources;
+pub use log::{look, Look};
 pub use trim::{trim, trim_audit};

@@ -13,11 +13,14 @@ use super::team::Team;
 use super::tracked::TrackedSet;
 use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
 use crate::postgres::{bgworker, clock, latch, leftovers, process};
+use crate::queue::position::Position;
 use crate::refresh::Status;
 use crate::{catalog, queue, refresh, settings};
 
 /// How often an idle worker looks without being woken.
 const POLL: i64 = 5_000_000;
+/// How often at all of the queue instead of what is new there.
+const SEEN: i64 = 60_000_000;
 /// Definitions are loaded no more often than this, however fast they change.
 const RELOAD: i64 = 100_000;
 /// A TVIEW that is not ready although its definition says so: that is about to be loaded.
@@ -91,6 +94,16 @@ struct Refresher {
     load: f64,
     /// When the last refresh ended.
     worked_until: i64,
+    /// What it has found in the queue lately.
+    seen: Option<Seen>,
+}
+
+/// A look at the queue.
+struct Seen {
+    /// When it last looked at all of it.
+    at: i64,
+    /// What it, or a later look, has seen.
+    snapshot: Position,
 }
 
 impl Refresher {
@@ -105,6 +118,7 @@ impl Refresher {
             loaded_at: 0,
             load: 0.0,
             worked_until: 0,
+            seen: None,
         })
     }
 
@@ -246,7 +260,8 @@ impl Refresher {
         self.database.wake_all();
     }
 
-    /// In case a wake was lost with a process, or the extension went away unseen.
+    /// In case a wake was lost with a process, or the extension went away unseen. Mostly at what is new in the queue only: of what an old
+    /// snapshot keeps there, there may be much.
     fn poll(&mut self, poll_at: i64, now: i64) {
         let last = self.database.poll_at.load(SeqCst);
         if last.min(now + POLL) != poll_at
@@ -260,16 +275,29 @@ impl Refresher {
         }
         let generation = self.database.generation.load(SeqCst);
         bgworker::report_running("looking at pg_tview_queue");
-        match short_transaction(|| bgworker::extension_exists().then(queue::sources)) {
+        let seen = self
+            .seen
+            .take()
+            .filter(|seen| (0..SEEN).contains(&(now - seen.at)));
+        let since = seen
+            .as_ref()
+            .map(|seen| (&seen.snapshot, self.tracked.source_oids()));
+        match short_transaction(|| bgworker::extension_exists().then(|| queue::look(since))) {
             // Reported already; once more in a second.
             None => {
                 self.database.poll_at.fetch_min(now + 1_000_000, SeqCst);
             }
-            Some(Some(sources)) if sources.is_empty() => {}
-            Some(Some(sources)) => {
-                self.database.note_changes(&sources);
-                self.database.end_quiet();
-                housekeeping::wanted_some_time(self.database, now);
+            Some(Some(look)) => {
+                let Some(look) = look else { return };
+                self.seen = Some(Seen {
+                    at: seen.map_or(now, |seen| seen.at),
+                    snapshot: look.snapshot,
+                });
+                if !look.sources.is_empty() {
+                    self.database.note_changes(&look.sources);
+                    self.database.end_quiet();
+                    housekeeping::wanted_some_time(self.database, now);
+                }
             }
             Some(None) => self.note_missing(generation),
         }

@@ -226,6 +226,15 @@ impl TrackedSet {
         self.database.disturb_all();
     }
 
+    /// What queue rows are of: the sources of TVIEWs, and TVIEWs of which something is requested.
+    pub fn source_oids(&self) -> Vec<Oid> {
+        let infos = self.list.iter().map(|tracked| &tracked.info);
+        let oids: HashSet<Oid> = infos
+            .flat_map(|info| info.sources.iter().copied().chain([info.tview]))
+            .collect();
+        oids.into_iter().collect()
+    }
+
     /// The TVIEW at an index the schedule named.
     pub fn get(&self, index: usize) -> &Tracked {
         &self.list[index]
