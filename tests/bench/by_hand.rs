@@ -49,6 +49,16 @@ pub fn refresh_user(client: &mut Client, user: i32) {
     ));
 }
 
+/// The rows that changes of these posts change, in one statement for each table.
+pub fn refresh_posts(client: &mut Client, first: i32, last: i32) {
+    client.run(&format!(
+        "UPDATE tv_post t SET fk_user = v.fk_user, data = v.data FROM v_post v
+          WHERE v.pk_post BETWEEN {first} AND {last} AND t.pk_post = v.pk_post;
+         UPDATE tv_user t SET data = v.data FROM v_user v
+          WHERE v.pk_user IN (SELECT fk_user FROM tb_post WHERE pk_post BETWEEN {first} AND {last}) AND t.pk_user = v.pk_user"
+    ));
+}
+
 /// The comments named in the table `changed`, in one statement.
 pub fn upsert_comments(client: &mut Client) {
     client.run(
