@@ -34,7 +34,7 @@ ALTER TABLE pg_tview_queue REPLICA IDENTITY FULL;
 CREATE INDEX pg_tview_queue_source_oid_xid_idx ON pg_tview_queue (source_oid, xid);
 
 -- Append-only: one row per refresh and per management action. The newest row of a TVIEW with a position
--- is that TVIEW's position in the log. Rows of refreshes count these, and the rows written, since the TVIEW was made.
+-- is that TVIEW's position in the log. It also counts the refreshes so far, and the rows they wrote.
 CREATE TABLE pg_tview_meta_audit (
     audit_id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entity_name        text        NOT NULL,

@@ -38,11 +38,20 @@ SELECT m.entity_name,
  CROSS JOIN LATERAL (
         SELECT coalesce(sum(coalesce(jsonb_array_length(q.keys), 1)), 0)::bigint AS changes,
                least(min(q.enqueued_at), newest.given_up_since) AS oldest_at
-          FROM pg_tview_queue q
-         WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
-           AND q.xid >= coalesce(pg_snapshot_xmin(newest.position), '0'::xid8)
-           AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
-           AND NOT coalesce(pg_visible_in_snapshot(q.xid, newest.position), false)) pending
+          FROM unnest(m.source_oids || m.tview_oid) source(oid)
+         CROSS JOIN LATERAL (
+                SELECT q.operation, q.keys, q.enqueued_at
+                  FROM pg_tview_queue q
+                 WHERE q.source_oid = source.oid AND q.xid >= coalesce(pg_snapshot_xmax(newest.position), '0'::xid8)
+                UNION ALL
+                -- Looked up one by one: before xmax there may be very many that an old snapshot keeps.
+                SELECT q.operation, q.keys, q.enqueued_at
+                  FROM pg_snapshot_xip(newest.position) progress(xid),
+                       LATERAL (SELECT *
+                                  FROM pg_tview_queue q
+                                 WHERE q.source_oid = source.oid AND q.xid = progress.xid
+                                OFFSET 0) q) q
+         WHERE (q.operation = 'REFRESH') = (source.oid = m.tview_oid)) pending
   LEFT JOIN LATERAL (
         SELECT a.total_refreshes, a.total_rows_written
           FROM pg_tview_meta_audit a

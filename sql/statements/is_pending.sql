@@ -1,22 +1,30 @@
 -- Whether TVIEW $1 has not been filled yet (anew, after it was redefined or gave up changes), or has a change visible in snapshot $2 that its position does not
 -- cover. What the running transaction has logged, DDL of its own, is not committed. A row that is gone was absorbed by every TVIEW.
--- Rows before the position's xmin are left to the index: there may be very many that are removed, but still visible to an old snapshot.
+-- Rows before the position's xmax are looked up one by one: there may be very many that are removed, but still visible to an old snapshot.
 SELECT newest.position IS NULL OR m.state = 'populating'
        OR newest.operation = 'give_up'
        OR EXISTS (
             SELECT 1
               FROM @extschema@.pg_tview_meta_audit later
              WHERE later.tview_oid = m.tview_oid AND later.audit_id > newest.audit_id
-               AND later.operation = 'redefine' AND later.position IS NULL)
+               AND later.operation IN ('create', 'redefine') AND later.position IS NULL)
        OR EXISTS (
             SELECT 1
-              FROM @extschema@.pg_tview_queue q
-             WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
-               AND q.xid >= pg_snapshot_xmin(newest.position)
-               AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
+              FROM unnest(m.source_oids || m.tview_oid) source(oid)
+             CROSS JOIN LATERAL (
+                    SELECT q.xid, q.operation
+                      FROM @extschema@.pg_tview_queue q
+                     WHERE q.source_oid = source.oid AND q.xid >= pg_snapshot_xmax(newest.position)
+                    UNION ALL
+                    SELECT q.xid, q.operation
+                      FROM pg_snapshot_xip(newest.position) progress(xid),
+                           LATERAL (SELECT q.xid, q.operation
+                                      FROM @extschema@.pg_tview_queue q
+                                     WHERE q.source_oid = source.oid AND q.xid = progress.xid
+                                    OFFSET 0) q) q
+             WHERE (q.operation = 'REFRESH') = (source.oid = m.tview_oid)
                AND q.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
-               AND pg_visible_in_snapshot(q.xid, $2::pg_snapshot)
-               AND NOT pg_visible_in_snapshot(q.xid, newest.position))
+               AND pg_visible_in_snapshot(q.xid, $2::pg_snapshot))
   FROM @extschema@.pg_tview_meta m
   LEFT JOIN LATERAL (
         SELECT a.position, a.operation, a.audit_id

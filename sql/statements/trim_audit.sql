@@ -6,15 +6,21 @@ DELETE FROM @extschema@.pg_tview_meta_audit
     SELECT a.ctid
       FROM @extschema@.pg_tview_meta_audit a
      WHERE a.finished_at < now() - make_interval(secs => $2)
-       AND (a.position IS NULL
-            OR NOT EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta m WHERE m.tview_oid = a.tview_oid)
-            OR EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta_audit newer
-                        WHERE newer.tview_oid = a.tview_oid AND newer.position IS NOT NULL
-                          AND newer.audit_id > a.audit_id))
-       AND NOT (a.operation IN ('create', 'redefine')
-                AND EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta m WHERE m.tview_oid = a.tview_oid)
-                AND NOT EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta_audit newer
-                                 WHERE newer.tview_oid = a.tview_oid AND newer.operation IN ('create', 'redefine')
-                                   AND newer.audit_id > a.audit_id))
+       AND (NOT EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta m WHERE m.tview_oid = a.tview_oid)
+            OR (a.position IS NULL
+                OR a.audit_id < (
+                    SELECT newest.audit_id
+                      FROM @extschema@.pg_tview_meta_audit newest
+                     WHERE newest.tview_oid BETWEEN a.tview_oid AND a.tview_oid AND newest.position IS NOT NULL
+                     ORDER BY newest.tview_oid DESC, newest.audit_id DESC
+                     LIMIT 1))
+           AND (a.operation NOT IN ('create', 'redefine')
+                OR a.audit_id < (
+                    SELECT newest.audit_id
+                      FROM @extschema@.pg_tview_meta_audit newest
+                     WHERE newest.tview_oid BETWEEN a.tview_oid AND a.tview_oid
+                       AND newest.operation IN ('create', 'redefine')
+                     ORDER BY newest.tview_oid DESC, newest.audit_id DESC
+                     LIMIT 1)))
      ORDER BY a.finished_at
      LIMIT $1))

@@ -1,5 +1,7 @@
 //! Reading what a TVIEW has not absorbed yet.
 
+use std::collections::HashSet;
+
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
 
@@ -29,6 +31,7 @@ thread_local! {
     static READ: SessionStatement = const { SessionStatement::new() };
     static SOURCES: SessionStatement = const { SessionStatement::new() };
     static NEWS: SessionStatement = const { SessionStatement::new() };
+    static SIZE: SessionStatement = const { SessionStatement::new() };
     static EVERY_ROW_BY: SessionStatement = const { SessionStatement::new() };
 }
 
@@ -38,14 +41,26 @@ pub struct Look {
     pub sources: Vec<Oid>,
     /// The snapshot that shows it.
     pub snapshot: Position,
+    /// None were left out.
+    pub at_all: bool,
 }
 
-/// All of it; or what a snapshot did not show, of these sources only. Inside a transaction at READ COMMITTED with a snapshot.
-pub fn look(since: Option<(&Position, Vec<Oid>)>) -> Option<Look> {
+/// Bytes of the queue that are gone over while one source is looked up in its index: five rows or so.
+const LOOK_UP: i64 = 750;
+
+/// All of it; or what an earlier look did not show, of these sources only, if that is less work. Inside a transaction at
+/// READ COMMITTED with a snapshot.
+pub fn look(since: Option<(&Position, &HashSet<Oid>)>) -> Option<Look> {
     definition::table()?;
     run_internal(|| {
         planned_once();
         spi::session(|| {
+            let is_less = |(seen, sources): &(&Position, &HashSet<Oid>)| {
+                let look_ups = sources.len() * (1 + seen.xip.len());
+                look_ups as i64 * LOOK_UP < size()
+            };
+            let since = since.filter(is_less);
+            let at_all = since.is_none();
             let rows = match since {
                 None => SOURCES.with(|sources| {
                     let sources = sources.get(|| statement!("queue_sources"), &[]);
@@ -53,15 +68,26 @@ pub fn look(since: Option<(&Position, Vec<Oid>)>) -> Option<Look> {
                 }),
                 Some((position, sources)) => NEWS.with(|news| {
                     let news = news.get(|| statement!("queue_news"), &OUTSIDE);
+                    let sources = sources.iter().copied().collect();
                     news.run(Access::Snapshot, &outside(position, sources), 1)
                 }),
             };
             Some(Look {
                 sources: rows.get(0, 0).unwrap_or_default(),
                 snapshot: rows.get::<String>(0, 1)?.parse().ok()?,
+                at_all,
             })
         })
     })
+}
+
+/// Bytes of the queue, removed rows included.
+fn size() -> i64 {
+    let rows = SIZE.with(|size| {
+        size.get(|| statement!("queue_size"), &[])
+            .run(Access::Snapshot, &[], 1)
+    });
+    rows.get(0, 0).unwrap_or(0)
 }
 
 /// Queue rows of `sources` that `position` does not cover, summed up per source. Under the refresh's snapshot,

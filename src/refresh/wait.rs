@@ -106,8 +106,12 @@ pub(super) fn wait_for(tviews: &[Oid], named: Option<&Definition>, patience: &mu
                 }
                 break;
             };
-            if !is_pending_now(*tview, &target) {
-                break;
+            match is_pending_now(*tview, &target) {
+                Some(false) => break,
+                Some(true) => {}
+                // The next look at its definition tells.
+                None if patience.go_on() => continue,
+                None => return false,
             }
             if !definition.state.refreshes() {
                 not_refreshing(&definition).raise();
@@ -125,9 +129,9 @@ pub(super) fn target() -> String {
     with_latest_snapshot(|| run_internal(snapshot))
 }
 
-/// Whether a change visible in `target` is still not absorbed.
-pub(super) fn is_pending_now(tview: Oid, target: &str) -> bool {
-    with_latest_snapshot(|| run_internal(|| is_pending(tview, target)))
+/// Whether a change visible in `target` is still not absorbed; None if the TVIEW was dropped in this moment.
+pub(super) fn is_pending_now(tview: Oid, target: &str) -> Option<bool> {
+    with_latest_snapshot(|| run_internal(|| look_pending(tview, target)))
 }
 
 /// "It was dropped meanwhile."
@@ -275,14 +279,17 @@ pub(super) fn snapshot() -> String {
     })
 }
 
-/// Whether a change visible in the snapshot `target` is not absorbed by the TVIEW yet.
+/// Whether a change visible in the snapshot `target` is not absorbed by the TVIEW yet. One that is gone has nothing pending.
 pub(super) fn is_pending(tview: Oid, target: &str) -> bool {
+    look_pending(tview, target).unwrap_or(false)
+}
+
+fn look_pending(tview: Oid, target: &str) -> Option<bool> {
     planned_once();
     spi::session(|| {
         PENDING
             .with(|s| s.get(|| statement!("is_pending"), &[pg_sys::OIDOID, pg_sys::TEXTOID]))
             .run(Access::Snapshot, &[Value::of(tview), Value::of(target)], 1)
             .one::<bool>()
-            .unwrap_or(false)
     })
 }

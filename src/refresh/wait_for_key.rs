@@ -66,9 +66,15 @@ pub fn wait_for_key(name: &str, key: &str, timeout: Option<Duration>) -> bool {
         let Some(definition) = run_internal(|| definition::load(named.tview)) else {
             wait::dropped(&named).raise();
         };
-        if !wait::is_pending_now(named.tview, &target) {
-            refuse_dead(&definition, &object).or_raise();
-            return true;
+        match wait::is_pending_now(named.tview, &target) {
+            Some(true) => {}
+            Some(false) => {
+                refuse_dead(&definition, &object).or_raise();
+                return true;
+            }
+            // The next look at its definition tells.
+            None if patience.go_on() => continue,
+            None => return false,
         }
         let stands_still = !definition.state.refreshes();
         if stands_still || signal::undrained().is_some() || look_at <= Instant::now() {

@@ -33,7 +33,7 @@ fn trim_by(database: &Database, at: i64) {
 }
 
 /// Long enough for what began then to take no more than a twentieth of the time.
-fn pause_after(begin: Instant, least: i64) -> i64 {
+pub fn pause_after(begin: Instant, least: i64) -> i64 {
     least.max(20 * begin.elapsed().as_micros() as i64)
 }
 

@@ -1,7 +1,8 @@
 //! A worker: refreshes what is due, keeps house when nothing is, sleeps without a transaction.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::Oid;
 
@@ -20,7 +21,7 @@ use crate::{catalog, queue, refresh, settings};
 /// How often an idle worker looks without being woken.
 const POLL: i64 = 5_000_000;
 /// How often at all of the queue instead of what is new there.
-const SEEN: i64 = 60_000_000;
+const LOOK_AT_ALL: i64 = 60_000_000;
 /// Definitions are loaded no more often than this, however fast they change.
 const RELOAD: i64 = 100_000;
 /// A TVIEW that is not ready although its definition says so: that is about to be loaded.
@@ -94,16 +95,17 @@ struct Refresher {
     load: f64,
     /// When the last refresh ended.
     worked_until: i64,
-    /// What it has found in the queue lately.
+    /// Its last look at the queue.
     seen: Option<Seen>,
+    /// The last step was such a look: whoever asks for many must not keep it from refreshes.
+    looked: bool,
 }
 
 /// A look at the queue.
 struct Seen {
-    /// When it last looked at all of it.
-    at: i64,
-    /// What it, or a later look, has seen.
     snapshot: Position,
+    /// Where it looked; those it did not know were left out.
+    sources: HashSet<Oid>,
 }
 
 impl Refresher {
@@ -119,6 +121,7 @@ impl Refresher {
             load: 0.0,
             worked_until: 0,
             seen: None,
+            looked: false,
         })
     }
 
@@ -158,7 +161,7 @@ impl Refresher {
             return Step::Continue;
         }
         let poll_at = self.database.poll_at.load(SeqCst);
-        if poll_at == 0 {
+        if poll_at == 0 && !std::mem::take(&mut self.looked) {
             self.work(|refresher| refresher.poll(poll_at, now));
             return Step::Continue;
         }
@@ -273,15 +276,17 @@ impl Refresher {
         {
             return;
         }
+        self.looked = true;
         let generation = self.database.generation.load(SeqCst);
         bgworker::report_running("looking at pg_tview_queue");
-        let seen = self
+        let sources = self.tracked.source_oids();
+        let news = now < self.database.look_at_all_at.load(SeqCst);
+        let since = self
             .seen
             .take()
-            .filter(|seen| (0..SEEN).contains(&(now - seen.at)));
-        let since = seen
-            .as_ref()
-            .map(|seen| (&seen.snapshot, self.tracked.source_oids()));
+            .filter(|seen| news && seen.sources.is_superset(&sources));
+        let since = since.as_ref().map(|seen| (&seen.snapshot, &sources));
+        let begin = Instant::now();
         match short_transaction(|| bgworker::extension_exists().then(|| queue::look(since))) {
             // Reported already; once more in a second.
             None => {
@@ -289,9 +294,13 @@ impl Refresher {
             }
             Some(Some(look)) => {
                 let Some(look) = look else { return };
+                if look.at_all {
+                    let pause = housekeeping::pause_after(begin, LOOK_AT_ALL);
+                    self.database.look_at_all_at.store(now + pause, SeqCst);
+                }
                 self.seen = Some(Seen {
-                    at: seen.map_or(now, |seen| seen.at),
                     snapshot: look.snapshot,
+                    sources,
                 });
                 if !look.sources.is_empty() {
                     self.database.note_changes(&look.sources);

@@ -1,6 +1,6 @@
 //! What writers, workers and the launcher share. There is no lock: every field is an atomic, and its comment says
 //! who writes it. Nothing here decides what is correct, only who wakes when: positions in the audit table do that,
-//! and a worker looks at everything again when the queue is not empty for long.
+//! and a worker looks for news in the queue every few seconds, at all of it once a minute.
 //!
 //! Ticks: every committing writer draws a number from its database's `tick` *after* its transaction is visible, and
 //! leaves it at the sources it changed. A worker reads `tick` *before* it takes its snapshot, so all numbers up to

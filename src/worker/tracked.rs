@@ -227,12 +227,11 @@ impl TrackedSet {
     }
 
     /// What queue rows are of: the sources of TVIEWs, and TVIEWs of which something is requested.
-    pub fn source_oids(&self) -> Vec<Oid> {
+    pub fn source_oids(&self) -> HashSet<Oid> {
         let infos = self.list.iter().map(|tracked| &tracked.info);
-        let oids: HashSet<Oid> = infos
+        infos
             .flat_map(|info| info.sources.iter().copied().chain([info.tview]))
-            .collect();
-        oids.into_iter().collect()
+            .collect()
     }
 
     /// The TVIEW at an index the schedule named.

@@ -82,7 +82,10 @@ fn a_crash_in_the_middle_loses_nothing() {
         client.wait_until(&format!("EXISTS ({HELPER})"), WAIT);
         let pid: i32 = client.one(&format!("{HELPER} LIMIT 1"));
         send_signal("KILL", pid);
-        drop(client);
+        // The server notices, and ends everybody.
+        while client.batch_execute("SELECT 1").is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         client = cluster.client_after_recovery(&database.name);
         nothing_is_left(&mut client);
     }

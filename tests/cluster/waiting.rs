@@ -189,3 +189,24 @@ fn wait_covers_the_first_population() {
     assert_eq!(client.rows("SELECT state FROM pg_tview_meta"), ["active"]);
     client.wait_until("SELECT count(*) = 149980 FROM tv_big", WAIT);
 }
+
+#[test]
+fn wait_knows_a_table_of_an_earlier_life_as_unfilled() {
+    let database = Database::new(shared(), "earlier_life");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_big (pk_big int PRIMARY KEY, n int NOT NULL DEFAULT 0);
+         INSERT INTO tb_big SELECT generate_series(1, 150000)",
+    );
+    let create = "SELECT pg_tviews_create('big', 'SELECT pk_big, n FROM tb_big')";
+    client.run(create);
+    client.assert_follows(&["big"]);
+    client.run("SELECT pg_tviews_drop('big', keep_table => true)");
+    client.run("DELETE FROM tb_big WHERE pk_big <= 1000");
+    // No worker fills it in between.
+    client.run(&format!("BEGIN; {create}; SELECT pg_tviews_pause('big'); COMMIT"));
+    let refused = client.batch_execute("SELECT pg_tviews_wait('big')").unwrap_err();
+    assert!(format!("{refused:?}").contains("is paused"), "{refused:?}");
+    client.run("SELECT pg_tviews_resume('big')");
+    client.assert_follows(&["big"]);
+}

@@ -56,6 +56,8 @@ pub struct Database {
     /// When a worker should look into the queue without being told of a change; 0: before anything else. Workers, and sessions
     /// that do not know what they have committed.
     pub poll_at: AtomicI64,
+    /// When such a look should be at all of the queue, not at what is new there only. Workers.
+    pub look_at_all_at: AtomicI64,
     /// By hash of the source's oid. Not padded: a writer has just written `tick`, which all of them share anyway.
     sources: [Source; SOURCES],
     /// Source places, a bit for each, that have a TVIEW with something to do, now or after a pause. Set by whoever brings
@@ -136,6 +138,7 @@ impl Default for Database {
             trim_audit_at: AtomicI64::new(0),
             backlogs_at: AtomicI64::new(0),
             poll_at: AtomicI64::new(0),
+            look_at_all_at: AtomicI64::new(0),
             sources: array::from_fn(|_| Source::default()),
             restless: array::from_fn(|_| AtomicU64::new(0)),
             workers: array::from_fn(|_| Worker::default()),
