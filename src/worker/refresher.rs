@@ -381,7 +381,7 @@ impl Refresher {
                     taken
                 };
                 progress.absorbed_tick.fetch_max(tick, SeqCst);
-                schedule::cooldown(tracked.max_latency, duration, self.load)
+                schedule::cooldown(tracked.max_latency, duration, self.load, changes)
             }
             Status::Busy => {
                 let times = progress.failures.fetch_add(1, SeqCst) + 1;

@@ -149,9 +149,10 @@ pub fn dirty_since(now: i64, started_at: i64, finished_at: i64, max_latency: i64
 
 /// How long a TVIEW that was just refreshed waits for more changes to share the next refresh: in proportion to what a
 /// refresh costs, at most a part of its bound. The busier the worker (`load`, from 0 to 1), the longer: work shared is CPU
-/// left to writers.
-pub fn cooldown(max_latency: i64, duration: i64, load: f64) -> i64 {
-    let times = 4.0 + 50.0 * (load - 0.2).clamp(0.0, 1.0);
+/// left to writers. The same if this refresh has absorbed several `changes`: as many more are on their way.
+pub fn cooldown(max_latency: i64, duration: i64, load: f64, changes: u64) -> i64 {
+    let gathered = changes.clamp(1, 8) - 1;
+    let times = 4.0 + 0.5 * gathered as f64 + 50.0 * (load - 0.2).clamp(0.0, 1.0);
     (max_latency * 2 / 5).min((duration as f64 * times) as i64)
 }
 

@@ -164,9 +164,19 @@ fn what_takes_long_is_left_to_others() {
 
 #[test]
 fn cooldown_is_a_part_of_the_bound() {
-    assert_eq!(cooldown(250 * MS, 2 * MS, 0.1), 8 * MS);
-    assert_eq!(cooldown(250 * MS, 500 * MS, 0.1), 100 * MS);
-    assert_eq!(cooldown(i64::MAX / 4, i64::MAX, 1.0), i64::MAX / 4 * 2 / 5);
+    assert_eq!(cooldown(250 * MS, 2 * MS, 0.1, 1), 8 * MS);
+    assert_eq!(cooldown(250 * MS, 500 * MS, 0.1, 1), 100 * MS);
+    assert_eq!(
+        cooldown(i64::MAX / 4, i64::MAX, 1.0, u64::MAX),
+        i64::MAX / 4 * 2 / 5
+    );
+    // What comes one by one is not made to wait for company.
+    assert_eq!(cooldown(250 * MS, 2 * MS, 0.1, 0), 8 * MS);
+    assert!(cooldown(250 * MS, 2 * MS, 0.1, 8) > 12 * MS);
+    assert_eq!(
+        cooldown(250 * MS, 2 * MS, 0.1, 8),
+        cooldown(250 * MS, 2 * MS, 0.1, 1_000_000)
+    );
 }
 
 #[test]
@@ -175,8 +185,8 @@ fn a_busy_worker_lets_changes_gather() {
     let (half, tenth) = (steady(MS, MS), steady(9 * MS, MS));
     assert!((0.49..0.51).contains(&half), "{half}");
     assert!((0.09..0.11).contains(&tenth), "{tenth}");
-    assert_eq!(cooldown(250 * MS, MS, tenth), 4 * MS);
-    assert!(cooldown(250 * MS, MS, half) > 15 * MS);
+    assert_eq!(cooldown(250 * MS, MS, tenth, 1), 4 * MS);
+    assert!(cooldown(250 * MS, MS, half, 1) > 15 * MS);
     // One long refresh is a busy time, a pause ends it.
     assert!(load(0.0, 0, 1000 * MS) > 0.9 && load(0.9, 1000 * MS, 0) < 0.1);
 }
