@@ -44,6 +44,7 @@ fn rename(world: &World, report: &mut Report) {
             },
             &mut || {
                 told.run(rename);
+                rest();
                 milliseconds(|| by_hand::refresh_user(&mut told, 1))
             },
         ],
