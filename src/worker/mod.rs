@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! writer's COMMIT -> signal -> shared ticks -> refresher: what is due? (schedule) -> refresh::run -> tv table
-//!                      |                          `- nothing due: housekeeping, then sleep
+//!                      |                          `- nothing due: housekeeping, lookout, then sleep
 //!                      `- database not seen yet -> launcher -> starts its workers
 //! DROP DATABASE and the like -> database_ddl: the workers of that database step aside
 //! ```
@@ -11,6 +11,7 @@ pub mod database_ddl;
 pub mod health;
 pub mod housekeeping;
 pub mod launcher;
+pub mod lookout;
 pub mod place;
 pub mod refresher;
 pub mod schedule;

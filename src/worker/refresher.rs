@@ -1,12 +1,12 @@
 //! A worker: refreshes what is due, keeps house when nothing is, sleeps without a transaction.
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
 use super::housekeeping;
+use super::lookout::{Lookout, POLL};
 use super::place::{leave_in_order, Place};
 use super::schedule::{self, Next};
 use super::shared::{self, Database, Tview, Worker};
@@ -14,14 +14,9 @@ use super::team::Team;
 use super::tracked::TrackedSet;
 use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
 use crate::postgres::{bgworker, clock, latch, leftovers, process};
-use crate::queue::position::Position;
 use crate::refresh::Status;
-use crate::{catalog, queue, refresh, settings};
+use crate::{catalog, refresh, settings};
 
-/// How often an idle worker looks without being woken.
-const POLL: i64 = 5_000_000;
-/// How often at all of the queue instead of what is new there.
-const LOOK_AT_ALL: i64 = 60_000_000;
 /// Definitions are loaded no more often than this, however fast they change.
 const RELOAD: i64 = 100_000;
 /// A TVIEW that is not ready although its definition says so: that is about to be loaded.
@@ -95,17 +90,7 @@ struct Refresher {
     load: f64,
     /// When the last refresh ended.
     worked_until: i64,
-    /// Its last look at the queue.
-    seen: Option<Seen>,
-    /// The last step was such a look: whoever asks for many must not keep it from refreshes.
-    looked: bool,
-}
-
-/// A look at the queue.
-struct Seen {
-    snapshot: Position,
-    /// Where it looked; those it did not know were left out.
-    sources: HashSet<Oid>,
+    lookout: Lookout,
 }
 
 impl Refresher {
@@ -120,8 +105,7 @@ impl Refresher {
             loaded_at: 0,
             load: 0.0,
             worked_until: 0,
-            seen: None,
-            looked: false,
+            lookout: Lookout::default(),
         })
     }
 
@@ -161,7 +145,7 @@ impl Refresher {
             return Step::Continue;
         }
         let poll_at = self.database.poll_at.load(SeqCst);
-        if poll_at == 0 && !std::mem::take(&mut self.looked) {
+        if self.lookout.is_urgent(poll_at) {
             self.work(|refresher| refresher.poll(poll_at, now));
             return Step::Continue;
         }
@@ -263,52 +247,15 @@ impl Refresher {
         self.database.wake_all();
     }
 
-    /// In case a wake was lost with a process, or the extension went away unseen. Mostly at what is new in the queue only: of what an old
-    /// snapshot keeps there, there may be much.
+    /// Looks into the queue without being told of a change.
     fn poll(&mut self, poll_at: i64, now: i64) {
-        let last = self.database.poll_at.load(SeqCst);
-        if last.min(now + POLL) != poll_at
-            || self
-                .database
-                .poll_at
-                .compare_exchange(last, now + POLL, SeqCst, SeqCst)
-                .is_err()
-        {
-            return;
-        }
-        self.looked = true;
         let generation = self.database.generation.load(SeqCst);
-        bgworker::report_running("looking at pg_tview_queue");
-        let sources = self.tracked.source_oids();
-        let news = now < self.database.look_at_all_at.load(SeqCst);
-        let since = self
-            .seen
-            .take()
-            .filter(|seen| news && seen.sources.is_superset(&sources));
-        let since = since.as_ref().map(|seen| (&seen.snapshot, &sources));
-        let begin = Instant::now();
-        match short_transaction(|| bgworker::extension_exists().then(|| queue::look(since))) {
-            // Reported already; once more in a second.
-            None => {
-                self.database.poll_at.fetch_min(now + 1_000_000, SeqCst);
-            }
-            Some(Some(look)) => {
-                let Some(look) = look else { return };
-                if look.at_all {
-                    let pause = housekeeping::pause_after(begin, LOOK_AT_ALL);
-                    self.database.look_at_all_at.store(now + pause, SeqCst);
-                }
-                self.seen = Some(Seen {
-                    snapshot: look.snapshot,
-                    sources,
-                });
-                if !look.sources.is_empty() {
-                    self.database.note_changes(&look.sources);
-                    self.database.end_quiet();
-                    housekeeping::wanted_some_time(self.database, now);
-                }
-            }
-            Some(None) => self.note_missing(generation),
+        let tracked = &self.tracked;
+        if !self
+            .lookout
+            .look(self.database, || tracked.source_oids(), poll_at, now)
+        {
+            self.note_missing(generation);
         }
     }
 

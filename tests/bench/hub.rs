@@ -78,7 +78,7 @@ fn rename(world: &World, report: &mut Report) {
 /// So that a writer is measured neither in the pause that follows a refresh nor while the WAL of one, or of a statement by hand, is on its
 /// way to the disk, for which any commit behind it waits.
 fn rest() {
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(2));
 }
 
 /// Changed keys spread over the whole table, gathered while the TVIEW is paused.

@@ -23,7 +23,7 @@ fn idle_writer(world: &World, report: &mut Report, client: &mut Client) {
     let client = RefCell::new(client);
     let mut writer = world.client(OURS);
     let [with, without] = in_turn(
-        world.scale.rounds,
+        world.scale.tps_rounds,
         "changes/s",
         [
             &mut || {
