@@ -33,10 +33,10 @@ COMMENT ON FUNCTION pg_tviews_affected(text, regclass, jsonb) IS
 COMMENT ON FUNCTION pg_tviews_health_check() IS
     'Whether changes are captured and applied, per component; what is wrong comes with what to do about it.';
 COMMENT ON FUNCTION pg_tviews_version() IS 'Version of the extension''s library.';
-COMMENT ON FUNCTION pg_tviews_meta_updated() IS
-    'Trigger function of pg_tview_meta: checks an update of fk_columns or max_latency and puts it into effect.';
+COMMENT ON FUNCTION pg_tviews_meta_written() IS
+    'Trigger function of pg_tview_meta: makes an update of fk_columns or max_latency, refuses others; adds what a dump of pg_tviews 0.1.0 holds.';
 COMMENT ON FUNCTION pg_tviews_meta_added() IS
-    'Trigger function of pg_tview_meta: a definition that a dump brings is reconciled.';
+    'Trigger function of pg_tview_definition: a definition that a dump brings is reconciled.';
 COMMENT ON FUNCTION pg_tviews_guard() IS
     'Trigger function of tv tables: refuses writes of others to maintained columns, unless pg_tviews.allow_table_writes is on.';
 COMMENT ON FUNCTION pg_tviews_ddl_happened() IS
@@ -44,7 +44,8 @@ COMMENT ON FUNCTION pg_tviews_ddl_happened() IS
 COMMENT ON FUNCTION pg_tviews_objects_dropped() IS
     'Event trigger function: forgets TVIEWs whose table was dropped.';
 
-COMMENT ON TABLE pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns and max_latency.';
+COMMENT ON VIEW pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns and max_latency.';
+COMMENT ON TABLE pg_tview_definition IS 'What pg_tview_meta shows. Only the extension writes it.';
 COMMENT ON TABLE pg_tview_queue IS 'Committed changes that at least one TVIEW has not absorbed yet.';
 COMMENT ON TABLE pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';
 COMMENT ON TABLE pg_tview_dead_letter IS 'Keys that could not be recomputed, while all others were; tried again from time to time.';

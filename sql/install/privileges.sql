@@ -1,4 +1,6 @@
--- Definitions can be read by all, like the catalogs. A trigger checks that updates come from the TVIEW's owner.
+-- Definitions can be read by all, like the catalogs; the table too, for a pg_dump by the owner of the database. A trigger
+-- checks that updates come from the TVIEW's owner.
+GRANT SELECT ON pg_tview_definition TO PUBLIC;
 GRANT SELECT, UPDATE (fk_columns, max_latency) ON pg_tview_meta TO PUBLIC;
 -- The view itself shows each reader what is theirs.
 GRANT SELECT ON pg_tview_status TO PUBLIC;
@@ -10,7 +12,7 @@ ALTER TABLE pg_tview_dead_letter ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_or_monitoring ON pg_tview_dead_letter FOR SELECT
     USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
            OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
-REVOKE ALL ON FUNCTION pg_tviews_meta_updated() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_tviews_meta_written() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_tviews_meta_added() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_tviews_ddl_happened() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_tviews_objects_dropped() FROM PUBLIC;

@@ -1,5 +1,5 @@
--- One row per TVIEW. Users may update fk_columns and max_latency.
-CREATE TABLE pg_tview_meta (
+-- One row per TVIEW. Nobody but the extension writes or locks these rows; all others use the view pg_tview_meta.
+CREATE TABLE pg_tview_definition (
     entity_name     text        NOT NULL,
     tview_oid       regclass    PRIMARY KEY,
     view_oid        regclass    NOT NULL,
@@ -16,7 +16,17 @@ CREATE TABLE pg_tview_meta (
     definition_hash text        NOT NULL DEFAULT ''
 );
 -- Dumped: the rest is known again after a restore, or means nothing there.
-SELECT pg_catalog.pg_extension_config_dump('pg_tview_meta', '');
+SELECT pg_catalog.pg_extension_config_dump('pg_tview_definition', '');
+
+-- What users see of it. Owners may update fk_columns and max_latency, by the trigger of the view. Rows come by way of a WITH
+-- query: the locks of SELECT ... FOR UPDATE do not get through one.
+CREATE VIEW pg_tview_meta AS
+WITH definition AS (
+    SELECT entity_name, tview_oid, view_oid, key_columns, fk_columns, max_latency, state, created_at, view_schema,
+           view_name, view_created, source_oids, pinned_settings, definition_hash
+      FROM pg_tview_definition
+)
+SELECT * FROM definition;
 
 -- Committed changes that at least one TVIEW has not absorbed yet. keys: a JSON array of change keys,
 -- each an object of captured column values; NULL: every row of the source may have changed.

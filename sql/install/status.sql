@@ -22,7 +22,7 @@ SELECT m.entity_name,
        coalesce(totals.total_rows_written, 0)                   AS rows_written,
        (SELECT count(*) FROM pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid) AS dead_letter_keys,
        failure.last_error
-  FROM pg_tview_meta m
+  FROM pg_tview_definition m
   JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
  CROSS JOIN LATERAL (
         SELECT coalesce(m.max_latency,

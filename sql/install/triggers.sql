@@ -1,18 +1,11 @@
-CREATE TRIGGER pg_tviews_fk_columns_updated
-    AFTER UPDATE OF fk_columns ON pg_tview_meta
-    FOR EACH ROW WHEN (OLD.fk_columns IS DISTINCT FROM NEW.fk_columns)
-    EXECUTE FUNCTION pg_tviews_meta_updated('fk_columns');
-
-CREATE TRIGGER pg_tviews_max_latency_updated
-    AFTER UPDATE OF max_latency ON pg_tview_meta
-    FOR EACH ROW WHEN (OLD.max_latency IS DISTINCT FROM NEW.max_latency)
-    EXECUTE FUNCTION pg_tviews_meta_updated('max_latency');
+CREATE TRIGGER pg_tviews_written INSTEAD OF INSERT OR UPDATE OR DELETE ON pg_tview_meta
+    FOR EACH ROW EXECUTE FUNCTION pg_tviews_meta_written();
 
 -- A definition that a dump brings has no position here: it starts with a population.
 CREATE FUNCTION pg_tviews_meta_added() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'pg_tviews_meta_added';
-CREATE TRIGGER pg_tviews_added BEFORE INSERT ON pg_tview_meta
+CREATE TRIGGER pg_tviews_added BEFORE INSERT ON pg_tview_definition
     FOR EACH ROW EXECUTE FUNCTION pg_tviews_meta_added();
-ALTER TABLE pg_tview_meta ENABLE ALWAYS TRIGGER pg_tviews_added;
+ALTER TABLE pg_tview_definition ENABLE ALWAYS TRIGGER pg_tviews_added;
 
 CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
     WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'CREATE RULE', 'CREATE TABLE', 'ALTER TABLE', 'ALTER TRIGGER',

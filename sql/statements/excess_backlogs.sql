@@ -2,7 +2,7 @@
 -- are and when the first was made, also of those given up before.
 WITH standing AS MATERIALIZED (
     SELECT m.tview_oid, m.entity_name, m.state, m.source_oids
-      FROM @extschema@.pg_tview_meta m
+      FROM @extschema@.pg_tview_definition m
       JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
      WHERE ($2 IS NULL OR m.tview_oid = $2)
        AND (m.state IN ('paused', 'suspended')

@@ -1,5 +1,5 @@
 -- Backing views whose schema was renamed.
-UPDATE @extschema@.pg_tview_meta m
+UPDATE @extschema@.pg_tview_definition m
    SET view_schema = n.nspname
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,6 +1,6 @@
 -- Definitions whose tv table is gone, and their dead keys.
 WITH gone AS (
-    DELETE FROM @extschema@.pg_tview_meta m
+    DELETE FROM @extschema@.pg_tview_definition m
      WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = m.tview_oid)
     RETURNING m.tview_oid)
 DELETE FROM @extschema@.pg_tview_dead_letter d USING gone WHERE d.tview_oid = gone.tview_oid

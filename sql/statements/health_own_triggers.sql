@@ -2,9 +2,8 @@
 WITH expected (relation, name, enabled, mode) AS (
     VALUES (NULL, 'pg_tviews_ddl_happened', 'A', 'ALWAYS'),
            (NULL, 'pg_tviews_objects_dropped', 'A', 'ALWAYS'),
-           ('@extschema@.pg_tview_meta'::regclass, 'pg_tviews_fk_columns_updated', 'O', ''),
-           ('@extschema@.pg_tview_meta'::regclass, 'pg_tviews_max_latency_updated', 'O', ''),
-           ('@extschema@.pg_tview_meta'::regclass, 'pg_tviews_added', 'A', 'ALWAYS')
+           ('@extschema@.pg_tview_meta'::regclass, 'pg_tviews_written', 'O', ''),
+           ('@extschema@.pg_tview_definition'::regclass, 'pg_tviews_added', 'A', 'ALWAYS')
 ), installed AS (
     SELECT NULL::regclass AS relation, e.evtname AS name, e.evtenabled AS enabled FROM pg_catalog.pg_event_trigger e
     UNION ALL

@@ -2,7 +2,7 @@
 -- that role $1 may know about.
 WITH sources AS MATERIALIZED (
     SELECT s.source_oid::oid AS relation, min(m.tview_oid::oid) AS tview
-      FROM @extschema@.pg_tview_meta m
+      FROM @extschema@.pg_tview_definition m
       JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
      CROSS JOIN LATERAL unnest(m.source_oids) s(source_oid)
      WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE') OR pg_catalog.pg_has_role($1, 'pg_monitor', 'USAGE')

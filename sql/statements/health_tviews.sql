@@ -12,7 +12,7 @@ SELECT m.tview_oid::text,
        dead.keys,
        dead.because,
        failure.message
-  FROM @extschema@.pg_tview_meta m
+  FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
   LEFT JOIN LATERAL (
         SELECT a.position

@@ -25,7 +25,7 @@ SELECT newest.position IS NULL OR m.state = 'populating'
              WHERE (q.operation = 'REFRESH') = (source.oid = m.tview_oid)
                AND q.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
                AND pg_visible_in_snapshot(q.xid, $2::pg_snapshot))
-  FROM @extschema@.pg_tview_meta m
+  FROM @extschema@.pg_tview_definition m
   LEFT JOIN LATERAL (
         SELECT a.position, a.operation, a.audit_id
           FROM @extschema@.pg_tview_meta_audit a

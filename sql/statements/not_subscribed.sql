@@ -1,6 +1,6 @@
 -- Takes the extension's own tables and those of TVIEWs out of the subscriptions of this database; returns the latter.
 WITH kept_here AS (
-    SELECT m.tview_oid::oid AS oid, true AS is_tview FROM @extschema@.pg_tview_meta m
+    SELECT m.tview_oid::oid AS oid, true AS is_tview FROM @extschema@.pg_tview_definition m
     UNION ALL
     SELECT d.objid, false
       FROM pg_catalog.pg_depend d

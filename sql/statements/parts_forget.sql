@@ -2,7 +2,7 @@
 DELETE FROM @extschema@.pg_tview_backlog_part p
  WHERE NOT EXISTS (
     SELECT 1
-      FROM @extschema@.pg_tview_meta m,
+      FROM @extschema@.pg_tview_definition m,
            LATERAL (SELECT a.position
                       FROM @extschema@.pg_tview_meta_audit a
                      WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL

@@ -6,5 +6,5 @@ SELECT m.state, m.definition_hash, pg_current_snapshot()::text,
          ORDER BY a.tview_oid DESC, a.audit_id DESC
          LIMIT 1),
        EXISTS (SELECT 1 FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid)
-  FROM @extschema@.pg_tview_meta m
+  FROM @extschema@.pg_tview_definition m
  WHERE m.tview_oid = $1

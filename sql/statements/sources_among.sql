@@ -1,5 +1,5 @@
 -- Which of the relations $1 some TVIEW reads.
 SELECT DISTINCT s.source_oid::oid
-  FROM @extschema@.pg_tview_meta m
+  FROM @extschema@.pg_tview_definition m
  CROSS JOIN LATERAL unnest(m.source_oids) s(source_oid)
  WHERE s.source_oid = ANY ($1)

@@ -6,7 +6,7 @@ DELETE FROM @extschema@.pg_tview_meta_audit
     SELECT a.ctid
       FROM @extschema@.pg_tview_meta_audit a
      WHERE a.finished_at < now() - make_interval(secs => $2)
-       AND (NOT EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta m WHERE m.tview_oid = a.tview_oid)
+       AND (NOT EXISTS (SELECT 1 FROM @extschema@.pg_tview_definition m WHERE m.tview_oid = a.tview_oid)
             OR (a.position IS NULL
                 OR a.audit_id < (
                     SELECT newest.audit_id

@@ -2,7 +2,7 @@
 -- TVIEW without a position keeps everything of its sources: its first population may be under way.
 WITH positions AS MATERIALIZED (
     SELECT s.source_oid, newest.position
-      FROM @extschema@.pg_tview_meta m
+      FROM @extschema@.pg_tview_definition m
       JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
      CROSS JOIN LATERAL unnest(m.source_oids || m.tview_oid) s(source_oid)
       LEFT JOIN LATERAL (

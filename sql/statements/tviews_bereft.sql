@@ -15,7 +15,7 @@ WITH RECURSIVE gone AS MATERIALIZED (
      WHERE d.classid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_rewrite'::regclass)
 )
 SELECT m.tview_oid::oid
-  FROM @extschema@.pg_tview_meta m
+  FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class t ON t.oid = m.tview_oid
  WHERE EXISTS (SELECT 1 FROM gone WHERE gone.classid = 'pg_catalog.pg_class'::regclass AND gone.objid = m.view_oid::oid)
     OR EXISTS (SELECT 1 FROM touched

@@ -17,7 +17,7 @@ WITH RECURSIVE touched(class, object) AS (
      WHERE d.classid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_rewrite'::regclass)
 )
 SELECT m.tview_oid::oid
-  FROM @extschema@.pg_tview_meta m
+  FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class t ON t.oid = m.tview_oid
  WHERE EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta_audit a
                 WHERE a.tview_oid = m.tview_oid AND a.operation IN ('create', 'redefine'))

@@ -11,5 +11,5 @@ WITH RECURSIVE touched(class, object) AS (
                          'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_rewrite'::regclass)
 )
 SELECT DISTINCT m.tview_oid::oid
-  FROM @extschema@.pg_tview_meta m
+  FROM @extschema@.pg_tview_definition m
   JOIN touched ON touched.class = 'pg_catalog.pg_class'::regclass AND touched.object = m.view_oid::oid

@@ -3,7 +3,7 @@
 -- themselves come and go with the trigger above.
 WITH sources AS MATERIALIZED (
     SELECT DISTINCT s.source_oid::oid AS relation
-      FROM @extschema@.pg_tview_meta m
+      FROM @extschema@.pg_tview_definition m
      CROSS JOIN LATERAL unnest(m.source_oids) s(source_oid)
 ), below AS MATERIALIZED (
     SELECT tree.relid::oid AS relation

@@ -1,5 +1,5 @@
 -- Adds or replaces the definition of TVIEW $1.
-INSERT INTO @extschema@.pg_tview_meta AS m
+INSERT INTO @extschema@.pg_tview_definition AS m
     (tview_oid, entity_name, view_oid, key_columns, fk_columns, max_latency, state, view_schema, view_name,
      view_created, source_oids, pinned_settings, definition_hash)
 VALUES ($1, $2, $3, $4, $5, make_interval(secs => $6), $7, $8, $9, $10, $11::regclass[], $12::jsonb, $13)

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use crate::catalog::create::{self, Request};
 use crate::catalog::meta_update::{self, check_latency, no_nulls};
-use crate::catalog::{convert, ddl, drop, guard, manage};
+use crate::catalog::{convert, ddl, drop, guard, manage, restored};
 use crate::error::{OrRaise, Problem};
+use crate::postgres::meta_trigger::{MetaRow, MetaWrite, WrittenRow};
 use crate::postgres::sql_types::{Name, RegClass};
-use crate::postgres::{guard_trigger, meta_trigger, table_tree};
+use crate::postgres::{guard_trigger, table_tree};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/triggers.sql",
     name = "triggers",
     requires = [
         "relations",
-        pg_tviews_meta_updated,
+        pg_tviews_meta_written,
         pg_tviews_ddl_happened,
         pg_tviews_objects_dropped
     ]
@@ -30,7 +31,7 @@ fn pg_tviews_create(
     key_columns: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> RegClass {
     let max_latency = max_latency.map(|interval| {
-        let seconds = seconds(&interval);
+        let seconds = meta_update::seconds(&interval);
         check_latency(seconds).or_raise();
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     });
@@ -105,17 +106,20 @@ fn pg_tviews_resume(name: &str) {
     manage::resume(name);
 }
 
-/// Row trigger of pg_tview_meta, after an update of what users may update.
+/// Row trigger of pg_tview_meta, instead of a write to the table behind it.
 #[pg_extern(sql = "
-CREATE FUNCTION pg_tviews_meta_updated() RETURNS trigger
+CREATE FUNCTION pg_tviews_meta_written() RETURNS trigger
     LANGUAGE c
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
-fn pg_tviews_meta_updated(fcinfo: pg_sys::FunctionCallInfo) {
-    let update = meta_trigger::read(fcinfo);
-    let latency = update.max_latency.map(|interval| seconds(&interval));
-    no_nulls("fk_columns", update.fk_columns).or_raise();
-    meta_update::apply(update.tview, &update.column, latency);
+fn pg_tviews_meta_written(fcinfo: pg_sys::FunctionCallInfo) -> WrittenRow {
+    let row = MetaRow::of(fcinfo);
+    match row.write() {
+        MetaWrite::Insert => restored::insert(&row),
+        MetaWrite::Update => meta_update::update(&row),
+        MetaWrite::Delete => meta_update::refuse_delete(&row),
+    }
+    row.written()
 }
 
 /// Statement trigger of the tv tables.
@@ -158,9 +162,4 @@ pub(super) fn given(name: Option<&str>) -> &str {
         .hint("Write it like post, tv_post or app.post.")
     })
     .or_raise()
-}
-
-/// Months count as 30 days, days as 24 hours.
-fn seconds(interval: &Interval) -> f64 {
-    interval.as_micros() as f64 / 1_000_000.0
 }

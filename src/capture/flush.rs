@@ -118,7 +118,7 @@ pub fn look_again(tview: Oid) {
 /// Remembers that TVIEW definitions change if this transaction commits; others look at them again then.
 pub fn note_catalog_change() {
     STATE.with_borrow_mut(|state| state.catalog_changed = true);
-    let definitions = extension::relation(c"pg_tview_meta");
+    let definitions = extension::relation(c"pg_tview_definition");
     if let Some(definitions) = definitions.filter(|table| relation::kind(*table).is_some()) {
         invalidation::announce(definitions);
     }

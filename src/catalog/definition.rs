@@ -1,4 +1,4 @@
-//! TVIEWs as `pg_tview_meta` describes them.
+//! TVIEWs as `pg_tview_definition` describes them, the table behind the view `pg_tview_meta`.
 
 use std::time::Duration;
 
@@ -113,7 +113,7 @@ pub const PINNED: [&str; 9] = [
 
 /// Where definitions live.
 pub fn table() -> Option<Oid> {
-    extension::relation(c"pg_tview_meta")
+    extension::relation(c"pg_tview_definition")
 }
 
 /// The extension's tables that a refresh reads or writes.

@@ -26,7 +26,7 @@ pub type KnownTviews = HashMap<Oid, Known>;
 
 thread_local! {
     static KNOWN: RefCell<Option<Rc<KnownTviews>>> = const { RefCell::new(None) };
-    /// The OID of pg_tview_meta when they were read.
+    /// The OID of pg_tview_definition when they were read.
     static READ_FROM: Cell<Oid> = const { Cell::new(Oid::INVALID) };
     /// Set by an invalidation.
     static STALE: Cell<bool> = const { Cell::new(false) };

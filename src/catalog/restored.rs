@@ -1,5 +1,5 @@
 //! Definitions that a dump brings: they wait until the rest of the dump is there, then are registered like redefined
-//! ones. `pg_tview_meta` is dumped, and so are the capture triggers, with their tables; queue and positions are not.
+//! ones. `pg_tview_definition` is dumped, and so are the capture triggers, with their tables; queue and positions are not.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -10,6 +10,8 @@ use pgrx::pg_sys::{self, Oid};
 use super::columns;
 use super::definition::{Definition, State};
 use crate::capture;
+use crate::postgres::identity::run_internal;
+use crate::postgres::meta_trigger::MetaRow;
 use crate::postgres::own_row::OwnRow;
 use crate::postgres::relation_changes;
 use crate::postgres::spi::{self, Access, Value};
@@ -24,7 +26,7 @@ thread_local! {
     static WAITING: RefCell<HashMap<Oid, (Instant, u64)>> = RefCell::default();
 }
 
-/// The state a row gets that is added to `pg_tview_meta`, if not its own: rows of the tv table say nothing about
+/// The state a row gets that is added to `pg_tview_definition`, if not its own: rows of the tv table say nothing about
 /// what the queue of this database holds.
 pub fn state_of_new(row: &OwnRow) -> Option<&'static str> {
     capture::note_catalog_change();
@@ -33,6 +35,13 @@ pub fn state_of_new(row: &OwnRow) -> Option<&'static str> {
         .and_then(|state| State::from_name(&state))
         .filter(|state| *state != State::Paused);
     state.map(|_| State::Populating.name())
+}
+
+/// Adds what a dump of pg_tviews 0.1.0 holds, where `pg_tview_meta` was a table.
+pub fn insert(row: &MetaRow) {
+    run_internal(|| {
+        spi::session(|| spi::run(&statement!("insert_definition"), Access::Current, &row.values()).len())
+    });
 }
 
 /// Whether a restore is not through with the TVIEW: rows of the table are loaded before its key is, and rows of a

@@ -11,7 +11,7 @@ use crate::postgres::invalidation;
 use crate::postgres::spi::Statement;
 
 pub struct SessionStatement {
-    /// The OID of pg_tview_meta it was made for, and the state of schema names.
+    /// The OID of pg_tview_definition it was made for, and the state of schema names.
     made_for: Cell<(Oid, u64)>,
     statement: RefCell<Option<Rc<Statement>>>,
 }

@@ -1,4 +1,4 @@
-//! The trigger on pg_tview_meta that sees a row before it is written: what a dump brings means something else here.
+//! The trigger on pg_tview_definition that sees a row before it is written: what a dump brings means something else here.
 
 use std::ffi::{CStr, CString};
 
@@ -69,7 +69,7 @@ pub extern "C" fn pg_finfo_pg_tviews_meta_added() -> &'static pg_sys::Pg_finfo_r
     &VERSION_1
 }
 
-/// Trigger function of pg_tview_meta; see `sql/install/triggers.sql`.
+/// Trigger function of pg_tview_definition; see `sql/install/triggers.sql`.
 ///
 /// # Safety
 /// Called by PostgreSQL's function manager only.

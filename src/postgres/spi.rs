@@ -37,6 +37,11 @@ impl Value {
         }
     }
 
+    /// A datum as it is.
+    pub(super) fn of_datum(datum: Datum, null: bool) -> Value {
+        Value { datum, null }
+    }
+
     /// A `jsonb[]` of one element, given as JSON text in the encoding of the database.
     pub fn jsonb_array(json: &CStr) -> Value {
         // SAFETY: the input function of jsonb takes a C string, and the array is made of the one value it returns.

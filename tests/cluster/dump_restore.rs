@@ -238,3 +238,24 @@ fn table_of_a_tview_restored_alone_is_an_ordinary_table() {
     assert_eq!(client.rows("SELECT count(*) FROM tv_user"), ["10"]);
     client.run("UPDATE tv_user SET data = '{}'; DROP TABLE tv_user");
 }
+
+/// Where pg_tview_meta was a table, its rows were in the dump.
+#[test]
+fn definitions_dumped_by_version_0_1_0() {
+    let (database, client) = open(shared(), "dump_older");
+    let files = Folder::new();
+    let dump = files.join("dump.sql");
+    run(shared(), "pg_dump", &["-f", &dump, &database.name]);
+    drop(client);
+    let text = std::fs::read_to_string(&dump).unwrap_or_else(|error| panic!("{dump}: {error}"));
+    let older = text.replace("COPY public.pg_tview_definition ", "COPY public.pg_tview_meta ");
+    assert_ne!(text, older);
+    std::fs::write(&dump, older).unwrap_or_else(|error| panic!("{dump}: {error}"));
+    let restored = Database::without_extension(shared(), "restored_older");
+    run(
+        shared(),
+        "psql",
+        &["-q", "-v", "ON_ERROR_STOP=1", "-d", "restored_older", "-f", &dump],
+    );
+    restored.client().assert_restored();
+}

@@ -59,7 +59,7 @@ fn a_refresh_holds_nothing_while_it_waits_for_a_table_of_the_extension() {
     client.assert_follows(&blog::ENTITIES);
     let mut writer = database.client();
     for table in [
-        "pg_tview_meta",
+        "pg_tview_definition",
         "pg_tview_meta_audit",
         "pg_tview_dead_letter",
         "pg_tview_queue",

@@ -21,6 +21,7 @@ mod guide;
 mod health;
 mod large_transactions;
 mod lifecycle;
+mod locks_of_others;
 mod long_running;
 mod monitoring;
 mod ordinary_roles;

@@ -22,10 +22,21 @@ SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{fk_nothing}' WHERE ent
 SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{fk_other}' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{title}' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = '{NULL}' WHERE entity_name = 'post'$$);
-UPDATE pg_tview_meta SET fk_columns = NULL WHERE entity_name = 'post';
+SELECT error_of($$UPDATE pg_tview_meta SET fk_columns = NULL WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '-1 second' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '0' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '1 year' WHERE entity_name = 'post'$$);
+-- Nor may a superuser change the rest.
+SELECT error_of($$UPDATE pg_tview_meta SET state = 'suspended' WHERE entity_name = 'post'$$);
+SELECT error_of($$DELETE FROM pg_tview_meta WHERE entity_name = 'post'$$);
+-- An update that changes nothing leaves no trace.
+SELECT count(*) FROM pg_tview_meta_audit WHERE entity_name IN ('user', 'post') \gset before_
+UPDATE pg_tview_meta SET max_latency = max_latency, fk_columns = fk_columns, state = state;
+SELECT count(*) = :before_count FROM pg_tview_meta_audit WHERE entity_name IN ('user', 'post');
+-- Both columns at once.
+UPDATE pg_tview_meta SET max_latency = '3 seconds', fk_columns = '{fk_user}' WHERE entity_name = 'post' RETURNING entity_name, fk_columns, max_latency;
+SELECT * FROM seen;
+UPDATE pg_tview_meta SET max_latency = NULL, fk_columns = '{}' WHERE entity_name = 'post';
 -- An ordinary user.
 DROP ROLE IF EXISTS regress_tviews_user;
 CREATE ROLE regress_tviews_user;
@@ -37,6 +48,8 @@ SELECT error_of($$UPDATE pg_tview_meta SET entity_name = 'x' WHERE entity_name =
 SELECT error_of($$DELETE FROM pg_tview_meta WHERE entity_name = 'post'$$);
 SELECT error_of($$INSERT INTO pg_tview_meta SELECT * FROM pg_tview_meta$$);
 SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '1 second' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET max_latency = max_latency WHERE entity_name = 'post'$$);
+SELECT error_of($$SELECT * FROM pg_tview_definition FOR UPDATE$$);
 RESET ROLE;
 SELECT * FROM seen;
 
