@@ -7,16 +7,11 @@ CREATE TRIGGER pg_tviews_added BEFORE INSERT ON pg_tview_definition
     FOR EACH ROW EXECUTE FUNCTION pg_tviews_meta_added();
 ALTER TABLE pg_tview_definition ENABLE ALWAYS TRIGGER pg_tviews_added;
 
+-- All commands: which of them concern a TVIEW is seen by what they touch.
 CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
-    WHEN TAG IN ('CREATE VIEW', 'ALTER VIEW', 'CREATE RULE', 'CREATE TABLE', 'ALTER TABLE', 'ALTER TRIGGER',
-                 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'CREATE AGGREGATE', 'ALTER TYPE', 'ALTER DOMAIN',
-                 'CREATE POLICY', 'ALTER POLICY', 'CREATE SCHEMA', 'ALTER SCHEMA', 'GRANT', 'REVOKE',
-                 'CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION')
     EXECUTE FUNCTION pg_tviews_ddl_happened();
 
 CREATE EVENT TRIGGER pg_tviews_objects_dropped ON sql_drop
-    WHEN TAG IN ('DROP VIEW', 'DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP FUNCTION', 'DROP EXTENSION', 'DROP TYPE',
-                 'DROP TRIGGER', 'DROP POLICY')
     EXECUTE FUNCTION pg_tviews_objects_dropped();
 
 -- Also where replication or a restore script makes the change.

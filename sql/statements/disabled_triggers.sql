@@ -1,5 +1,6 @@
 -- Capture triggers of the tables that the running ALTER TABLE is about, and of those below them, which do not fire
--- always: table, name, whether it fires never.
+-- always: table, name, whether it fires never. And the trigger of the extension that pg_restore --disable-triggers has left as an
+-- ordinary one.
 WITH RECURSIVE touched AS (
     SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
      WHERE command_tag = 'ALTER TABLE' AND classid = 'pg_catalog.pg_class'::regclass
@@ -10,4 +11,9 @@ SELECT t.tgrelid, t.tgname::text, t.tgenabled = 'D'
   FROM touched
   JOIN pg_catalog.pg_trigger t ON t.tgrelid = touched.objid
  WHERE t.tgfoid = '@extschema@.pg_tviews_capture()'::pg_catalog.regprocedure AND t.tgenabled <> 'A'
- ORDER BY t.tgrelid, t.tgname
+UNION ALL
+SELECT t.tgrelid, t.tgname::text, false
+  FROM touched
+  JOIN pg_catalog.pg_trigger t ON t.tgrelid = touched.objid
+ WHERE t.tgrelid = '@extschema@.pg_tview_definition'::pg_catalog.regclass AND t.tgname = 'pg_tviews_added' AND t.tgenabled IN ('O', 'R')
+ ORDER BY 1, 2

@@ -139,7 +139,7 @@ CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_ddl_happened(fcinfo: pg_sys::FunctionCallInfo) {
-    ddl::happened(table_tree::changed_by(fcinfo));
+    ddl::happened(&table_tree::changed_by(fcinfo));
 }
 
 /// Event trigger: a tv table may have been dropped.

@@ -107,6 +107,8 @@ pub fn look_again(tview: Oid) {
         known
     });
     if !known {
+        // Plans that were made for it are made again, whatever it is that was touched.
+        invalidation::announce(tview);
         write(vec![QueueRow {
             source: tview.to_u32(),
             operation: "REFRESH",

@@ -11,6 +11,8 @@ use crate::postgres::spi::{self, Access, Value};
 /// A column of a view or table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
+    /// As in pg_attribute: another name leaves it as it is.
+    pub number: i16,
     pub name: String,
     pub type_oid: Oid,
     pub modifier: i32,
@@ -35,7 +37,7 @@ pub fn of(relation: Oid) -> Vec<Column> {
 
 fn read(relation: Oid) -> Vec<Column> {
     let rows = spi::run(
-        "SELECT attname::text, atttypid, atttypmod, attgenerated <> '' FROM pg_catalog.pg_attribute
+        "SELECT attnum, attname::text, atttypid, atttypmod, attgenerated <> '' FROM pg_catalog.pg_attribute
           WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
         Access::Current,
         &[(pg_sys::OIDOID, Value::of(relation))],
@@ -43,10 +45,11 @@ fn read(relation: Oid) -> Vec<Column> {
     (0..rows.len())
         .filter_map(|row| {
             Some(Column {
-                name: rows.get(row, 0)?,
-                type_oid: rows.get(row, 1)?,
-                modifier: rows.get(row, 2)?,
-                generated: rows.get(row, 3)?,
+                number: rows.get(row, 0)?,
+                name: rows.get(row, 1)?,
+                type_oid: rows.get(row, 2)?,
+                modifier: rows.get(row, 3)?,
+                generated: rows.get(row, 4)?,
             })
         })
         .collect()

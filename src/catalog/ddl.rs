@@ -6,12 +6,13 @@ use std::cell::Cell;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::{definition, drop, subscriptions, triggers};
+use super::{definition, drop, register, subscriptions, triggers};
 use crate::capture;
 use crate::error::Problem;
 use crate::postgres::identity::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{invalidation, partition, relation};
+use crate::postgres::table_tree::{RenamedColumn, TableChange};
+use crate::postgres::{invalidation, partition, relation, transaction};
 use crate::statement;
 
 /// Whose DDL is running.
@@ -50,9 +51,20 @@ fn running<R>(ddl: Running, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Makes workers compare every TVIEW with its registered definition, unless only temporary objects were touched.
-/// `trees`: tables that were given, or have lost, a partition or a table that inherits. Called by the event trigger.
-pub fn happened(trees: Vec<Oid>) {
+/// What a TVIEW depends on without a trace in pg_depend, by the type of the dropped object.
+const SOUGHT_WHEN_NEEDED: [&str; 7] = [
+    "cast",
+    "operator class",
+    "operator family",
+    "operator of access method",
+    "function of access method",
+    "conversion",
+    "text search configuration",
+];
+
+/// Has TVIEWs looked at again that the command may concern, unless only temporary objects were touched. `table`: what it
+/// did to a table. Called by the event trigger.
+pub fn happened(table: &TableChange) {
     let commands = note(
         "SELECT array_agg(DISTINCT command_tag) FROM pg_catalog.pg_event_trigger_ddl_commands()
           WHERE schema_name IS DISTINCT FROM 'pg_temp'",
@@ -63,26 +75,51 @@ pub fn happened(trees: Vec<Oid>) {
     for command in commands.unwrap_or_default() {
         match command.as_str() {
             "ALTER TABLE" => keep_enabled(),
+            "CREATE TRIGGER" => refuse_taken_places(),
             "ALTER TRIGGER" => refuse_other_names(),
             "ALTER SCHEMA" => follow_schema_names(),
-            "ALTER TYPE" | "ALTER DOMAIN" => types_changed(),
+            // Also without a change, to have its files read again.
+            "ALTER TEXT SEARCH DICTIONARY" => all_rows_of_touched(),
+            // Found when they are needed, by type, encoding or name.
+            "CREATE CONVERSION"
+            | "ALTER CONVERSION"
+            | "CREATE TEXT SEARCH CONFIGURATION"
+            | "ALTER TEXT SEARCH CONFIGURATION" => look_at_all(),
             "CREATE SUBSCRIPTION" | "ALTER SUBSCRIPTION" => subscriptions::leave(),
             _ => {}
         }
     }
-    rows_came_or_went(trees);
+    if let Some(column) = &table.renamed {
+        follow_column_name(column);
+    }
+    if table.moved.iter().any(|moved| tree_holds_rows(*moved)) {
+        rows_came_or_went(table.trees.clone());
+    }
     if RUNNING.get() != Running::Ours {
-        look_again(&statement!("tviews_touched"));
+        let trees = [(pg_sys::OIDARRAYOID, Value::of(table.trees.clone()))];
+        look_again(oids(&statement!("tviews_touched"), &trees));
     }
 }
 
-/// Logs for each TVIEW that the statement names that its definition is to be looked at: whoever waits, waits for that.
-fn look_again(statement: &str) {
+/// Rights of roles have changed, or who owns what: no event trigger sees that. Called by the utility hook.
+pub fn rights_changed() {
+    if definition::table().is_some() {
+        look_at_all();
+    }
+}
+
+/// Logs for each of these TVIEWs that its definition is to be looked at: whoever waits, waits for that.
+fn look_again(tviews: Vec<Oid>) {
     let defined = |tview: &Oid| RUNNING.get() == Running::Definition(*tview);
-    let tviews = oids(statement, &[]).into_iter();
     tviews
+        .into_iter()
         .filter(|tview| !defined(tview))
         .for_each(capture::look_again);
+}
+
+/// The same for all of them: such commands are rare.
+fn look_at_all() {
+    look_again(oids(&statement!("tviews_registered"), &[]));
 }
 
 /// Forgets TVIEWs whose table was dropped. Called by the event trigger.
@@ -102,15 +139,21 @@ pub fn dropped() {
         rows_came_or_went(oids(&statement!("trees_of_dropped"), &[]));
     }
     if types.iter().any(|kind| kind == "view" || kind == "policy") {
-        look_again(&statement!("tviews_bereft"));
+        look_again(oids(&statement!("tviews_bereft"), &[]));
+    }
+    if types
+        .iter()
+        .any(|kind| SOUGHT_WHEN_NEEDED.contains(&kind.as_str()))
+    {
+        look_at_all();
     }
     if types.iter().any(|kind| kind == "trigger") {
         triggers_went();
     }
 }
 
-/// No trigger has seen the rows that came or went with a table, nor sees those of a new table that inherits before
-/// a worker has put triggers on it. Logged as "every row", so that nobody who waits believes that all is visible.
+/// No trigger has seen the rows that came or went with a table. Logged as "every row", so that nobody who waits believes that
+/// all is visible.
 fn rows_came_or_went(trees: Vec<Oid>) {
     if !trees.is_empty() {
         let trees = [(pg_sys::OIDARRAYOID, Value::of(trees))];
@@ -160,14 +203,64 @@ fn refuse_other_names() {
     }
 }
 
+/// A trigger in the place of one of ours would lose changes.
+fn refuse_taken_places() {
+    if RUNNING.get() == Running::Ours {
+        return;
+    }
+    if let Some(table) = oids(&statement!("taken_triggers"), &[]).first() {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+            format!(
+                "a trigger of pg_tviews on {} cannot be made by others",
+                relation::display(*table)
+            ),
+        )
+        .detail("TVIEWs follow the table by triggers whose names begin with pg_tviews_.")
+        .hint("Give your own trigger another name and another function.")
+        .raise();
+    }
+}
+
+/// Triggers name the columns they capture, and so do changes that are still to be read. Where that cannot be done (the
+/// transaction has trigger events pending, or changes in memory), any row may have changed.
+fn follow_column_name(column: &RenamedColumn) {
+    let RenamedColumn { table, before, after } = column;
+    let tables = partition::inheritors(*table).into_iter().chain([*table]);
+    for table in tables {
+        let captured = run_internal(|| spi::session(|| triggers::captured_under(table, before)));
+        let Some(captured) = captured else { continue };
+        let followed = transaction::attempt(|| {
+            run_internal(|| spi::session(|| triggers::rename_column(table, before, after)));
+        });
+        if !captured.is_key {
+            continue;
+        }
+        if followed.is_err() || capture::pending_sources().contains(&table) {
+            capture::every_row(table);
+        }
+        let names = [
+            (pg_sys::OIDARRAYOID, Value::of(vec![table])),
+            (pg_sys::TEXTOID, Value::of(before.as_str())),
+            (pg_sys::TEXTOID, Value::of(after.as_str())),
+        ];
+        oids(&statement!("rename_captured"), &names);
+    }
+}
+
+fn tree_holds_rows(table: Oid) -> bool {
+    let mut tables = partition::inheritors(table).into_iter().chain([table]);
+    run_internal(|| tables.any(register::holds_rows))
+}
+
 /// A backing view is found by its name and that of its schema.
 fn follow_schema_names() {
     oids(&statement!("follow_schema_names"), &[]);
 }
 
-/// Labels of an enum, attributes of a composite type: rows that were not touched may now be shown otherwise.
-fn types_changed() {
-    let tviews = oids(&statement!("tviews_using_types"), &[]);
+fn all_rows_of_touched() {
+    let trees = [(pg_sys::OIDARRAYOID, Value::of(Vec::<Oid>::new()))];
+    let tviews = oids(&statement!("tviews_touched"), &trees);
     tviews
         .into_iter()
         .for_each(|tview| capture::request_refresh(tview, None));

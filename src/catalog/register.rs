@@ -1,7 +1,7 @@
 //! The part of creation that is the same for a new TVIEW, a redefined one, and one whose view changed under
 //! it: lock the sources, install triggers, write the definition, fill now or leave it to a worker.
 
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::definition::{self, Definition, State};
@@ -31,6 +31,9 @@ pub enum Fill {
     IfSmall,
     /// By a refresh, after commit.
     Later,
+    /// Not at all: the rows are those of the view, up to the position. Unless a new source had rows before its changes were
+    /// captured.
+    Unneeded,
 }
 
 /// Installs triggers and writes the definition. The caller holds the TVIEW's lock.
@@ -49,6 +52,8 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
         .map(|source| source.relation)
         .collect();
     lock::tables(&fenced, TableLock::ShareRowExclusive);
+    let kept = fill == Fill::Unneeded && run_internal(|| new_sources_are_empty(plan));
+    let state = if kept { definition.state } else { State::Populating };
     run_internal(|| {
         spi::session(|| {
             for source in &plan.lineage.sources {
@@ -57,10 +62,11 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
             }
             // Triggers nobody needs any more are left to housekeeping: dropping one locks its table against everybody,
             // which is no place to wait while writers are kept out of others.
-            write_definition(plan);
+            write_definition(plan, state);
             guard::install(definition.tview, &plan.shape);
         })
     });
+    let operation = if kept { "adapt" } else { operation };
     let mut entry = Entry::new(&definition.entity_name, definition.tview, operation, audit::now());
     entry.details = Some(details);
     if fill_now {
@@ -80,7 +86,7 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
 /// Registers a TVIEW anew after its view, or something below it, has changed. Lets go if somebody is at the TVIEW: who
 /// redefines it waits for the view, which this transaction has read. Or at what it reads: DDL there, which takes
 /// several tables, would wait for those locked here while this waits for others.
-pub fn reregister(plan: &Plan, reason: &str) {
+pub fn reregister(plan: &Plan, fill: Fill, reason: &str) {
     let is_held = |relation| lock::try_table(relation, TableLock::AccessShare) == Attempt::Held;
     if definition::table()
         .is_some_and(|class| !lock::try_object(class, plan.definition.tview, ObjectLock::Exclusive))
@@ -92,12 +98,28 @@ pub fn reregister(plan: &Plan, reason: &str) {
         )
         .raise();
     }
-    register(
-        plan,
-        Fill::Later,
-        "redefine",
-        serde_json::json!({ "reason": reason }),
-    );
+    register(plan, fill, "redefine", serde_json::json!({ "reason": reason }));
+}
+
+/// Whether the sources that the registered definition does not know have no rows. Their writers are kept out. With internal
+/// rights.
+fn new_sources_are_empty(plan: &Plan) -> bool {
+    let known = &plan.definition.sources;
+    let sources = plan.source_oids().into_iter();
+    sources
+        .filter(|source| !known.contains(source))
+        .all(|source| transaction::with_latest_snapshot(|| !holds_rows(source)))
+}
+
+/// Whether a table itself has rows that are visible now. One of another server counts as if it had. With internal rights.
+pub fn holds_rows(table: Oid) -> bool {
+    match (relation::kind(table), relation::qualified_name(table)) {
+        (Some('r'), Some(name)) => spi::session(|| {
+            let sql = format!("SELECT EXISTS (SELECT FROM ONLY {name})");
+            spi::run(&sql, Access::Current, &[]).one::<bool>() != Some(false)
+        }),
+        (kind, _) => kind == Some('f'),
+    }
 }
 
 /// Follows a view that was dropped and created again with the same text.
@@ -129,7 +151,7 @@ fn position_of_this_moment() -> Position {
     }
 }
 
-fn write_definition(plan: &Plan) {
+fn write_definition(plan: &Plan, state: State) {
     let definition = &plan.definition;
     let pinned: serde_json::Map<String, serde_json::Value> = definition
         .pinned
@@ -150,7 +172,7 @@ fn write_definition(plan: &Plan) {
                 FLOAT8OID,
                 Value::of(definition.max_latency.map(|latency| latency.as_secs_f64())),
             ),
-            (TEXTOID, Value::of(State::Populating.name())),
+            (TEXTOID, Value::of(state.name())),
             (TEXTOID, Value::of(definition.view_schema.as_str())),
             (TEXTOID, Value::of(definition.view_name.as_str())),
             (BOOLOID, Value::of(definition.view_created)),

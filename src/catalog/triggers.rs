@@ -16,6 +16,7 @@ use crate::statement;
 
 const ROW_TRIGGER: &str = "pg_tviews_capture";
 const TRUNCATE_TRIGGER: &str = "pg_tviews_capture_truncate";
+const ROW_EVENTS: &str = "INSERT OR UPDATE OR DELETE";
 
 /// What a trigger captures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,20 @@ impl Columns {
         }
     }
 
+    fn mentions(&self, column: &str) -> bool {
+        let watch = self.watch.as_ref();
+        self.keys.contains(column) || watch.is_some_and(|watch| watch.contains(column))
+    }
+
+    fn renamed(mut self, before: &str, after: &str) -> Columns {
+        for names in [Some(&mut self.keys), self.watch.as_mut()].into_iter().flatten() {
+            if names.remove(before) {
+                names.insert(after.to_string());
+            }
+        }
+        self
+    }
+
     fn argument(&self) -> String {
         json!({ "keys": self.keys, "watch": self.watch }).to_string()
     }
@@ -68,8 +83,7 @@ impl Columns {
 pub fn install(source: &Source) {
     if let Some(columns) = lacking(source) {
         let (name, argument) = (row_trigger(source.relation), columns.argument());
-        let event = "INSERT OR UPDATE OR DELETE";
-        create(source.relation, &name, event, "ROW", &argument);
+        create(source.relation, &name, ROW_EVENTS, "ROW", &argument);
     }
     // What is there is not touched: somebody may be about to drop it.
     for table in without_truncate_trigger(source) {
@@ -83,12 +97,44 @@ pub fn sufficient(source: &Source) -> bool {
     spi::session(|| lacking(source).is_none() && !without_truncate_trigger(source).contains(&source.relation))
 }
 
+/// The sources of which some change is not captured as a TVIEW needs it. With internal rights.
+pub fn unfollowed(lineage: &Lineage) -> Vec<Oid> {
+    spi::session(|| {
+        let sources = lineage.sources.iter();
+        let lacking = sources.filter(|source| lacking(source).is_some());
+        lacking.map(|source| source.relation).collect()
+    })
+}
+
 /// Whether every trigger a TVIEW needs is there and fires. With internal rights.
 pub fn complete(lineage: &Lineage) -> bool {
     spi::session(|| {
         let mut sources = lineage.sources.iter();
         sources.all(|source| lacking(source).is_none() && without_truncate_trigger(source).is_empty())
     })
+}
+
+/// How a table's trigger captures a column.
+pub struct Captured {
+    /// Changes are told by its value.
+    pub is_key: bool,
+}
+
+/// How a table's own trigger captures the column of that name; None if there is none that does. With internal rights, inside
+/// an SPI session.
+pub fn captured_under(table: Oid, column: &str) -> Option<Captured> {
+    let columns = installed(table).filter(|columns| columns.mentions(column))?;
+    Some(Captured {
+        is_key: columns.keys.contains(column),
+    })
+}
+
+/// Has a table's own trigger name a column as it is called now. With internal rights, inside an SPI session.
+pub fn rename_column(table: Oid, before: &str, after: &str) {
+    if let Some(columns) = installed(table) {
+        let argument = columns.renamed(before, after).argument();
+        create(table, &row_trigger(table), ROW_EVENTS, "ROW", &argument);
+    }
 }
 
 /// Removes the triggers nobody needs any more. With internal rights, inside an SPI session.

@@ -117,7 +117,9 @@ fn of_query(query: &str) -> Result<Subject, Problem> {
     let names = select.targets().into_iter().filter(|target| !target.hidden);
     let columns: Vec<Column> = names
         .zip(select.output_types())
-        .map(|(target, (type_oid, modifier))| Column {
+        .enumerate()
+        .map(|(place, (target, (type_oid, modifier)))| Column {
+            number: place as i16 + 1,
             name: target.name,
             type_oid,
             modifier,

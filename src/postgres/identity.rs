@@ -70,10 +70,8 @@ pub fn run_as<R>(role: Oid, trust: Trust, settings: &[(String, String)], work: i
             Trust::Internal => pg_sys::SECURITY_LOCAL_USERID_CHANGE,
             Trust::Restricted => pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION,
         };
-        if trust == Trust::Restricted {
-            // Compiling a large view takes seconds; what the planner thinks of its cost is often far off.
-            set("jit", "off");
-        }
+        // Compiling takes seconds; what the planner thinks of the cost is often far off.
+        set("jit", "off");
         pg_sys::SetUserIdAndSecContext(role, context | restriction as i32);
         restore
     };

@@ -1,5 +1,4 @@
-//! One relation cache callback for the whole extension, as a server process has room for ten, one for functions, and
-//! one for schemas.
+//! One relation cache callback for the whole extension, as a server process has room for ten, and one for schemas.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::OnceLock;
@@ -17,8 +16,6 @@ pub fn register(forget: &'static [fn(Oid)]) {
         // SAFETY: the callback is a static function that ignores its argument.
         unsafe {
             pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), Datum::from(0));
-            let functions = pg_sys::SysCacheIdentifier::PROCOID as std::ffi::c_int;
-            pg_sys::CacheRegisterSyscacheCallback(functions, Some(on_function_change), Datum::from(0));
             let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID as std::ffi::c_int;
             pg_sys::CacheRegisterSyscacheCallback(schemas, Some(on_schema_change), Datum::from(0));
         };
@@ -29,12 +26,6 @@ pub fn register(forget: &'static [fn(Oid)]) {
 pub fn announce(relation: Oid) {
     // SAFETY: inside a transaction, for a relation that exists in its view of the catalogs.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) }
-}
-
-/// Some function was replaced: what views return may have changed with it.
-#[pg_guard]
-unsafe extern "C-unwind" fn on_function_change(_argument: Datum, _cache: std::ffi::c_int, _hash: u32) {
-    super::relation_changes::note_any();
 }
 
 /// Some schema was made or renamed: the texts of our statements name schemas.

@@ -76,7 +76,7 @@ pub fn column_not_null(relation: Oid, attno: i16, with_children: bool) -> bool {
 }
 
 /// Every table below another, in OID order.
-pub(super) fn inheritors(relation: Oid) -> Vec<Oid> {
+pub fn inheritors(relation: Oid) -> Vec<Oid> {
     // SAFETY: the list is a fresh list of OIDs, read within its length. No lock on the tables is kept: one that is
     // dropped meanwhile changes the definition of the one above it.
     let mut found: Vec<Oid> = unsafe {

@@ -1,46 +1,96 @@
-//! Which DDL lets a table inherit from another, become its partition, or stop: what an event trigger sees of it.
+//! What an event trigger sees of a command that its list of objects does not tell: tables that now inherit from another,
+//! became its partition, or stopped; a column's former name.
+
+use std::ffi::CStr;
 
 use pgrx::pg_sys::{self, Oid};
 
-/// The tables whose trees of partitions or children the command has changed, and the partitioned tables above them.
+use super::partition;
+
+/// What a command did to a table.
+#[derive(Default)]
+pub struct TableChange {
+    /// The tables whose trees of partitions or children it has changed, and the partitioned tables above them.
+    pub trees: Vec<Oid>,
+    /// The tables that came or went with the rows they had.
+    pub moved: Vec<Oid>,
+    pub renamed: Option<RenamedColumn>,
+}
+
+pub struct RenamedColumn {
+    pub table: Oid,
+    pub before: String,
+    pub after: String,
+}
+
+/// Reads it from the parse tree that an event trigger is called with.
 #[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
-pub fn changed_by(fcinfo: pg_sys::FunctionCallInfo) -> Vec<Oid> {
+pub fn changed_by(fcinfo: pg_sys::FunctionCallInfo) -> TableChange {
     // SAFETY: the context is checked to be that of an event trigger, whose parse tree outlives the call; every node is
     // read with the layout its tag, or the subtype of its command, says.
-    let parents: Vec<Oid> = unsafe {
+    unsafe {
         let context = (*fcinfo).context;
         if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
-            return Vec::new();
+            return TableChange::default();
         }
         let node = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
         match (*node).type_ {
-            pg_sys::NodeTag::T_CreateStmt => {
-                elements::<pg_sys::RangeVar>((*node.cast::<pg_sys::CreateStmt>()).inhRelations)
-            }
+            // A foreign table begins like one of our own.
+            pg_sys::NodeTag::T_CreateStmt | pg_sys::NodeTag::T_CreateForeignTableStmt => TableChange {
+                trees: with_ancestors(elements((*node.cast::<pg_sys::CreateStmt>()).inhRelations)),
+                ..TableChange::default()
+            },
             pg_sys::NodeTag::T_AlterTableStmt => altered(&*node.cast::<pg_sys::AlterTableStmt>()),
-            _ => Vec::new(),
+            pg_sys::NodeTag::T_RenameStmt => TableChange {
+                renamed: renamed(&*node.cast::<pg_sys::RenameStmt>()),
+                ..TableChange::default()
+            },
+            _ => TableChange::default(),
         }
-        .into_iter()
-        .filter_map(|name| found(name))
-        .collect()
-    };
-    parents
-        .into_iter()
-        .flat_map(|parent| super::partition::ancestors(parent).into_iter().chain([parent]))
-        .collect()
+    }
 }
 
-unsafe fn altered(statement: &pg_sys::AlterTableStmt) -> Vec<*mut pg_sys::RangeVar> {
+unsafe fn altered(statement: &pg_sys::AlterTableStmt) -> TableChange {
     use pg_sys::AlterTableType as Kind;
-    elements::<pg_sys::AlterTableCmd>(statement.cmds)
-        .into_iter()
-        .filter_map(|command| match (*command).subtype {
-            Kind::AT_AddInherit | Kind::AT_DropInherit => Some((*command).def.cast()),
-            Kind::AT_AttachPartition | Kind::AT_DetachPartition | Kind::AT_DetachPartitionFinalize => {
-                Some(statement.relation)
+    let mut parents: Vec<*mut pg_sys::RangeVar> = Vec::new();
+    let mut moved: Vec<*mut pg_sys::RangeVar> = Vec::new();
+    for command in elements::<pg_sys::AlterTableCmd>(statement.cmds) {
+        match (*command).subtype {
+            Kind::AT_AddInherit | Kind::AT_DropInherit => {
+                parents.push((*command).def.cast());
+                moved.push(statement.relation);
             }
-            _ => None,
-        })
+            Kind::AT_AttachPartition | Kind::AT_DetachPartition | Kind::AT_DetachPartitionFinalize => {
+                parents.push(statement.relation);
+                moved.push((*(*command).def.cast::<pg_sys::PartitionCmd>()).name);
+            }
+            _ => {}
+        }
+    }
+    TableChange {
+        trees: with_ancestors(parents),
+        moved: moved.into_iter().filter_map(|name| found(name)).collect(),
+        renamed: None,
+    }
+}
+
+unsafe fn renamed(statement: &pg_sys::RenameStmt) -> Option<RenamedColumn> {
+    if statement.renameType != pg_sys::ObjectType::OBJECT_COLUMN {
+        return None;
+    }
+    let name = |text: *const std::ffi::c_char| CStr::from_ptr(text).to_string_lossy().into_owned();
+    Some(RenamedColumn {
+        table: found(statement.relation)?,
+        before: name(statement.subname),
+        after: name(statement.newname),
+    })
+}
+
+unsafe fn with_ancestors(parents: Vec<*mut pg_sys::RangeVar>) -> Vec<Oid> {
+    parents
+        .into_iter()
+        .filter_map(|name| found(name))
+        .flat_map(|parent| partition::ancestors(parent).into_iter().chain([parent]))
         .collect()
 }
 

@@ -21,6 +21,8 @@ enum Statement {
     CreateExtension,
     /// May have taken pg_tviews, or what it needs, away.
     Drop,
+    /// Changes whose rights code runs with: no event trigger is told.
+    Rights,
 }
 
 impl Statement {
@@ -31,6 +33,7 @@ impl Statement {
             Statement::CommitPrepared
             | Statement::Database
             | Statement::CreateExtension
+            | Statement::Rights
             | Statement::Drop => {}
         }
     }
@@ -44,6 +47,12 @@ impl Statement {
                 crate::capture::note_catalog_change();
             }
             Statement::Drop if signal::known_here() => crate::capture::note_catalog_change(),
+            Statement::Rights => {
+                if signal::known_here() {
+                    crate::capture::note_catalog_change();
+                }
+                crate::catalog::ddl::rights_changed();
+            }
             Statement::CreateExtension | Statement::Drop => {}
         }
     }
@@ -183,10 +192,14 @@ unsafe fn is_interesting(pstmt: *mut pg_sys::PlannedStmt) -> bool {
             | pg_sys::NodeTag::T_AlterDatabaseStmt
             | pg_sys::NodeTag::T_CreateExtensionStmt
             | pg_sys::NodeTag::T_DropOwnedStmt
+            | pg_sys::NodeTag::T_ReassignOwnedStmt
+            | pg_sys::NodeTag::T_AlterRoleStmt
+            | pg_sys::NodeTag::T_GrantRoleStmt
             | pg_sys::NodeTag::T_DropStmt => true,
-            pg_sys::NodeTag::T_RenameStmt => {
-                (*node.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_DATABASE
-            }
+            pg_sys::NodeTag::T_RenameStmt => matches!(
+                (*node.cast::<pg_sys::RenameStmt>()).renameType,
+                pg_sys::ObjectType::OBJECT_DATABASE | pg_sys::ObjectType::OBJECT_ROLE
+            ),
             _ => false,
         }
     }
@@ -211,6 +224,11 @@ unsafe fn recognise(
         Some(match (*node).type_ {
             pg_sys::NodeTag::T_TransactionStmt => Statement::CommitPrepared,
             pg_sys::NodeTag::T_DropdbStmt => needs_no_workers((*node.cast::<pg_sys::DropdbStmt>()).dbname),
+            pg_sys::NodeTag::T_RenameStmt
+                if (*node.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_ROLE =>
+            {
+                Statement::Rights
+            }
             pg_sys::NodeTag::T_RenameStmt => needs_no_workers((*node.cast::<pg_sys::RenameStmt>()).subname),
             pg_sys::NodeTag::T_AlterDatabaseStmt => {
                 let statement = node.cast::<pg_sys::AlterDatabaseStmt>();
@@ -228,7 +246,10 @@ unsafe fn recognise(
                 }
             }
             pg_sys::NodeTag::T_CreateExtensionStmt => Statement::CreateExtension,
-            pg_sys::NodeTag::T_DropOwnedStmt => Statement::Drop,
+            pg_sys::NodeTag::T_DropOwnedStmt
+            | pg_sys::NodeTag::T_ReassignOwnedStmt
+            | pg_sys::NodeTag::T_AlterRoleStmt
+            | pg_sys::NodeTag::T_GrantRoleStmt => Statement::Rights,
             pg_sys::NodeTag::T_DropStmt => {
                 let statement = node.cast::<pg_sys::DropStmt>();
                 let extension = (*statement).removeType == pg_sys::ObjectType::OBJECT_EXTENSION;

@@ -1,88 +1,259 @@
-//! What a TVIEW's rows depend on beyond the rows of its sources, as a checksum: when it differs from the registered
-//! one, the TVIEW is registered anew and reconciled.
+//! What a TVIEW's rows depend on beyond the rows of its sources, as checksums. Where they differ from the registered ones,
+//! the TVIEW is registered anew; its rows are compared only if something differs that can change a row.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeSet;
+use std::fmt;
 
 use pgrx::pg_sys::{self, Oid};
 
 use super::texts::Shape;
-use crate::catalog::columns;
+use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
-use crate::lineage::Lineage;
-use crate::postgres::query_tree::Select;
-use crate::postgres::spi::{self, Access, Value};
+use crate::catalog::session_cache::SessionStatement;
+use crate::lineage::{Lineage, Source};
+use crate::postgres::identity::run_internal;
+use crate::postgres::query_tree::image_of_view;
+use crate::postgres::spi::{Access, Rows, Value};
+use crate::statement;
 
-/// What the functions that the views call contain, and the functions PostgreSQL knows these to call (aggregates, operators,
-/// SQL-standard bodies), as a checksum. What a body given as text calls is not seen.
-fn function_bodies(views: &[Oid]) -> Option<String> {
-    let rows = spi::run(
-        "WITH RECURSIVE called(class, oid) AS (
-             SELECT d.refclassid, d.refobjid FROM pg_catalog.pg_rewrite r
-               JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
-              WHERE r.ev_class = ANY ($1)
-                AND d.refclassid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass)
-             UNION
-             SELECT d.refclassid, d.refobjid FROM called
-               JOIN pg_catalog.pg_depend d ON d.classid = called.class AND d.objid = called.oid
-              WHERE d.refclassid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass))
-         SELECT md5(string_agg(concat_ws(':', p.oid, p.prosrc, p.probin, p.prosqlbody, p.proconfig), ',' ORDER BY p.oid))
-           FROM called JOIN pg_catalog.pg_proc p ON p.oid = called.oid
-          WHERE called.class = 'pg_catalog.pg_proc'::regclass",
-        Access::Current,
-        &[(pg_sys::OIDARRAYOID, Value::of(views.to_vec()))],
-    );
-    rows.one::<String>()
+thread_local! {
+    static STATEMENT: SessionStatement = const { SessionStatement::new() };
 }
 
-/// With whose rights relations are read, and what row security hides, as a checksum.
-fn rights(relations: Vec<Oid>) -> Option<String> {
-    let rows = spi::run(
-        "SELECT md5(string_agg(concat_ws(':', c.oid, c.relowner, CASE c.relkind WHEN 'v' THEN c.reloptions END,
-                                         c.relrowsecurity, c.relforcerowsecurity, policies.texts), ',' ORDER BY c.oid))
-           FROM pg_catalog.pg_class c
-          CROSS JOIN LATERAL (
-                SELECT string_agg(concat_ws(':', p.oid, p.polcmd, p.polpermissive, p.polroles, p.polqual), ',' ORDER BY p.oid)
-                  FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid) policies(texts)
-          WHERE c.oid = ANY ($1)",
-        Access::Current,
-        &[(pg_sys::OIDARRAYOID, Value::of(relations))],
-    );
-    rows.one::<String>()
+/// How a TVIEW differs from what is registered of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    None,
+    /// In nothing that can change a row.
+    Harmless,
+    /// Rows may be others now.
+    Rows,
 }
 
-/// Fingerprint of view, columns, lineage, partitions, functions and rights: differs after a redefinition.
-pub fn fingerprint(definition: &Definition, shape: &Shape, lineage: &Lineage, view: Oid) -> String {
-    let mut hasher = DefaultHasher::new();
-    let mut views: Vec<Oid> = lineage.views.iter().copied().chain([view]).collect();
-    views.sort_by_key(|view| view.to_u32());
-    views.dedup();
-    function_bodies(&views).hash(&mut hasher);
-    let sources = lineage.sources.iter().map(|source| source.relation);
-    rights(
-        views
+/// Checksums of what a TVIEW depends on.
+pub struct Fingerprint {
+    /// Of what can change a row.
+    rows: String,
+    /// Of how changes are followed.
+    lineage: String,
+    /// Of the labels of the enums that values have, and how many these are. A new one changes no row.
+    labels: Labels,
+    /// Of those that were there when the TVIEW was registered.
+    known_labels: String,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Labels {
+    count: i64,
+    checksum: String,
+}
+
+impl Fingerprint {
+    /// Of view, columns, lineage, and everything in the catalogs that values are made with. Inside an SPI session.
+    pub fn of(definition: &Definition, shape: &Shape, lineage: &Lineage, view: Oid) -> Fingerprint {
+        let (image, views) = image_of_view(view);
+        let known = Registered::parse(&definition.hash).map_or(0, |registered| registered.labels.count);
+        let tables = lineage.sources.iter();
+        let tables: Vec<Oid> = tables
+            .flat_map(|source| source.partitions.iter().copied().chain([source.relation]))
+            .collect();
+        let configuration = definition
+            .pinned
             .iter()
-            .copied()
-            .chain(sources)
-            .chain([definition.tview])
-            .collect(),
-    )
-    .hash(&mut hasher);
-    Select::of_view(view).sql().hash(&mut hasher);
-    format!("{shape:?}").hash(&mut hasher);
-    for view in views {
-        Select::of_view(view).sql().hash(&mut hasher);
+            .find(|(name, _)| name == "default_text_search_config")
+            .map(|(_, value)| value.as_str());
+        use pg_sys::{INT8OID, OIDARRAYOID, OIDOID, TEXTOID};
+        let types = [
+            OIDARRAYOID,
+            OIDARRAYOID,
+            OIDOID,
+            TEXTOID,
+            TEXTOID,
+            TEXTOID,
+            INT8OID,
+            TEXTOID,
+        ];
+        let arguments = [
+            Value::of(views),
+            Value::of(tables),
+            Value::of(definition.tview),
+            Value::of(image),
+            Value::of(taken(definition, shape, view)),
+            Value::of(followed(lineage)),
+            Value::of(known),
+            Value::of(configuration),
+        ];
+        run_internal(|| {
+            let statement = STATEMENT.with(|s| s.get(|| statement!("fingerprint"), &types));
+            Fingerprint::read(&statement.run(Access::Current, &arguments, 1))
+        })
     }
-    for source in &lineage.sources {
-        source.relation.to_u32().hash(&mut hasher);
-        source.captured().hash(&mut hasher);
-        source.watched.hash(&mut hasher);
-        if source.watched.is_none() {
-            // A whole row has other columns after ALTER TABLE.
-            format!("{:?}", columns::of(source.relation)).hash(&mut hasher);
+
+    fn read(rows: &Rows) -> Fingerprint {
+        let text = |column| rows.get::<String>(0, column).unwrap_or_default();
+        Fingerprint {
+            rows: short(text(0)),
+            known_labels: short(text(1)),
+            labels: Labels {
+                checksum: short(text(2)),
+                count: rows.get(0, 3).unwrap_or(0),
+            },
+            lineage: short(text(4)),
         }
-        // Rows come and go with a partition without any trigger.
-        let partitions: Vec<u32> = source.partitions.iter().map(|oid| oid.to_u32()).collect();
-        partitions.hash(&mut hasher);
     }
-    format!("{:016x}", hasher.finish())
+
+    /// Compares with what is registered, as text.
+    pub fn compare(&self, registered: &str) -> Difference {
+        if registered == self.to_string() {
+            return Difference::None;
+        }
+        match Registered::parse(registered) {
+            Some(registered)
+                if registered.rows == self.rows && registered.labels.checksum == self.known_labels =>
+            {
+                Difference::Harmless
+            }
+            _ => Difference::Rows,
+        }
+    }
+}
+
+/// As it is registered.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Labels { count, checksum } = &self.labels;
+        write!(f, "{}-{}-{count}-{checksum}", self.rows, self.lineage)
+    }
+}
+
+/// The parts of a registered fingerprint that are compared one by one.
+struct Registered<'a> {
+    rows: &'a str,
+    labels: Labels,
+}
+
+impl<'a> Registered<'a> {
+    fn parse(text: &'a str) -> Option<Registered<'a>> {
+        let mut parts = text.split('-');
+        let (rows, _lineage) = (parts.next()?, parts.next()?);
+        let labels = Labels {
+            count: parts.next()?.parse().ok()?,
+            checksum: parts.next()?.to_string(),
+        };
+        Some(Registered { rows, labels })
+    }
+}
+
+/// So much of a SHA-256 tells any two apart.
+fn short(mut checksum: String) -> String {
+    checksum.truncate(32);
+    checksum
+}
+
+/// Which columns of the view become which columns of the table; names only where a document shows them.
+fn taken(definition: &Definition, shape: &Shape, view: Oid) -> String {
+    let (in_view, in_table) = (columns::of(view), columns::of(definition.tview));
+    let described = |column: &Column| {
+        format!(
+            "{} {} {}",
+            column.number,
+            column.type_oid.to_u32(),
+            column.modifier
+        )
+    };
+    let find = |columns: &[Column], name: &str| {
+        let found = columns.iter().find(|column| column.name == name);
+        found.map(described).unwrap_or_default()
+    };
+    let mut lines = vec![format!("key {}", shape.key.len())];
+    lines.extend(shape.maintained().map(|name| {
+        let from = match find(&in_view, &name) {
+            from if from.is_empty() => {
+                let columns = in_view
+                    .iter()
+                    .map(|column| format!("{} {:?}", described(column), column.name));
+                columns.collect::<Vec<_>>().join(", ")
+            }
+            from => from,
+        };
+        format!("{} from {from}", find(&in_table, &name))
+    }));
+    lines.extend(
+        definition
+            .fk_columns
+            .iter()
+            .map(|name| format!("declared {name}")),
+    );
+    lines.join("\n")
+}
+
+/// How changes of the sources are followed.
+fn followed(lineage: &Lineage) -> String {
+    let sources = lineage.sources.iter().map(|source| {
+        let columns = columns::of(source.relation);
+        let numbers = |names: &BTreeSet<String>| -> Vec<i16> {
+            let named = columns.iter().filter(|column| names.contains(&column.name));
+            named.map(|column| column.number).collect()
+        };
+        let Source {
+            relation,
+            partitions,
+            watched,
+            ..
+        } = source;
+        let oids = |oids: &[Oid]| oids.iter().map(|oid| oid.to_u32()).collect::<Vec<_>>();
+        format!(
+            "source {} captured {:?} watched {:?} partitions {:?}",
+            relation.to_u32(),
+            numbers(&source.captured()),
+            watched.as_ref().map(numbers),
+            oids(partitions),
+        )
+    });
+    sources.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fingerprint(rows: &str, lineage: &str, count: i64, all: &str, known: &str) -> Fingerprint {
+        Fingerprint {
+            rows: rows.to_string(),
+            lineage: lineage.to_string(),
+            labels: Labels {
+                count,
+                checksum: all.to_string(),
+            },
+            known_labels: known.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_change_a_row_is_harmless() {
+        let registered = fingerprint("a", "b", 2, "two", "").to_string();
+        let compare = |now: Fingerprint| now.compare(&registered);
+        assert_eq!(compare(fingerprint("a", "b", 2, "two", "two")), Difference::None);
+        assert_eq!(
+            compare(fingerprint("a", "c", 2, "two", "two")),
+            Difference::Harmless
+        );
+        assert_eq!(
+            compare(fingerprint("a", "b", 3, "three", "two")),
+            Difference::Harmless
+        );
+        assert_eq!(
+            compare(fingerprint("a", "b", 2, "other", "other")),
+            Difference::Rows
+        );
+        assert_eq!(compare(fingerprint("d", "b", 2, "two", "two")), Difference::Rows);
+    }
+
+    #[test]
+    fn what_another_version_registered_says_nothing() {
+        for registered in ["", "0123456789abcdef", "a-b", "a-b-many-c"] {
+            let now = fingerprint("a", "b", 0, "c", "c");
+            assert_eq!(now.compare(registered), Difference::Rows, "{registered}");
+        }
+    }
 }

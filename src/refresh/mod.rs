@@ -14,7 +14,7 @@ pub mod check;
 pub mod dead_letter;
 pub mod drain;
 mod failure;
-mod fingerprint;
+pub mod fingerprint;
 mod key_texts;
 pub mod keys;
 mod named_key;

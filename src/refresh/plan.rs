@@ -8,7 +8,7 @@ use std::rc::Rc;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::fingerprint::fingerprint;
+use super::fingerprint::{Difference, Fingerprint};
 use super::keys::{key_of, Batch};
 use super::texts::{Content, Key, Reach, Shape};
 use crate::catalog::columns::{self, Column};
@@ -38,8 +38,9 @@ pub struct Plan {
     pub lock_rows: Statement,
     pub all_keys: String,
     pub everything: Statement,
-    /// Fingerprint of view, columns and lineage: differs from the registered one after a redefinition.
+    /// Fingerprint of what rows depend on; and how it differs from the registered one.
     pub hash: String,
+    pub difference: Difference,
     /// Tables below a source that have partitions of their own.
     partitioned: HashSet<Oid>,
     /// How many keys are worth looking up one by one; found out when first needed.
@@ -177,7 +178,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         .flat_map(|source| source.partitions.iter().copied())
         .filter(|partition| relation::kind(*partition) == Some('p'))
         .collect();
-    let hash = fingerprint(&definition, &shape, &lineage, view);
+    let fingerprint = Fingerprint::of(&definition, &shape, &lineage, view);
     Ok(Plan {
         each_key: Statement::new(shape.recompute(Reach::EachKey), &text_arrays),
         key_objects: Statement::new(shape.key_objects(), &text_arrays),
@@ -189,7 +190,8 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         sources,
         shape,
         lineage,
-        hash,
+        hash: fingerprint.to_string(),
+        difference: fingerprint.compare(&definition.hash),
         definition,
         partitioned,
         few_keys: OnceCell::new(),

@@ -10,12 +10,13 @@ use pgrx::PgSqlErrorCode;
 use super::audit::{self, Entry};
 use super::care::Care;
 use super::failure;
+use super::fingerprint::Difference;
 use super::keys::Batch;
 use super::parts;
 use super::plan::{self, Plan};
 use super::together::{Shared, Team};
 use crate::catalog::definition;
-use crate::catalog::register::{note_view, reregister};
+use crate::catalog::register::{note_view, reregister, Fill};
 use crate::catalog::{restored, triggers};
 use crate::error::Problem;
 use crate::postgres::identity::{self, run_internal};
@@ -250,17 +251,16 @@ impl<'a> Run<'a> {
         if restored && restored::incomplete(&plan.definition, Some(&plan.source_oids())) {
             return None;
         }
-        let stale = match plan.hash == plan.definition.hash {
-            true if triggers::complete(&plan.lineage) => None,
-            true => Some("triggers that follow its sources were missing"),
-            false => Some("the backing view has changed"),
-        };
-        if let Some(reason) = stale {
-            reregister(&plan, reason);
-            return plan::prepare(definition::load(self.tview)?).ok();
+        match out_of_step(&plan) {
+            None => {
+                note_view(&plan);
+                Some(plan)
+            }
+            Some((fill, reason)) => {
+                reregister(&plan, fill, reason);
+                plan::prepare(definition::load(self.tview)?).ok()
+            }
         }
-        note_view(&plan);
-        Some(plan)
     }
 
     /// Locks before the snapshot: the extension's tables (DROP EXTENSION takes those first, too), the TVIEW, then
@@ -340,6 +340,31 @@ impl<'a> Run<'a> {
             }
         }
         Ok(Status::UpToDate)
+    }
+}
+
+/// How a TVIEW that is not registered as it is now has to be registered, and why. With internal rights.
+fn out_of_step(plan: &Plan) -> Option<(Fill, &'static str)> {
+    let definition = &plan.definition;
+    let mut unfollowed = triggers::unfollowed(&plan.lineage).into_iter();
+    let missing = "triggers that follow its sources were missing";
+    if plan.difference == Difference::Rows {
+        Some((Fill::Later, "what its rows depend on has changed"))
+    } else if unfollowed.any(|source| definition.sources.contains(&source)) {
+        Some((Fill::Later, missing))
+    } else if !definition
+        .sources
+        .iter()
+        .all(|source| plan.sources.contains_key(source))
+    {
+        // Its changes are not read any more.
+        Some((Fill::Later, "a table that inherits from a source does so no more"))
+    } else if plan.difference == Difference::Harmless {
+        Some((Fill::Unneeded, "what changed cannot change a row"))
+    } else if !triggers::complete(&plan.lineage) {
+        Some((Fill::Later, missing))
+    } else {
+        None
     }
 }
 

@@ -1,0 +1,6 @@
+-- All TVIEWs, but for those that a restore has brought: these are registered anew when it is through.
+SELECT m.tview_oid::oid
+  FROM @extschema@.pg_tview_definition m
+  JOIN pg_catalog.pg_class t ON t.oid = m.tview_oid
+ WHERE EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta_audit a
+                WHERE a.tview_oid = m.tview_oid AND a.operation IN ('create', 'redefine'))
