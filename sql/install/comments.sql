@@ -26,7 +26,7 @@ COMMENT ON FUNCTION pg_tviews_retry(text) IS
     'Asks for the dead keys of a TVIEW, or of all TVIEWs of the caller, to be tried again; returns how many there are.';
 COMMENT ON FUNCTION pg_tviews_check(text) IS
     'Compares a TVIEW with its view right now: keys that are missing, extra or different.';
-COMMENT ON FUNCTION pg_tviews_explain(text) IS
+COMMENT ON FUNCTION pg_tviews_explain(text, text[]) IS
     'How changes of each source of a TVIEW, a view or a query are followed, and what is missing for that to be cheap; changes nothing.';
 COMMENT ON FUNCTION pg_tviews_affected(text, regclass, jsonb) IS
     'Keys of a TVIEW that changes of these rows of a source would refresh; changes nothing.';

@@ -4,6 +4,7 @@ use pgrx::prelude::*;
 use pgrx::JsonB;
 
 use super::manage::given;
+use crate::catalog::meta_update::no_nulls;
 use crate::error::OrRaise;
 use crate::explain::explain;
 use crate::health;
@@ -23,7 +24,8 @@ fn pg_tviews_check(name: &str) -> TableIterator<'static, (name!(key, JsonB), nam
 #[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
 fn pg_tviews_explain(
-    name_or_query: &str,
+    name_or_query: Option<&str>,
+    key_columns: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> TableIterator<
     'static,
     (
@@ -35,7 +37,10 @@ fn pg_tviews_explain(
         name!(advice, Option<String>),
     ),
 > {
-    TableIterator::new(explain(name_or_query).or_raise().into_iter().map(|row| {
+    let key = key_columns.map(|columns| no_nulls("key_columns", columns).or_raise());
+    // As of a function that is STRICT, which one with an optional argument cannot be.
+    let rows = name_or_query.map(|text| explain(text, key).or_raise());
+    TableIterator::new(rows.unwrap_or_default().into_iter().map(|row| {
         (
             RegClass(row.source),
             row.strategy.to_string(),

@@ -100,37 +100,12 @@ pub fn pick_key(
     let in_table =
         |name: &String| table.is_none_or(|(_, columns)| columns.iter().any(|column| column.name == *name));
     if let Some(named) = named {
-        if named.is_empty() {
-            return Err(Problem::new(
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                "key_columns is empty",
-            )
-            .hint("Name at least one column: key_columns => '{id}'"));
-        }
-        for (place, column) in named.iter().enumerate() {
-            let missing_in = if !in_view(column) {
-                entity.view()
-            } else if !in_table(column) {
-                entity.table()
-            } else if named[..place].contains(column) {
-                return Err(Problem::new(
-                    PgSqlErrorCode::ERRCODE_DUPLICATE_COLUMN,
-                    format!("key column {column:?} is named twice"),
-                ));
-            } else {
-                continue;
-            };
-            return Err(Problem::new(
-                PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-                format!(
-                    "key column {column:?} does not exist in {}",
-                    entity.qualified(&missing_in)
-                ),
-            )
-            .detail(format!("The view has the columns {}.", list(view)))
-            .hint("Every key column must be a column of both the view and the table."));
-        }
-        return Ok(named);
+        let named = check_key(&entity.qualified(&entity.view()), view, named)?;
+        return match named.iter().find(|column| !in_table(column)) {
+            None => Ok(named),
+            Some(column) => Err(no_such_key(column, &entity.qualified(&entity.table()), view)
+                .hint("Every key column must be a column of both the view and the table.")),
+        };
     }
     let conventional = format!("pk_{}", entity.name);
     if in_view(&conventional) && in_table(&conventional) {
@@ -171,6 +146,38 @@ pub fn pick_key(
         "Name the key: SELECT pg_tviews_create({}, key_columns => '{{{example}}}');",
         relation::quote_literal(&entity.name)
     )))
+}
+
+/// The key columns that somebody has named, if `view`, which is called `of`, has them.
+pub fn check_key(of: &str, view: &[Column], named: Vec<String>) -> Result<Vec<String>, Problem> {
+    if named.is_empty() {
+        return Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            "key_columns is empty",
+        )
+        .hint("Name at least one column: key_columns => '{id}'"));
+    }
+    for (place, column) in named.iter().enumerate() {
+        if !view.iter().any(|other| other.name == *column) {
+            return Err(no_such_key(column, of, view)
+                .hint("Every key column must be a column of both the view and the table."));
+        }
+        if named[..place].contains(column) {
+            return Err(Problem::new(
+                PgSqlErrorCode::ERRCODE_DUPLICATE_COLUMN,
+                format!("key column {column:?} is named twice"),
+            ));
+        }
+    }
+    Ok(named)
+}
+
+fn no_such_key(column: &str, of: &str, view: &[Column]) -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+        format!("key column {column:?} does not exist in {of}"),
+    )
+    .detail(format!("The view has the columns {}.", list(view)))
 }
 
 fn list(columns: &[Column]) -> String {

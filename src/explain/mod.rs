@@ -29,9 +29,10 @@ pub struct Row {
     pub advice: Option<String>,
 }
 
-/// Explains a TVIEW, a view that could become one, or a query. Creates nothing.
-pub fn explain(name_or_query: &str) -> Result<Vec<Row>, Problem> {
-    let subject = subject::read(name_or_query)?;
+/// Explains a TVIEW, a view that could become one, or a query. Creates nothing. `key`: in place of the key that
+/// pg_tviews_create would choose.
+pub fn explain(name_or_query: &str, key: Option<Vec<String>>) -> Result<Vec<Row>, Problem> {
+    let subject = subject::read(name_or_query, key)?;
     let mut advice = match &subject.withheld {
         Some(reason) => vec![Advice::not_checked(reason); subject.occurrences().len()],
         None => run_as(subject.reader, Trust::Restricted, &subject.settings, || {

@@ -44,17 +44,19 @@ impl Subject {
 }
 
 /// Finds out what the user means. As the caller, under the caller's search_path.
-pub fn read(name_or_query: &str) -> Result<Subject, Problem> {
+pub fn read(name_or_query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
     if !name::is_name(name_or_query) {
-        return of_query(name_or_query);
+        return of_query(name_or_query, key);
     }
     let entity = spi::session(|| name::resolve(name_or_query))?;
     let table = entity.find(&entity.table());
-    if let Some(definition) = table.and_then(|table| run_internal(|| definition::load(table))) {
+    let definition = table.and_then(|table| run_internal(|| definition::load(table)));
+    let as_it_is = |definition: &Definition| key.as_ref().is_none_or(|key| *key == definition.key_columns);
+    if let Some(definition) = definition.filter(as_it_is) {
         return registered(definition);
     }
     match entity.find(&entity.view()).filter(|view| relation::kind(*view) == Some('v')) {
-        Some(view) => of_view(&entity, view, table.filter(|table| relation::kind(*table) == Some('r'))),
+        Some(view) => of_view(&entity, view, table.filter(|table| relation::kind(*table) == Some('r')), key),
         None => Err(Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             format!(
@@ -91,11 +93,16 @@ fn registered(definition: Definition) -> Result<Subject, Problem> {
     })
 }
 
-fn of_view(entity: &Entity, view: Oid, table: Option<Oid>) -> Result<Subject, Problem> {
+fn of_view(
+    entity: &Entity,
+    view: Oid,
+    table: Option<Oid>,
+    key: Option<Vec<String>>,
+) -> Result<Subject, Problem> {
     let in_view = columns::of(view);
     let in_table = table.map(|table| (table, columns::of(table)));
     let in_table = in_table.as_ref().map(|(table, columns)| (*table, &columns[..]));
-    let key = spi::session(|| columns::pick_key(entity, &in_view, in_table, None))?;
+    let key = spi::session(|| columns::pick_key(entity, &in_view, in_table, key))?;
     unregistered(
         Select::of_view(view),
         relation::qualified_name(view),
@@ -104,7 +111,7 @@ fn of_view(entity: &Entity, view: Oid, table: Option<Oid>) -> Result<Subject, Pr
     )
 }
 
-fn of_query(query: &str) -> Result<Subject, Problem> {
+fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
     let select = Select::analyse(query).ok_or_else(|| {
         Problem::new(
             PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
@@ -126,8 +133,11 @@ fn of_query(query: &str) -> Result<Subject, Problem> {
             generated: false,
         })
         .collect();
-    let key = key_of_query(&columns)?;
-    unregistered(select, None, &columns, vec![key])
+    let key = match key {
+        Some(key) => columns::check_key("the query", &columns, key)?,
+        None => vec![key_of_query(&columns)?],
+    };
+    unregistered(select, None, &columns, key)
 }
 
 /// The key that pg_tviews_create would choose, the entity being the one that the query has the key of.
@@ -142,7 +152,7 @@ fn key_of_query(columns: &[Column]) -> Result<String, Problem> {
             "cannot tell the key of the query",
         )
         .detail("It outputs neither a column called pk_<entity> nor one called id.")
-        .hint("Name the key in the query: SELECT ... AS id, ...")
+        .hint("Name the key: SELECT * FROM pg_tviews_explain('SELECT ...', key_columns => '{...}'); or in the query, SELECT ... AS id, ...")
     })
 }
 

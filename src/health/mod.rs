@@ -10,7 +10,7 @@ use pgrx::pg_sys::Oid;
 use self::tviews::Tview;
 use crate::error::Problem;
 use crate::postgres::identity::{current_role, run_internal};
-use crate::postgres::transaction::attempt;
+use crate::postgres::transaction::{attempt, in_recovery};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,8 @@ struct Component {
     name: &'static str,
     /// What is said if nothing is wrong.
     well: &'static str,
+    /// The same on a standby, where that is another.
+    well_on_standby: Option<&'static str>,
     check: fn(&Patient) -> Faults,
 }
 
@@ -71,46 +73,55 @@ const COMPONENTS: [Component; 9] = [
     Component {
         name: "library",
         well: "preloaded, and of the version of the extension",
+        well_on_standby: None,
         check: server::library,
     },
     Component {
         name: "settings",
         well: "workers are allowed, and there is room for every database and TVIEW",
+        well_on_standby: None,
         check: server::settings,
     },
     Component {
         name: "workers",
         well: "launcher and refresh workers are running",
+        well_on_standby: Some("this server is a standby: the primary refreshes, none of its workers run here, and what is shown is as late as pg_last_xact_replay_timestamp() says. Commands named in other rows are for the primary"),
         check: server::workers,
     },
     Component {
         name: "own triggers",
         well: "DDL and updates of definitions are noticed",
+        well_on_standby: None,
         check: tviews::own_triggers,
     },
     Component {
         name: "capture triggers",
         well: "every source captures its changes",
+        well_on_standby: None,
         check: tviews::capture_triggers,
     },
     Component {
         name: "backing views",
         well: "all exist",
+        well_on_standby: None,
         check: tviews::backing_views,
     },
     Component {
         name: "tviews",
         well: "none is paused, suspended or failing",
+        well_on_standby: None,
         check: tviews::states,
     },
     Component {
         name: "backlog",
         well: "every TVIEW is within its bound",
+        well_on_standby: Some("not checked on a standby: ask the primary"),
         check: tviews::backlog,
     },
     Component {
         name: "dead letter",
         well: "no key is set aside",
+        well_on_standby: None,
         check: tviews::dead_keys,
     },
 ];
@@ -142,7 +153,8 @@ impl Component {
             message,
         };
         if faults.is_empty() {
-            return vec![finding((Level::Ok, self.well.to_string()))];
+            let on_standby = self.well_on_standby.filter(|_| in_recovery());
+            return vec![finding((Level::Ok, on_standby.unwrap_or(self.well).to_string()))];
         }
         faults.into_iter().map(finding).collect()
     }

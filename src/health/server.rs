@@ -6,7 +6,7 @@ use crate::catalog::definition;
 use crate::postgres::relation::quote_literal;
 use crate::postgres::spi::{self, Access};
 use crate::postgres::transaction;
-use crate::worker::health::{health, tracks_all, Health};
+use crate::worker::health::{health, tracks_all, usage, Health};
 use crate::{settings, statement};
 
 /// Preloaded, and of the version the database's extension has.
@@ -47,16 +47,20 @@ pub fn library(_patient: &Patient) -> Faults {
 /// Whether settings keep workers from their work, or leave no room.
 pub fn settings(_patient: &Patient) -> Faults {
     let mut faults = Faults::new();
+    let (level, when) = match transaction::in_recovery() {
+        true => (Warning, " on this standby: once it is promoted changes will"),
+        false => (Error, ": changes"),
+    };
     if !settings::enabled() {
         faults.push((
-            Error,
-            "pg_tviews.enabled is off: changes wait. ALTER SYSTEM SET pg_tviews.enabled = on; SELECT pg_reload_conf();".to_string(),
+            level,
+            format!("pg_tviews.enabled is off{when} wait. ALTER SYSTEM SET pg_tviews.enabled = on; SELECT pg_reload_conf();"),
         ));
     }
     if settings::workers() == 0 {
         faults.push((
-            Error,
-            "pg_tviews.workers is 0: changes wait. ALTER SYSTEM SET pg_tviews.workers = 2; SELECT pg_reload_conf();".to_string(),
+            level,
+            format!("pg_tviews.workers is 0{when} wait. ALTER SYSTEM SET pg_tviews.workers = 2; SELECT pg_reload_conf();"),
         ));
     }
     if !settings::capture() {
@@ -120,36 +124,28 @@ pub fn workers(_patient: &Patient) -> Faults {
         _ if !settings::enabled() => "the workers of this database are told to do nothing".to_string(),
         _ => format!("{running} of {wanted} refresh workers are running in this database"),
     };
-    let level = match running > 0 && settings::enabled() {
+    // One that is at rest gets a worker when something changes, one that waits for its turn gets it soon.
+    let comes = health.at_rest || !health.starves_here && usage().is_short();
+    let served = running > 0 || comes && health.launcher_running && !health.excluded;
+    let level = match served && settings::enabled() && !health.starves_here {
         true => Warning,
         false => Error,
     };
-    vec![(
-        level,
-        format!("{what}{}", reason(&health, wanted.saturating_sub(running))),
-    )]
+    vec![(level, format!("{what}{}", reason(&health)))]
 }
 
 /// Why workers are missing, and what to do.
-fn reason(health: &Health, missing: usize) -> String {
+fn reason(health: &Health) -> String {
     if !health.preloaded || !settings::enabled() || settings::workers() == 0 {
         return ". CALL pg_tviews_drain(); applies what waits.".to_string();
     }
-    let slots = ask("SELECT pg_catalog.current_setting('max_worker_processes')")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(8);
-    let raise = |by: usize| {
-        format!(
-            "ALTER SYSTEM SET max_worker_processes = {}; and restart the server.",
-            slots + by.max(1)
-        )
-    };
+    let usage = usage();
+    let raise = format!(
+        "ALTER SYSTEM SET max_worker_processes = {}; and restart the server.",
+        usage.needed()
+    );
     if !health.launcher_running {
-        let by = 1 + settings::workers();
-        return format!(
-            ", nor is the launcher. The server log says why; if it found no slot: {}",
-            raise(by)
-        );
+        return format!(", nor is the launcher. The server log says why; if it found no slot: {raise}");
     }
     if health.excluded {
         let name = ask("SELECT pg_catalog.quote_ident(pg_catalog.current_database())").unwrap_or_default();
@@ -157,8 +153,12 @@ fn reason(health: &Health, missing: usize) -> String {
             ": it is a template or closed to connections. ALTER DATABASE {name} IS_TEMPLATE false ALLOW_CONNECTIONS true;"
         );
     }
-    if health.no_worker_slot {
-        return format!(": no slot is free for more. {}", raise(missing));
+    if usage.is_short() {
+        let turns = match health.starves {
+            true => "Databases wait for a worker.",
+            false => "Idle workers lend their slots: changes are applied, a little later.",
+        };
+        return format!(": no slot is free for more: {} {turns} {raise}", usage.describe());
     }
     ". They are started again by themselves; if not, the server log says why. CALL pg_tviews_drain(); applies what waits.".to_string()
 }

@@ -41,6 +41,40 @@ pub fn terminate(pid: i32) {
     }
 }
 
+/// The setting `max_worker_processes`.
+pub fn worker_slots() -> usize {
+    // SAFETY: a plain variable of this process.
+    usize::try_from(unsafe { pg_sys::max_worker_processes }).unwrap_or(0)
+}
+
+/// The setting `max_parallel_workers_per_gather`, as this process has read it.
+pub fn parallel_workers() -> usize {
+    // SAFETY: as above.
+    usize::try_from(unsafe { pg_sys::max_parallel_workers_per_gather }).unwrap_or(0)
+}
+
+/// The background workers of the server by process id, and whether each works for a parallel query. What has a slot but no
+/// process at this moment is not among them.
+pub fn background_workers() -> Vec<(i32, bool)> {
+    let mut found = Vec::new();
+    // SAFETY: the array lives as long as shared memory. Its entries may change meanwhile: the fields read here may be read
+    // without a lock, and an entry counts only if the process array still has it under its id. Leaders are only compared.
+    unsafe {
+        for number in 0..(*pg_sys::ProcGlobal).allProcCount as usize {
+            let proc = (*pg_sys::ProcGlobal).allProcs.add(number);
+            let pid = (*proc).pid;
+            // Not `isBackgroundWorker`: autovacuum and walsenders have that, too.
+            let of_workers = (*proc).procgloballist == &raw mut (*pg_sys::ProcGlobal).bgworkerFreeProcs;
+            if !of_workers || pid == 0 || pg_sys::BackendPidGetProc(pid) != proc {
+                continue;
+            }
+            let leader = (*proc).lockGroupLeader;
+            found.push((pid, !leader.is_null() && leader != proc));
+        }
+    }
+    found
+}
+
 /// True while `pg_upgrade` runs this server: nothing may be written or started then.
 pub fn binary_upgrade() -> bool {
     // SAFETY: a plain variable, set from the command line of the server.

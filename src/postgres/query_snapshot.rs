@@ -8,12 +8,34 @@ use super::executor_hook::Query;
 use super::spi;
 use super::transaction::{self, Caught};
 
-/// The committed transactions a snapshot sees: equal for two that see the same.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The transactions of others that a snapshot sees: equal for two that see the same. A copy of a snapshot has lost the count
+/// of transactions completed before it, so the transactions themselves are compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Others {
     xmin: u32,
     xmax: u32,
-    completed: u64,
+    /// Those in progress between the two, sorted: PostgreSQL lists them in the order of its processes.
+    running: Vec<u32>,
+    /// Subtransactions of those, sorted; too many of them are looked up when they are met.
+    subtransactions: Vec<u32>,
+    overflowed: bool,
+}
+
+/// Sorted copy of an array of PostgreSQL's. Where it is empty the pointer may be null.
+///
+/// # Safety
+/// `first` points at `length` transaction ids, unless that is 0.
+unsafe fn sorted(first: *const pg_sys::TransactionId, length: usize) -> Vec<u32> {
+    if length == 0 {
+        return Vec::new();
+    }
+    // SAFETY: as the caller promises.
+    let mut ids: Vec<u32> = unsafe { std::slice::from_raw_parts(first, length) }
+        .iter()
+        .map(|id| (*id).into())
+        .collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// The number of the command that runs now: it sees what those before it did.
@@ -79,7 +101,9 @@ impl Query {
             Others {
                 xmin: snapshot.xmin.into(),
                 xmax: snapshot.xmax.into(),
-                completed: snapshot.snapXactCompletionCount,
+                running: sorted(snapshot.xip, snapshot.xcnt as usize),
+                subtransactions: sorted(snapshot.subxip, snapshot.subxcnt.max(0) as usize),
+                overflowed: snapshot.suboverflowed,
             }
         }
     }

@@ -1,13 +1,13 @@
 //! The commands of this transaction that were previews and nothing else. A query that shares the snapshot of a statement
 //! which started before them may see what they wrote: nothing else comes with it.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use crate::postgres::executor_hook::Query;
 use crate::postgres::query_snapshot::Others;
 use crate::postgres::transaction;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 struct Shown {
     /// Commands from `first` up to, not including, `end`.
     first: u32,
@@ -29,21 +29,22 @@ impl Shown {
 }
 
 thread_local! {
-    static SHOWN: Cell<Option<Shown>> = const { Cell::new(None) };
+    static SHOWN: RefCell<Option<Shown>> = const { RefCell::new(None) };
 }
 
 /// Commands from `first` to before `end` were previews.
 pub fn note(first: u32, end: u32, others: Others) {
-    let shown = match SHOWN.get() {
+    let shown = match SHOWN.take() {
         Some(before) => before.then(first, end, others),
         None => Shown { first, end, others },
     };
-    SHOWN.set(Some(shown));
+    SHOWN.replace(Some(shown));
 }
 
 /// Lets a query see the previews made since its snapshot was taken.
 pub fn see(query: &mut Query) {
-    let Some(shown) = SHOWN.get().filter(|shown| shown.covers(query.command())) else {
+    let shown = SHOWN.with_borrow(|shown| shown.clone());
+    let Some(shown) = shown.filter(|shown| shown.covers(query.command())) else {
         return;
     };
     // A preview may have written on top of rows that were committed after the query's snapshot: of those it would find
@@ -54,5 +55,5 @@ pub fn see(query: &mut Query) {
 
 /// The transaction is over.
 pub fn forget() {
-    SHOWN.set(None);
+    SHOWN.take();
 }

@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// The workers of a database, for the one that has a backlog to share.
 pub trait Team {
-    /// How many there are, this one included.
+    /// How many there are, this one included; others may join if they can be of use.
     fn size(&self) -> usize;
     /// Whoever has nothing more urgent to do may take parts from now on, numbered below `parts`.
     fn offer(&self, parts: u32);
@@ -71,8 +71,11 @@ impl Run<'_> {
     /// How many keys a part of a backlog has, if there are several workers for it and it is large enough.
     pub(super) fn size_of_parts(&self, plan: &Plan, keys: &Keys) -> Option<usize> {
         let most = settings::batch_size();
+        if keys.len() <= most || self.careful || self.yields {
+            return None;
+        }
         let workers = self.team.map_or(1, |team| team.size());
-        if workers == 1 || keys.len() <= most || self.careful || self.yields {
+        if workers == 1 {
             return None;
         }
         if !self.as_owner(plan, || recompute::is_by_key(plan)) {

@@ -15,8 +15,9 @@ use crate::postgres::identity::{planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, with_latest_snapshot};
 use crate::postgres::{latch, relation};
-use crate::statement;
-use crate::worker::signal;
+use crate::worker::health;
+use crate::worker::undrained::{undrained, Cause};
+use crate::{settings, statement};
 
 const FIRST_PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
@@ -167,12 +168,12 @@ impl Patience {
 
     /// A pause; false when the time is over. An ERROR if nobody is there to apply changes.
     pub(super) fn go_on(&mut self) -> bool {
-        match signal::undrained() {
+        match undrained() {
             None => self.undrained_since = None,
-            Some(certain_after) => {
+            Some((cause, certain_after)) => {
                 let since = *self.undrained_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= certain_after {
-                    undrained().raise();
+                    futile(cause).raise();
                 }
             }
         }
@@ -188,13 +189,60 @@ impl Patience {
     }
 }
 
-fn undrained() -> Problem {
+/// "Nobody is there", with the reason.
+fn futile(cause: Cause) -> Problem {
+    let (detail, remedy) = match cause {
+        Cause::NotPreloaded => (
+            "No refresh worker is running: the server does not preload the library.".to_string(),
+            "set shared_preload_libraries = 'pg_tviews' and restart the server.".to_string(),
+        ),
+        Cause::Disabled => (
+            "Refresh workers do nothing: pg_tviews.enabled is off.".to_string(),
+            "ALTER SYSTEM SET pg_tviews.enabled = on; SELECT pg_reload_conf();".to_string(),
+        ),
+        Cause::NoWorkers => (
+            "No refresh worker is running: pg_tviews.workers is 0.".to_string(),
+            "ALTER SYSTEM SET pg_tviews.workers = 2; SELECT pg_reload_conf();".to_string(),
+        ),
+        Cause::NoPlace => (
+            format!(
+                "No refresh worker is running: pg_tviews.max_databases is {}, and as many databases have workers.",
+                settings::max_databases()
+            ),
+            format!(
+                "ALTER SYSTEM SET pg_tviews.max_databases = {}; and restart the server.",
+                2 * settings::max_databases()
+            ),
+        ),
+        Cause::NoLauncher => (
+            "No refresh worker is running: nor is the launcher of pg_tviews, which starts them.".to_string(),
+            "look into the server log for why it has ended.".to_string(),
+        ),
+        Cause::Excluded => (
+            "No refresh worker is running: the database is a template, or closed to connections.".to_string(),
+            "ALTER DATABASE ... IS_TEMPLATE false ALLOW_CONNECTIONS true;".to_string(),
+        ),
+        Cause::Failing => (
+            "No refresh worker is running: those that were started have ended at once.".to_string(),
+            "look into the server log for why.".to_string(),
+        ),
+        Cause::NoSlot => {
+            let usage = health::usage();
+            (
+                format!("No refresh worker is running: {}", usage.describe()),
+                format!(
+                    "ALTER SYSTEM SET max_worker_processes = {}; and restart the server.",
+                    usage.needed()
+                ),
+            )
+        }
+    };
     Problem::new(
         PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         "nothing is applying changes in this database",
     )
-    .detail("No refresh worker is running: the library is not preloaded, or pg_tviews.enabled is off, or pg_tviews.workers is 0.")
-    .hint("CALL pg_tviews_drain(); or set shared_preload_libraries = 'pg_tviews' and restart the server.")
+    .detail(detail)
+    .hint(format!("CALL pg_tviews_drain(); or {remedy}"))
 }
 
 /// Keys that fail are not waited for, as that might take for ever. Not a WARNING: one such key would fill the server's log.

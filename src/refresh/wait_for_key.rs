@@ -25,7 +25,7 @@ use crate::postgres::planner::reshaping;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, with_latest_snapshot, Caught};
 use crate::statement;
-use crate::worker::signal;
+use crate::worker::undrained::undrained;
 
 /// Most refreshes have ended by then: only now is a row worth computing.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
@@ -77,7 +77,7 @@ pub fn wait_for_key(name: &str, key: &str, timeout: Option<Duration>) -> bool {
             None => return false,
         }
         let stands_still = !definition.state.refreshes();
-        if stands_still || signal::undrained().is_some() || look_at <= Instant::now() {
+        if stands_still || undrained().is_some() || look_at <= Instant::now() {
             let begin = Instant::now();
             if with_latest_snapshot(|| is_right(&definition, &object)) {
                 return true;

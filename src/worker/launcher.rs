@@ -1,5 +1,5 @@
-//! The launcher: connected to no database, keeps `pg_tviews.workers` workers in each that has the extension.
-//! It remembers nothing that matters: a new one finds living workers through their places in shared memory.
+//! The launcher: connected to no database, keeps up to `pg_tviews.workers` workers in each that has the extension, as `slots`
+//! decides. It remembers nothing that matters: a new one finds living workers through their places in shared memory.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::SeqCst;
@@ -9,8 +9,12 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::Oid;
 use pgrx::{function_name, PgLogLevel, PgSqlErrorCode};
 
+use super::health;
 use super::place::Place;
-use super::shared::{Database, Launcher, Worker, DATABASES, FREE, LAUNCHER, RUNNING, STARTING};
+use super::shared::{
+    Database, Launcher, Worker, DATABASES, FREE, LAUNCHER, LEAVE, LEAVE_IF_IDLE, RUNNING, STARTING, STAY,
+};
+use super::slots::{self, Doing, Leave, Member, Team};
 use crate::postgres::database_list::databases;
 use crate::postgres::short_transaction::{guarded, short_transaction};
 use crate::postgres::{bgworker, clock, latch, process};
@@ -22,7 +26,7 @@ const SCAN: i64 = 60 * SECOND;
 /// A worker that has not appeared by then will find its place given away.
 const START: i64 = 30 * SECOND;
 /// Pause after a request the postmaster had no slot for.
-const NO_SLOT: i64 = 5 * SECOND;
+const NO_SLOT: i64 = SECOND / 4;
 /// Databases asked at the same time whether they have the extension: each takes a worker slot for a moment.
 const PROBES: usize = 2;
 
@@ -35,7 +39,6 @@ pub fn main() {
     shared.number.store(latch::own_number(), SeqCst);
     shared.pid.store(process::pid(), SeqCst);
     shared.scan_at.store(0, SeqCst);
-    shared.no_worker_slot.store(false, SeqCst);
     bgworker::connect_to_shared_catalogs();
     bgworker::report_idle();
     let mut round = Round {
@@ -43,6 +46,7 @@ pub fn main() {
         without: HashSet::new(),
         unknown: Vec::new(),
         said_full: false,
+        said_no_slot: false,
     };
     loop {
         latch::reset();
@@ -70,6 +74,7 @@ struct Round {
     /// Databases still to be asked.
     unknown: Vec<Oid>,
     said_full: bool,
+    said_no_slot: bool,
 }
 
 impl Round {
@@ -83,12 +88,7 @@ impl Round {
                 self.scan();
             }
             self.take_in();
-            for (index, database) in DATABASES.get().iter().enumerate() {
-                if let Some(at) = self.supervise(index, database, now) {
-                    wake_at = wake_at.min(at);
-                }
-            }
-            wake_at = wake_at.min(self.shared.scan_at.load(SeqCst));
+            wake_at = wake_at.min(self.share(now)).min(self.shared.scan_at.load(SeqCst));
         }
         wake_at
     }
@@ -162,49 +162,53 @@ impl Round {
         }
     }
 
-    /// Starts the workers a database lacks; returns when to look at it again, if it needs that.
-    fn supervise(&mut self, index: usize, database: &Database, now: i64) -> Option<i64> {
-        database.oid()?;
-        for pid in database.blockers().filter(|pid| !process::is_alive(*pid)) {
-            database.unblock(pid);
+    /// Starts workers and asks others to leave; returns when to look again.
+    fn share(&mut self, now: i64) -> i64 {
+        let mut wake_at = now + SCAN;
+        let mut places = Vec::new();
+        let mut teams = Vec::new();
+        for (index, database) in DATABASES.get().iter().enumerate() {
+            if database.oid().is_some() {
+                let (team, at) = inspect(database, now);
+                wake_at = wake_at.min(at);
+                places.push(index);
+                teams.push(team);
+            }
         }
-        if database.is_blocked() {
-            return Some(now + SECOND);
-        }
-        if database.excluded.load(SeqCst) || database.missing().is_some() {
-            return None;
-        }
-        // One is enough to find out whether there is any use for more.
-        let wanted = if database.present.load(SeqCst) {
-            settings::workers()
-        } else {
-            settings::workers().min(1)
-        };
-        let mut wake_at: Option<i64> = None;
-        for (number, worker) in database.workers.iter().enumerate().take(wanted) {
-            let at = match worker.state.load(SeqCst) {
-                RUNNING => continue,
-                STARTING => {
-                    let late_at = worker.started_at.load(SeqCst) + START;
-                    if late_at <= now {
-                        let _ = worker.state.compare_exchange(STARTING, FREE, SeqCst, SeqCst);
-                    }
-                    late_at.max(now + SECOND)
-                }
-                _ => {
-                    let start_at = earliest_start(worker);
-                    if start_at > now && start_at <= now + 128 * SECOND {
-                        start_at
-                    } else if self.start(index, number, database, worker, now) {
-                        now + START
-                    } else {
-                        now + NO_SLOT
-                    }
-                }
+        let decision = slots::decide(now, health::slots(), &teams);
+        // Nobody can take what is given up where nothing is refreshed.
+        let leaves = decision.leaves.iter().filter(|_| settings::enabled());
+        for (team, place, how) in leaves {
+            let worker = &DATABASES.get()[places[*team]].workers[*place];
+            let asked = match how {
+                Leave::IfIdle => LEAVE_IF_IDLE,
+                Leave::AfterThis => LEAVE,
             };
-            wake_at = Some(wake_at.map_or(at, |earlier| earlier.min(at)));
+            worker.asked.store(asked, SeqCst);
+            latch::set(worker.number.load(SeqCst));
         }
-        wake_at
+        for team in &decision.starts {
+            let index = places[*team];
+            let database = &DATABASES.get()[index];
+            let free = free_place(database, now);
+            let started =
+                free.is_some_and(|(number, worker)| self.start(index, number, database, worker, now));
+            wake_at = wake_at.min(now + if started { START } else { NO_SLOT });
+        }
+        self.report_starvation(now);
+        decision.again_at.map_or(wake_at, |at| wake_at.min(at))
+    }
+
+    /// Says once that databases wait for a worker, until none does.
+    fn report_starvation(&mut self, now: i64) {
+        let starves = health::starves(now);
+        if starves && !self.said_no_slot {
+            warn(
+                "no free background worker slot for pg_tviews",
+                "Raise max_worker_processes: SELECT * FROM pg_tviews_health_check(); says how far.",
+            );
+        }
+        self.said_no_slot = starves;
     }
 
     fn start(&self, index: usize, number: usize, database: &Database, worker: &Worker, now: i64) -> bool {
@@ -228,12 +232,6 @@ impl Round {
             worker.failed_starts.fetch_sub(1, SeqCst);
             let _ = worker.state.compare_exchange(STARTING, FREE, SeqCst, SeqCst);
         }
-        if self.shared.no_worker_slot.swap(!started, SeqCst) == started && !started {
-            warn(
-                "no free background worker slot for pg_tviews",
-                "Raise max_worker_processes, or lower pg_tviews.workers. Trying again every few seconds.",
-            );
-        }
         started
     }
 }
@@ -243,6 +241,97 @@ fn warn(message: &'static str, hint: &'static str) {
     ErrorReport::new(code, message, function_name!())
         .set_hint(hint)
         .report(PgLogLevel::WARNING);
+}
+
+/// A database as it is, and when something about it changes that nobody will report.
+fn inspect(database: &Database, now: i64) -> (Team, i64) {
+    let mut at = now + SCAN;
+    for pid in database.blockers().filter(|pid| !process::is_alive(*pid)) {
+        database.unblock(pid);
+    }
+    let mut members = Vec::new();
+    for (place, worker) in database.workers.iter().enumerate() {
+        let doing = match worker.state.load(SeqCst) {
+            RUNNING => doing(worker),
+            STARTING => {
+                let late_at = worker.started_at.load(SeqCst) + START;
+                if late_at <= now {
+                    let _ = worker.state.compare_exchange(STARTING, FREE, SeqCst, SeqCst);
+                }
+                at = at.min(late_at.max(now + SECOND));
+                Doing::Starting
+            }
+            _ => continue,
+        };
+        let since = worker.since.load(SeqCst);
+        members.push(Member { place, doing, since });
+    }
+    let blocked = database.is_blocked();
+    let may_have = !blocked && !database.excluded.load(SeqCst) && database.missing().is_none();
+    if blocked {
+        at = at.min(now + SECOND);
+    }
+    let mut waiting_since = None;
+    if may_have && members.is_empty() {
+        match database.rests_until(now) {
+            Some(until) => at = at.min(until),
+            None => {
+                waiting_since = Some(database.waiting_since.load(SeqCst))
+                    .filter(|at| *at != 0)
+                    .or(Some(now))
+            }
+        }
+    }
+    // After an accident a place stays free for a while, and nobody reports the end of that.
+    let place_at = earliest_place(database);
+    if may_have && place_at > now {
+        at = at.min(place_at);
+    }
+    database.waiting_since.store(waiting_since.unwrap_or(0), SeqCst);
+    let team = Team {
+        waiting_since,
+        more: database.has_more(now),
+        // One is enough to find out whether there is any use for more.
+        wanted: match database.present.load(SeqCst) {
+            true => settings::workers(),
+            false => settings::workers().min(1),
+        },
+        can_start: may_have && free_place(database, now).is_some(),
+        members,
+    };
+    (team, at)
+}
+
+fn doing(worker: &Worker) -> Doing {
+    if worker.asked.load(SeqCst) != STAY {
+        Doing::Leaving
+    } else if worker.busy.load(SeqCst) {
+        Doing::Working
+    } else {
+        Doing::Idle(worker.worked_at.load(SeqCst))
+    }
+}
+
+/// A place for a worker to be started now.
+fn free_place(database: &Database, now: i64) -> Option<(usize, &Worker)> {
+    let may_start = |worker: &Worker| {
+        let at = earliest_start(worker);
+        // One that seems far is of a clock that was set back.
+        at <= now || at > now + 128 * SECOND
+    };
+    let workers = database.workers.iter().enumerate().take(settings::workers());
+    workers
+        .into_iter()
+        .find(|(_, worker)| worker.state.load(SeqCst) == FREE && may_start(worker))
+}
+
+/// When the first of the free places may be used.
+fn earliest_place(database: &Database) -> i64 {
+    let free = database.workers.iter().take(settings::workers());
+    free.filter(|worker| worker.state.load(SeqCst) == FREE)
+        .map(earliest_start)
+        .min()
+        .unwrap_or(i64::MAX)
 }
 
 /// A second after the last end, longer if starts failed in a row; at once if the worker left because it was told to.

@@ -3,7 +3,7 @@
 //! ```text
 //! writer's COMMIT -> signal -> shared ticks -> refresher: what is due? (schedule) -> refresh::run -> tv table
 //!                      |                          `- nothing due: housekeeping, lookout, then sleep
-//!                      `- database not seen yet -> launcher -> starts its workers
+//!                      `- database without workers -> launcher -> who gets a slot? (slots) -> starts its workers
 //! DROP DATABASE and the like -> database_ddl: the workers of that database step aside
 //! ```
 
@@ -17,8 +17,10 @@ pub mod refresher;
 pub mod schedule;
 pub mod shared;
 pub mod signal;
+pub mod slots;
 pub mod team;
 pub mod tracked;
+pub mod undrained;
 
 use crate::postgres::{bgworker, process, shmem, utility_hook};
 

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::OnceLock;
 
-use super::shared::{self, Database, DATABASES, FREE, RUNNING, STARTING, TVIEWS};
+use super::shared::{self, Database, DATABASES, FREE, RUNNING, STARTING, STAY, TVIEWS};
 use crate::postgres::{bgworker, clock, latch, process};
 
 /// Which place. Travels as the argument of the background worker.
@@ -51,7 +51,13 @@ impl Place {
         }
         let _ = PLACE.set(self);
         bgworker::at_exit(detach);
+        database.attend();
+        let now = clock::now();
         worker.off.store(false, SeqCst);
+        worker.busy.store(false, SeqCst);
+        worker.since.store(now, SeqCst);
+        worker.worked_at.store(now, SeqCst);
+        worker.asked.store(STAY, SeqCst);
         worker.number.store(latch::own_number(), SeqCst);
         worker.pid.store(process::pid(), SeqCst);
         Some(database)
@@ -98,6 +104,7 @@ fn detach() {
         worker.ended_at.store(clock::now(), SeqCst);
     }
     worker.state.store(FREE, SeqCst);
+    database.unattend();
     database.wake_one();
     shared::wake_launcher();
 }

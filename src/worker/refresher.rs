@@ -9,7 +9,7 @@ use super::housekeeping;
 use super::lookout::{Lookout, POLL};
 use super::place::{leave_in_order, Place};
 use super::schedule::{self, Next};
-use super::shared::{self, Database, Tview, Worker};
+use super::shared::{self, Database, Tview, Worker, LEAVE, LEAVE_IF_IDLE, STAY, VISIT};
 use super::team::Team;
 use super::tracked::TrackedSet;
 use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
@@ -118,6 +118,7 @@ impl Refresher {
             || self.database.excluded.load(SeqCst)
             || self.database.missing().is_some()
             || self.index >= settings::workers()
+            || self.worker().asked.load(SeqCst) == LEAVE
     }
 
     /// One decision. The order loses no wake: say idle, clear the latch, look, and only then sleep.
@@ -126,6 +127,7 @@ impl Refresher {
             self.database.mark_idle(self.index);
         }
         latch::reset();
+        let tick = self.database.tick.load(SeqCst);
         process::reload_settings_if_asked();
         if self.should_leave() {
             return Step::Leave;
@@ -153,12 +155,13 @@ impl Refresher {
         let generation = self.generation;
         let until = match self.tracked.next(now, only_short, generation) {
             Next::Refresh { index, more } => {
-                if self.tracked.is_long(index, now) && !self.database.begin_long(self.index) {
+                let long = self.tracked.is_long(index, now);
+                if long && !self.database.begin_long(self.index) {
                     return Step::Continue;
                 }
                 self.work(|refresher| {
-                    if more {
-                        refresher.database.wake_one();
+                    if (more || long) && !refresher.database.wake_one() {
+                        refresher.ask_for_more(now);
                     }
                     refresher.refresh(index);
                 });
@@ -185,6 +188,11 @@ impl Refresher {
             self.work(|refresher| refresher.poll(poll_at, now));
             return Step::Continue;
         }
+        if self.worker().asked.load(SeqCst) == LEAVE_IF_IDLE {
+            self.database
+                .rest(tick, self.visit_at(now, until.into_iter().chain(reload_at)));
+            return Step::Leave;
+        }
         let mut wake_at = house_at.min(poll_at);
         wake_at = until.into_iter().chain(reload_at).fold(wake_at, i64::min);
         if let Some(later) = report_statistics() {
@@ -197,9 +205,36 @@ impl Refresher {
     /// Does something that takes time: commits meanwhile wake someone else.
     fn work<R>(&mut self, something: impl FnOnce(&mut Self) -> R) -> R {
         self.database.mark_busy(self.index);
+        let worker = self.worker();
+        worker.busy.store(true, SeqCst);
         let result = something(self);
+        worker.busy.store(false, SeqCst);
         bgworker::report_idle();
         result
+    }
+
+    /// When this database needs a worker again, should this one leave now.
+    fn visit_at(&self, now: i64, alarms: impl Iterator<Item = i64>) -> i64 {
+        let trim_at = Some(self.database.trim_at.load(SeqCst)).filter(|at| *at != 0);
+        alarms.chain(trim_at).fold(now + VISIT, i64::min)
+    }
+
+    /// There is work for one more than run.
+    fn ask_for_more(&self, now: i64) {
+        let has_all = self.database.running().count() >= settings::workers();
+        if !has_all && self.database.note_more(now) {
+            shared::wake_launcher();
+        }
+    }
+
+    /// Something has been refreshed: whoever asked for the slot of an idle worker asks another one.
+    fn worked(&mut self, started: i64) {
+        let now = clock::now();
+        self.load = schedule::load(self.load, started - self.worked_until, now - started);
+        self.worked_until = now;
+        let worker = self.worker();
+        worker.worked_at.store(now, SeqCst);
+        let _ = worker.asked.compare_exchange(LEAVE_IF_IDLE, STAY, SeqCst, SeqCst);
     }
 
     fn reload_at(&self) -> Option<i64> {
@@ -268,9 +303,7 @@ impl Refresher {
             guarded(|| refresh::help(tracked.info.tview, part));
             leftovers::remove();
         });
-        let now = clock::now();
-        self.load = schedule::load(self.load, started - self.worked_until, now - started);
-        self.worked_until = now;
+        self.worked(started);
     }
 
     /// Refreshes the TVIEW at `index`, unless another worker is faster.
@@ -307,9 +340,10 @@ impl Refresher {
         progress.parts.store(0, SeqCst);
 
         leftovers::remove();
-        let now = clock::now();
-        self.load = schedule::load(self.load, started - self.worked_until, now - started);
-        self.worked_until = now;
+        self.worked(started);
+        let now = self.worked_until;
+        let tracked = self.tracked.get(index);
+        let progress = tracked.progress();
         let (status, changes, taken) = outcome.map_or((Status::Failed, 0, 0), |outcome| {
             let taken = i64::try_from(outcome.duration.as_micros()).unwrap_or(i64::MAX);
             progress.retry_at.store(outcome.retry_at.unwrap_or(0), SeqCst);

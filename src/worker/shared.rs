@@ -17,7 +17,9 @@ mod progress;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32};
 
-pub use database::{Database, Source, Worker, FREE, RUNNING, STARTING, WORKERS};
+pub use database::{
+    Database, Source, Worker, FREE, LEAVE, LEAVE_IF_IDLE, RUNNING, STARTING, STAY, VISIT, WORKERS,
+};
 pub use progress::Tview;
 
 use crate::postgres::latch;
@@ -43,8 +45,6 @@ pub struct Launcher {
     pub pid: AtomicI32,
     /// A database found no free [`Database`]. Set by anyone, cleared by the launcher's scan.
     pub databases_full: AtomicBool,
-    /// The last request for a worker found `max_worker_processes` used up. Launcher.
-    pub no_worker_slot: AtomicBool,
     /// `pg_tviews.enabled` is on and `pg_tviews.workers` is not 0, as it has read them. Launcher.
     pub refreshing: AtomicBool,
     /// When to look for new databases. Lowered by sessions that ran database DDL, raised by the launcher.
@@ -57,7 +57,6 @@ impl Default for Launcher {
             number: AtomicU32::new(latch::NOBODY),
             pid: AtomicI32::new(0),
             databases_full: AtomicBool::new(false),
-            no_worker_slot: AtomicBool::new(false),
             refreshing: AtomicBool::new(true),
             scan_at: AtomicI64::new(0),
         }

@@ -3,24 +3,23 @@
 //! did not preload the library.
 
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
 use super::shared::{self, Database, LAUNCHER};
 use crate::postgres::{clock, process};
 
-/// The launcher starts with the server, and again after an accident.
-const STARTING: Duration = Duration::from_secs(2);
-/// What settings say reaches workers and the launcher a moment later than sessions.
-const RELOADING: Duration = Duration::from_millis(250);
-
 /// This transaction changed `sources`, and it is visible now.
 pub fn committed(sources: &[Oid]) {
     let Some(database) = own_database() else { return };
     database.note_changes(sources);
-    if database.is_awaited(sources, clock::transaction_end()) {
-        database.wake_one();
+    if !database.is_attended() {
+        shared::wake_launcher();
+        return;
+    }
+    let now = clock::transaction_end();
+    if database.is_awaited(sources, now) && !database.wake_one() && database.note_more(now) {
+        shared::wake_launcher();
     }
 }
 
@@ -48,32 +47,10 @@ pub fn everything_changed() {
         database.note_unknown_changes();
         database.generation.fetch_add(1, SeqCst);
         database.wake_all();
+        if !database.is_attended() {
+            shared::wake_launcher();
+        }
     }
-}
-
-/// Where nobody besides the caller applies pending changes of this database, and nobody is about to start (after CREATE
-/// EXTENSION, a restart, or database DDL): how long that has to last to be believed.
-pub fn undrained() -> Option<Duration> {
-    let Some(launcher) = LAUNCHER.get().first() else {
-        return Some(Duration::ZERO);
-    };
-    let Some(database) = own_database() else {
-        return Some(RELOADING);
-    };
-    let mut running = database.running().peekable();
-    if running.peek().is_some() {
-        let off = running.all(|worker| worker.off.load(SeqCst));
-        return off.then_some(RELOADING);
-    }
-    if launcher.pid.load(SeqCst) == 0 {
-        return Some(STARTING);
-    }
-    let about_to_start = launcher.refreshing.load(SeqCst)
-        && !launcher.no_worker_slot.load(SeqCst)
-        && !database.excluded.load(SeqCst)
-        && database.missing().is_none()
-        && database.workers[0].failed_starts.load(SeqCst) <= 3;
-    (!about_to_start).then_some(RELOADING)
 }
 
 /// Whether workers ever found the extension in this database: a cheap hint that it may be dropped here.
@@ -82,7 +59,7 @@ pub fn known_here() -> bool {
 }
 
 /// The place of this session's database. The launcher hears of a database it does not know, and of one too many.
-fn own_database() -> Option<&'static Database> {
+pub(super) fn own_database() -> Option<&'static Database> {
     let launcher = LAUNCHER.get().first()?;
     let own = process::database();
     if let Some(database) = Database::find(own) {

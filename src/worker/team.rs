@@ -3,8 +3,9 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::shared::{Database, Tview};
-use crate::refresh;
+use super::shared::{self, Database, Tview};
+use crate::postgres::clock;
+use crate::{refresh, settings};
 
 /// The workers of a database, as the one that refreshes a TVIEW sees them.
 pub struct Team {
@@ -16,7 +17,11 @@ pub struct Team {
 
 impl refresh::Team for Team {
     fn size(&self) -> usize {
-        self.database.running().count()
+        let size = self.database.running().count();
+        if size < settings::workers() && self.database.note_more(clock::now()) {
+            shared::wake_launcher();
+        }
+        size
     }
 
     fn offer(&self, parts: u32) {

@@ -402,6 +402,9 @@ fn a_standby_shows_what_was_waited_for_on_the_primary() {
         let error = there.fails(&format!("SELECT {call}"));
         assert!(error.message().contains("recovery"), "{error:?}");
     }
+    let health = "SELECT status, message LIKE '%this server is a standby%' FROM pg_tviews_health_check() WHERE component = 'workers'";
+    assert_eq!(there.rows(health), ["OK|t"]);
+    assert_eq!(client.rows(health), ["OK|f"]);
     client.run("UPDATE tb_user SET name = 'x' WHERE pk_user = 5; SELECT pg_tviews_pause('feed')");
     client.run("UPDATE tb_user SET name = 'y' WHERE pk_user = 5");
     there.wait_until(

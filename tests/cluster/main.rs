@@ -37,4 +37,5 @@ mod sharing;
 mod time_limits;
 mod two_phase;
 mod waiting;
+mod worker_slots;
 mod workers;

@@ -17,6 +17,10 @@ const WORDS: usize = SOURCES / u64::BITS as usize;
 /// Most workers a database can have: the idle ones fit one word.
 pub const WORKERS: usize = 64;
 const BLOCKERS: usize = 8;
+/// A database without workers is looked at as often as this, in microseconds.
+pub const VISIT: i64 = 60_000_000;
+/// For how long its workers are believed to have more to do than they can.
+const MORE: i64 = 1_000_000;
 /// First tick of a database: larger than what a new [`Tview`] has absorbed, so each is looked at once.
 const FIRST_TICK: u64 = 1;
 
@@ -58,6 +62,16 @@ pub struct Database {
     pub poll_at: AtomicI64,
     /// When such a look should be at all of the queue, not at what is new there only. Workers.
     pub look_at_all_at: AtomicI64,
+    /// How many of its workers run. Each counts itself.
+    attended: AtomicU32,
+    /// The tick up to which the worker that left last had nothing to do; 0: unknown. Workers.
+    rested_tick: AtomicU64,
+    /// When a database without workers should have one again, whatever happens. Workers that leave; lowered by sessions that wait.
+    visit_at: AtomicI64,
+    /// Until when its workers have more to do than they can. Workers.
+    more_until: AtomicI64,
+    /// Since when it needs a worker and has none, 0 if not. Launcher.
+    pub waiting_since: AtomicI64,
     /// By hash of the source's oid. Not padded: a writer has just written `tick`, which all of them share anyway.
     sources: [Source; SOURCES],
     /// Source places, a bit for each, that have a TVIEW with something to do, now or after a pause. Set by whoever brings
@@ -95,7 +109,22 @@ pub struct Worker {
     pub failed_starts: AtomicU32,
     /// It takes no work: it has read that `pg_tviews.enabled` is off. The worker.
     pub off: AtomicBool,
+    /// It does something. The worker.
+    pub busy: AtomicBool,
+    /// Since when it runs. The worker.
+    pub since: AtomicI64,
+    /// When its last refresh ended, or when it started. The worker.
+    pub worked_at: AtomicI64,
+    /// Whether its slot is wanted elsewhere. Launcher; the worker when it starts, and when it finds something to do.
+    pub asked: AtomicU32,
 }
+
+/// Nobody wants its slot.
+pub const STAY: u32 = 0;
+/// It should leave if it has nothing to do.
+pub const LEAVE_IF_IDLE: u32 = 1;
+/// It should leave after what it does now.
+pub const LEAVE: u32 = 2;
 
 /// Nobody, and nobody under way.
 pub const FREE: u32 = 0;
@@ -115,6 +144,10 @@ impl Default for Worker {
             ended_at: AtomicI64::new(0),
             failed_starts: AtomicU32::new(0),
             off: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            since: AtomicI64::new(0),
+            worked_at: AtomicI64::new(0),
+            asked: AtomicU32::new(STAY),
         }
     }
 }
@@ -139,6 +172,11 @@ impl Default for Database {
             backlogs_at: AtomicI64::new(0),
             poll_at: AtomicI64::new(0),
             look_at_all_at: AtomicI64::new(0),
+            attended: AtomicU32::new(0),
+            rested_tick: AtomicU64::new(0),
+            visit_at: AtomicI64::new(0),
+            more_until: AtomicI64::new(0),
+            waiting_since: AtomicI64::new(0),
             sources: array::from_fn(|_| Source::default()),
             restless: array::from_fn(|_| AtomicU64::new(0)),
             workers: array::from_fn(|_| Worker::default()),
@@ -188,6 +226,8 @@ impl Database {
             .iter()
             .for_each(|worker| worker.failed_starts.store(0, SeqCst));
         self.trim_at.store(0, SeqCst);
+        self.rested_tick.store(0, SeqCst);
+        self.waiting_since.store(0, SeqCst);
         self.oid.store(0, SeqCst);
         if self.generation.load(SeqCst) != generation {
             Self::find_or_claim(oid);
@@ -331,19 +371,77 @@ impl Database {
         workers < 2 || (others.count_ones() as usize) + 1 < workers
     }
 
-    /// Wakes one sleeping worker; if none sleeps, all will look at the ticks before they do.
-    pub fn wake_one(&self) {
+    /// Wakes one sleeping worker; if none sleeps (false), all will look at the ticks before they do.
+    pub fn wake_one(&self) -> bool {
         loop {
             let idle = self.idle.load(SeqCst);
             if idle == 0 {
-                return;
+                return false;
             }
             let index = idle.trailing_zeros() as usize;
             if self.idle.fetch_and(!(1 << index), SeqCst) & (1 << index) != 0 {
                 latch::set(self.workers[index].number.load(SeqCst));
-                return;
+                return true;
             }
         }
+    }
+
+    /// A worker has begun; from now on only that can know of a rest.
+    pub fn attend(&self) {
+        self.rested_tick.store(0, SeqCst);
+        self.attended.fetch_add(1, SeqCst);
+    }
+
+    /// A worker has ended. Whoever changed something before this counted on it: the launcher looks at the tick afterwards.
+    pub fn unattend(&self) {
+        self.attended.fetch_sub(1, SeqCst);
+    }
+
+    /// Whether a worker runs.
+    pub fn is_attended(&self) -> bool {
+        self.attended.load(SeqCst) > 0
+    }
+
+    /// A worker leaves that found nothing to do after `tick`, and would look again at `visit_at`.
+    pub fn rest(&self, tick: u64, visit_at: i64) {
+        self.visit_at.store(visit_at, SeqCst);
+        self.rested_tick.store(tick, SeqCst);
+    }
+
+    /// A session waits for something: without workers this database needs one now.
+    pub fn ask_for_visit(&self) {
+        self.visit_at.store(0, SeqCst);
+    }
+
+    /// Whether a session has ever used its place: the launcher does not have to ask whether it has the extension.
+    pub fn is_announced(&self) -> bool {
+        self.tick.load(SeqCst) != FIRST_TICK
+    }
+
+    /// Until when there is nothing to do for a worker; None: there may be something.
+    pub fn rests_until(&self, now: i64) -> Option<i64> {
+        let visit_at = self.visit_at.load(SeqCst);
+        let at_rest = self.present.load(SeqCst)
+            && self.rested_tick.load(SeqCst) == self.tick.load(SeqCst)
+            && self.poll_at.load(SeqCst) != 0
+            // One that seems far is of a clock that was set back.
+            && (now + 1..now + 2 * VISIT).contains(&visit_at);
+        at_rest.then_some(visit_at)
+    }
+
+    /// Its workers have more to do than they can; false if that is known.
+    pub fn note_more(&self, now: i64) -> bool {
+        let known = self.more_until.load(SeqCst);
+        let is_news = !(now + MORE / 2..=now + MORE).contains(&known);
+        if is_news {
+            self.more_until.store(now + MORE, SeqCst);
+        }
+        is_news
+    }
+
+    /// Whether its workers have lately had more to do than they can.
+    pub fn has_more(&self, now: i64) -> bool {
+        (now..=now + MORE).contains(&self.more_until.load(SeqCst))
     }
 
     /// Wakes every worker, sleeping or not.

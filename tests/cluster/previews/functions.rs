@@ -2,7 +2,7 @@
 
 use super::{listen, name, open, said};
 use crate::blog;
-use crate::harness::Ask;
+use crate::harness::{Ask, Cluster, Options};
 
 const FUNCTIONS: &str = "
 CREATE FUNCTION sql_stable(k bigint) RETURNS text LANGUAGE sql STABLE AS $$SELECT data->>'name' FROM tv_user WHERE pk_user = k$$;
@@ -78,6 +78,38 @@ fn a_stable_function_never_sees_the_statement_that_calls_it() {
     client.assert_views_equal(&blog::ENTITIES);
     client.run("COMMIT");
     client.assert_follows(&blog::ENTITIES);
+}
+
+/// Two snapshots between which one of several transactions in progress has committed: both begin and end with the same ones.
+#[test]
+fn a_stable_function_sees_one_version_of_a_row_that_others_have_written() {
+    // Without workers nothing else commits meanwhile.
+    let cluster = Cluster::start(Options::without_preload().set("autovacuum", "off"));
+    let (database, mut client) = blog::open(&cluster, "ryw_snapshots");
+    client.run("CALL pg_tviews_drain()");
+    client.run(
+        "CREATE FUNCTION seen_after() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+             BEGIN PERFORM pg_advisory_lock(1); RETURN (SELECT string_agg(data->>'sum', ' ') FROM tv_total); END$$;
+         CREATE FUNCTION seen_before() RETURNS text LANGUAGE sql STABLE AS $$SELECT string_agg(data->>'sum', ' ') FROM tv_total$$;",
+    );
+    let [mut oldest, mut middle, mut newest] = [database.client(), database.client(), database.client()];
+    oldest.run("BEGIN; SELECT pg_current_xact_id()");
+    middle.run("SELECT pg_advisory_lock(1); BEGIN");
+    middle.run("UPDATE tb_post SET likes = 1 WHERE pk_post = 1");
+    assert_eq!(middle.rows("SELECT data->>'sum' FROM tv_total"), ["1"]);
+    // Its commit takes further transaction numbers: by now it has them all.
+    middle.run("PREPARE TRANSACTION 'middle'");
+    newest.run("BEGIN; SELECT pg_current_xact_id(); COMMIT");
+    client.run("BEGIN; UPDATE tb_post SET likes = 10 WHERE pk_post = 2");
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| client.rows("SELECT seen_after(), seen_before()"));
+        let waits = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        newest.wait_until(waits, crate::harness::WAIT);
+        middle.run("COMMIT PREPARED 'middle'");
+        middle.run("SELECT pg_advisory_unlock(1)");
+        assert_eq!(reader.join().unwrap(), ["11|11"]);
+    });
+    client.run("COMMIT");
 }
 
 #[test]

@@ -37,6 +37,12 @@ SELECT source, key_query FROM pg_tviews_explain('explain_before_creation.tv_post
 SELECT error_of($$SELECT * FROM pg_tviews_explain('author')$$);
 CREATE TABLE tv_author (author int PRIMARY KEY, title text);
 SELECT source, key_query FROM pg_tviews_explain('author');
+-- Another key, of one column or several; also for a TVIEW that has one.
+SELECT source, key_query FROM pg_tviews_explain(
+    'SELECT p.pk_post, u.pk_user, u.name FROM tb_post p JOIN tb_user u ON u.pk_user = p.fk_user', key_columns => '{pk_user,pk_post}');
+SELECT source, strategy, reason FROM pg_tviews_explain('SELECT title, max(pk_post) AS last FROM tb_post GROUP BY title', '{last}');
+SELECT source, key_query FROM pg_tviews_explain('SELECT title, max(pk_post) AS last FROM tb_post GROUP BY title', '{title}');
+SELECT source, key_query FROM pg_tviews_explain('post', '{pk_post,fk_user}');
 -- Each occurrence of a table has a row, in the order of the view.
 SELECT source, captured_columns FROM pg_tviews_explain(
     'SELECT p.pk_post, a.name, b.name AS other FROM tb_post p LEFT JOIN tb_user b ON b.name = p.title LEFT JOIN tb_user a ON a.pk_user = p.fk_user');
@@ -45,5 +51,7 @@ CREATE VIEW v_plain AS SELECT pk_post AS id, fk_user FROM tb_post;
 SELECT pg_tviews_create('plain');
 UPDATE pg_tview_meta SET fk_columns = '{fk_user}' WHERE tview_oid = 'tv_plain'::regclass;
 SELECT source, strategy, captured_columns, key_query FROM pg_tviews_explain('plain');
+SELECT source, strategy, captured_columns, key_query FROM pg_tviews_explain('plain', '{fk_user}');
+SELECT source, strategy, captured_columns, key_query FROM pg_tviews_explain('plain', '{id}');
 
 DROP SCHEMA explain_before_creation CASCADE;

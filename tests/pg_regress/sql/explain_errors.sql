@@ -21,6 +21,12 @@ SELECT error_of($$SELECT * FROM pg_tviews_explain('SELECT pk_user INTO copied FR
 SELECT error_of($$SELECT * FROM pg_tviews_explain('SELECT oid AS id FROM pg_class')$$);
 SELECT error_of($$SELECT * FROM pg_tviews_explain('SELECT point(1, 2) AS id FROM tb_user')$$);
 SELECT * FROM pg_tviews_explain(NULL);
+SELECT error_of($$SELECT * FROM pg_tviews_explain('SELECT pk_user, name FROM tb_user', '{}')$$);
+SELECT error_of($$SELECT * FROM pg_tviews_explain('SELECT pk_user, name FROM tb_user', '{pk_user,email}')$$);
+SELECT error_of($$SELECT * FROM pg_tviews_explain('SELECT pk_user, name FROM tb_user', '{name,name}')$$);
+SELECT error_of($$SELECT * FROM pg_tviews_explain('SELECT pk_user, name FROM tb_user', '{name,NULL}')$$);
+SELECT error_of($$SELECT * FROM pg_tviews_explain('keyless', '{pk_user}')$$);
+SELECT source, strategy FROM pg_tviews_explain('keyless', '{name}');
 
 -- A stranger sees what the catalogs show to all, but not what the planner says.
 DROP ROLE IF EXISTS regress_tviews_stranger;

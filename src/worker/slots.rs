@@ -1,0 +1,208 @@
+//! Who gets the slots of `max_worker_processes`. Plain arithmetic, no PostgreSQL.
+//!
+//! Every database with something to do has one worker before any has two. Further workers leave some slots to parallel
+//! queries. Idle workers lend their slots: those beyond a database's first before others. Databases without a worker are
+//! visited when something changes there, and once a minute.
+
+use std::cmp::Reverse;
+
+/// Whoever is idle for so long lends its slot to databases without a worker and to parallel queries, and if it is not the only
+/// one of its database to those with more to do than their workers can.
+const IDLE: i64 = 1_000_000;
+/// Whoever is idle for so long lends its slot to those, too, if it is the only one.
+const LONG_IDLE: i64 = 5_000_000;
+/// The turn of a busy worker while another database waits for its first.
+const TURN: i64 = 1_000_000;
+/// How soon to look again while something is missing.
+const AGAIN: i64 = 250_000;
+
+/// The slots of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// `max_worker_processes`.
+    pub total: usize,
+    /// Used by the launcher and by whatever is neither a worker of ours nor of a parallel query.
+    pub others: usize,
+    /// `max_parallel_workers_per_gather`.
+    pub parallel: usize,
+}
+
+impl Slots {
+    /// Slots that only a database's first worker takes, and gives back when it is idle: enough for one parallel query, but
+    /// at most a quarter of all.
+    pub fn reserved(self) -> usize {
+        self.parallel.min(self.total / 4)
+    }
+
+    /// For workers.
+    pub fn usable(self) -> usize {
+        self.total.saturating_sub(self.others)
+    }
+
+    /// For workers that do not lend theirs.
+    pub fn settled(self) -> usize {
+        self.usable().saturating_sub(self.reserved())
+    }
+
+    /// The least `max_worker_processes` with which so many workers need not lend their slots.
+    pub fn needed(self, workers: usize) -> usize {
+        let enough = |total: &usize| {
+            Slots {
+                total: *total,
+                ..self
+            }
+            .settled()
+                >= workers
+        };
+        (1..).find(enough).unwrap_or(usize::MAX)
+    }
+}
+
+/// A database.
+#[derive(Clone, Debug, Default)]
+pub struct Team {
+    /// Since when it needs a worker and has none.
+    pub waiting_since: Option<i64>,
+    /// Its workers have more to do than they can.
+    pub more: bool,
+    /// How many it may have.
+    pub wanted: usize,
+    /// Whether one may be started now.
+    pub can_start: bool,
+    /// Those it has, starting ones included.
+    pub members: Vec<Member>,
+}
+
+/// A worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    /// Its place in the database.
+    pub place: usize,
+    pub doing: Doing,
+    /// Since when it runs.
+    pub since: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    Starting,
+    Working,
+    /// Since then.
+    Idle(i64),
+    /// It has been asked to leave.
+    Leaving,
+}
+
+/// How a worker is asked to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// If it finds nothing to do.
+    IfIdle,
+    /// After what it does now.
+    AfterThis,
+}
+
+/// What the launcher does now.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Indexes of the databases that get a worker more.
+    pub starts: Vec<usize>,
+    /// Database, place of the worker in it, how.
+    pub leaves: Vec<(usize, usize, Leave)>,
+    /// When to decide again, whatever happens.
+    pub again_at: Option<i64>,
+}
+
+/// Decides for all databases.
+pub fn decide(now: i64, slots: Slots, teams: &[Team]) -> Decision {
+    let mut decision = Decision::default();
+    let mut counts: Vec<usize> = teams.iter().map(|team| team.members.len()).collect();
+    let mut held: usize = counts.iter().sum();
+    let mut waiting: Vec<usize> = (0..teams.len())
+        .filter(|index| {
+            counts[*index] == 0 && teams[*index].waiting_since.is_some() && teams[*index].can_start
+        })
+        .collect();
+    waiting.sort_by_key(|index| teams[*index].waiting_since);
+    let served = waiting.len().min(slots.usable().saturating_sub(held));
+    for index in &waiting[..served] {
+        decision.starts.push(*index);
+        counts[*index] += 1;
+        held += 1;
+    }
+    let lacking = waiting.len() - served;
+    while held < slots.settled() && lacking == 0 {
+        let next = (0..teams.len())
+            .filter(|index| teams[*index].can_start && counts[*index] < teams[*index].wanted)
+            .min_by_key(|index| (!teams[*index].more, counts[*index]));
+        let Some(index) = next else { break };
+        decision.starts.push(index);
+        counts[index] += 1;
+        held += 1;
+    }
+    let over = held.saturating_sub(slots.settled());
+    let hungry = (0..teams.len())
+        .filter(|index| {
+            teams[*index].more && teams[*index].can_start && counts[*index] < teams[*index].wanted
+        })
+        .count();
+    decision.leaves = leaves(now, teams, lacking, over, hungry);
+    if lacking > 0 || over > 0 || hungry > 0 {
+        decision.again_at = Some(now + AGAIN);
+    }
+    decision
+}
+
+/// Who is asked to leave: for databases without a worker, for parallel queries (`over`), and for databases that could use
+/// one more.
+fn leaves(
+    now: i64,
+    teams: &[Team],
+    lacking: usize,
+    over: usize,
+    hungry: usize,
+) -> Vec<(usize, usize, Leave)> {
+    let members = || {
+        teams
+            .iter()
+            .enumerate()
+            .flat_map(|(index, team)| team.members.iter().map(move |member| (index, team, member)))
+    };
+    let leaving = members()
+        .filter(|(.., member)| member.doing == Doing::Leaving)
+        .count();
+    let mut idle: Vec<(usize, usize, bool, i64)> = members()
+        .filter_map(|(index, team, member)| match member.doing {
+            Doing::Idle(since) => Some((index, member.place, team.members.len() > 1 && !team.more, since)),
+            _ => None,
+        })
+        .collect();
+    // Those beyond the first of their database before others, the longest idle before others.
+    idle.sort_by_key(|(_, _, beyond, since)| (!*beyond, *since));
+    let mut asked: Vec<(usize, usize, Leave)> = Vec::new();
+    let total = |needed: usize| needed.saturating_sub(leaving);
+    for (index, place, beyond, since) in idle {
+        let rested = now - since >= IDLE;
+        let wanted = asked.len() < total(lacking)
+            || rested && asked.len() < total(lacking.max(over))
+            || rested
+                && (beyond || now - since >= LONG_IDLE)
+                && asked.len() < total(lacking.max(over).max(hungry));
+        if wanted {
+            asked.push((index, place, Leave::IfIdle));
+        }
+    }
+    let mut working: Vec<(usize, usize, bool, i64)> = members()
+        .filter(|(.., member)| member.doing == Doing::Working)
+        .map(|(index, team, member)| (index, member.place, team.members.len() > 1, member.since))
+        .filter(|(.., beyond, since)| *beyond || now - *since >= TURN)
+        .collect();
+    working.sort_by_key(|(.., beyond, since)| (Reverse(*beyond), *since));
+    let still = total(lacking).saturating_sub(asked.len());
+    let go = working.into_iter().take(still);
+    asked.extend(go.map(|(index, place, ..)| (index, place, Leave::AfterThis)));
+    asked
+}
+
+#[cfg(test)]
+mod tests;
