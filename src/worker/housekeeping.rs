@@ -32,6 +32,13 @@ fn trim_by(database: &Database, at: i64) {
     let _ = database.trim_at.fetch_update(SeqCst, SeqCst, earlier);
 }
 
+/// Whether the queue was to be trimmed soon, and is to be at once now. The last worker of a database may be leaving.
+pub fn trim_now(database: &Database, now: i64) -> bool {
+    let at = database.trim_at.load(SeqCst);
+    let soon = at > now && at <= now + 2 * SECOND && database.housekeeper.load(SeqCst) == 0;
+    soon && database.trim_at.compare_exchange(at, now, SeqCst, SeqCst).is_ok()
+}
+
 /// Long enough for what began then to take no more than a twentieth of the time.
 pub fn pause_after(begin: Instant, least: i64) -> i64 {
     least.max(20 * begin.elapsed().as_micros() as i64)

@@ -189,6 +189,10 @@ impl Refresher {
             return Step::Continue;
         }
         if self.worker().asked.load(SeqCst) == LEAVE_IF_IDLE {
+            // Nobody should have to come back for that alone.
+            if housekeeping::trim_now(self.database, now) {
+                return Step::Continue;
+            }
             self.database
                 .rest(tick, self.visit_at(now, until.into_iter().chain(reload_at)));
             return Step::Leave;
