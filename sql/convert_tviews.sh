@@ -57,6 +57,8 @@ done
 # Names reach SQL as psql variables, quoted by psql: :'x' is a literal, :"x" an identifier.
 psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse --set=schema="$schema" --set=mode="$mode" \
     "${connection[@]}" --dbname="$db" --file=- <<'SQL' || exit 1
+-- Nothing but PostgreSQL's own functions and operators, whatever schemas of this database are called.
+SET search_path = pg_catalog, pg_temp;
 SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_tviews') AS installed,
        EXISTS (SELECT FROM pg_namespace WHERE nspname = :'schema') AS schema_exists,
        :'mode' = 'plan' AS plan_only \gset

@@ -42,11 +42,6 @@ pub mod postgres;
 
 ::pgrx::extension_sql_file!("../sql/install/relations.sql", name = "relations", bootstrap);
 ::pgrx::extension_sql_file!(
-    "../sql/install/status.sql",
-    name = "status",
-    requires = ["relations"]
-);
-::pgrx::extension_sql_file!(
     "../sql/install/privileges.sql",
     name = "privileges",
     requires = ["triggers", "status"]

@@ -1,6 +1,6 @@
-CREATE FUNCTION pg_tviews_capture() RETURNS trigger
+CREATE FUNCTION @extschema@.pg_tviews_capture() RETURNS trigger
     LANGUAGE c
     AS 'MODULE_PATHNAME', 'pg_tviews_capture';
-COMMENT ON FUNCTION pg_tviews_capture() IS
+COMMENT ON FUNCTION @extschema@.pg_tviews_capture() IS
     'Trigger function: records which rows of a source table changed. Its argument names the columns; '
     'pg_tviews_create() makes the triggers.';

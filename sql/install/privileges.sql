@@ -1,18 +1,24 @@
+-- Functions, operators and types are those of pg_catalog, whatever other schemas offer: what is made here keeps what it finds.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- Definitions can be read by all, like the catalogs; the table too, for a pg_dump by the owner of the database. A trigger
 -- checks that updates come from the TVIEW's owner.
-GRANT SELECT ON pg_tview_definition TO PUBLIC;
-GRANT SELECT, UPDATE (fk_columns, max_latency) ON pg_tview_meta TO PUBLIC;
+GRANT SELECT ON @extschema@.pg_tview_definition TO PUBLIC;
+GRANT SELECT, UPDATE (fk_columns, max_latency) ON @extschema@.pg_tview_meta TO PUBLIC;
 -- The view itself shows each reader what is theirs.
-GRANT SELECT ON pg_tview_status TO PUBLIC;
+GRANT SELECT ON @extschema@.pg_tview_status TO PUBLIC;
 -- Change keys and messages hold values of the sources.
-GRANT SELECT ON pg_tview_queue, pg_tview_meta_audit, pg_tview_backlog_part TO pg_monitor;
+GRANT SELECT ON @extschema@.pg_tview_queue, @extschema@.pg_tview_meta_audit, @extschema@.pg_tview_backlog_part TO pg_monitor;
 -- Owners see the dead keys of their own TVIEWs.
-GRANT SELECT ON pg_tview_dead_letter TO PUBLIC;
-ALTER TABLE pg_tview_dead_letter ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_or_monitoring ON pg_tview_dead_letter FOR SELECT
+GRANT SELECT ON @extschema@.pg_tview_dead_letter TO PUBLIC;
+ALTER TABLE @extschema@.pg_tview_dead_letter ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_dead_letter FOR SELECT
     USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
            OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
-REVOKE ALL ON FUNCTION pg_tviews_meta_written() FROM PUBLIC;
-REVOKE ALL ON FUNCTION pg_tviews_meta_added() FROM PUBLIC;
-REVOKE ALL ON FUNCTION pg_tviews_ddl_happened() FROM PUBLIC;
-REVOKE ALL ON FUNCTION pg_tviews_objects_dropped() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_meta_written() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_meta_added() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_ddl_happened() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_objects_dropped() FROM PUBLIC;
+
+-- As CREATE EXTENSION has it.
+SET LOCAL search_path = @extschema@, pg_temp;

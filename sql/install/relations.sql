@@ -1,5 +1,8 @@
+-- Functions, operators and types are those of pg_catalog, whatever other schemas offer: what is made here keeps what it finds.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- One row per TVIEW. Nobody but the extension writes or locks these rows; all others use the view pg_tview_meta.
-CREATE TABLE pg_tview_definition (
+CREATE TABLE @extschema@.pg_tview_definition (
     entity_name     text        NOT NULL,
     tview_oid       regclass    PRIMARY KEY,
     view_oid        regclass    NOT NULL,
@@ -16,21 +19,21 @@ CREATE TABLE pg_tview_definition (
     definition_hash text        NOT NULL DEFAULT ''
 );
 -- Dumped: the rest is known again after a restore, or means nothing there.
-SELECT pg_catalog.pg_extension_config_dump('pg_tview_definition', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.pg_tview_definition', '');
 
 -- What users see of it. Owners may update fk_columns and max_latency, by the trigger of the view. Rows come by way of a WITH
 -- query: the locks of SELECT ... FOR UPDATE do not get through one.
-CREATE VIEW pg_tview_meta AS
+CREATE VIEW @extschema@.pg_tview_meta AS
 WITH definition AS (
     SELECT entity_name, tview_oid, view_oid, key_columns, fk_columns, max_latency, state, created_at, view_schema,
            view_name, view_created, source_oids, pinned_settings, definition_hash
-      FROM pg_tview_definition
+      FROM @extschema@.pg_tview_definition
 )
 SELECT * FROM definition;
 
 -- Committed changes that at least one TVIEW has not absorbed yet. keys: a JSON array of change keys,
 -- each an object of captured column values; NULL: every row of the source may have changed.
-CREATE TABLE pg_tview_queue (
+CREATE TABLE @extschema@.pg_tview_queue (
     xid         xid8        NOT NULL,
     source_oid  regclass    NOT NULL,
     operation   text        NOT NULL,
@@ -38,14 +41,14 @@ CREATE TABLE pg_tview_queue (
     enqueued_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
 -- Writers pay for every byte that is compressed, and the rows are gone in a moment.
-ALTER TABLE pg_tview_queue ALTER COLUMN keys SET STORAGE EXTERNAL;
+ALTER TABLE @extschema@.pg_tview_queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 -- Where it is published (FOR ALL TABLES), deleting rows needs an identity.
-ALTER TABLE pg_tview_queue REPLICA IDENTITY FULL;
-CREATE INDEX pg_tview_queue_source_oid_xid_idx ON pg_tview_queue (source_oid, xid);
+ALTER TABLE @extschema@.pg_tview_queue REPLICA IDENTITY FULL;
+CREATE INDEX pg_tview_queue_source_oid_xid_idx ON @extschema@.pg_tview_queue (source_oid, xid);
 
 -- Append-only: one row per refresh and per management action. The newest row of a TVIEW with a position
 -- is that TVIEW's position in the log. It also counts the refreshes so far, and the rows they wrote.
-CREATE TABLE pg_tview_meta_audit (
+CREATE TABLE @extschema@.pg_tview_meta_audit (
     audit_id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entity_name        text        NOT NULL,
     tview_oid          oid         NOT NULL,
@@ -70,15 +73,15 @@ CREATE TABLE pg_tview_meta_audit (
 );
 -- What reads the newest row of a TVIEW asks for "tview_oid BETWEEN x AND x ORDER BY tview_oid DESC, audit_id DESC": after "tview_oid = x" the
 -- planner may take the primary key instead, and go over everything that was done for other TVIEWs since.
-CREATE INDEX pg_tview_meta_audit_tview_oid_audit_id_idx ON pg_tview_meta_audit (tview_oid, audit_id);
+CREATE INDEX pg_tview_meta_audit_tview_oid_audit_id_idx ON @extschema@.pg_tview_meta_audit (tview_oid, audit_id);
 -- The few rows that say whether a TVIEW has to be filled, and why it is not refreshed.
-CREATE INDEX pg_tview_meta_audit_definition_idx ON pg_tview_meta_audit (tview_oid, audit_id)
+CREATE INDEX pg_tview_meta_audit_definition_idx ON @extschema@.pg_tview_meta_audit (tview_oid, audit_id)
     WHERE operation IN ('create', 'redefine', 'give_up', 'suspend');
-CREATE INDEX pg_tview_meta_audit_finished_at_idx ON pg_tview_meta_audit (finished_at);
+CREATE INDEX pg_tview_meta_audit_finished_at_idx ON @extschema@.pg_tview_meta_audit (finished_at);
 
 -- A large backlog of a TVIEW cut into parts while several workers apply it; its position moves when all are done. Not
 -- logged: after a crash the backlog is simply read again.
-CREATE UNLOGGED TABLE pg_tview_backlog_part (
+CREATE UNLOGGED TABLE @extschema@.pg_tview_backlog_part (
     tview_oid      oid         NOT NULL,
     part           int         NOT NULL,
     keys           text        NOT NULL,
@@ -93,7 +96,7 @@ CREATE UNLOGGED TABLE pg_tview_backlog_part (
 );
 
 -- Keys that could not be recomputed, while all others were. They leave when they succeed.
-CREATE TABLE pg_tview_dead_letter (
+CREATE TABLE @extschema@.pg_tview_dead_letter (
     entity_name     text        NOT NULL,
     tview_oid       oid         NOT NULL,
     key             jsonb       NOT NULL,
@@ -104,6 +107,9 @@ CREATE TABLE pg_tview_dead_letter (
     last_failed_at  timestamptz NOT NULL,
     next_retry_at   timestamptz NOT NULL
 );
-ALTER TABLE pg_tview_dead_letter REPLICA IDENTITY FULL;
+ALTER TABLE @extschema@.pg_tview_dead_letter REPLICA IDENTITY FULL;
 -- A key may be longer than an index takes.
-CREATE UNIQUE INDEX pg_tview_dead_letter_tview_oid_md5_idx ON pg_tview_dead_letter (tview_oid, md5(key::text));
+CREATE UNIQUE INDEX pg_tview_dead_letter_tview_oid_md5_idx ON @extschema@.pg_tview_dead_letter (tview_oid, md5(key::text));
+
+-- As CREATE EXTENSION has it.
+SET LOCAL search_path = @extschema@, pg_temp;

@@ -1,81 +1,10 @@
--- One row per TVIEW the reader owns; all of them for members of pg_monitor. Latency is commit to visible, of the
--- newest 1000 refreshes.
-CREATE VIEW pg_tview_status AS
-SELECT m.entity_name,
-       m.tview_oid,
-       m.state,
-       pending.changes                                          AS pending_changes,
-       pending.oldest_at                                        AS oldest_pending_at,
-       coalesce(clock_timestamp() - pending.oldest_at, interval '0') AS lag,
-       bound.max_latency,
-       coalesce(clock_timestamp() - pending.oldest_at <= bound.max_latency, true)
-         AND m.state = 'active'                                 AS within_bound,
-       (SELECT a.finished_at
-          FROM pg_tview_meta_audit a
-         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL AND a.operation <> 'give_up'
-         ORDER BY a.tview_oid DESC, a.audit_id DESC
-         LIMIT 1)                                               AS last_refresh_at,
-       latency.p50                                              AS latency_p50_ms,
-       latency.p95                                              AS latency_p95_ms,
-       latency.p99                                              AS latency_p99_ms,
-       coalesce(totals.total_refreshes, 0)                      AS refreshes,
-       coalesce(totals.total_rows_written, 0)                   AS rows_written,
-       (SELECT count(*) FROM pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid) AS dead_letter_keys,
-       failure.last_error
-  FROM pg_tview_definition m
-  JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
- CROSS JOIN LATERAL (
-        SELECT coalesce(m.max_latency,
-                        pg_catalog.current_setting('pg_tviews.max_latency')::interval) AS max_latency) bound
-  LEFT JOIN LATERAL (
-        SELECT a.position,
-               -- Changes that were given up still wait for the comparison of all rows.
-               CASE a.operation WHEN 'give_up' THEN (a.details ->> 'oldest_change_at')::timestamptz END AS given_up_since
-          FROM pg_tview_meta_audit a
-         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
-         ORDER BY a.tview_oid DESC, a.audit_id DESC
-         LIMIT 1) newest ON true
- CROSS JOIN LATERAL (
-        SELECT coalesce(sum(coalesce(jsonb_array_length(q.keys), 1)), 0)::bigint AS changes,
-               least(min(q.enqueued_at), newest.given_up_since) AS oldest_at
-          FROM unnest(m.source_oids || m.tview_oid) source(oid)
-         CROSS JOIN LATERAL (
-                SELECT q.operation, q.keys, q.enqueued_at
-                  FROM pg_tview_queue q
-                 WHERE q.source_oid = source.oid AND q.xid >= coalesce(pg_snapshot_xmax(newest.position), '0'::xid8)
-                UNION ALL
-                -- Looked up one by one: before xmax there may be very many that an old snapshot keeps.
-                SELECT q.operation, q.keys, q.enqueued_at
-                  FROM pg_snapshot_xip(newest.position) progress(xid),
-                       LATERAL (SELECT *
-                                  FROM pg_tview_queue q
-                                 WHERE q.source_oid = source.oid AND q.xid = progress.xid
-                                OFFSET 0) q) q
-         WHERE (q.operation = 'REFRESH') = (source.oid = m.tview_oid)) pending
-  LEFT JOIN LATERAL (
-        SELECT a.total_refreshes, a.total_rows_written
-          FROM pg_tview_meta_audit a
-         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.total_refreshes IS NOT NULL
-         ORDER BY a.tview_oid DESC, a.audit_id DESC
-         LIMIT 1) totals ON true
- CROSS JOIN LATERAL (
-        SELECT percentile_cont(0.50) WITHIN GROUP (ORDER BY ms) AS p50,
-               percentile_cont(0.95) WITHIN GROUP (ORDER BY ms) AS p95,
-               percentile_cont(0.99) WITHIN GROUP (ORDER BY ms) AS p99
-          FROM (SELECT 1000 * extract(epoch FROM a.finished_at - a.oldest_change_at)::float8 AS ms
-                  FROM pg_tview_meta_audit a
-                 WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid
-                   AND a.oldest_change_at IS NOT NULL AND a.position IS NOT NULL
-                 ORDER BY a.tview_oid DESC, a.audit_id DESC
-                 LIMIT 1000) recent) latency
-  LEFT JOIN LATERAL (
-        -- The newest failure, until a refresh succeeds after it.
-        SELECT a.sqlstate || ': ' || a.message AS last_error
-          FROM (SELECT a.status, a.sqlstate, a.message
-                  FROM pg_tview_meta_audit a
-                 WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid
-                   AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
-                 ORDER BY a.tview_oid DESC, a.audit_id DESC
-                 LIMIT 1) a
-         WHERE a.status <> 'SUCCESS') failure ON true
- WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
+-- Functions, operators and types are those of pg_catalog, whatever other schemas offer: what is made here keeps what it finds.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- One row per TVIEW the reader owns; all of them for members of pg_monitor. A function, because the planner takes the statement in
+-- it for so expensive that it compiles it, which takes a hundred times as long as to run it.
+CREATE VIEW @extschema@.pg_tview_status AS
+SELECT * FROM @extschema@.pg_tviews_status();
+
+-- As CREATE EXTENSION has it.
+SET LOCAL search_path = @extschema@, pg_temp;

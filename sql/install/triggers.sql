@@ -1,19 +1,25 @@
-CREATE TRIGGER pg_tviews_written INSTEAD OF INSERT OR UPDATE OR DELETE ON pg_tview_meta
-    FOR EACH ROW EXECUTE FUNCTION pg_tviews_meta_written();
+-- Functions, operators and types are those of pg_catalog, whatever other schemas offer: what is made here keeps what it finds.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+CREATE TRIGGER pg_tviews_written INSTEAD OF INSERT OR UPDATE OR DELETE ON @extschema@.pg_tview_meta
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.pg_tviews_meta_written();
 
 -- A definition that a dump brings has no position here: it starts with a population.
-CREATE FUNCTION pg_tviews_meta_added() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'pg_tviews_meta_added';
-CREATE TRIGGER pg_tviews_added BEFORE INSERT ON pg_tview_definition
-    FOR EACH ROW EXECUTE FUNCTION pg_tviews_meta_added();
-ALTER TABLE pg_tview_definition ENABLE ALWAYS TRIGGER pg_tviews_added;
+CREATE FUNCTION @extschema@.pg_tviews_meta_added() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'pg_tviews_meta_added';
+CREATE TRIGGER pg_tviews_added BEFORE INSERT ON @extschema@.pg_tview_definition
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.pg_tviews_meta_added();
+ALTER TABLE @extschema@.pg_tview_definition ENABLE ALWAYS TRIGGER pg_tviews_added;
 
 -- All commands: which of them concern a TVIEW is seen by what they touch.
 CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
-    EXECUTE FUNCTION pg_tviews_ddl_happened();
+    EXECUTE FUNCTION @extschema@.pg_tviews_ddl_happened();
 
 CREATE EVENT TRIGGER pg_tviews_objects_dropped ON sql_drop
-    EXECUTE FUNCTION pg_tviews_objects_dropped();
+    EXECUTE FUNCTION @extschema@.pg_tviews_objects_dropped();
 
 -- Also where replication or a restore script makes the change.
 ALTER EVENT TRIGGER pg_tviews_ddl_happened ENABLE ALWAYS;
 ALTER EVENT TRIGGER pg_tviews_objects_dropped ENABLE ALWAYS;
+
+-- As CREATE EXTENSION has it.
+SET LOCAL search_path = @extschema@, pg_temp;

@@ -54,7 +54,7 @@ fn pg_tviews_drop(name: &str, if_exists: default!(bool, "false"), keep_table: de
 #[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
 fn pg_tviews_auto_convert_plan(
-    schema_name: default!(Name, "current_schema()"),
+    schema_name: default!(Name, "pg_catalog.current_schema()"),
 ) -> TableIterator<
     'static,
     (
@@ -80,7 +80,7 @@ fn pg_tviews_auto_convert_plan(
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_auto_convert(
-    schema_name: default!(Name, "current_schema()"),
+    schema_name: default!(Name, "pg_catalog.current_schema()"),
 ) -> TableIterator<
     'static,
     (

@@ -5,11 +5,18 @@ use pgrx::JsonB;
 
 use super::manage::given;
 use crate::catalog::meta_update::no_nulls;
+use crate::catalog::status;
 use crate::error::OrRaise;
 use crate::explain::explain;
 use crate::health;
 use crate::postgres::sql_types::RegClass;
 use crate::refresh::{affected, check, pending};
+
+::pgrx::extension_sql_file!(
+    "../../sql/install/status.sql",
+    name = "status",
+    requires = ["relations", pg_tviews_status]
+);
 
 #[pg_extern(stable, parallel_safe)]
 fn pg_tviews_version() -> &'static str {
@@ -99,6 +106,60 @@ fn pg_tviews_health_check() -> TableIterator<
             finding.component.to_string(),
             finding.message,
             finding.level.severity().to_string(),
+        )
+    }))
+}
+
+/// What the view pg_tview_status shows.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_status() RETURNS TABLE (
+    entity_name text, tview_oid regclass, state text, pending_changes bigint, oldest_pending_at timestamptz, lag interval,
+    max_latency interval, within_bound boolean, last_refresh_at timestamptz, latency_p50_ms float8, latency_p95_ms float8,
+    latency_p99_ms float8, refreshes bigint, rows_written bigint, dead_letter_keys bigint, last_error text)
+    LANGUAGE c STABLE STRICT ROWS 100 COST 1000
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+#[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
+fn pg_tviews_status() -> TableIterator<
+    'static,
+    (
+        name!(entity_name, String),
+        name!(tview_oid, RegClass),
+        name!(state, String),
+        name!(pending_changes, i64),
+        name!(oldest_pending_at, Option<TimestampWithTimeZone>),
+        name!(lag, Interval),
+        name!(max_latency, Interval),
+        name!(within_bound, bool),
+        name!(last_refresh_at, Option<TimestampWithTimeZone>),
+        name!(latency_p50_ms, Option<f64>),
+        name!(latency_p95_ms, Option<f64>),
+        name!(latency_p99_ms, Option<f64>),
+        name!(refreshes, i64),
+        name!(rows_written, i64),
+        name!(dead_letter_keys, i64),
+        name!(last_error, Option<String>),
+    ),
+> {
+    TableIterator::new(status::status().into_iter().map(|row| {
+        let [p50, p95, p99] = row.latency;
+        (
+            row.entity_name,
+            RegClass(row.tview),
+            row.state,
+            row.pending_changes,
+            row.oldest_pending_at,
+            row.lag,
+            row.max_latency,
+            row.within_bound,
+            row.last_refresh_at,
+            p50,
+            p95,
+            p99,
+            row.refreshes,
+            row.rows_written,
+            row.dead_letter_keys,
+            row.last_error,
         )
     }))
 }

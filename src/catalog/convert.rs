@@ -6,7 +6,7 @@ use pgrx::PgSqlErrorCode;
 use super::columns::{self, Column};
 use super::create::{self, Request};
 use super::definition;
-use super::name::Entity;
+use super::name::{self, Entity};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::run_internal;
 use crate::postgres::relation;
@@ -227,16 +227,12 @@ fn entities(schema: &str) -> Vec<Entity> {
 }
 
 fn check_schema(schema: &str) -> Result<(), Problem> {
-    let known = spi::session(|| {
-        let sql = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1";
-        !spi::run(sql, Access::Current, &[(pg_sys::TEXTOID, Value::of(schema))]).is_empty()
-    });
-    match known {
-        true => Ok(()),
-        false => Err(Problem::new(
-            PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
-            format!("schema {schema:?} does not exist"),
-        )
-        .hint("SELECT nspname FROM pg_namespace; lists the schemas.")),
+    if name::schema_exists(schema) {
+        return Ok(());
     }
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
+        format!("schema {schema:?} does not exist"),
+    )
+    .hint("SELECT nspname FROM pg_namespace; lists the schemas."))
 }

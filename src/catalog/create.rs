@@ -41,7 +41,7 @@ pub fn create(request: Request) -> Oid {
         .hint("BEGIN ISOLATION LEVEL READ COMMITTED;")
         .raise();
     }
-    let entity = spi::session(|| name::resolve(&request.name)).or_raise();
+    let entity = name::resolve(&request.name).or_raise();
     let existing = entity.find(&entity.table());
     if let Some(table) = existing {
         check_table(table, &entity).or_raise();
@@ -338,8 +338,8 @@ fn ensure_unique(table: Oid, entity: &Entity, key: &[String]) {
     }
 }
 
+/// DDL as the caller's own, so that event triggers find the search_path they know. Its only names without a schema are in
+/// the query that the caller gave.
 fn execute(sql: &str) {
-    spi::session(|| {
-        spi::run(sql, Access::Current, &[]);
-    });
+    spi::run_for_user(sql);
 }

@@ -207,7 +207,7 @@ fn from_rows(rows: &Rows) -> Vec<Definition> {
 
 /// The registered TVIEW a user means; an error where there is none. Internal rights not needed by the caller.
 pub fn find(name: &str) -> Result<Definition, Problem> {
-    let entity = spi::session(|| super::name::resolve(name))?;
+    let entity = super::name::resolve(name)?;
     let table = entity.find(&entity.table());
     table
         .and_then(|table| crate::postgres::identity::run_internal(|| load(table)))

@@ -16,7 +16,7 @@ use crate::statement;
 
 /// Drops a TVIEW: its definition, triggers nobody else needs, its table unless kept, its view if it was ours.
 pub fn drop_tview(tview_name: &str, if_exists: bool, keep_table: bool) {
-    let entity = spi::session(|| name::resolve(tview_name)).or_raise();
+    let entity = name::resolve(tview_name).or_raise();
     let table = entity.find(&entity.table());
     let found = table.and_then(|table| run_internal(|| definition::load(table)));
     let Some(definition) = found else {
@@ -48,24 +48,10 @@ pub fn drop_tview(tview_name: &str, if_exists: bool, keep_table: bool) {
     });
     plan::forget(definition.tview);
     if !keep_table {
-        spi::session(|| {
-            spi::run(
-                &format!("DROP TABLE {}", definition.display()),
-                Access::Current,
-                &[],
-            )
-            .len()
-        });
+        spi::run_for_user(&format!("DROP TABLE {}", definition.display()));
     }
     if let (true, Some(view)) = (definition.view_created, definition.view()) {
-        spi::session(|| {
-            spi::run(
-                &format!("DROP VIEW {}", relation::display(view)),
-                Access::Current,
-                &[],
-            )
-            .len()
-        });
+        spi::run_for_user(&format!("DROP VIEW {}", relation::display(view)));
     }
     capture::note_catalog_change();
 }

@@ -17,6 +17,7 @@ pub mod register;
 pub mod restored;
 pub mod session_cache;
 pub mod statements;
+pub mod status;
 pub mod subscriptions;
 pub mod triggers;
 mod unlogged;

@@ -52,7 +52,8 @@ impl Entity {
 }
 
 /// Reads a name as SQL reads it (unquoted parts fold to lower case). Without a schema: the schema of the first
-/// existing `tv_` table or `v_` view in the search path, else the current schema. Inside an SPI session.
+/// existing `tv_` table or `v_` view in the search path, else the current schema. Not inside an SPI session, which has
+/// another search path.
 pub fn resolve(name: &str) -> Result<Entity, Problem> {
     let parts = parse(name)?;
     let entity = |part: &str| {
@@ -79,12 +80,7 @@ pub fn resolve(name: &str) -> Result<Entity, Problem> {
         }
         _ => return Err(invalid(name)),
     };
-    let known = spi::run(
-        "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1",
-        Access::Current,
-        &[(pg_sys::TEXTOID, Value::of(resolved.schema.as_str()))],
-    );
-    if known.is_empty() {
+    if !schema_exists(&resolved.schema) {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
             format!("schema {:?} does not exist", resolved.schema),
@@ -135,18 +131,32 @@ fn invalid(name: &str) -> Problem {
     .hint("Write it like post, tv_post or app.post; quote names with capitals or spaces: app.\"My Post\".")
 }
 
+/// Whether there is a schema of this name.
+pub fn schema_exists(name: &str) -> bool {
+    spi::session(|| {
+        let sql = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1";
+        !spi::run(sql, Access::Current, &[(pg_sys::TEXTOID, Value::of(name))]).is_empty()
+    })
+}
+
 fn schema_in_path(name: &str) -> Option<String> {
-    spi::run(
-        "SELECT coalesce(
-            (SELECT n.nspname
-               FROM unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY path(nspname, place)
-               JOIN pg_catalog.pg_namespace n USING (nspname)
-               JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-              WHERE c.relname IN ('tv_' || $1, 'v_' || $1)
-              ORDER BY path.place LIMIT 1),
-            pg_catalog.current_schema())::text",
-        Access::Current,
-        &[(pg_sys::TEXTOID, Value::of(name))],
-    )
-    .one::<String>()
+    let path = relation::search_path();
+    spi::session(|| {
+        spi::run(
+            "SELECT coalesce(
+                (SELECT n.nspname
+                   FROM unnest($2) WITH ORDINALITY path(oid, place)
+                   JOIN pg_catalog.pg_namespace n USING (oid)
+                   JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+                  WHERE c.relname IN ('tv_' || $1, 'v_' || $1)
+                  ORDER BY path.place LIMIT 1),
+                (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = $2[1]))::text",
+            Access::Current,
+            &[
+                (pg_sys::TEXTOID, Value::of(name)),
+                (pg_sys::OIDARRAYOID, Value::of(path)),
+            ],
+        )
+        .one::<String>()
+    })
 }

@@ -48,7 +48,7 @@ pub fn read(name_or_query: &str, key: Option<Vec<String>>) -> Result<Subject, Pr
     if !name::is_name(name_or_query) {
         return of_query(name_or_query, key);
     }
-    let entity = spi::session(|| name::resolve(name_or_query))?;
+    let entity = name::resolve(name_or_query)?;
     let table = entity.find(&entity.table());
     let definition = table.and_then(|table| run_internal(|| definition::load(table)));
     let as_it_is = |definition: &Definition| key.as_ref().is_none_or(|key| *key == definition.key_columns);

@@ -1,7 +1,7 @@
 //! Running a piece of work as another role, with settings of its own, and coming back.
 
 use std::cell::Cell;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys::{self, Oid};
 
@@ -46,6 +46,56 @@ impl Drop for Restore {
     }
 }
 
+/// The search_path of all SQL of the extension. Temporary objects come last: else a session's own tables would come first.
+const SEARCH_PATH: &CStr = c"pg_catalog, pg_temp";
+
+/// Runs `work`, whose SQL text means the same whatever the session has set.
+pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
+    if is_pinned() {
+        return work();
+    }
+    struct Restore(i32);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // See below: after an ERROR the abort does it.
+            if !std::thread::panicking() {
+                // SAFETY: ends the level begun below.
+                unsafe { pg_sys::AtEOXact_GUC(false, self.0) }
+            }
+        }
+    }
+    // SAFETY: begins a level that `Restore` ends.
+    let _restore = Restore(unsafe { pg_sys::NewGUCNestLevel() });
+    pin();
+    work()
+}
+
+/// Whether the settings that [`pin`] sets have their values. This is asked before every statement: no look-up by name.
+fn is_pinned() -> bool {
+    is_safe_path() && is_standard_syntax()
+}
+
+/// Until the end of the current level. What has its value already is left alone: setting it costs more than asking.
+fn pin() {
+    if !is_safe_path() {
+        set("search_path", &SEARCH_PATH.to_string_lossy());
+    }
+    if !is_standard_syntax() {
+        set("standard_conforming_strings", "on");
+        set("transform_null_equals", "off");
+    }
+}
+
+fn is_safe_path() -> bool {
+    // SAFETY: search_path of this process, a C string.
+    unsafe { CStr::from_ptr(pg_sys::namespace_search_path) == SEARCH_PATH }
+}
+
+fn is_standard_syntax() -> bool {
+    // SAFETY: plain reads of settings of this process.
+    unsafe { pg_sys::standard_conforming_strings && !pg_sys::Transform_null_equals }
+}
+
 /// Runs `work` as `role` under `settings` (name, value), and restores both afterwards. An ERROR inside must
 /// end in an abort of the (sub)transaction that was current here, which restores them too.
 pub fn run_as<R>(role: Oid, trust: Trust, settings: &[(String, String)], work: impl FnOnce() -> R) -> R {
@@ -59,10 +109,7 @@ pub fn run_as<R>(role: Oid, trust: Trust, settings: &[(String, String)], work: i
             nest: pg_sys::NewGUCNestLevel(),
         };
         DEPTH.set(DEPTH.get() + 1);
-        set("search_path", "pg_catalog, pg_temp");
-        if trust == Trust::Internal {
-            set("standard_conforming_strings", "on");
-        }
+        pin();
         for (name, value) in settings {
             set(name, value);
         }

@@ -209,6 +209,20 @@ pub fn schema_name(schema: Oid) -> Option<String> {
     text(unsafe { pg_sys::get_namespace_name(schema) })
 }
 
+/// The schemas of the session's search_path that exist, in order.
+pub fn search_path() -> Vec<Oid> {
+    // SAFETY: inside a transaction; a list of OIDs, copied here.
+    unsafe {
+        let path = pg_sys::fetch_search_path(false);
+        if path.is_null() {
+            return Vec::new();
+        }
+        (0..(*path).length)
+            .map(|n| pg_sys::list_nth_oid(path, n))
+            .collect()
+    }
+}
+
 /// Whether a role may SELECT from a relation.
 pub fn may_select(role: Oid, relation: Oid) -> bool {
     // SAFETY: catalog look-up inside a transaction.

@@ -6,6 +6,8 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, IntoDatum};
 
+use super::identity;
+
 /// What a statement sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
@@ -63,8 +65,18 @@ impl Value {
     }
 }
 
-/// Runs `body` with an SPI connection; results obtained inside are freed when it ends.
+/// Runs `body` with an SPI connection; results obtained inside are freed when it ends. Statements mean the same in every
+/// session: names, functions and operators are those of pg_catalog.
 pub fn session<R>(body: impl FnOnce() -> R) -> R {
+    identity::pinned(|| connected(body))
+}
+
+/// Runs a statement of the user's, who has written a part of it: under the search_path and the settings of the session.
+pub fn run_for_user(sql: &str) {
+    connected(|| run_as_it_is(sql, Access::Current, &[]));
+}
+
+fn connected<R>(body: impl FnOnce() -> R) -> R {
     // SAFETY: connect and finish are balanced; an ERROR in between aborts the (sub)transaction, which pops
     // the connection itself.
     unsafe {
@@ -100,6 +112,10 @@ impl Statement {
     /// Runs it inside a [`session`]; `limit` 0 means all rows.
     pub fn run(&self, access: Access, args: &[Value], limit: i64) -> Rows {
         assert_eq!(args.len(), self.types.len(), "parameters of {}", self.sql());
+        identity::pinned(|| self.run_as_it_is(access, args, limit))
+    }
+
+    fn run_as_it_is(&self, access: Access, args: &[Value], limit: i64) -> Rows {
         // SAFETY: called inside an SPI connection; the arrays live across the call; the plan was prepared
         // from `types`, which has as many entries as `args`.
         unsafe {
@@ -130,6 +146,10 @@ impl Drop for Statement {
 
 /// Prepares and runs a statement once, inside a [`session`].
 pub fn run(sql: &str, access: Access, args: &[(Oid, Value)]) -> Rows {
+    identity::pinned(|| run_as_it_is(sql, access, args))
+}
+
+fn run_as_it_is(sql: &str, access: Access, args: &[(Oid, Value)]) -> Rows {
     let text = CString::new(sql).expect("SQL text has no NUL byte");
     let mut types: Vec<Oid> = args.iter().map(|(oid, _)| *oid).collect();
     let values: Vec<Value> = args.iter().map(|(_, value)| *value).collect();

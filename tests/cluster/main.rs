@@ -23,6 +23,7 @@ mod large_transactions;
 mod lifecycle;
 mod locks_of_others;
 mod long_running;
+mod look_alikes;
 mod monitoring;
 mod ordinary_roles;
 mod physical_copies;

@@ -1,5 +1,7 @@
-CREATE SCHEMA "ex""t'\";
-CREATE EXTENSION pg_tviews SCHEMA "ex""t'\";
+CREATE SCHEMA "Ext 1";
+CREATE EXTENSION pg_tviews SCHEMA "Ext 1";
+-- CREATE EXTENSION itself refuses such a name.
+ALTER SCHEMA "Ext 1" RENAME TO "ex""t'\";
 CREATE SCHEMA "a"";'b\";
 SET search_path = "a"";'b\", "ex""t'\";
 CREATE TABLE "tb_x'\""" ("'; DROP TABLE public.bystander; --\" text PRIMARY KEY, "v'\" text, fk text);
