@@ -2,6 +2,7 @@
 //! when it is full, at once if the end has already begun.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 
 use pgrx::pg_sys::Oid;
@@ -209,6 +210,9 @@ fn end(signal: impl FnOnce(&State)) {
     });
 }
 
+/// What a row of the queue is given.
+const COLUMNS: [&CStr; 5] = [c"xid", c"source_oid", c"operation", c"keys", c"enqueued_at"];
+
 /// Writes rows under the current subtransaction. If it fails, so does the (sub)transaction they belong to.
 fn write(rows: Vec<QueueRow>) {
     if rows.is_empty() {
@@ -236,7 +240,7 @@ fn write(rows: Vec<QueueRow>) {
             Value::Timestamp(now),
         ]
     });
-    if let Err(caught) = catch(AssertUnwindSafe(|| heap_insert::insert(queue, rows))) {
+    if let Err(caught) = catch(AssertUnwindSafe(|| heap_insert::insert(queue, &COLUMNS, rows))) {
         let what = "This happened while recording changes for TVIEWs in pg_tview_queue.";
         let detail = caught.detail.iter().map(String::as_str).chain([what]);
         let detail = detail.collect::<Vec<_>>().join("\n");

@@ -74,7 +74,10 @@ pub fn happened(table: &TableChange) {
     }
     for command in commands.unwrap_or_default() {
         match command.as_str() {
-            "ALTER TABLE" => keep_enabled(),
+            "ALTER TABLE" => {
+                refuse_other_columns();
+                keep_enabled();
+            }
             "CREATE TRIGGER" => refuse_taken_places(),
             "ALTER TRIGGER" => refuse_other_names(),
             "ALTER SCHEMA" => follow_schema_names(),
@@ -184,6 +187,19 @@ fn keep_enabled() {
                 )
             );
         }
+    }
+}
+
+/// What writes the extension's tables knows their columns, and no others.
+fn refuse_other_columns() {
+    if let Some(table) = oids(&statement!("own_tables_altered"), &[]).first() {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+            format!("the columns of {} cannot be changed", relation::display(*table)),
+        )
+        .detail("The table belongs to pg_tviews, which writes it.")
+        .hint("Keep columns of your own in another table.")
+        .raise();
     }
 }
 

@@ -3,8 +3,11 @@
 
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::PgSqlErrorCode;
+use std::ffi::CStr;
 
 use super::jsonb;
+use crate::error::Problem;
 
 /// A column value of a row to insert.
 pub enum Value<'a> {
@@ -30,24 +33,26 @@ pub fn clock() -> i64 {
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
-/// Inserts rows of as many values as `table` has columns, in their order. False: there is no such table (any
-/// more), or it has another shape, as in the middle of DROP EXTENSION.
+/// Inserts rows with values for these columns; others are NULL. False: there is no such table any more, as in the middle
+/// of DROP EXTENSION. Raises an ERROR if a column is missing.
 pub fn insert<'a, const COLUMNS: usize>(
     table: Oid,
+    names: &[&CStr; COLUMNS],
     rows: impl IntoIterator<Item = [Value<'a>; COLUMNS]>,
 ) -> bool {
     // SAFETY: the relation is open and locked while `Table` lives; everything allocated belongs to its
     // executor state or, after an error, to the transaction that ends. What is guarded as one owns nothing.
     unsafe {
-        let Some(table) = pg_guard_ffi_boundary(|| Table::open(table, COLUMNS)) else {
+        let Some(table) = pg_guard_ffi_boundary(|| Table::open(table)) else {
             return false;
         };
+        let places = names.map(|name| table.place(name));
         for row in rows {
             let previous = pg_sys::MemoryContextSwitchTo(table.row_context);
             let columns = row
                 .each_ref()
                 .map(|value| (datum(value), matches!(value, Value::Null)));
-            pg_guard_ffi_boundary(|| table.insert(&columns));
+            pg_guard_ffi_boundary(|| table.insert(&places, &columns));
             pg_sys::MemoryContextSwitchTo(previous);
         }
         pg_guard_ffi_boundary(|| table.close());
@@ -108,13 +113,9 @@ struct Table {
 
 impl Table {
     /// An executor state owns the memory, and lets indexes on expressions work if someone adds one.
-    unsafe fn open(table: Oid, columns: usize) -> Option<Self> {
+    unsafe fn open(table: Oid) -> Option<Self> {
         let relation = raw::try_table_open(table, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
         if relation.is_null() {
-            return None;
-        }
-        if (*(*relation).rd_att).natts as usize != columns {
-            raw::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             return None;
         }
         let executor = raw::CreateExecutorState();
@@ -136,11 +137,31 @@ impl Table {
         })
     }
 
+    /// The index of a column. Its number may be another than where the table was made.
+    unsafe fn place(&self, name: &CStr) -> usize {
+        let descriptor = (*self.relation).rd_att;
+        let columns = (*descriptor).attrs.as_slice((*descriptor).natts as usize);
+        let is_named = |column: &pg_sys::FormData_pg_attribute| {
+            !column.attisdropped && CStr::from_ptr(column.attname.data.as_ptr()) == name
+        };
+        columns.iter().position(is_named).unwrap_or_else(|| {
+            Problem::new(
+                PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+                format!("a table of pg_tviews has lost its column {name:?}"),
+            )
+            .hint("DROP EXTENSION pg_tviews CASCADE; and create it again, with its TVIEWs.")
+            .raise()
+        })
+    }
+
     /// Of each column the value, and whether it is null. The slot is empty before and after.
-    unsafe fn insert(&self, columns: &[(Datum, bool)]) {
-        for (index, (value, is_null)) in columns.iter().enumerate() {
-            *(*self.slot).tts_values.add(index) = *value;
-            *(*self.slot).tts_isnull.add(index) = *is_null;
+    unsafe fn insert(&self, places: &[usize], columns: &[(Datum, bool)]) {
+        for index in 0..(*(*self.relation).rd_att).natts as usize {
+            *(*self.slot).tts_isnull.add(index) = true;
+        }
+        for (index, (value, is_null)) in places.iter().zip(columns) {
+            *(*self.slot).tts_values.add(*index) = *value;
+            *(*self.slot).tts_isnull.add(*index) = *is_null;
         }
         raw::ExecStoreVirtualTuple(self.slot);
         raw::simple_table_tuple_insert(self.relation, self.slot);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use postgres::Client;
 
 use crate::blog;
-use crate::harness::{Ask, Cluster, Database, Load, Options, Plan, Random, WAIT};
+use crate::harness::{shared, Ask, Cluster, Database, Load, Options, Plan, Random, WAIT};
 
 fn publisher() -> Cluster {
     Cluster::start(Options::preloaded().set("wal_level", "logical"))
@@ -206,4 +206,25 @@ fn publication_of_all_tables_leaves_the_tviews_of_the_subscriber_alone() {
     subscriber.assert_follows(&["late"]);
     assert!(subscriber.one::<bool>("SELECT bool_and(name = 'sent') AND count(*) > 0 FROM tv_late"));
     subscriber.run("DROP SUBSCRIPTION sub");
+}
+
+/// They have no primary key; a publication of updates and deletes takes them by their replica identity.
+#[test]
+fn published_tables_of_the_extension_are_updated_and_deleted_from() {
+    let database = Database::new(shared(), "published");
+    let mut client = database.client();
+    client.run(
+        "CREATE PUBLICATION own FOR TABLE pg_tview_queue, pg_tview_dead_letter, pg_tview_meta_audit, pg_tview_definition;
+         CREATE TABLE tb_item (pk_item int PRIMARY KEY, n int NOT NULL); INSERT INTO tb_item VALUES (1, 1), (2, 2)",
+    );
+    client.run("SELECT pg_tviews_create('item', 'SELECT pk_item, 10 / n AS n FROM tb_item')");
+    client.run("UPDATE tb_item SET n = 0 WHERE pk_item = 1");
+    client.wait_until("SELECT count(*) = 1 FROM pg_tview_dead_letter", WAIT);
+    client.run("SELECT pg_tviews_retry('item')");
+    client.wait_until("SELECT attempts > 1 FROM pg_tview_dead_letter", WAIT);
+    client.run("UPDATE tb_item SET n = 5 WHERE pk_item = 1");
+    client.wait_until("SELECT count(*) = 0 FROM pg_tview_dead_letter", WAIT);
+    client.run("SELECT pg_tviews_pause('item'); SELECT pg_tviews_resume('item')");
+    client.assert_follows(&["item"]);
+    client.assert_queue_empties();
 }

@@ -1,0 +1,17 @@
+-- Tables of the extension whose columns the running command has changed, unless it is a script of the extension.
+SELECT own.relation
+  FROM (VALUES
+        ('@extschema@.pg_tview_definition'::pg_catalog.regclass,
+         '{entity_name,tview_oid,view_oid,key_columns,fk_columns,max_latency,state,created_at,view_schema,view_name,view_created,source_oids,pinned_settings,definition_hash}'::text[]),
+        ('@extschema@.pg_tview_queue', '{xid,source_oid,operation,keys,enqueued_at}'),
+        ('@extschema@.pg_tview_meta_audit',
+         '{audit_id,entity_name,tview_oid,operation,status,changes_read,keys_refreshed,rows_inserted,rows_updated,rows_deleted,rows_unchanged,oldest_change_at,started_at,finished_at,worker_pid,sqlstate,message,details,position,total_refreshes,total_rows_written}'),
+        ('@extschema@.pg_tview_backlog_part',
+         '{tview_oid,part,keys,before,worker_pid,finished_at,rows_inserted,rows_updated,rows_deleted,rows_unchanged}'),
+        ('@extschema@.pg_tview_dead_letter',
+         '{entity_name,tview_oid,key,sqlstate,message,attempts,first_failed_at,last_failed_at,next_retry_at}')) own (relation, columns)
+  JOIN pg_catalog.pg_event_trigger_ddl_commands() c
+    ON c.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.objid = own.relation AND NOT c.in_extension
+ WHERE own.columns <> (SELECT array_agg(a.attname::text ORDER BY a.attnum)
+                         FROM pg_catalog.pg_attribute a
+                        WHERE a.attrelid = own.relation AND a.attnum > 0 AND NOT a.attisdropped)
