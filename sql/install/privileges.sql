@@ -7,12 +7,16 @@ GRANT SELECT ON @extschema@.pg_tview_definition TO PUBLIC;
 GRANT SELECT, UPDATE (fk_columns, max_latency) ON @extschema@.pg_tview_meta TO PUBLIC;
 -- The view itself shows each reader what is theirs.
 GRANT SELECT ON @extschema@.pg_tview_status TO PUBLIC;
--- Change keys and messages hold values of the sources.
-GRANT SELECT ON @extschema@.pg_tview_queue, @extschema@.pg_tview_meta_audit, @extschema@.pg_tview_backlog_part TO pg_monitor;
--- Owners see the dead keys of their own TVIEWs.
-GRANT SELECT ON @extschema@.pg_tview_dead_letter TO PUBLIC;
+-- Change keys hold values of the sources.
+GRANT SELECT ON @extschema@.pg_tview_queue, @extschema@.pg_tview_backlog_part TO pg_monitor;
+-- So do dead keys and messages. Owners see those of their own TVIEWs.
+GRANT SELECT ON @extschema@.pg_tview_dead_letter, @extschema@.pg_tview_meta_audit TO PUBLIC;
 ALTER TABLE @extschema@.pg_tview_dead_letter ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_dead_letter FOR SELECT
+    USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
+           OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
+ALTER TABLE @extschema@.pg_tview_meta_audit ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_meta_audit FOR SELECT
     USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
            OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_meta_written() FROM PUBLIC;

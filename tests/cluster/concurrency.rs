@@ -164,6 +164,47 @@ fn maintenance_adds_no_serialization_failures() {
     assert_eq!(client.rows("SELECT n FROM tv_own"), ["60", "60", "60"]);
 }
 
+/// What a SERIALIZABLE transaction asks of the queue, it has read like any table: docs/limits.md says what follows.
+#[test]
+fn who_asks_in_a_serializable_transaction_that_may_write_can_have_others_fail() {
+    let (database, mut client) = blog::open(shared(), "serializable_reader");
+    client.run(
+        "CREATE TABLE tb_left (pk_left int PRIMARY KEY, n int NOT NULL); INSERT INTO tb_left VALUES (1, 1);
+         CREATE TABLE tb_right (pk_right int PRIMARY KEY, n int NOT NULL); INSERT INTO tb_right VALUES (1, 1);
+         SELECT pg_tviews_create('left', 'SELECT pk_left, n FROM tb_left');
+         SELECT pg_tviews_create('right', 'SELECT pk_right, n FROM tb_right')",
+    );
+    let mut failures = |level: &str, question: &str| {
+        let (mut reader, mut first, mut second) = (database.client(), database.client(), database.client());
+        reader.run(&format!("BEGIN ISOLATION LEVEL {level}"));
+        reader.run(question);
+        // The second has read what the first writes, not the other way round: that alone is no conflict.
+        first.run("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1");
+        second.run("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT n FROM tb_left");
+        first.run("UPDATE tb_left SET n = n + 1; COMMIT");
+        let failed = second.batch_execute("UPDATE tb_right SET n = n + 1; COMMIT");
+        reader.run("COMMIT");
+        client.assert_follows(&["left", "right"]);
+        failed
+            .err()
+            .and_then(|error| error.code().map(|code| code.code().to_string()))
+    };
+    for question in [
+        "SELECT * FROM pg_tview_status",
+        "SELECT pg_tviews_wait()",
+        "SELECT * FROM pg_tviews_pending('left')",
+    ] {
+        for level in ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE READ ONLY"] {
+            assert_eq!(failures(level, question), None, "{level}: {question}");
+        }
+        assert_eq!(
+            failures("SERIALIZABLE", question).as_deref(),
+            Some("40001"),
+            "{question}"
+        );
+    }
+}
+
 #[test]
 fn idle_in_transaction_writer_stalls_nobody() {
     let (database, mut client) = blog::open(shared(), "idle_writer");

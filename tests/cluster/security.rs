@@ -155,15 +155,22 @@ fn monitoring_role_reads_and_writes_nothing() {
     owner.run("SELECT pg_tviews_create('app.item', 'SELECT pk_item, 10 / n AS n FROM app.tb_item')");
     owner.run("UPDATE app.tb_item SET n = 0 WHERE pk_item = 1");
     admin.wait_until("SELECT count(*) = 1 FROM pg_tview_dead_letter", WAIT);
-    for relation in ["pg_tview_queue", "pg_tview_meta_audit"] {
+    for relation in ["pg_tview_queue", "pg_tview_backlog_part"] {
         let error = other.fails(&format!("SELECT * FROM {relation}"));
         assert_eq!(error.code().code(), "42501", "{relation}: {error:?}");
     }
-    let counts = "SELECT (SELECT count(*) FROM pg_tview_status), (SELECT count(*) FROM pg_tview_dead_letter)";
-    assert_eq!(other.rows(counts), ["0|0"]);
-    assert_eq!(owner.rows(counts), ["1|1"]);
+    let counts = "SELECT (SELECT count(*) FROM pg_tview_status), (SELECT count(*) FROM pg_tview_dead_letter),
+                         (SELECT count(*) FROM pg_tview_meta_audit WHERE operation = 'create')";
+    assert_eq!(other.rows(counts), ["0|0|0"]);
+    assert_eq!(owner.rows(counts), ["1|1|1"]);
+    // Each owner the rows of his own.
+    admin.run(
+        "CREATE TABLE tb_else (pk_else int PRIMARY KEY); SELECT pg_tviews_create('else', 'SELECT pk_else FROM tb_else')",
+    );
+    assert_eq!(owner.rows(counts), ["1|1|1"]);
+    assert_eq!(admin.rows(counts), ["2|1|2"]);
     admin.run("GRANT pg_monitor TO watcher_other");
-    assert_eq!(other.rows(counts), ["1|1"]);
+    assert_eq!(other.rows(counts), ["2|1|2"]);
     other.run("SELECT * FROM pg_tview_queue, pg_tview_meta_audit");
     for relation in [
         "pg_tview_queue",
