@@ -114,6 +114,7 @@ pub fn create(request: Request) -> Oid {
         pinned: Vec::new(),
         hash: String::new(),
         owner,
+        seen_view: view,
         max_latency: request
             .max_latency
             .or(before.as_ref().and_then(|b| b.max_latency)),

@@ -81,6 +81,8 @@ pub struct Definition {
     pub hash: String,
     pub owner: Oid,
     pub max_latency: Option<Duration>,
+    /// The backing view as it was last seen.
+    pub seen_view: Oid,
 }
 
 impl Definition {
@@ -94,7 +96,25 @@ impl Definition {
             schema: self.view_schema.clone(),
             name: String::new(),
         };
-        entity.find(&self.view_name)
+        entity
+            .find(&self.view_name)
+            .or_else(|| self.view_in_renamed_schema())
+    }
+
+    /// A definition may have been read just before its schema was renamed.
+    fn view_in_renamed_schema(&self) -> Option<Oid> {
+        spi::session(|| {
+            spi::run(
+                &statement!("view_in_renamed_schema"),
+                Access::Current,
+                &[
+                    (pg_sys::OIDOID, Value::of(self.seen_view)),
+                    (pg_sys::TEXTOID, Value::of(self.view_name.as_str())),
+                    (pg_sys::TEXTOID, Value::of(self.view_schema.as_str())),
+                ],
+            )
+            .one::<Oid>()
+        })
     }
 }
 
@@ -197,6 +217,7 @@ fn from_rows(rows: &Rows) -> Vec<Definition> {
                     .collect(),
                 hash: rows.get(row, 10)?,
                 owner: rows.get(row, 11)?,
+                seen_view: rows.get(row, 13)?,
                 max_latency: rows
                     .get::<f64>(row, 12)
                     .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),

@@ -6,7 +6,7 @@ use pgrx::PgSqlErrorCode;
 use super::care::Care;
 use super::keys::Batch;
 use super::plan::Plan;
-use super::{keys, recompute};
+use super::{failure, keys, recompute};
 use crate::error::Problem;
 use crate::postgres::transaction::{attempt, Caught};
 
@@ -88,7 +88,7 @@ impl Pass<'_> {
     }
 }
 
-/// True if other keys of the table can be recomputed, or there are none. An ERROR if they fail as well.
+/// True if other keys of the table can be recomputed, or there are none and the failure is one of data. An ERROR else.
 fn others_work(plan: &Plan, failed: &[Failed], care: Care) -> bool {
     let some = care.as_owner(plan, || keys::some_in_table(plan, failed.len() + OTHERS));
     let others = some
@@ -103,7 +103,9 @@ fn others_work(plan: &Plan, failed: &[Failed], care: Care) -> bool {
             Err(caught) => error = Some(caught),
         }
     }
-    match error {
+    let mut errors = failed.iter().map(|failed| &failed.error);
+    let of_view = || errors.find(|error| failure::is_of_the_view(error)).cloned();
+    match error.or_else(of_view) {
         Some(error) => Problem::from(error).raise(),
         None => true,
     }

@@ -14,6 +14,9 @@ use crate::postgres::transaction::{with_snapshot, Caught, Driver};
 /// an administrator, the system, PostgreSQL itself.
 const OF_THE_SERVER: [&str; 7] = ["08", "25", "40", "53", "57", "58", "XX"];
 
+/// Classes that are about what the view names and may read, not about data: features, schemas, syntax and access rules.
+const OF_THE_VIEW: [&str; 3] = ["0A", "3F", "42"];
+
 /// Others were at the same rows or tables: nothing is wrong, it is simply done again.
 pub fn is_in_the_way(error: &Caught) -> bool {
     matches!(
@@ -27,6 +30,11 @@ pub fn is_in_the_way(error: &Caught) -> bool {
 /// Waiting may help.
 pub fn is_passing(error: &Caught) -> bool {
     OF_THE_SERVER.contains(&&error.sqlstate()[..2])
+}
+
+/// A key that fails so fails for what the view is, if no other key works either.
+pub fn is_of_the_view(error: &Caught) -> bool {
+    OF_THE_VIEW.contains(&&error.sqlstate()[..2])
 }
 
 /// Whoever asked for a drain does not want it any more: that says nothing about the TVIEW.

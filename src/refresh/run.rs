@@ -20,6 +20,7 @@ use crate::catalog::register::{note_view, reregister, Fill};
 use crate::catalog::{restored, triggers};
 use crate::error::Problem;
 use crate::postgres::identity::{self, run_internal};
+use crate::postgres::invalidation;
 use crate::postgres::lock::{self, Attempt, ObjectLock, TableLock};
 use crate::postgres::spi;
 use crate::postgres::transaction::{with_snapshot, Caught, Driver};
@@ -130,6 +131,8 @@ pub(super) struct Run<'a> {
     changes: u64,
     keys: u64,
     duration: Duration,
+    /// Of the names of schemas that the attempt began with.
+    schemas: u64,
     started_at: pgrx::datum::TimestampWithTimeZone,
 }
 
@@ -148,6 +151,7 @@ impl<'a> Run<'a> {
             changes: 0,
             keys: 0,
             duration: Duration::ZERO,
+            schemas: 0,
             started_at: audit::now(),
         }
     }
@@ -183,6 +187,10 @@ impl<'a> Run<'a> {
             failure::record(self.driver, self.tview, self.started_at, &error);
             return (Status::Failed, Some(error));
         }
+        if failure::is_of_the_view(&error) && self.schema_renamed() {
+            // It may have looked for the old name.
+            return (Status::Busy, None);
+        }
         if !self.careful {
             self.careful = true;
             // Its statements name types and functions, whose renaming it is not told of.
@@ -196,7 +204,14 @@ impl<'a> Run<'a> {
         (Status::Suspended, Some(error))
     }
 
+    /// Whether a schema was made or renamed since this attempt began.
+    fn schema_renamed(&self) -> bool {
+        // A transaction begins with what others have changed.
+        self.driver.transaction(|| ()).is_err() || invalidation::schemas() != self.schemas
+    }
+
     fn go(&mut self) -> Result<Status, Caught> {
+        self.schemas = invalidation::schemas();
         // A plan made stale by DDL in between is made again; DDL in a loop must not keep us here.
         for _ in 0..5 {
             self.at_rows = false;

@@ -189,6 +189,11 @@ fn schema_and_data_restored_one_after_the_other() {
         &dump,
     ];
     run(shared(), "pg_restore", &data);
+    assert_eq!(
+        client.rows("SELECT tgenabled FROM pg_trigger WHERE tgname = 'pg_tviews_added'"),
+        ["A"],
+        "as before the restore disabled and enabled it"
+    );
     client.assert_restored();
 }
 

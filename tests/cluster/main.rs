@@ -14,6 +14,7 @@ mod concurrency;
 mod consistency;
 mod crash;
 mod database_commands;
+mod ddl;
 mod documented;
 mod dump_restore;
 mod failures;

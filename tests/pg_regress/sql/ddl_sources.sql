@@ -76,6 +76,17 @@ TRUNCATE tb_sale_north;
 CALL pg_tviews_drain();
 SELECT judge('partition', 'sale', 'TRUNCATE');
 
+-- No trigger in the place of theirs, whatever it does; and none beside them by the same function.
+CREATE FUNCTION mine() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+SELECT error_of('CREATE OR REPLACE TRIGGER pg_tviews_capture AFTER INSERT ON tb_user FOR EACH ROW EXECUTE FUNCTION mine()');
+SELECT error_of('CREATE OR REPLACE TRIGGER pg_tviews_capture AFTER INSERT OR UPDATE OR DELETE ON tb_user FOR EACH ROW WHEN (false) EXECUTE FUNCTION pg_tviews_capture(''{"keys": [], "watch": []}'')');
+SELECT error_of('CREATE OR REPLACE TRIGGER pg_tviews_capture_truncate AFTER TRUNCATE ON tb_sale_north EXECUTE FUNCTION mine()');
+SELECT error_of('CREATE TRIGGER other AFTER INSERT ON tb_sale_north FOR EACH ROW EXECUTE FUNCTION pg_tviews_capture(''{}'')');
+SELECT error_of('CREATE OR REPLACE TRIGGER pg_tviews_guard BEFORE UPDATE ON tv_user EXECUTE FUNCTION mine()');
+CREATE TRIGGER mine AFTER INSERT ON tb_user FOR EACH ROW EXECUTE FUNCTION mine();
+CREATE TABLE apart (a int);
+CREATE TRIGGER pg_tviews_capture AFTER INSERT ON apart FOR EACH ROW EXECUTE FUNCTION mine();
+
 -- A source, and with it the views, dropped and made again.
 DROP TABLE tb_user CASCADE;
 CALL pg_tviews_drain();
