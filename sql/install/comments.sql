@@ -51,4 +51,5 @@ COMMENT ON TABLE @extschema@.pg_tview_queue IS 'Committed changes that at least 
 COMMENT ON TABLE @extschema@.pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';
 COMMENT ON TABLE @extschema@.pg_tview_dead_letter IS 'Keys that could not be recomputed, while all others were; tried again from time to time.';
 COMMENT ON TABLE @extschema@.pg_tview_backlog_part IS 'A large backlog while several workers apply it, cut into parts of pg_tviews.batch_size keys at most.';
+COMMENT ON TABLE @extschema@.pg_tview_comparison IS 'Comparisons of all rows of a large TVIEW with its view that are under way, and how far each has come.';
 COMMENT ON VIEW @extschema@.pg_tview_status IS 'State, backlog and latency of each TVIEW.';

@@ -95,6 +95,33 @@ CREATE UNLOGGED TABLE @extschema@.pg_tview_backlog_part (
     PRIMARY KEY (tview_oid, part)
 );
 
+-- Comparisons of all rows of a large TVIEW that are under way: they go from key to key in batches, each in a transaction of its
+-- own, and changes are applied in between. A row is there until the comparison is complete; it survives a crash.
+CREATE TABLE @extschema@.pg_tview_comparison (
+    tview_oid        oid         PRIMARY KEY,
+    populates        boolean     NOT NULL,
+    by_range         boolean     NOT NULL,
+    compared_to      text,
+    keys_at_once     int         NOT NULL,
+    held_keys        text,
+    oldest_xid       xid8,
+    oldest_change_at timestamptz,
+    changes_read     bigint,
+    again_xid        xid8,
+    again_change_at  timestamptz,
+    again_changes    bigint,
+    started_at       timestamptz NOT NULL,
+    batches          int         NOT NULL DEFAULT 0,
+    rows_expected    bigint      NOT NULL,
+    rows_inserted    bigint      NOT NULL DEFAULT 0,
+    rows_updated     bigint      NOT NULL DEFAULT 0,
+    rows_deleted     bigint      NOT NULL DEFAULT 0,
+    rows_unchanged   bigint      NOT NULL DEFAULT 0,
+    sqlstate         text,
+    message          text,
+    details          jsonb
+);
+
 -- Keys that could not be recomputed, while all others were. They leave when they succeed.
 CREATE TABLE @extschema@.pg_tview_dead_letter (
     entity_name     text        NOT NULL,

@@ -1,6 +1,8 @@
--- Definitions whose tv table is gone, and their dead keys.
+-- Definitions whose tv table is gone, their dead keys, and comparisons under way.
 WITH gone AS (
     DELETE FROM @extschema@.pg_tview_definition m
      WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = m.tview_oid)
-    RETURNING m.tview_oid)
+    RETURNING m.tview_oid),
+     compared AS (
+    DELETE FROM @extschema@.pg_tview_comparison c USING gone WHERE c.tview_oid = gone.tview_oid)
 DELETE FROM @extschema@.pg_tview_dead_letter d USING gone WHERE d.tview_oid = gone.tview_oid

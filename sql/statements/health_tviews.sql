@@ -21,7 +21,10 @@ SELECT m.tview_oid::text,
          ORDER BY a.tview_oid DESC, a.audit_id DESC
          LIMIT 1) newest ON true
  CROSS JOIN LATERAL (
-        SELECT min(q.enqueued_at) AS oldest_at
+        SELECT least(min(q.enqueued_at),
+                     (SELECT least(c.oldest_change_at, c.again_change_at)
+                        FROM @extschema@.pg_tview_comparison c
+                       WHERE c.tview_oid = m.tview_oid)) AS oldest_at
           FROM @extschema@.pg_tview_queue q
          WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
            AND q.xid >= coalesce(pg_snapshot_xmin(newest.position), '0'::xid8)

@@ -3,6 +3,12 @@
 -- Rows before the position's xmax are looked up one by one: there may be very many that are removed, but still visible to an old snapshot.
 SELECT newest.position IS NULL OR m.state = 'populating'
        OR newest.operation = 'give_up'
+       -- Its rows are being compared with the view, for the first time or because of a change that $2 may show.
+       OR EXISTS (
+            SELECT 1
+              FROM @extschema@.pg_tview_comparison c
+             WHERE c.tview_oid = m.tview_oid
+               AND (c.populates OR least(c.oldest_xid, c.again_xid) < pg_snapshot_xmax($2::pg_snapshot)))
        OR EXISTS (
             SELECT 1
               FROM @extschema@.pg_tview_meta_audit later

@@ -1,6 +1,7 @@
 -- Whether TVIEW $1 has been created or redefined, or has given up changes, since its rows were last brought in line with
--- the whole view.
+-- the whole view; or is being so.
 SELECT coalesce(filled < asked, filled IS NULL)
+       OR EXISTS (SELECT 1 FROM @extschema@.pg_tview_comparison c WHERE c.tview_oid = $1 AND c.populates)
   FROM (SELECT (SELECT a.audit_id
                   FROM @extschema@.pg_tview_meta_audit a
                  WHERE a.tview_oid BETWEEN $1 AND $1 AND a.position IS NOT NULL AND a.operation <> 'give_up'

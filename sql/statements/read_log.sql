@@ -2,7 +2,7 @@
 -- the position's snapshot does not see: begun later, or in progress then. Keys beyond 48 MB are not gathered:
 -- they count as "all keys".
 WITH pending AS MATERIALIZED (
-    SELECT q.source_oid, q.operation, q.keys, q.enqueued_at
+    SELECT q.source_oid, q.operation, q.keys, q.enqueued_at, q.xid
       FROM @extschema@.pg_tview_queue q
      WHERE q.source_oid = ANY ($1) AND q.xid >= $2::xid8
     UNION ALL
@@ -10,7 +10,7 @@ WITH pending AS MATERIALIZED (
     -- but still visible to an old snapshot.
     SELECT q.*
       FROM unnest($1) source(oid), unnest($3::xid8[]) progress(xid),
-           LATERAL (SELECT q.source_oid, q.operation, q.keys, q.enqueued_at
+           LATERAL (SELECT q.source_oid, q.operation, q.keys, q.enqueued_at, q.xid
                       FROM @extschema@.pg_tview_queue q
                      WHERE q.source_oid = source.oid AND q.xid = progress.xid AND q.xid < $2::xid8
                     OFFSET 0) q
@@ -22,6 +22,7 @@ SELECT source_oid::oid,
        bool_or(keys IS NULL OR too_large),
        array_agg(keys) FILTER (WHERE keys IS NOT NULL AND NOT too_large),
        sum(coalesce(jsonb_array_length(keys), 1))::bigint,
-       min(enqueued_at)
+       min(enqueued_at),
+       min(xid)::text
   FROM pending, size
  GROUP BY source_oid, operation = 'REFRESH'

@@ -1,7 +1,7 @@
 -- Changes of sources $1 of others' committed transactions that are not visible in the position $2, summed up per source and
 -- hundredth of the backlog, the oldest first. The columns are those of read_log.
 WITH pending AS (
-    SELECT q.source_oid, q.operation, q.keys, q.enqueued_at,
+    SELECT q.source_oid, q.operation, q.keys, q.enqueued_at, q.xid,
            ntile(100) OVER (PARTITION BY q.source_oid, q.operation = 'REFRESH' ORDER BY q.enqueued_at) AS part
       FROM @extschema@.pg_tview_queue q
      WHERE q.source_oid = ANY ($1)
@@ -14,7 +14,8 @@ SELECT source_oid::oid,
        bool_or(keys IS NULL),
        array_agg(keys) FILTER (WHERE keys IS NOT NULL),
        sum(coalesce(jsonb_array_length(keys), 1))::bigint,
-       min(enqueued_at)
+       min(enqueued_at),
+       min(xid)::text
   FROM pending
  GROUP BY source_oid, operation = 'REFRESH', part
  ORDER BY min(enqueued_at)

@@ -36,7 +36,10 @@ SELECT m.entity_name,
          LIMIT 1) newest ON true
  CROSS JOIN LATERAL (
         SELECT coalesce(sum(coalesce(jsonb_array_length(q.keys), 1)), 0)::bigint AS changes,
-               least(min(q.enqueued_at), newest.given_up_since) AS oldest_at
+               least(min(q.enqueued_at), newest.given_up_since,
+                     (SELECT least(c.oldest_change_at, c.again_change_at)
+                        FROM @extschema@.pg_tview_comparison c
+                       WHERE c.tview_oid = m.tview_oid)) AS oldest_at
           FROM unnest(m.source_oids || m.tview_oid) source(oid)
          CROSS JOIN LATERAL (
                 SELECT q.operation, q.keys, q.enqueued_at

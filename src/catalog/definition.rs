@@ -137,7 +137,7 @@ pub fn table() -> Option<Oid> {
 }
 
 /// The extension's tables that a refresh reads or writes.
-pub fn own_tables() -> Option<[(Oid, TableLock); 5]> {
+pub fn own_tables() -> Option<[(Oid, TableLock); 6]> {
     Some([
         (table()?, TableLock::RowExclusive),
         (
@@ -151,6 +151,10 @@ pub fn own_tables() -> Option<[(Oid, TableLock); 5]> {
         (extension::relation(c"pg_tview_queue")?, TableLock::AccessShare),
         (
             extension::relation(c"pg_tview_backlog_part")?,
+            TableLock::RowExclusive,
+        ),
+        (
+            extension::relation(c"pg_tview_comparison")?,
             TableLock::RowExclusive,
         ),
     ])

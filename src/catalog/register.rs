@@ -16,6 +16,7 @@ use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught};
 use crate::queue::position::Position;
 use crate::refresh::audit::{self, Entry};
+use crate::refresh::comparison;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::recompute;
 use crate::statement;
@@ -63,6 +64,9 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
             // Triggers nobody needs any more are left to housekeeping: dropping one locks its table against everybody,
             // which is no place to wait while writers are kept out of others.
             write_definition(plan, state);
+            if !kept {
+                comparison::remove(definition.tview);
+            }
             guard::install(definition.tview, &plan.shape);
         })
     });

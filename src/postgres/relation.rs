@@ -107,6 +107,27 @@ pub fn collation_name(collation: Oid) -> Option<String> {
 pub fn equality_operator(type_oid: Oid) -> Option<String> {
     // SAFETY: the type cache entry lives for ever.
     let operator = unsafe { (*pg_sys::lookup_type_cache(type_oid, pg_sys::TYPECACHE_EQ_OPR as i32)).eq_opr };
+    infix(operator)
+}
+
+/// The operators "greater than" and "at most" of a type's default order as SQL infix, valid under any search_path; None for a
+/// type without an order.
+pub fn order_operators(type_oid: Oid) -> Option<[String; 2]> {
+    // SAFETY: the type cache entry lives for ever; the rest are catalog look-ups inside a transaction.
+    let [greater, at_most] = unsafe {
+        let entry = &*pg_sys::lookup_type_cache(type_oid, pg_sys::TYPECACHE_BTREE_OPFAMILY as i32);
+        if entry.btree_opf == Oid::INVALID {
+            return None;
+        }
+        let of = entry.btree_opintype;
+        [pg_sys::BTGreaterStrategyNumber, pg_sys::BTLessEqualStrategyNumber]
+            .map(|strategy| pg_sys::get_opfamily_member(entry.btree_opf, of, of, strategy as i16))
+    };
+    Some([infix(greater)?, infix(at_most)?])
+}
+
+/// An operator as SQL infix, valid under any search_path.
+fn infix(operator: Oid) -> Option<String> {
     if operator == Oid::INVALID {
         return None;
     }

@@ -85,6 +85,7 @@ fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
                 keys: keys.as_deref().map_or(Value::NULL, Value::jsonb_array),
                 changes: source.count as i64,
                 oldest: None,
+                oldest_xid: None,
             }
         })
         .collect();

@@ -25,6 +25,8 @@ pub struct Pending {
     /// Change keys, counted.
     pub changes: i64,
     pub oldest: Option<TimestampWithTimeZone>,
+    /// The least id of the transactions that made them.
+    pub oldest_xid: Option<u64>,
 }
 
 thread_local! {
@@ -135,6 +137,7 @@ fn pending(rows: &Rows) -> Vec<Pending> {
                 keys: rows.value(row, 3),
                 changes: rows.get(row, 4)?,
                 oldest: rows.get(row, 5),
+                oldest_xid: rows.get::<String>(row, 6).and_then(|xid| xid.parse().ok()),
             })
         })
         .collect()

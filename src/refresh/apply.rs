@@ -1,10 +1,12 @@
 //! What a refresh does under its snapshot: reads the log, maps changes to keys, recomputes, adds the audit row.
 
+use std::collections::HashSet;
+
 use pgrx::pg_sys::Oid;
 
 use super::audit::{self, Entry};
 use super::care::Care;
-use super::careful::{self, Failed};
+use super::careful::{self, Failed, Isolate};
 use super::dead_letter::{self, DeadKeys};
 use super::keys::{self, Batch, Keys, Wanted};
 use super::parts;
@@ -30,6 +32,8 @@ pub(super) struct Now {
     pub snapshot: Position,
     pub position: Option<Position>,
     pub has_dead_keys: bool,
+    /// A comparison of all rows is under way; whether it is a population.
+    pub comparing: Option<bool>,
 }
 
 thread_local! {
@@ -54,9 +58,11 @@ impl Run<'_> {
             // After the snapshot: every change it reads was logged before.
             audit::now(),
         );
-        let populate = now.state == State::Populating
-            || now.position.is_none()
-            || (now.state == State::Suspended && needs_population(self.tview));
+        self.comparing.set(now.comparing);
+        let populate = now.comparing != Some(true)
+            && (now.state == State::Populating
+                || now.position.is_none()
+                || (now.state == State::Suspended && needs_population(self.tview)));
         let dead = match now.has_dead_keys {
             true => dead_letter::read(plan),
             false => DeadKeys::default(),
@@ -68,7 +74,7 @@ impl Run<'_> {
             let mut sources = plan.source_oids();
             sources.push(self.tview);
             pending = run_internal(|| log::since(&position, &sources));
-            if pending.is_empty() && dead.due.is_empty() && now.state == State::Active {
+            if pending.is_empty() && dead.due.is_empty() && now.state == self.settled() {
                 return done(Status::UpToDate);
             }
         }
@@ -94,12 +100,19 @@ impl Run<'_> {
             entry.oldest_change_at = pending.iter().filter_map(|p| p.oldest).min();
             self.as_owner(plan, || keys::wanted(plan, &pending))
         };
-        if let (Wanted::Everything, true) = (&wanted, self.careful || self.yields) {
-            wanted = self.as_owner(plan, || keys::every(plan));
-        }
         let changes = entry.changes_read.unwrap_or(0) as u64;
         let before = now.position.clone();
         entry.position = Some(now.snapshot);
+        if matches!(wanted, Wanted::Everything) && self.compare_in_batches(plan, populate, &pending) {
+            self.works(plan, now.state);
+            entry.operation = "compare";
+            entry.oldest_change_at = None;
+            audit::add(entry);
+            return (Step::Done(Status::UpToDate), changes, 0);
+        }
+        if let (Wanted::Everything, true) = (&wanted, self.careful || self.yields) {
+            wanted = self.as_owner(plan, || keys::every(plan));
+        }
         let total = match wanted {
             Wanted::Everything => self.everything(plan, now.has_dead_keys, &mut entry),
             Wanted::Keys(mut keys) => {
@@ -139,7 +152,7 @@ impl Run<'_> {
     }
 
     /// Compares the whole view with the table; returns how many rows there are.
-    fn everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
+    pub(super) fn everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
         let result = self.as_owner(plan, || recompute::everything(plan));
         let written = result.written;
         let rows = written.inserted + written.updated + written.deleted + written.unchanged;
@@ -175,22 +188,42 @@ impl Run<'_> {
     }
 
     /// Recomputes a batch of keys.
-    pub(super) fn batch(&self, plan: &Plan, mut batch: Batch, entry: &mut Entry) {
-        if self.yields {
-            let all = batch.len();
-            batch = self.as_owner(plan, || recompute::not_held(plan, batch));
-            self.held.set(self.held.get() || batch.len() < all);
-            if batch.is_empty() {
-                return;
-            }
-        }
-        if !self.careful {
-            complete(entry, self.as_owner(plan, || recompute::keys(plan, &batch)));
-            return;
-        }
-        let (result, failed) = careful::each(plan, vec![batch], self.care());
-        complete(entry, result);
+    pub(super) fn batch(&self, plan: &Plan, batch: Batch, entry: &mut Entry) {
+        let (failed, held) = self.isolated(plan, batch, entry);
+        self.held.set(self.held.get() || !held.is_empty());
         self.note_failed(plan, failed, entry);
+    }
+
+    /// Recomputes a batch of keys but those that fail and those that another session holds: these it returns, where it is asked
+    /// to isolate them.
+    pub(super) fn isolated(
+        &self,
+        plan: &Plan,
+        mut batch: Batch,
+        entry: &mut Entry,
+    ) -> (Vec<Failed>, Vec<Box<[String]>>) {
+        let mut held = Vec::new();
+        if self.yields {
+            (batch, held) = self.as_owner(plan, || recompute::not_held(plan, batch));
+        }
+        if batch.is_empty() {
+            return (Vec::new(), held);
+        }
+        if !self.careful && !self.yields {
+            complete(entry, self.as_owner(plan, || recompute::keys(plan, &batch)));
+            return (Vec::new(), held);
+        }
+        let outcome = careful::each(plan, vec![batch], self.care(), self.isolate());
+        complete(entry, outcome.result);
+        held.extend(outcome.held);
+        (outcome.failed, held)
+    }
+
+    fn isolate(&self) -> Isolate {
+        Isolate {
+            failing: self.careful,
+            held: self.yields,
+        }
     }
 
     /// Tries dead keys again, each by itself.
@@ -204,19 +237,26 @@ impl Run<'_> {
             gives_up: true,
             ..self.care()
         };
-        let (result, failed) = careful::each(plan, keys.batches(1), care);
-        complete(entry, result);
-        let healed: Vec<Box<[String]>> = all
-            .into_iter()
-            .filter(|key| !failed.iter().any(|failed| failed.key == *key))
+        let isolate = Isolate {
+            failing: true,
+            ..self.isolate()
+        };
+        let outcome = careful::each(plan, keys.batches(1), care, isolate);
+        complete(entry, outcome.result);
+        let lasting: HashSet<&Box<[String]>> = outcome
+            .failed
+            .iter()
+            .map(|failed| &failed.key)
+            .chain(&outcome.held)
             .collect();
-        dead_letter::remove(plan, healed);
-        self.note_failed(plan, failed, entry);
+        let healed = all.into_iter().filter(|key| !lasting.contains(key));
+        dead_letter::remove(plan, healed.collect());
+        self.note_failed(plan, outcome.failed, entry);
         self.retry_at.set(dead_letter::next_retry_at(self.tview));
     }
 
     /// Puts keys that failed alone where they are tried again, and says so in the audit row.
-    fn note_failed(&self, plan: &Plan, failed: Vec<Failed>, entry: &mut Entry) {
+    pub(super) fn note_failed(&self, plan: &Plan, failed: Vec<Failed>, entry: &mut Entry) {
         let Some(first) = failed.first() else { return };
         let problem = Problem::new(first.error.code, first.error.message.clone())
             .detail(counted(failed.len(), "could not be recomputed."))
@@ -238,10 +278,18 @@ impl Run<'_> {
         entry.add_problem(Some(problem));
     }
 
+    /// The state of a TVIEW that has applied everything: active, unless its first population is under way.
+    fn settled(&self) -> State {
+        match self.comparing.get() {
+            Some(true) => State::Populating,
+            Some(false) | None => State::Active,
+        }
+    }
+
     /// A TVIEW that was not active is, once everything is applied.
     pub(super) fn works(&self, plan: &Plan, state: State) {
-        if state != State::Active {
-            change_state(self.tview, State::Active);
+        if state != self.settled() {
+            change_state(self.tview, self.settled());
         }
         if state == State::Suspended {
             let definition = &plan.definition;
@@ -268,6 +316,7 @@ pub(super) fn now(tview: Oid) -> Option<Now> {
             snapshot: rows.get::<String>(0, 2)?.parse().ok()?,
             position: rows.get::<String>(0, 3).and_then(|text| text.parse().ok()),
             has_dead_keys: rows.get(0, 4)?,
+            comparing: rows.get(0, 5),
         })
     })
 }
@@ -279,7 +328,7 @@ fn counted(keys: usize, rest: &str) -> String {
     }
 }
 
-fn complete(entry: &mut Entry, result: recompute::Result) {
+pub(super) fn complete(entry: &mut Entry, result: recompute::Result) {
     entry.add_written(result.written);
     entry.add_problem(result.problem);
 }

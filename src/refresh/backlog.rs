@@ -5,6 +5,7 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::audit::{self, Entry};
+use super::comparison;
 use crate::catalog::change_state;
 use crate::catalog::definition::{self, State};
 use crate::error::Problem;
@@ -96,6 +97,8 @@ fn give_up(tview: Oid) -> bool {
     }));
     entry.position = Some(position);
     audit::add(entry);
+    // It begins anew when the TVIEW goes on.
+    spi::session(|| comparison::remove(tview));
     if backlog.state == State::Active {
         change_state(tview, State::Populating);
     }

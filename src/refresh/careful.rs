@@ -1,5 +1,7 @@
-//! Recomputing keys of which some fail: halves, and halves of halves, each in a subtransaction, until the keys that fail
-//! stand alone.
+//! Recomputing keys of which some fail, or wait for another session: halves, and halves of halves, each in a subtransaction,
+//! until these keys stand alone.
+
+use std::time::{Duration, Instant};
 
 use pgrx::PgSqlErrorCode;
 
@@ -8,12 +10,35 @@ use super::keys::Batch;
 use super::plan::Plan;
 use super::{failure, keys, recompute};
 use crate::error::Problem;
+use crate::postgres::identity;
 use crate::postgres::transaction::{attempt, Caught};
 
 /// So many keys fail, and none works, before other keys are tried to see whether the view works at all.
 const SUSPICIOUS: usize = 50;
 /// As many others are tried.
 const OTHERS: usize = 3;
+
+/// Another session holds a row: it is not waited for longer than this.
+const HELD_AFTER: &str = "5ms";
+/// So many keys are looked for that other sessions hold, for so long at most; others are left for the next time.
+const MOST_HELD: usize = 200;
+const LONGEST_SEARCH: Duration = Duration::from_secs(2);
+
+/// What is isolated instead of failing the whole.
+#[derive(Clone, Copy)]
+pub struct Isolate {
+    /// Keys that fail.
+    pub failing: bool,
+    /// Keys that wait for another session: one that has inserted a row with this key, and not committed yet.
+    pub held: bool,
+}
+
+/// What became of the keys.
+pub struct Outcome {
+    pub result: recompute::Result,
+    pub failed: Vec<Failed>,
+    pub held: Vec<Box<[String]>>,
+}
 
 /// A key that fails alone.
 pub struct Failed {
@@ -22,10 +47,13 @@ pub struct Failed {
 }
 
 /// Recomputes what can be recomputed of some batches. An ERROR where the view fails whatever the key.
-pub fn each(plan: &Plan, batches: Vec<Batch>, care: Care) -> (recompute::Result, Vec<Failed>) {
+pub fn each(plan: &Plan, batches: Vec<Batch>, care: Care, isolate: Isolate) -> Outcome {
     let mut pass = Pass {
         plan,
         care,
+        isolate,
+        held: Vec::new(),
+        search_since: None,
         total: recompute::Result::default(),
         works: false,
     };
@@ -42,7 +70,11 @@ pub fn each(plan: &Plan, batches: Vec<Batch>, care: Care) -> (recompute::Result,
             break;
         }
     }
-    (pass.total, failed)
+    Outcome {
+        result: pass.total,
+        failed,
+        held: pass.held,
+    }
 }
 
 impl Failed {
@@ -54,6 +86,10 @@ impl Failed {
 struct Pass<'p> {
     plan: &'p Plan,
     care: Care,
+    isolate: Isolate,
+    held: Vec<Box<[String]>>,
+    /// When the first of them was met.
+    search_since: Option<Instant>,
     total: recompute::Result,
     /// Some key could be recomputed.
     works: bool,
@@ -64,16 +100,26 @@ impl Pass<'_> {
     fn run(&mut self, mut open: Vec<Batch>) -> Vec<Failed> {
         let mut failed = Vec::new();
         while let Some(batch) = open.pop() {
-            match attempt(|| {
-                self.care
-                    .as_owner(self.plan, || recompute::keys(self.plan, &batch))
-            }) {
+            if self.has_searched_enough() {
+                self.held.extend(batch.rows());
+                continue;
+            }
+            match attempt(|| self.recompute(&batch)) {
                 Ok(result) => {
                     self.works = true;
                     self.total.written += result.written;
                     self.total.problem = self.total.problem.take().or(result.problem);
                 }
-                Err(error) if self.care.stops_all(&error) => Problem::from(error).raise(),
+                Err(error) if self.is_held(&error) => {
+                    self.search_since.get_or_insert_with(Instant::now);
+                    match batch.halves() {
+                        Ok(halves) => open.extend(halves),
+                        Err(key) => self.held.push(key),
+                    }
+                }
+                Err(error) if !self.isolate.failing || self.care.stops_all(&error) => {
+                    Problem::from(error).raise()
+                }
                 Err(error) => match batch.halves() {
                     Ok(halves) => open.extend(halves),
                     Err(key) => failed.push(Failed { key, error }),
@@ -85,6 +131,26 @@ impl Pass<'_> {
             }
         }
         failed
+    }
+
+    fn recompute(&self, batch: &Batch) -> recompute::Result {
+        self.care.as_owner(self.plan, || {
+            if self.isolate.held {
+                identity::set("lock_timeout", HELD_AFTER);
+            }
+            recompute::keys(self.plan, batch)
+        })
+    }
+
+    fn is_held(&self, error: &Caught) -> bool {
+        self.isolate.held && error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
+    }
+
+    fn has_searched_enough(&self) -> bool {
+        self.held.len() >= MOST_HELD
+            || self
+                .search_since
+                .is_some_and(|since| since.elapsed() > LONGEST_SEARCH)
     }
 }
 

@@ -245,6 +245,12 @@ impl Batch {
         Ok([half(0..middle), half(middle..self.len())])
     }
 
+    /// The keys, one by one.
+    pub fn rows(&self) -> Vec<Box<[String]>> {
+        let row = |row: usize| self.columns.iter().map(|column| column[row].clone()).collect();
+        (0..self.len()).map(row).collect()
+    }
+
     /// The keys but those at some positions, counted from 0.
     pub fn without(&self, positions: &HashSet<usize>) -> Batch {
         let rest = |column: &Vec<String>| {

@@ -5,16 +5,19 @@
 //! ```
 
 pub mod affected;
+mod all_rows;
 mod apply;
 pub mod audit;
 pub mod backlog;
 mod care;
 mod careful;
 pub mod check;
+pub mod comparison;
 pub mod dead_letter;
 pub mod drain;
 mod failure;
 pub mod fingerprint;
+mod key_order;
 mod key_texts;
 pub mod keys;
 mod named_key;

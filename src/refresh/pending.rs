@@ -10,6 +10,7 @@ use pgrx::{pg_sys, JsonB};
 
 use super::apply::{self, Now};
 use super::check::check_reader;
+use super::comparison;
 use super::keys::{self, few_rows, Batch, Wanted};
 use super::named_key::{change_key, key_texts};
 use super::plan::{self, Plan};
@@ -77,6 +78,8 @@ fn find(plan: &Plan) -> Found {
     };
     if let Some(since) = unfilled(plan, &now) {
         found.all(since);
+    } else if now.comparing.is_some() {
+        found.all(comparison::since(tview));
     }
     let position = now.position.clone().unwrap_or_else(beginning);
     let mut sources = plan.source_oids();

@@ -10,7 +10,7 @@ use super::audit::Written;
 use super::keys::{few_rows, Batch};
 use super::narrow::narrow;
 use super::plan::Plan;
-use super::texts::Reach;
+use super::texts::{Reach, Within};
 use crate::error::Problem;
 use crate::postgres::planner::reshaping;
 use crate::postgres::spi::{self, Access, Rows, Value};
@@ -24,7 +24,7 @@ const FEW_KEYS_OF_CHEAP: usize = 200;
 /// The same for views that can be computed for few keys one by one, or as a whole, but not for many keys.
 const FEW_KEYS_OF_NARROWED: usize = 10_000;
 /// A view that costs less than this as a whole is not worth a comparison.
-const CHEAP_VIEW: f64 = 2_000.0;
+pub const CHEAP_VIEW: f64 = 2_000.0;
 
 /// What was written, and what is wrong with the data.
 #[derive(Default)]
@@ -67,9 +67,9 @@ pub fn keys_inside(plan: &Plan, batch: &Batch) -> Result {
     finish(plan, &rows)
 }
 
-/// The keys of a batch but those whose rows somebody else holds; the rows of the others are locked. As the TVIEW's owner,
-/// inside an SPI session.
-pub fn not_held(plan: &Plan, batch: Batch) -> Batch {
+/// The keys of a batch but those whose rows somebody else holds, and these; the rows of the others are locked. As the TVIEW's
+/// owner, inside an SPI session.
+pub fn not_held(plan: &Plan, batch: Batch) -> (Batch, Vec<Box<[String]>>) {
     few_rows(false);
     let parameters = batch.parameters().into_iter();
     let typed: Vec<_> = parameters.map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
@@ -77,10 +77,13 @@ pub fn not_held(plan: &Plan, batch: Batch) -> Batch {
     let held: HashSet<usize> = (0..rows.len())
         .filter_map(|row| usize::try_from(rows.get::<i64>(row, 0)? - 1).ok())
         .collect();
-    match held.is_empty() {
-        true => batch,
-        false => batch.without(&held),
+    if held.is_empty() {
+        return (batch, Vec::new());
     }
+    let keys = batch.rows().into_iter().enumerate();
+    let held_keys = keys.filter(|(position, _)| held.contains(position));
+    let held_keys = held_keys.map(|(_, key)| key).collect();
+    (batch.without(&held), held_keys)
 }
 
 /// How many keys are looked up one by one before computing them together costs less. A key that cannot be pushed into
@@ -110,11 +113,26 @@ pub fn is_by_key(plan: &Plan) -> bool {
 
 /// What the planner expects a statement to cost.
 fn cost(explain: &str) -> f64 {
-    let text = spi::run(explain, Access::Current, &[]).one::<JsonString>();
+    expected(explain, &[]).cost
+}
+
+/// What the planner expects of a statement.
+pub struct Expected {
+    pub cost: f64,
+    pub rows: f64,
+}
+
+/// Runs an EXPLAIN. Inside an SPI session.
+pub fn expected(explain: &str, args: &[(pg_sys::Oid, Value)]) -> Expected {
+    let text = spi::run(explain, Access::Current, args).one::<JsonString>();
     let json: serde_json::Value = text
         .and_then(|text| serde_json::from_str(&text.0).ok())
         .unwrap_or_default();
-    json[0]["Plan"]["Total Cost"].as_f64().unwrap_or(f64::INFINITY)
+    let number = |name| json[0]["Plan"][name].as_f64().unwrap_or(f64::INFINITY);
+    Expected {
+        cost: number("Total Cost"),
+        rows: number("Plan Rows"),
+    }
 }
 
 /// Compares the whole view with the whole table and writes the differences.
@@ -122,13 +140,7 @@ pub fn everything(plan: &Plan) -> Result {
     no_deferring(plan);
     few_rows(false);
     let mut result = match fill(plan) {
-        Some(inserted) => Result {
-            written: Written {
-                inserted,
-                ..Written::default()
-            },
-            problem: None,
-        },
+        Some(inserted) => filled(inserted),
         None => everything_inside(plan),
     };
     if result.problem.is_none() {
@@ -143,17 +155,46 @@ pub fn everything_inside(plan: &Plan) -> Result {
     finish(plan, &plan.everything.run(Access::Current, &[], 0))
 }
 
+/// Compares the rows of a range of keys, given by the texts that the statements take; `is_empty`: the table has none of them. As the
+/// TVIEW's owner, inside an SPI session.
+pub fn range(plan: &Plan, range: &Within, keys: &[(pg_sys::Oid, Value)], is_empty: bool) -> Result {
+    no_deferring(plan);
+    few_rows(false);
+    let fill = || spi::run(&plan.shape.fill_within(range), Access::Current, keys).len() as i64;
+    // Where that fails, comparing tells why.
+    if let Some(inserted) = is_empty.then(|| unless_it_fails(fill)).flatten() {
+        return filled(inserted);
+    }
+    finish(
+        plan,
+        &spi::run(&plan.shape.recompute_within(range), Access::Current, keys),
+    )
+}
+
+fn filled(inserted: i64) -> Result {
+    Result {
+        written: Written {
+            inserted,
+            ..Written::default()
+        },
+        problem: None,
+    }
+}
+
+fn unless_it_fails(fill: impl FnOnce() -> i64) -> Option<i64> {
+    match transaction::attempt(fill) {
+        Err(error) if error.is_cancel() => Problem::from(error).raise(),
+        filled => filled.ok(),
+    }
+}
+
 /// Fills a table that is empty without comparing. None: it has rows, or filling failed, and comparing tells why.
 fn fill(plan: &Plan) -> Option<i64> {
     let some = [(pg_sys::INT8OID, Value::of(1_i64))];
     if !spi::run(&plan.shape.some_keys(), Access::Current, &some).is_empty() {
         return None;
     }
-    let filled = transaction::attempt(|| spi::run(&plan.shape.fill(), Access::Current, &[]).len() as i64);
-    match filled {
-        Err(error) if error.is_cancel() => Problem::from(error).raise(),
-        filled => filled.ok(),
-    }
+    unless_it_fails(|| spi::run(&plan.shape.fill(), Access::Current, &[]).len() as i64)
 }
 
 /// The problem of a view that returns rows without a key.

@@ -32,6 +32,8 @@ use crate::settings;
 pub enum Status {
     /// Everything visible when it started is applied.
     UpToDate,
+    /// The same, and all rows are being compared: that is to be gone on with.
+    Comparing,
     /// Another session is at this TVIEW, or DDL at what it reads: it is tried again soon.
     Busy,
     /// Paused, dropped, or without its view.
@@ -127,6 +129,8 @@ pub(super) struct Run<'a> {
     at_rows: bool,
     /// Some rows were gone around: the position stays where it is.
     pub(super) held: Cell<bool>,
+    /// A comparison of all rows is under way; whether it is a population.
+    pub(super) comparing: Cell<Option<bool>>,
     pub(super) retry_at: Cell<Option<i64>>,
     changes: u64,
     keys: u64,
@@ -147,6 +151,7 @@ impl<'a> Run<'a> {
             yields: false,
             at_rows: false,
             held: Cell::new(false),
+            comparing: Cell::new(None),
             retry_at: Cell::new(None),
             changes: 0,
             keys: 0,
@@ -210,7 +215,22 @@ impl<'a> Run<'a> {
         self.driver.transaction(|| ()).is_err() || invalidation::schemas() != self.schemas
     }
 
+    /// Applies changes, then goes on with a comparison of all rows, if there is one: in a worker by one batch, as it may have
+    /// more urgent work.
     fn go(&mut self) -> Result<Status, Caught> {
+        loop {
+            let status = self.apply()?;
+            if status != Status::UpToDate || self.comparing.get().is_none() {
+                return Ok(status);
+            }
+            match self.compare_batch()? {
+                Status::Comparing if self.driver == Driver::Procedure => continue,
+                status => return Ok(status),
+            }
+        }
+    }
+
+    fn apply(&mut self) -> Result<Status, Caught> {
         self.schemas = invalidation::schemas();
         // A plan made stale by DDL in between is made again; DDL in a loop must not keep us here.
         for _ in 0..5 {

@@ -145,6 +145,7 @@ pub fn find(source: &Source, conditions: &[Condition]) -> Vec<Pending> {
             keys: rows.value(0, 0),
             changes,
             oldest: None,
+            oldest_xid: None,
         })
     });
     found.collect()

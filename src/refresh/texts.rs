@@ -40,6 +40,12 @@ pub struct Shape {
     pub touch: Option<String>,
 }
 
+/// A part of all keys: conditions on a row `v` of the view and on a row `tv` of the table.
+pub struct Within {
+    pub view: String,
+    pub table: String,
+}
+
 /// How the keys reach the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -57,6 +63,15 @@ impl Shape {
     ///
     /// Each row of the table is looked up once, by key; a row that differs is then found by its place.
     pub fn recompute(&self, reach: Reach) -> String {
+        self.recomputed(reach, None)
+    }
+
+    /// The same for all rows with keys in a range.
+    pub fn recompute_within(&self, range: &Within) -> String {
+        self.recomputed(Reach::Everything, Some(range))
+    }
+
+    fn recomputed(&self, reach: Reach, range: Option<&Within>) -> String {
         let Shape { table, .. } = self;
         let names = self.names();
         let key_names = self.key_names();
@@ -77,7 +92,8 @@ impl Shape {
                 self.wanted("tv")
             )
         } else {
-            format!("WHERE NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {fresh_key})")
+            let within = range.map_or(String::new(), |range| format!("{} AND ", range.table));
+            format!("WHERE {within}NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {fresh_key})")
         };
         let (differs, updated) = if self.content.is_empty() {
             ("false".to_string(), "SELECT 1 WHERE false".to_string())
@@ -115,8 +131,14 @@ impl Shape {
                (SELECT count(*) FROM updated) AS updated, (SELECT count(*) FROM inserted) AS inserted) \
              SELECT inserted, updated, deleted, greatest(found.rows - inserted - updated, 0), \
                (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text FROM counts, found",
-            fresh = self.fresh(reach),
-            between = self.between_bounds(reach),
+            fresh = match range {
+                Some(range) => self.fresh_within(range),
+                None => self.fresh(reach),
+            },
+            between = match range {
+                Some(range) => format!(" AND {}", range.table),
+                None => self.between_bounds(reach),
+            },
             not_repeated = self.not_repeated("fresh"),
         )
     }
@@ -130,12 +152,29 @@ impl Shape {
 
     /// Fills an empty table in one go; duplicates are the primary key's to refuse.
     pub fn fill(&self) -> String {
+        self.filled_with(self.fresh(Reach::Everything))
+    }
+
+    /// The same for a range of keys that the table has no row of.
+    pub fn fill_within(&self, range: &Within) -> String {
+        self.filled_with(self.fresh_within(range))
+    }
+
+    fn filled_with(&self, fresh: String) -> String {
         let names = self.names();
         format!(
-            "INSERT INTO {} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM ({}) fresh",
+            "INSERT INTO {} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM ({fresh}) fresh",
             self.table,
-            self.fresh(Reach::Everything)
         )
+    }
+
+    /// What the planner expects of computing the rows of a range of keys.
+    pub fn explain_within(&self, range: &Within) -> String {
+        format!("EXPLAIN (FORMAT JSON) {}", self.fresh_within(range))
+    }
+
+    fn fresh_within(&self, range: &Within) -> String {
+        format!("{} AND {}", self.fresh(Reach::Everything), range.view)
     }
 
     /// What the planner expects of computing rows: one key, or everything.

@@ -354,8 +354,9 @@ impl Refresher {
             (outcome.status, outcome.changes, taken)
         });
         let pause = match status {
-            Status::UpToDate => {
+            Status::UpToDate | Status::Comparing => {
                 progress.failures.store(0, SeqCst);
+                progress.comparing.store(status == Status::Comparing, SeqCst);
                 // A first population has absorbed changes, too, without counting them.
                 housekeeping::wanted(self.database, now);
                 let duration = if changes > 0 {
@@ -366,7 +367,10 @@ impl Refresher {
                     taken
                 };
                 progress.absorbed_tick.fetch_max(tick, SeqCst);
-                schedule::cooldown(tracked.max_latency, duration, self.load, changes)
+                match status {
+                    Status::Comparing => 0,
+                    _ => schedule::cooldown(tracked.max_latency, duration, self.load, changes),
+                }
             }
             Status::Busy => {
                 let times = progress.failures.fetch_add(1, SeqCst) + 1;

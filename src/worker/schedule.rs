@@ -6,6 +6,8 @@ const LONGEST_PAUSE: i64 = 61_000_000;
 const LONGEST_QUIET: i64 = 10_000_000;
 /// TVIEWs that are only looked at to be sure come after those known to be behind; there may be thousands of them.
 const JUST_LOOKING: i64 = 5_000_000;
+/// A comparison of all rows leaves way to changes.
+const COMPARING: i64 = 1_000_000;
 /// Whoever helps another worker has nothing else to do.
 const HELPING: i64 = 3_600_000_000;
 
@@ -39,6 +41,8 @@ pub enum Need {
     Look,
     /// A source changed.
     Refresh,
+    /// All its rows are being compared: the next batch.
+    Compare,
     /// The worker that refreshes it has more than it can do alone.
     Help,
 }
@@ -46,7 +50,7 @@ pub enum Need {
 impl Need {
     /// Whether there is something for this worker.
     fn is_work(self) -> bool {
-        matches!(self, Need::Look | Need::Refresh | Need::Help)
+        matches!(self, Need::Look | Need::Refresh | Need::Compare | Need::Help)
     }
 }
 
@@ -96,6 +100,7 @@ pub fn next(now: i64, longest: i64, candidates: impl Iterator<Item = (usize, Can
 fn slack(candidate: &Candidate) -> i64 {
     let extra = match candidate.need {
         Need::Look => JUST_LOOKING,
+        Need::Compare => COMPARING,
         Need::Help => HELPING,
         Need::Nothing | Need::Running | Need::Refresh => 0,
     };
@@ -116,9 +121,9 @@ pub fn harmless(candidates: impl Iterator<Item = Candidate>) -> i64 {
         .unwrap_or(i64::MAX)
 }
 
-/// Whether a refresh takes longer than `longest`. Whoever helps takes a small part.
+/// Whether a refresh takes longer than `longest`. Parts of a backlog and batches of a comparison are small.
 pub fn is_long(candidate: &Candidate, longest: i64) -> bool {
-    candidate.need != Need::Help
+    !matches!(candidate.need, Need::Help | Need::Compare)
         && (candidate.expected > longest || (candidate.populating && longest < i64::MAX))
 }
 

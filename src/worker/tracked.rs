@@ -88,6 +88,8 @@ impl Tracked {
             || schedule::is_due(self.progress.retry_at.load(SeqCst), now)
         {
             Need::Refresh
+        } else if self.progress.comparing.load(SeqCst) {
+            Need::Compare
         } else if database.all_tick.load(SeqCst) > absorbed {
             Need::Look
         } else {
@@ -107,7 +109,9 @@ impl Tracked {
     fn candidate(&self, database: &Database, now: i64) -> Candidate {
         let progress = self.progress();
         let need = self.need(database, now);
-        if matches!(need, Need::Look | Need::Refresh) && progress.dirty_since.load(SeqCst) == 0 {
+        if matches!(need, Need::Look | Need::Refresh | Need::Compare)
+            && progress.dirty_since.load(SeqCst) == 0
+        {
             let (started, finished) = (
                 progress.started_at.load(SeqCst),
                 progress.finished_at.load(SeqCst),
@@ -122,7 +126,7 @@ impl Tracked {
             retry_at: progress.retry_at.load(SeqCst),
             expected: progress.expected.load(SeqCst),
             max_latency: self.max_latency,
-            populating: self.info.state == State::Populating,
+            populating: self.info.state == State::Populating && !progress.comparing.load(SeqCst),
         }
     }
 

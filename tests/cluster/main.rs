@@ -10,6 +10,7 @@ mod backlog;
 mod blog;
 
 mod cases;
+mod comparisons;
 mod concurrency;
 mod consistency;
 mod crash;

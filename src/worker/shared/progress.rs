@@ -1,7 +1,7 @@
 //! How far each TVIEW is.
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
 
 use pgrx::pg_sys::Oid;
 
@@ -29,6 +29,8 @@ pub struct Tview {
     pub finished_at: AtomicI64,
     /// How long a refresh takes, as a moving average. The runner.
     pub expected: AtomicI64,
+    /// All its rows are being compared with the view, batch by batch. The runner.
+    pub comparing: AtomicBool,
     /// Failures in a row. The runner.
     pub failures: AtomicU32,
     /// Parts of its backlog that nobody has taken: those numbered below this. The runner offers, whoever takes one lowers it.
@@ -140,6 +142,7 @@ impl Tview {
         self.not_before.store(0, SeqCst);
         self.retry_at.store(0, SeqCst);
         self.failures.store(0, SeqCst);
+        self.comparing.store(false, SeqCst);
         self.expected.store(0, Relaxed);
     }
 }

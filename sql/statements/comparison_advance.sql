@@ -1,0 +1,10 @@
+-- Rows of TVIEW $1 are compared up to key $2; keys at once from now on ($3), keys left out ($4), rows inserted, updated, deleted
+-- and left alone ($5 to $8), the first problem met ($9 to $11).
+UPDATE @extschema@.pg_tview_comparison
+   SET compared_to = $2, keys_at_once = $3, held_keys = $4, batches = batches + 1,
+       rows_inserted = rows_inserted + $5, rows_updated = rows_updated + $6,
+       rows_deleted = rows_deleted + $7, rows_unchanged = rows_unchanged + $8,
+       message = CASE WHEN sqlstate IS NULL THEN $10 ELSE message END,
+       details = CASE WHEN sqlstate IS NULL THEN $11::jsonb ELSE details END,
+       sqlstate = coalesce(sqlstate, $9)
+ WHERE tview_oid = $1

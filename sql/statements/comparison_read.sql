@@ -1,0 +1,5 @@
+-- The comparison of TVIEW $1 that is under way.
+SELECT populates, compared_to, keys_at_once, held_keys, again_xid IS NOT NULL, oldest_change_at, changes_read, started_at,
+       rows_inserted, rows_updated, rows_deleted, rows_unchanged, sqlstate, message, details::text, by_range
+  FROM @extschema@.pg_tview_comparison
+ WHERE tview_oid = $1

@@ -1,0 +1,8 @@
+-- The comparison of TVIEW $1 is complete, but its rows may have changed once more meanwhile: it begins again for that.
+UPDATE @extschema@.pg_tview_comparison
+   SET populates = false, compared_to = NULL, held_keys = NULL, oldest_xid = again_xid, oldest_change_at = again_change_at,
+       changes_read = again_changes, again_xid = NULL, again_change_at = NULL, again_changes = NULL,
+       started_at = clock_timestamp(), batches = 0,
+       rows_inserted = 0, rows_updated = 0, rows_deleted = 0, rows_unchanged = 0,
+       sqlstate = NULL, message = NULL, details = NULL
+ WHERE tview_oid = $1
