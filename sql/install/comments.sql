@@ -32,6 +32,8 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_affected(text, regclass, jsonb) IS
     'Keys of a TVIEW that changes of these rows of a source would refresh; changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_health_check() IS
     'Whether changes are captured and applied, per component; what is wrong comes with what to do about it.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_queued() IS
+    'Rows of pg_tview_queue, for the extension itself in SERIALIZABLE transactions.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_status() IS 'What the view pg_tview_status shows.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS

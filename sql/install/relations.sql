@@ -46,6 +46,10 @@ ALTER TABLE @extschema@.pg_tview_queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 ALTER TABLE @extschema@.pg_tview_queue REPLICA IDENTITY FULL;
 CREATE INDEX pg_tview_queue_source_oid_xid_idx ON @extschema@.pg_tview_queue (source_oid, xid);
 
+-- Its rows, for SERIALIZABLE transactions: reading them this way is no conflict with those who write there.
+CREATE FUNCTION @extschema@.pg_tviews_queued() RETURNS SETOF @extschema@.pg_tview_queue
+    LANGUAGE c STABLE ROWS 100 AS 'MODULE_PATHNAME', 'pg_tviews_queued';
+
 -- Append-only: one row per refresh and per management action. The newest row of a TVIEW with a position
 -- is that TVIEW's position in the log. It also counts the refreshes so far, and the rows they wrote.
 CREATE TABLE @extschema@.pg_tview_meta_audit (

@@ -249,7 +249,7 @@ fn define_view(entity: &Entity, query: &str) -> Result<(), Problem> {
         ))
     })?;
     // Refused here, before a view over it exists (a view over temporary tables would be temporary).
-    crate::lineage::analyse(select, &[])?;
+    identity::pinned(|| crate::lineage::analyse(select, &[]))?;
     let body = if select.collapse_repeated_columns() {
         select.sql()
     } else {

@@ -7,19 +7,19 @@ use std::rc::Rc;
 use pgrx::pg_sys::Oid;
 
 use super::definition;
-use crate::postgres::invalidation;
 use crate::postgres::spi::Statement;
+use crate::postgres::{invalidation, transaction};
 
 pub struct SessionStatement {
-    /// The OID of pg_tview_definition it was made for, and the state of schema names.
-    made_for: Cell<(Oid, u64)>,
+    /// The OID of pg_tview_definition it was made for, the state of schema names, and whether for SERIALIZABLE transactions.
+    made_for: Cell<(Oid, u64, bool)>,
     statement: RefCell<Option<Rc<Statement>>>,
 }
 
 impl SessionStatement {
     pub const fn new() -> SessionStatement {
         SessionStatement {
-            made_for: Cell::new((Oid::INVALID, 0)),
+            made_for: Cell::new((Oid::INVALID, 0, false)),
             statement: RefCell::new(None),
         }
     }
@@ -29,6 +29,7 @@ impl SessionStatement {
         let current = (
             definition::table().unwrap_or(Oid::INVALID),
             invalidation::schemas(),
+            transaction::is_serializable(),
         );
         if let (true, Some(statement)) = (self.made_for.get() == current, self.statement.borrow().as_ref()) {
             return statement.clone();

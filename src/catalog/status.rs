@@ -4,7 +4,7 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::{self, Oid};
 
 use super::session_cache::SessionStatement;
-use crate::postgres::identity::{current_role, run_internal, set};
+use crate::postgres::identity::{current_role, planned_once, run_internal, set};
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::statement;
 
@@ -36,6 +36,7 @@ pub fn status() -> Vec<Status> {
     let caller = Value::of(current_role());
     run_internal(|| {
         set("jit", "off");
+        planned_once();
         spi::session(|| {
             let statement = READ.with(|read| read.get(|| statement!("status"), &[pg_sys::OIDOID]));
             let rows = statement.run(Access::Snapshot, &[caller], 0);

@@ -23,6 +23,7 @@ pub mod planner;
 pub mod process;
 pub mod query_snapshot;
 pub mod query_tree;
+mod queue_scan;
 pub mod relation;
 pub mod relation_changes;
 pub mod shmem;

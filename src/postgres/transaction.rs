@@ -238,6 +238,12 @@ pub fn is_read_committed() -> bool {
     unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
 }
 
+/// Whether PostgreSQL notes what the transaction reads, for conflicts with what others write.
+pub fn is_serializable() -> bool {
+    // SAFETY: reads a backend-local variable.
+    unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
+}
+
 /// Whether what follows in this session is in the same transaction: a block, or several statements sent as one.
 pub fn in_block() -> bool {
     // SAFETY: reads the transaction state.
