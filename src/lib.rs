@@ -52,6 +52,7 @@ pub mod postgres;
 #[allow(non_snake_case)]
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    postgres::memory::init();
     postgres::process::no_backtraces();
     settings::init();
     // The library may be loaded late, even inside a savepoint.

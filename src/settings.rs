@@ -21,6 +21,8 @@ static REFRESH_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(200);
 static MAX_BACKLOG: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
+static PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(8 * 1024);
+static WORKER_PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(40 * 1024);
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
 static MAX_TVIEWS: GucSetting<i32> = GucSetting::<i32>::new(2048);
 
@@ -93,6 +95,15 @@ pub fn max_backlog() -> u32 {
 /// How long audit rows are kept.
 pub fn audit_retention() -> Duration {
     Duration::from_secs(AUDIT_RETENTION.get() as u64)
+}
+
+/// What plans of TVIEWs may take in the memory of this process: bytes.
+pub fn plan_cache_size() -> usize {
+    let size = match process::is_background_worker() {
+        true => &WORKER_PLAN_CACHE_SIZE,
+        false => &PLAN_CACHE_SIZE,
+    };
+    size.get() as usize * 1024
 }
 
 /// Databases that can have workers at the same time (sizes shared memory).
@@ -229,6 +240,26 @@ pub fn init() {
         i32::MAX,
         GucContext::Sighup,
         none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.plan_cache_size",
+        c"Memory that a session keeps for what it has found out about TVIEWs.",
+        c"What was not used for longest goes first, and is found out again when needed.",
+        &PLAN_CACHE_SIZE,
+        0,
+        i32::MAX / 1024,
+        GucContext::Userset,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.worker_plan_cache_size",
+        c"The same for a refresh worker.",
+        c"With less than its TVIEWs take, it plans refreshes again that it has planned before.",
+        &WORKER_PLAN_CACHE_SIZE,
+        0,
+        i32::MAX / 1024,
+        GucContext::Sighup,
+        GucFlags::UNIT_KB,
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.audit_retention",

@@ -326,6 +326,7 @@ fn ensure_unique(table: Oid, entity: &Entity, key: &[String]) {
     let made = transaction::attempt(|| execute(&format!("CREATE UNIQUE INDEX ON {display} ({columns})")));
     match made {
         Ok(()) => pgrx::notice!("created a unique index on {display} ({columns}), the key of the TVIEW"),
+        Err(caught) if caught.code != PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION => Problem::from(caught).raise(),
         Err(caught) => Problem::new(
             caught.code,
             format!("the key ({columns}) of TVIEW {:?} is not unique in {display}", entity.name),

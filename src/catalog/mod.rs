@@ -6,6 +6,7 @@ pub mod create;
 pub mod ddl;
 pub mod definition;
 pub mod drop;
+pub mod feeds;
 pub mod foreign_keys;
 pub mod guard;
 pub mod known;

@@ -8,7 +8,6 @@ use std::cell::OnceCell;
 use pgrx::pg_sys::Oid;
 
 use self::tviews::Tview;
-use crate::error::Problem;
 use crate::postgres::identity::{current_role, run_internal};
 use crate::postgres::transaction::{attempt, in_recovery};
 
@@ -141,9 +140,6 @@ pub fn check() -> Vec<Finding> {
 impl Component {
     fn findings(&self, patient: &Patient) -> Vec<Finding> {
         let faults = attempt(|| run_internal(|| (self.check)(patient))).unwrap_or_else(|error| {
-            if error.is_cancel() {
-                Problem::from(error).raise();
-            }
             let text = format!("could not be checked: {}: {}", error.sqlstate(), error.message);
             vec![(Level::Error, text)]
         });

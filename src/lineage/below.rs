@@ -1,12 +1,12 @@
 //! Every table that a query reads, however deep, where no way through it is looked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
 use crate::postgres::query_tree::{Range, Select};
-use crate::postgres::relation;
+use crate::postgres::{recursion, relation};
 
 /// What a query reads.
 #[derive(Default)]
@@ -21,9 +21,12 @@ pub fn below(query: Select, around: &[Select]) -> Result<Below, Problem> {
     let mut found = Below::default();
     let mut open = vec![query];
     let mut named = BTreeSet::new();
+    let mut views = HashSet::new();
     while let Some(select) = open.pop() {
+        recursion::step();
         for index in select.all_ranges() {
             match select.range(index) {
+                Range::Table { oid, kind: 'v', .. } if !views.insert(oid) => {}
                 Range::Table { oid, kind: 'v', .. } => {
                     found.views.push(oid);
                     open.push(Select::of_view(oid));

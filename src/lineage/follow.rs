@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::effort::Effort;
 use super::graph::{Guard, Node};
 use super::search::Search;
 use super::shorten::{Output, Way};
@@ -32,11 +33,11 @@ pub enum Follow {
 }
 
 /// For every table occurrence.
-pub fn follow(flat: &Unfolded, key: &[Expr]) -> BTreeMap<Node, Follow> {
+pub fn follow(flat: &Unfolded, key: &[Expr], effort: &Effort) -> BTreeMap<Node, Follow> {
     let tables =
         (0..flat.occurrences.len()).filter(|node| matches!(flat.occurrences[*node].rows, Rows::Table { .. }));
     let mut found: BTreeMap<Node, Follow> = tables
-        .map(|node| match ways(flat, node, key, &columns(key)) {
+        .map(|node| match ways(flat, node, key, &columns(key), effort) {
             Some(ways) => {
                 let through_table = Vec::new();
                 (node, Follow::Keyed(Followed { ways, through_table }))
@@ -44,17 +45,17 @@ pub fn follow(flat: &Unfolded, key: &[Expr]) -> BTreeMap<Node, Follow> {
             None => (node, Follow::NoWay),
         })
         .collect();
-    break_circles_inside_guards(flat, &mut found);
+    break_circles_inside_guards(flat, &mut found, effort);
     loop {
-        let circular = circular(&leaning(&found));
-        if circular.is_empty() {
+        let circular = circular(&leaning(&found), effort);
+        if circular.is_empty() || effort.given_up().is_some() {
             return found;
         }
         let cheapest = circular
             .iter()
             .filter_map(|node| match &found[node] {
                 Follow::Keyed(followed) if followed.through_table.is_empty() => {
-                    part(flat, *node, key).map(|part| (*node, part))
+                    part(flat, *node, key, effort).map(|part| (*node, part))
                 }
                 _ => None,
             })
@@ -73,7 +74,7 @@ pub fn follow(flat: &Unfolded, key: &[Expr]) -> BTreeMap<Node, Follow> {
     }
 }
 
-fn break_circles_inside_guards(flat: &Unfolded, found: &mut BTreeMap<Node, Follow>) {
+fn break_circles_inside_guards(flat: &Unfolded, found: &mut BTreeMap<Node, Follow>, effort: &Effort) {
     let guards: BTreeSet<Guard> = found
         .keys()
         .flat_map(|node| flat.graph.guards_of(*node).iter().copied())
@@ -86,7 +87,7 @@ fn break_circles_inside_guards(flat: &Unfolded, found: &mut BTreeMap<Node, Follo
                 .filter(|(node, _)| inside(node))
                 .map(|(node, leans_on)| (node, leans_on.into_iter().filter(inside).collect()))
                 .collect();
-            match circular(&leaning).first() {
+            match circular(&leaning, effort).first() {
                 Some(node) => found.insert(*node, Follow::Circle),
                 None => break,
             };
@@ -95,7 +96,7 @@ fn break_circles_inside_guards(flat: &Unfolded, found: &mut BTreeMap<Node, Follo
 }
 
 /// Ways from `node` to these columns of the key.
-fn ways(flat: &Unfolded, node: Node, key: &[Expr], columns: &[usize]) -> Option<Vec<Way>> {
+fn ways(flat: &Unfolded, node: Node, key: &[Expr], columns: &[usize], effort: &Effort) -> Option<Vec<Way>> {
     let ranges =
         |columns: &[usize]| -> BTreeSet<Node> { columns.iter().flat_map(|n| key[*n].ranges()).collect() };
     let search = Search {
@@ -103,6 +104,7 @@ fn ways(flat: &Unfolded, node: Node, key: &[Expr], columns: &[usize]) -> Option<
         start: node,
         key: &ranges(&self::columns(key)),
         wanted: &ranges(columns),
+        effort,
     };
     let output = |column: &usize| Output {
         column: *column,
@@ -114,17 +116,17 @@ fn ways(flat: &Unfolded, node: Node, key: &[Expr], columns: &[usize]) -> Option<
     Some(
         paths
             .into_iter()
-            .map(|path| Way::shortest(flat, path, outputs.clone()))
+            .map(|path| Way::shortest(flat, path, outputs.clone(), effort))
             .collect(),
     )
 }
 
 /// The ways that lean on the least, to as many key columns as that allows; None if that is nothing won.
-fn part(flat: &Unfolded, node: Node, key: &[Expr]) -> Option<Vec<Way>> {
+fn part(flat: &Unfolded, node: Node, key: &[Expr], effort: &Effort) -> Option<Vec<Way>> {
     let single: Vec<(usize, Vec<Way>)> = columns(key)
         .into_iter()
         .filter(|n| !key[*n].ranges().is_empty())
-        .filter_map(|n| Some((n, ways(flat, node, key, &[n])?)))
+        .filter_map(|n| Some((n, ways(flat, node, key, &[n], effort)?)))
         .collect();
     let (first, best) = single.iter().min_by_key(|(n, ways)| (lean(ways).len(), *n))?;
     let best = lean(best);
@@ -133,7 +135,7 @@ fn part(flat: &Unfolded, node: Node, key: &[Expr]) -> Option<Vec<Way>> {
         .filter(|(n, ways)| n == first || lean(ways).is_subset(&best))
         .map(|(n, _)| *n)
         .collect();
-    let part = ways(flat, node, key, &within)?;
+    let part = ways(flat, node, key, &within, effort)?;
     (within.len() < key.len()).then_some(part)
 }
 
@@ -161,11 +163,11 @@ fn leaning(found: &BTreeMap<Node, Follow>) -> BTreeMap<Node, BTreeSet<Node>> {
 
 /// Nodes whose ways run in a circle through each other. If two of them changed in one row of the view, each
 /// way would lean on the other's unchanged row.
-fn circular(leaning: &BTreeMap<Node, BTreeSet<Node>>) -> BTreeSet<Node> {
+fn circular(leaning: &BTreeMap<Node, BTreeSet<Node>>, effort: &Effort) -> BTreeSet<Node> {
     let in_circle = |start: &Node| {
         let mut seen = BTreeSet::new();
         let mut open: Vec<Node> = leaning[start].iter().copied().collect();
-        while let Some(node) = open.pop() {
+        while let Some(node) = open.pop().filter(|_| effort.spend(1)) {
             if node == *start {
                 return true;
             }
@@ -186,8 +188,9 @@ mod tests {
     fn circles_are_found() {
         let set = |nodes: &[Node]| nodes.iter().copied().collect::<BTreeSet<Node>>();
         let there_and_back = BTreeMap::from([(0, set(&[1, 2])), (1, set(&[0, 2])), (2, set(&[]))]);
-        assert_eq!(circular(&there_and_back), set(&[0, 1]));
+        let effort = Effort::new(|| {});
+        assert_eq!(circular(&there_and_back, &effort), set(&[0, 1]));
         let one_way = BTreeMap::from([(0, set(&[1, 2])), (2, set(&[]))]);
-        assert_eq!(circular(&one_way), set(&[]));
+        assert_eq!(circular(&one_way, &effort), set(&[]));
     }
 }

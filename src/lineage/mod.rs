@@ -11,6 +11,7 @@
 mod below;
 mod children;
 mod choices;
+mod effort;
 mod follow;
 mod graph;
 mod key;
@@ -29,12 +30,13 @@ use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
 use crate::postgres::query_tree::Select;
-use crate::postgres::{partition, relation};
+use crate::postgres::{partition, recursion, relation};
 use choices::Choices;
+use effort::Effort;
 use follow::Follow;
 use graph::Node;
 use shorten::Way;
-use unfold::{Rows, Unfolded};
+use unfold::{Rows, Unfolded, ViewQueries};
 
 pub use children::{inheriting, merge};
 pub use key_query::{changed_rows, KeyQuery, Rowcount};
@@ -96,14 +98,22 @@ pub struct Lineage {
 
 /// More ways than this are not written down: planning their key queries would cost more than the view.
 const MOST_WAYS: usize = 500;
+/// What each table in a key query counts for: it is parsed, analysed and written.
+const STEPS_PER_TABLE: usize = 200;
 
 /// Analyses a query whose key is in the output columns named `key`.
 pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
     let mut found = Found::default();
     let mut choices = Choices::default();
+    let effort = Effort::new(recursion::step);
+    let views = ViewQueries::default();
     for _ in 0..choices::LIMIT {
-        let flat = unfold::unfold(query, &mut choices)?;
-        found.combination(query, &flat, key);
+        let flat = unfold::unfold(query, &mut choices, &effort, &views)?;
+        found.combination(query, &flat, key, &effort);
+        if let Some(reason) = effort.given_up() {
+            found.give_up(query, reason)?;
+            return Ok(found.lineage());
+        }
         if found.tried > MOST_WAYS {
             break;
         }
@@ -138,7 +148,10 @@ struct Found {
 }
 
 impl Found {
-    fn combination(&mut self, query: Select, flat: &Unfolded, key: &[String]) {
+    fn combination(&mut self, query: Select, flat: &Unfolded, key: &[String], effort: &Effort) {
+        if effort.given_up().is_some() {
+            return;
+        }
         for (relation, columns) in &flat.watched {
             self.watched.entry(*relation).or_default().extend(columns);
         }
@@ -166,10 +179,14 @@ impl Found {
             if self.tried > MOST_WAYS {
                 return;
             }
-            for (node, followed) in follow::follow(flat, &alternative) {
+            for (node, followed) in follow::follow(flat, &alternative, effort) {
                 match followed {
                     Follow::Keyed(followed) => {
                         for way in followed.ways.iter().chain(&followed.through_table) {
+                            if !effort.spend(STEPS_PER_TABLE * way.path.steps.len()) || self.tried > MOST_WAYS
+                            {
+                                return;
+                            }
                             self.key_query(flat, node, way, key);
                         }
                     }

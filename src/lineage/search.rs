@@ -6,8 +6,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
+use super::effort::Effort;
 use super::graph::{Edge, Graph, Guard, Node};
 
 /// More searches than this for one occurrence are not made: it counts as having no way.
@@ -49,6 +51,7 @@ pub struct Search<'g> {
     pub key: &'g BTreeSet<Node>,
     /// The part of it to be reached.
     pub wanted: &'g BTreeSet<Node>,
+    pub effort: &'g Effort,
 }
 
 /// Which case each decision is in, as far as decided.
@@ -59,11 +62,6 @@ enum Undecided {
     /// Conditions of decisions not taken hold.
     Holds,
     HoldsNot,
-}
-
-struct Reached {
-    step: Step,
-    cost: u32,
 }
 
 impl Search<'_> {
@@ -123,51 +121,44 @@ impl Search<'_> {
     /// The cheapest way. `cross`: a part of the key that no condition leads to is taken as a whole, where
     /// conditions lead to another part.
     fn path(&self, decided: &Decided, undecided: Undecided, cross: bool) -> Option<Path> {
+        if !self.effort.spend(self.graph.edges().len()) {
+            return None;
+        }
         let known = self.known(decided, undecided);
-        let usable: Vec<(usize, &Edge)> = self
-            .graph
-            .edges()
-            .iter()
-            .enumerate()
-            .filter(|(_, edge)| {
-                Self::holds(edge, decided, undecided)
-                    && edge.guards.is_subset(&known)
-                    && self.graph.is_about(edge, self.start, self.key)
-            })
-            .collect();
+        let mut front = Front::new(self.graph, self.start, |edge| {
+            Self::holds(edge, decided, undecided)
+                && edge.guards.is_subset(&known)
+                && self.graph.is_about(edge, self.start, self.key)
+        });
         let mut wanted = self.wanted.clone();
-        let start = Step {
-            node: self.start,
-            edge: None,
-        };
-        let mut reached = vec![Reached { step: start, cost: 0 }];
         loop {
-            while let Some(missing) = wanted.iter().find(|node| !is_reached(&reached, **node)) {
-                let next = usable
-                    .iter()
-                    .filter_map(|(index, edge)| self.follow(*index, edge, &reached, &known))
-                    .min_by_key(|next| (next.cost, next.step.node));
-                let crossing = || {
-                    let apart = cross
-                        && self.graph.read_by(*missing).is_empty()
-                        && self.key.iter().any(|node| is_reached(&reached, *node));
-                    apart.then_some(Reached {
-                        step: Step {
-                            node: *missing,
+            while let Some(missing) = wanted.iter().find(|node| !front.has(**node)).copied() {
+                if !self.effort.spend(1) {
+                    return None;
+                }
+                let cheapest = front.follow(|node| self.graph.guards_of(node).is_subset(&known));
+                let crosses = cross
+                    && self.graph.read_by(missing).is_empty()
+                    && self.key.iter().any(|node| front.has(*node));
+                match cheapest {
+                    true => {}
+                    false if crosses => front.reach(
+                        Step {
+                            node: missing,
                             edge: None,
                         },
-                        cost: 0,
-                    })
-                };
-                let next = next.or_else(crossing)?;
-                reached.push(next);
+                        0,
+                    ),
+                    false => return None,
+                }
             }
-            let path = self.trace(&wanted, &reached);
+            let path = self.trace(&wanted, &front.steps);
             // Functions in FROM need what they are called on.
+            let on_path: BTreeSet<Node> = path.nodes().collect();
             let missing: Vec<Node> = path
                 .nodes()
                 .flat_map(|node| self.graph.read_by(node).iter().copied())
-                .filter(|read| !path.nodes().any(|node| node == *read))
+                .filter(|read| !on_path.contains(read))
                 .collect();
             if missing.is_empty() {
                 return Some(path);
@@ -176,52 +167,97 @@ impl Search<'_> {
         }
     }
 
-    /// What following `edge` reaches: the one node of it not reached yet.
-    fn follow(
-        &self,
-        index: usize,
-        edge: &Edge,
-        reached: &[Reached],
-        known: &BTreeSet<Guard>,
-    ) -> Option<Reached> {
-        let from: Vec<&Reached> = reached
-            .iter()
-            .filter(|r| edge.nodes.contains(&r.step.node))
-            .collect();
-        if from.is_empty() || from.len() + 1 != edge.nodes.len() {
-            return None;
-        }
-        let node = *edge.nodes.iter().find(|node| !is_reached(reached, **node))?;
-        if !self.graph.guards_of(node).is_subset(known) {
-            return None;
-        }
-        Some(Reached {
-            step: Step {
-                node,
-                edge: Some(index),
-            },
-            cost: from.iter().map(|r| r.cost).max().unwrap_or(0) + edge.cost,
-        })
-    }
-
     /// Only what is needed, in the order reached.
-    fn trace(&self, wanted: &BTreeSet<Node>, reached: &[Reached]) -> Path {
+    fn trace(&self, wanted: &BTreeSet<Node>, reached: &[Step]) -> Path {
         let mut needed = wanted.clone();
         needed.insert(self.start);
-        for step in reached.iter().rev().map(|r| r.step) {
+        for step in reached.iter().rev() {
             if let (Some(edge), true) = (step.edge, needed.contains(&step.node)) {
                 needed.extend(self.graph.edges()[edge].nodes.iter().copied());
             }
         }
         let steps = reached
             .iter()
-            .map(|r| r.step)
+            .copied()
             .filter(|step| needed.contains(&step.node))
             .collect();
         Path { steps }
     }
 }
 
-fn is_reached(reached: &[Reached], node: Node) -> bool {
-    reached.iter().any(|r| r.step.node == node)
+/// What has been reached, and what can be reached next.
+struct Front<'g> {
+    graph: &'g Graph,
+    steps: Vec<Step>,
+    costs: HashMap<Node, u32>,
+    /// The usable conditions on each node, and how many nodes of each are not reached.
+    of_node: HashMap<Node, Vec<usize>>,
+    missing: HashMap<usize, usize>,
+    /// Conditions with one node that is not reached: cost, this node, condition. The cheapest comes first.
+    open: BinaryHeap<Reverse<(u32, Node, usize)>>,
+}
+
+impl<'g> Front<'g> {
+    fn new(graph: &'g Graph, start: Node, usable: impl Fn(&Edge) -> bool) -> Front<'g> {
+        let mut front = Front {
+            graph,
+            steps: Vec::new(),
+            costs: HashMap::new(),
+            of_node: HashMap::new(),
+            missing: HashMap::new(),
+            open: BinaryHeap::new(),
+        };
+        for (index, edge) in graph.edges().iter().enumerate() {
+            // A condition on one node leads nowhere.
+            if edge.nodes.len() > 1 && usable(edge) {
+                front.missing.insert(index, edge.nodes.len());
+                for node in &edge.nodes {
+                    front.of_node.entry(*node).or_default().push(index);
+                }
+            }
+        }
+        front.reach(
+            Step {
+                node: start,
+                edge: None,
+            },
+            0,
+        );
+        front
+    }
+
+    fn has(&self, node: Node) -> bool {
+        self.costs.contains_key(&node)
+    }
+
+    fn reach(&mut self, step: Step, cost: u32) {
+        self.steps.push(step);
+        self.costs.insert(step.node, cost);
+        for index in self.of_node.remove(&step.node).unwrap_or_default() {
+            let Some(missing) = self.missing.get_mut(&index) else {
+                continue;
+            };
+            *missing -= 1;
+            if *missing != 1 {
+                continue;
+            }
+            let edge = &self.graph.edges()[index];
+            let reached = edge.nodes.iter().filter_map(|node| self.costs.get(node));
+            let cost = reached.max().copied().unwrap_or(0) + edge.cost;
+            let next = edge.nodes.iter().find(|node| !self.has(**node));
+            self.open.extend(next.map(|node| Reverse((cost, *node, index))));
+        }
+    }
+
+    /// Follows the cheapest condition to a node that may be reached; false if there is none.
+    fn follow(&mut self, may_reach: impl Fn(Node) -> bool) -> bool {
+        while let Some(Reverse((cost, node, index))) = self.open.pop() {
+            if !self.has(node) && may_reach(node) {
+                let edge = Some(index);
+                self.reach(Step { node, edge }, cost);
+                return true;
+            }
+        }
+        false
+    }
 }

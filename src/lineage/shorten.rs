@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::effort::Effort;
 use super::graph::Node;
 use super::search::Path;
 use super::unfold::Unfolded;
@@ -26,16 +27,19 @@ pub struct Output {
 
 impl Way {
     /// Leaves out occurrences at the end that only the key is read from.
-    pub fn shortest(flat: &Unfolded, path: Path, outputs: Vec<Output>) -> Way {
+    pub fn shortest(flat: &Unfolded, path: Path, outputs: Vec<Output>, effort: &Effort) -> Way {
         let mut way = Way { path, outputs };
-        while way.leave_one_out(flat) {}
+        while way.leave_one_out(flat, effort) {}
         way
     }
 
-    fn leave_one_out(&mut self, flat: &Unfolded) -> bool {
+    fn leave_one_out(&mut self, flat: &Unfolded, effort: &Effort) -> bool {
         for at in (1..self.path.steps.len()).rev() {
             let step = self.path.steps[at];
             let Some(edge) = step.edge else { continue };
+            if !effort.spend(self.path.steps.len()) {
+                return false;
+            }
             let mut others = self.path.steps.clone();
             others.remove(at);
             let edges = flat.graph.edges();
@@ -48,6 +52,7 @@ impl Way {
             if needed {
                 continue;
             }
+            effort.spend(flat.graph.edges().len());
             let conditions: Vec<Expr> = beside(flat, &self.path, edge)
                 .filter_map(|n| flat.conditions[n])
                 .collect();

@@ -21,6 +21,12 @@ pub fn database() -> pg_sys::Oid {
     unsafe { pg_sys::MyDatabaseId }
 }
 
+/// Whether this is a background worker, not a session.
+pub fn is_background_worker() -> bool {
+    // SAFETY: a plain variable of this process, set at its start.
+    unsafe { !pg_sys::MyBgworkerEntry.is_null() }
+}
+
 /// This process.
 pub fn pid() -> i32 {
     // SAFETY: a plain variable of this process, set at its start.

@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, IntoDatum};
 
-use super::identity;
+use super::{identity, memory};
 
 /// What a statement sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +87,9 @@ fn connected<R>(body: impl FnOnce() -> R) -> R {
     }
 }
 
+/// Rows that are in memory at a time while a result is streamed.
+const FETCHED: std::ffi::c_long = 1_000;
+
 /// Text of a statement, prepared when first run and kept for the life of the process.
 pub struct Statement {
     sql: CString,
@@ -118,19 +121,91 @@ impl Statement {
     fn run_as_it_is(&self, access: Access, args: &[Value], limit: i64) -> Rows {
         // SAFETY: called inside an SPI connection; the arrays live across the call; the plan was prepared
         // from `types`, which has as many entries as `args`.
-        unsafe {
-            if self.plan.get().is_null() {
-                let mut types = self.types.clone();
-                let plan = pg_sys::SPI_prepare(self.sql.as_ptr(), types.len() as i32, types.as_mut_ptr());
-                if plan.is_null() {
-                    pgrx::error!("could not prepare: {}", self.sql());
-                }
-                pg_sys::SPI_keepplan(plan);
-                self.plan.set(plan);
+        unsafe { execute(self.prepared(), access, args, limit) }
+    }
+
+    /// # Safety
+    /// Inside an SPI connection.
+    unsafe fn prepared(&self) -> pg_sys::SPIPlanPtr {
+        if self.plan.get().is_null() {
+            let mut types = self.types.clone();
+            let plan = pg_sys::SPI_prepare(self.sql.as_ptr(), types.len() as i32, types.as_mut_ptr());
+            if plan.is_null() {
+                pgrx::error!("could not prepare: {}", self.sql());
             }
-            execute(self.plan.get(), access, args, limit)
+            pg_sys::SPI_keepplan(plan);
+            self.plan.set(plan);
+        }
+        self.plan.get()
+    }
+
+    /// What the prepared statement takes in memory: bytes.
+    pub fn memory(&self) -> usize {
+        if self.plan.get().is_null() {
+            return 0;
+        }
+        // SAFETY: the plan was kept by us: its sources, their contexts and those of their generic plans are there.
+        unsafe {
+            let sources = pg_sys::SPI_plan_get_plan_sources(self.plan.get());
+            let number = if sources.is_null() { 0 } else { (*sources).length };
+            (0..number)
+                .map(|n| {
+                    let source = pg_sys::list_nth(sources, n).cast::<pg_sys::CachedPlanSource>();
+                    let generic = (*source).gplan;
+                    let of_generic = match generic.is_null() {
+                        true => 0,
+                        false => pg_sys::MemoryContextMemAllocated((*generic).context, true),
+                    };
+                    pg_sys::MemoryContextMemAllocated((*source).context, true) + of_generic
+                })
+                .sum()
         }
     }
+
+    /// Runs it inside a [`session`] under the active snapshot; `each` gets the rows in portions, which are freed then, until it
+    /// returns false.
+    pub fn stream(&self, args: &[Value], each: impl FnMut(&Rows) -> bool) {
+        assert_eq!(args.len(), self.types.len(), "parameters of {}", self.sql());
+        // SAFETY: as in `run_as_it_is`.
+        identity::pinned(|| unsafe { stream(self.prepared(), args, each) })
+    }
+}
+
+/// The same for a statement that is run once.
+pub fn stream_once(sql: &str, args: &[(Oid, Value)], each: impl FnMut(&Rows) -> bool) {
+    let types: Vec<Oid> = args.iter().map(|(oid, _)| *oid).collect();
+    let values: Vec<Value> = args.iter().map(|(_, value)| *value).collect();
+    Statement::new(sql, &types).stream(&values, each);
+}
+
+/// # Safety
+/// Inside an SPI connection, with a plan of one query that returns rows and takes `args.len()` parameters.
+unsafe fn stream(plan: pg_sys::SPIPlanPtr, args: &[Value], mut each: impl FnMut(&Rows) -> bool) {
+    let (mut datums, nulls) = datums(args);
+    let portal = pg_sys::SPI_cursor_open(std::ptr::null(), plan, datums.as_mut_ptr(), nulls.as_ptr(), true);
+    loop {
+        memory::check();
+        pg_sys::SPI_tuptable = std::ptr::null_mut();
+        pg_sys::SPI_cursor_fetch(portal, true, FETCHED);
+        let rows = Rows {
+            table: pg_sys::SPI_tuptable,
+            processed: pg_sys::SPI_processed,
+        };
+        let more = !rows.is_empty() && each(&rows);
+        pg_sys::SPI_freetuptable(rows.table);
+        if !more {
+            break;
+        }
+    }
+    pg_sys::SPI_cursor_close(portal);
+}
+
+fn datums(args: &[Value]) -> (Vec<Datum>, Vec<std::ffi::c_char>) {
+    let null = |arg: &Value| if arg.null { b'n' } else { b' ' } as std::ffi::c_char;
+    (
+        args.iter().map(|arg| arg.datum).collect(),
+        args.iter().map(null).collect(),
+    )
 }
 
 impl Drop for Statement {
@@ -185,11 +260,8 @@ pub fn under_active_snapshot<R>(work: impl FnOnce() -> R) -> R {
 /// # Safety
 /// Inside an SPI connection, with a plan that takes `args.len()` parameters.
 unsafe fn execute(plan: pg_sys::SPIPlanPtr, access: Access, args: &[Value], limit: i64) -> Rows {
-    let mut datums: Vec<Datum> = args.iter().map(|arg| arg.datum).collect();
-    let nulls: Vec<std::ffi::c_char> = args
-        .iter()
-        .map(|arg| if arg.null { b'n' } else { b' ' } as std::ffi::c_char)
-        .collect();
+    memory::check();
+    let (mut datums, nulls) = datums(args);
     pg_sys::SPI_tuptable = std::ptr::null_mut();
     let code = if access == Access::Current && FIXED.get() {
         pg_sys::SPI_execute_snapshot(

@@ -1,8 +1,8 @@
 //! Transactions of our own: in a worker, and inside a procedure that may commit.
 
 use pgrx::pg_sys;
-use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{PgSqlErrorCode, PgTryBuilder};
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder};
 use std::panic::{AssertUnwindSafe, UnwindSafe};
 
 /// A PostgreSQL ERROR that was caught.
@@ -36,9 +36,26 @@ impl Caught {
         }
     }
 
-    /// Whether the command was cancelled or timed out: nobody waits for its result any more.
+    /// Whether the command was cancelled, timed out, or ended by an administrator: nobody waits for its result any more.
     pub fn is_cancel(&self) -> bool {
-        self.code == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+        self.sqlstate().starts_with("57")
+    }
+
+    /// Whether it says nothing about what was attempted, and nothing else is to be attempted: a cancel, or no memory.
+    fn ends_the_command(&self) -> bool {
+        self.is_cancel() || self.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY
+    }
+
+    fn raise(self) -> ! {
+        let mut report = ErrorReport::new(self.code, self.message, "pg_tviews");
+        if let Some(detail) = self.detail {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = self.hint {
+            report = report.set_hint(hint);
+        }
+        report.report(PgLogLevel::ERROR);
+        unreachable!("an ERROR does not return")
     }
 
     /// The five letters and digits of the SQLSTATE.
@@ -115,7 +132,7 @@ impl Driver {
             })),
             // An ERROR leaves SPI connections open that only the end of a subtransaction takes down; with one
             // of them on top, SPI could not roll back.
-            Driver::Procedure => attempt(work).and_then(|result| {
+            Driver::Procedure => attempt_whatever(work).and_then(|result| {
                 catch(AssertUnwindSafe(|| {
                     self.commit();
                     result
@@ -256,14 +273,27 @@ pub fn in_recovery() -> bool {
     unsafe { pg_sys::RecoveryInProgress() }
 }
 
-/// Runs `work` in a subtransaction that is rolled back on an ERROR, which is caught.
+/// Runs `work` in a subtransaction that is rolled back on an ERROR, which is caught: unless it is a cancel or lack of
+/// memory, which end the caller as well.
 pub fn attempt<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
-    subtransaction(false, work)
+    unless_ended(subtransaction(false, work))
 }
 
 /// The same, rolled back in any case: of what was only looked at, no lock is left.
 pub fn look<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
-    subtransaction(true, work)
+    unless_ended(subtransaction(true, work))
+}
+
+/// Like [`attempt`], and every ERROR is caught. The caller must not go on after [`Caught::is_cancel`] as if nothing were.
+pub fn attempt_whatever<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
+    subtransaction(false, work)
+}
+
+fn unless_ended<R>(result: Result<R, Caught>) -> Result<R, Caught> {
+    match result {
+        Err(caught) if caught.ends_the_command() => caught.raise(),
+        result => result,
+    }
 }
 
 fn subtransaction<R>(undo: bool, work: impl FnOnce() -> R) -> Result<R, Caught> {

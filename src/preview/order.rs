@@ -2,38 +2,16 @@
 
 use pgrx::pg_sys::Oid;
 
+use crate::catalog::feeds;
 use crate::catalog::known::KnownTviews;
 
 /// The TVIEWs read, and those whose tables they are made from: each after its sources. One that stands still stays as it
 /// is, whatever happens to its sources.
 pub fn sources_first(read: &[Oid], known: &KnownTviews) -> Vec<Oid> {
-    let mut visit = Visit {
-        known,
-        entered: Vec::new(),
-        order: Vec::new(),
-    };
-    read.iter().for_each(|tview| visit.tview(*tview));
-    visit.order
-}
-
-struct Visit<'k> {
-    known: &'k KnownTviews,
-    entered: Vec<Oid>,
-    order: Vec<Oid>,
-}
-
-impl Visit<'_> {
-    fn tview(&mut self, tview: Oid) {
-        let Some(known) = self.known.get(&tview).filter(|known| known.active) else {
-            return;
-        };
-        if self.entered.contains(&tview) {
-            return;
-        }
-        self.entered.push(tview);
-        known.sources.iter().for_each(|source| self.tview(*source));
-        self.order.push(tview);
-    }
+    feeds::sources_first(read, |tview| {
+        let known = known.get(&tview).filter(|known| known.active)?;
+        Some(&known.sources)
+    })
 }
 
 #[cfg(test)]

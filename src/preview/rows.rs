@@ -13,7 +13,7 @@ use crate::postgres::identity::{self, run_internal};
 use crate::postgres::lock::{self, TableLock};
 use crate::postgres::spi::{self, Access, Value};
 use crate::queue::log::Pending;
-use crate::refresh::keys::{self, Batch, Keys, Wanted};
+use crate::refresh::keys::{self, Batch, Wanted};
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::recompute;
 use crate::settings;
@@ -92,7 +92,7 @@ fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
     match keys::wanted_at_most(plan, &pending, limit) {
         Wanted::Keys(keys) if keys.is_empty() => Ok(()),
         Wanted::Keys(keys) => {
-            some(plan, &keys);
+            some(plan, &keys.into_rows());
             Ok(())
         }
         Wanted::Everything => {
@@ -104,8 +104,8 @@ fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
     }
 }
 
-fn some(plan: &Plan, keys: &Keys) {
-    let batch = Batch::from(keys.rows());
+fn some(plan: &Plan, keys: &[Box<[String]>]) {
+    let batch = Batch::from(keys);
     if batch.len() > 1 {
         keys::few_rows(true);
         plan.lock_rows.run(Access::Current, &batch.parameters(), 0);
@@ -114,7 +114,7 @@ fn some(plan: &Plan, keys: &Keys) {
     if result.written.any() {
         // By the time a refresh comes to these changes, they may lead to other keys: rows written here must not be left
         // behind as they are.
-        let objects = plan.key_objects(keys.rows());
+        let objects = plan.key_objects(keys);
         capture::request_refresh(plan.definition.tview, Some(objects));
     }
 }

@@ -50,12 +50,7 @@ pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<J
                 Wanted::Keys(keys) => {
                     few_rows(false);
                     let batches = keys.batches(usize::MAX);
-                    Some(
-                        batches
-                            .iter()
-                            .flat_map(|batch| named_keys(&plan, batch))
-                            .collect(),
-                    )
+                    Some(batches.flat_map(|batch| named_keys(&plan, &batch)).collect())
                 }
                 // Too many keys, or an expression on the way fails for one of the rows.
                 Wanted::Everything => None,

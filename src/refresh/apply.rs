@@ -8,7 +8,7 @@ use super::audit::{self, Entry};
 use super::care::Care;
 use super::careful::{self, Failed, Isolate};
 use super::dead_letter::{self, DeadKeys};
-use super::keys::{self, Batch, Keys, Wanted};
+use super::keys::{self, Batch, Batches, Keys, Wanted};
 use super::parts;
 use super::plan::{self, Plan};
 use super::recompute;
@@ -118,10 +118,8 @@ impl Run<'_> {
             Wanted::Keys(mut keys) => {
                 let total = self.dead_keys(plan, &mut keys, &dead, &mut entry);
                 if let Some(size) = self.size_of_parts(plan, &keys) {
-                    let batches = keys.batches(size);
-                    parts::store(self.tview, &batches, before.as_ref());
                     let shared = Shared {
-                        parts: batches.len(),
+                        parts: parts::store(self.tview, keys.batches(size), before.as_ref()),
                         entry,
                         before,
                     };
@@ -177,11 +175,10 @@ impl Run<'_> {
         total as u64
     }
 
-    /// Recomputes the first batch of keys; returns those left, the next one last.
-    fn first_batch(&self, plan: &Plan, keys: Keys, entry: &mut Entry) -> Vec<Batch> {
+    /// Recomputes the first batch of keys; returns those left.
+    fn first_batch(&self, plan: &Plan, keys: Keys, entry: &mut Entry) -> Batches {
         let mut batches = keys.batches(settings::batch_size());
-        batches.reverse();
-        if let Some(first) = batches.pop() {
+        if let Some(first) = batches.next() {
             self.batch(plan, first, entry);
         }
         batches
@@ -231,7 +228,8 @@ impl Run<'_> {
         if keys.is_empty() {
             return;
         }
-        let all = keys.rows().to_vec();
+        let all = keys.into_rows();
+        let batches = all.iter().map(|key| Batch::from(std::slice::from_ref(key)));
         // Whatever they fail by this time: trouble of the server included, which took them here perhaps.
         let care = Care {
             gives_up: true,
@@ -241,7 +239,7 @@ impl Run<'_> {
             failing: true,
             ..self.isolate()
         };
-        let outcome = careful::each(plan, keys.batches(1), care, isolate);
+        let outcome = careful::each(plan, batches.collect(), care, isolate);
         complete(entry, outcome.result);
         let lasting: HashSet<&Box<[String]>> = outcome
             .failed

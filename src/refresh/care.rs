@@ -20,7 +20,7 @@ impl Care {
     pub fn stops_all(self, error: &Caught) -> bool {
         failure::is_in_the_way(error)
             || failure::is_unwanted(self.driver, error)
-            || (failure::is_passing(error) && !self.gives_up)
+            || (failure::is_passing(error) && !failure::needs_less(error) && !self.gives_up)
     }
 
     /// Runs a step of a refresh with the rights of the TVIEW's owner, in a worker for a limited time: a session has its

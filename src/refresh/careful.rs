@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use pgrx::PgSqlErrorCode;
 
 use super::care::Care;
+use super::failure::{is_unwanted, needs_less};
 use super::keys::Batch;
 use super::plan::Plan;
 use super::{failure, keys, recompute};
 use crate::error::Problem;
 use crate::postgres::identity;
-use crate::postgres::transaction::{attempt, Caught};
+use crate::postgres::transaction::{attempt_whatever, Caught};
 
 /// So many keys fail, and none works, before other keys are tried to see whether the view works at all.
 const SUSPICIOUS: usize = 50;
@@ -104,7 +105,7 @@ impl Pass<'_> {
                 self.held.extend(batch.rows());
                 continue;
             }
-            match attempt(|| self.recompute(&batch)) {
+            match attempt_whatever(|| self.recompute(&batch)) {
                 Ok(result) => {
                     self.works = true;
                     self.total.written += result.written;
@@ -122,6 +123,8 @@ impl Pass<'_> {
                 }
                 Err(error) => match batch.halves() {
                     Ok(halves) => open.extend(halves),
+                    // No key is dead for want of memory, until nothing else has helped.
+                    Err(_) if needs_less(&error) && !self.care.gives_up => Problem::from(error).raise(),
                     Err(key) => failed.push(Failed { key, error }),
                 },
             }
@@ -164,8 +167,9 @@ fn others_work(plan: &Plan, failed: &[Failed], care: Care) -> bool {
     let mut error = None;
     for key in others {
         let batch = Batch::from(&[key][..]);
-        match attempt(|| care.as_owner(plan, || recompute::keys(plan, &batch))) {
+        match attempt_whatever(|| care.as_owner(plan, || recompute::keys(plan, &batch))) {
             Ok(_) => return true,
+            Err(caught) if is_unwanted(care.driver, &caught) => Problem::from(caught).raise(),
             Err(caught) => error = Some(caught),
         }
     }

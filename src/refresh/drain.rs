@@ -1,6 +1,6 @@
 //! `CALL pg_tviews_drain()`: the workers' job, in the calling session.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use pgrx::pg_sys::{self, Oid};
@@ -11,6 +11,7 @@ use super::run::{self, Status};
 use super::wait::{is_pending, snapshot};
 use crate::catalog;
 use crate::catalog::definition::{self, Definition, State};
+use crate::catalog::feeds;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::run_internal;
 use crate::postgres::latch;
@@ -157,31 +158,16 @@ fn patient(driver: Driver, tview: Oid) -> (run::Outcome, Option<Caught>) {
 /// The TVIEWs to refresh: all that may, or one and those it reads, sources first.
 fn wanted(driver: Driver, only: Option<&Definition>) -> Vec<Oid> {
     let loaded = driver.transaction(|| transaction::with_snapshot(|| run_internal(definition::load_all)));
-    let definitions: Vec<Definition> = loaded
+    let sources: HashMap<Oid, Vec<Oid>> = loaded
         .unwrap_or_default()
         .into_iter()
         .filter(|definition| definition.state.may_refresh())
+        .map(|definition| (definition.tview, definition.sources))
         .collect();
-    let mut order: Vec<Oid> = Vec::new();
-    fn visit(tview: pg_sys::Oid, definitions: &[Definition], order: &mut Vec<Oid>) {
-        let Some(definition) = definitions.iter().find(|d| d.tview == tview) else {
-            return;
-        };
-        if order.contains(&tview) {
-            return;
-        }
-        for source in &definition.sources {
-            visit(*source, definitions, order);
-        }
-        if !order.contains(&tview) {
-            order.push(tview);
-        }
-    }
-    match only {
-        Some(only) => visit(only.tview, &definitions, &mut order),
-        None => definitions
-            .iter()
-            .for_each(|d| visit(d.tview, &definitions, &mut order)),
-    }
-    order
+    let mut tviews: Vec<Oid> = match only {
+        Some(only) => vec![only.tview],
+        None => sources.keys().copied().collect(),
+    };
+    tviews.sort_by_key(|tview| tview.to_u32());
+    feeds::sources_first(&tviews, |tview| sources.get(&tview).map(Vec::as_slice))
 }

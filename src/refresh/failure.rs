@@ -37,6 +37,11 @@ pub fn is_of_the_view(error: &Caught) -> bool {
     OF_THE_VIEW.contains(&&error.sqlstate()[..2])
 }
 
+/// Less at a time may do.
+pub fn needs_less(error: &Caught) -> bool {
+    error.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY
+}
+
 /// Whoever asked for a drain does not want it any more: that says nothing about the TVIEW.
 pub fn is_unwanted(driver: Driver, error: &Caught) -> bool {
     driver == Driver::Procedure && error.is_cancel()

@@ -1,6 +1,6 @@
 //! From change keys to the keys of tv rows.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use pgrx::pg_sys;
 
@@ -9,22 +9,40 @@ use super::plan::Plan;
 use crate::error::Problem;
 use crate::postgres::identity;
 use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::postgres::spill::Spill;
 use crate::postgres::transaction::{self, Caught};
 use crate::queue::log::Pending;
 
 /// More keys than this are not gathered: the whole view is compared instead.
 const MOST_KEYS: usize = 1_000_000;
+/// More bytes of keys than this are not kept in memory: they wait in a temporary file.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// Keys that are written to the file, or read from it, as one.
+const KEYS_PER_RECORD: usize = 500;
+/// A batch ends with the key that takes it past this.
+const BYTES_PER_BATCH: usize = 4 * 1024 * 1024;
 /// Up to this many change keys, the plan that was made once for a few rows is used.
 const FEW_CHANGES: i64 = 500;
 
 /// Keys of tv rows to recompute: for every key its columns as text.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Keys {
+    /// Those in memory; those in the file came before.
     rows: Vec<Box<[String]>>,
+    bytes: usize,
     /// The same, once it takes looking up whether one is there.
     known: HashSet<Box<[String]>>,
+    spilled: Option<Spilled>,
     /// A changed row leads to a view row without a key.
     pub null_key: bool,
+}
+
+/// Keys in a temporary file.
+struct Spilled {
+    file: Spill,
+    count: usize,
+    /// Those of them that are recomputed elsewhere.
+    without: HashSet<Box<[String]>>,
 }
 
 /// What has to be recomputed.
@@ -62,18 +80,15 @@ pub fn wanted_at_most(plan: &Plan, pending: &[Pending], most: usize) -> Wanted {
         let few = changes.changes <= FEW_CHANGES;
         few_rows(few);
         let statement = if few { &source.few } else { &source.many };
-        let run = || statement.run(Access::Snapshot, &[changes.keys], most as i64 + 1);
-        let rows = match transaction::attempt(run) {
-            Ok(rows) => rows,
+        let run = || {
+            let mut add = keys.adding(plan);
+            statement.stream(&[changes.keys], |rows| add(rows) <= most);
+        };
+        match transaction::attempt(run) {
+            Ok(()) if keys.len() <= most => {}
+            Ok(()) => return Wanted::Everything,
             Err(error) if is_about_values(&error) => return Wanted::Everything,
             Err(error) => Problem::from(error).raise(),
-        };
-        if rows.len() > most {
-            return Wanted::Everything;
-        }
-        keys.add_all(plan, &rows);
-        if keys.len() > most {
-            return Wanted::Everything;
         }
     }
     Wanted::Keys(keys)
@@ -110,58 +125,91 @@ pub fn few_rows(few: bool) {
 /// Every key that view or table has. As the TVIEW's owner, inside an SPI session.
 pub fn every(plan: &Plan) -> Wanted {
     few_rows(false);
-    let rows = spi::run(&plan.shape.every_key(), Access::Snapshot, &[]);
-    if rows.len() > MOST_KEYS {
-        return Wanted::Everything;
-    }
     let mut keys = Keys::default();
-    keys.add_all(plan, &rows);
-    Wanted::Keys(keys)
+    let mut add = keys.adding(plan);
+    spi::stream_once(&plan.shape.every_key(), &[], |rows| add(rows) <= MOST_KEYS);
+    drop(add);
+    match keys.len() <= MOST_KEYS {
+        true => Wanted::Keys(keys),
+        false => Wanted::Everything,
+    }
 }
 
 /// The keys of the tv table, at most `limit` of them. As the TVIEW's owner, inside an SPI session.
 pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Box<[String]>> {
     let limit = (pg_sys::INT8OID, Value::of(limit as i64));
-    let mut keys = Keys::default();
-    keys.add_all(
-        plan,
-        &spi::run(&plan.shape.some_keys(), Access::Snapshot, &[limit]),
-    );
-    keys.rows
+    let rows = spi::run(&plan.shape.some_keys(), Access::Snapshot, &[limit]);
+    (0..rows.len())
+        .filter_map(|row| key_of(plan, &rows, row))
+        .collect()
 }
 
 impl Keys {
-    /// Adds what one query returned, in which no key comes twice.
-    fn add_all(&mut self, plan: &Plan, rows: &Rows) {
-        let first = self.rows.is_empty();
-        for row in 0..rows.len() {
-            match key_of(plan, rows, row) {
-                Some(key) if first => self.rows.push(key),
-                Some(key) => self.add(key),
-                None => self.null_key = true,
+    /// Adds what one query returns, in which no key comes twice, a portion at a time; tells how many keys there are then.
+    fn adding<'k>(&'k mut self, plan: &'k Plan) -> impl FnMut(&Rows) -> usize + 'k {
+        let first = self.is_empty();
+        move |rows| {
+            for row in 0..rows.len() {
+                match key_of(plan, rows, row) {
+                    Some(key) if first => self.push(key),
+                    Some(key) => self.add(key),
+                    None => self.null_key = true,
+                }
             }
+            self.len()
         }
     }
 
+    /// One that went to the file may come again: it is recomputed twice then.
     fn add(&mut self, key: Box<[String]>) {
         if self.known.len() < self.rows.len() {
             self.known.extend(self.rows.iter().cloned());
         }
         if self.known.insert(key.clone()) {
-            self.rows.push(key);
+            self.push(key);
         }
     }
 
+    fn push(&mut self, key: Box<[String]>) {
+        self.bytes += bytes(&key);
+        self.rows.push(key);
+        if self.bytes > MOST_BYTES {
+            self.spill();
+        }
+    }
+
+    fn spill(&mut self) {
+        sort(&mut self.rows);
+        let spilled = self.spilled.get_or_insert_with(|| Spilled {
+            file: Spill::new(),
+            count: 0,
+            without: HashSet::new(),
+        });
+        for record in self.rows.chunks(KEYS_PER_RECORD) {
+            spilled
+                .file
+                .write(serde_json::json!(record).to_string().as_bytes());
+        }
+        spilled.count += self.rows.len();
+        self.rows = Vec::new();
+        self.known = HashSet::new();
+        self.bytes = 0;
+    }
+
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len() + self.spilled.as_ref().map_or(0, |spilled| spilled.count)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 
-    pub fn rows(&self) -> &[Box<[String]>] {
-        &self.rows
+    /// All of them, where there are not many.
+    pub fn into_rows(self) -> Vec<Box<[String]>> {
+        let mut batches = self.batches(usize::MAX);
+        std::iter::from_fn(|| batches.next())
+            .flat_map(|batch| batch.rows())
+            .collect()
     }
 
     /// Takes out the keys that are dead, and adds those that are due.
@@ -172,7 +220,12 @@ impl Keys {
         }
         let (out, rest) = self.rows.drain(..).partition(|key| dead.all.contains(key));
         self.rows = rest;
-        let out: Vec<Box<[String]>> = out;
+        let mut out: Vec<Box<[String]>> = out;
+        if let Some(spilled) = &mut self.spilled {
+            // Any of them may be in the file.
+            spilled.without = dead.all.clone();
+            out = dead.all.iter().cloned().collect();
+        }
         out.into_iter()
             .chain(dead.due.iter().cloned())
             .for_each(|key| risky.add(key));
@@ -181,18 +234,74 @@ impl Keys {
 
     /// The keys in batches of at most `size`, each as one array of texts per key column. Neighbours by value share a
     /// batch, so that it reads and writes few pages: numbers come in order, and so do texts of one length.
-    pub fn batches(mut self, size: usize) -> Vec<Batch> {
-        if self.rows.len() > size {
-            let length = |key: &[String]| key.iter().map(String::len).sum::<usize>();
-            self.rows
-                .sort_unstable_by(|a, b| (length(a), a).cmp(&(length(b), b)));
+    pub fn batches(mut self, size: usize) -> Batches {
+        if self.len() > size {
+            sort(&mut self.rows);
         }
-        let mut rows = self.rows.into_iter();
-        std::iter::from_fn(|| {
-            let batch: Vec<_> = rows.by_ref().take(size.max(1)).collect();
-            (!batch.is_empty()).then(|| Batch::of(batch))
-        })
-        .collect()
+        let mut batches = Batches {
+            size: size.max(1),
+            next: self.rows.into(),
+            spilled: self.spilled,
+        };
+        batches.read_until(1);
+        batches
+    }
+}
+
+fn sort(keys: &mut [Box<[String]>]) {
+    let length = |key: &[String]| key.iter().map(String::len).sum::<usize>();
+    keys.sort_unstable_by(|a, b| (length(a), a).cmp(&(length(b), b)));
+}
+
+/// What a key takes in memory.
+fn bytes(key: &[String]) -> usize {
+    const POINTER: usize = 16;
+    const TEXT: usize = 40;
+    POINTER + key.iter().map(|text| TEXT + text.len()).sum::<usize>()
+}
+
+/// Keys to be recomputed, a batch at a time.
+pub struct Batches {
+    size: usize,
+    next: VecDeque<Box<[String]>>,
+    spilled: Option<Spilled>,
+}
+
+impl Batches {
+    pub fn is_empty(&self) -> bool {
+        self.next.is_empty()
+    }
+
+    /// Has as many keys in memory, if there are as many.
+    fn read_until(&mut self, keys: usize) {
+        let Some(spilled) = &mut self.spilled else { return };
+        while self.next.len() < keys {
+            let Some(record) = spilled.file.read() else {
+                self.spilled = None;
+                return;
+            };
+            let keys: Vec<Box<[String]>> = serde_json::from_slice(&record).unwrap_or_default();
+            let wanted = keys.into_iter().filter(|key| !spilled.without.contains(key));
+            self.next.extend(wanted);
+        }
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        let mut batch = Vec::new();
+        let mut size = 0;
+        while batch.len() < self.size && size < BYTES_PER_BATCH {
+            self.read_until(1);
+            let Some(key) = self.next.pop_front() else { break };
+            size += bytes(&key);
+            batch.push(key);
+        }
+        // Whether this was the last must be known.
+        self.read_until(1);
+        (!batch.is_empty()).then(|| Batch::of(batch))
     }
 }
 

@@ -25,6 +25,7 @@ pub mod narrow;
 pub mod parts;
 pub mod pending;
 pub mod plan;
+pub mod plan_cache;
 pub mod recompute;
 pub mod request;
 pub mod retry;

@@ -4,10 +4,10 @@
 use pgrx::pg_sys::{self, Oid};
 
 use super::audit::Written;
-use super::keys::Batch;
+use super::keys::{Batch, Batches};
 use crate::catalog::definition;
 use crate::postgres::identity::run_internal;
-use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::spi::{self, Access, Statement, Value};
 use crate::queue::position::Position;
 use crate::statement;
 
@@ -26,19 +26,29 @@ pub struct State {
     pub written: Written,
 }
 
-/// Stores the parts of a backlog, numbered from 0, in place of what an earlier attempt left.
-pub fn store(tview: Oid, parts: &[Batch], before: Option<&Position>) {
+/// Stores the parts of a backlog, numbered from 0, in place of what an earlier attempt left; returns how many.
+pub fn store(tview: Oid, parts: Batches, before: Option<&Position>) -> usize {
     remove(tview);
-    let keys: Vec<String> = parts.iter().map(Batch::to_json).collect();
-    let args = [
-        (pg_sys::OIDOID, Value::of(tview)),
-        (
-            pg_sys::TEXTOID,
-            before.map_or(Value::NULL, |position| Value::of(position.to_string())),
-        ),
-        (pg_sys::TEXTARRAYOID, Value::of(keys)),
-    ];
-    run_internal(|| spi::run(&statement!("parts_add"), Access::Current, &args));
+    let types = [pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID];
+    let before = before.map(Position::to_string);
+    run_internal(|| {
+        let add = Statement::new(statement!("part_add"), &types);
+        let mut stored = 0;
+        for part in parts {
+            // What one takes is freed before the next.
+            spi::session(|| {
+                let args = [
+                    Value::of(tview),
+                    before.as_deref().map_or(Value::NULL, Value::of),
+                    Value::of(part.to_json()),
+                    Value::of(stored as i32),
+                ];
+                add.run(Access::Current, &args, 0);
+            });
+            stored += 1;
+        }
+        stored
+    })
 }
 
 /// A part, unless it is done or there is none.

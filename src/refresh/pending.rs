@@ -87,7 +87,7 @@ fn find(plan: &Plan) -> Found {
     for changes in run_internal(|| log::by_age(&position, &sources)) {
         let since = changes.oldest;
         match plan.as_owner(|| keys::wanted(plan, &[changes])) {
-            Wanted::Keys(keys) => keys.rows().iter().for_each(|key| found.add(key, since)),
+            Wanted::Keys(keys) => keys.into_rows().iter().for_each(|key| found.add(key, since)),
             Wanted::Everything => found.all(since),
         }
     }

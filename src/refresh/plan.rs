@@ -1,7 +1,7 @@
 //! A TVIEW made ready to refresh: lineage analysed, statements built. Kept per process until something it
 //! was built from changes.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -10,6 +10,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::fingerprint::{Difference, Fingerprint};
 use super::keys::{key_of, Batch};
+use super::plan_cache;
 use super::texts::{Content, Key, Reach, Shape};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
@@ -54,21 +55,7 @@ pub struct SourcePlan {
     pub many: Statement,
 }
 
-thread_local! {
-    static PLANS: RefCell<HashMap<Oid, Rc<Plan>>> = RefCell::default();
-}
-
-/// The kept plan, if nothing it was built from has changed since.
-pub fn kept(tview: Oid) -> Option<Rc<Plan>> {
-    PLANS
-        .with(|plans| plans.borrow().get(&tview).cloned())
-        .filter(|plan| plan.is_current())
-}
-
-/// Drops a kept plan.
-pub fn forget(tview: Oid) {
-    PLANS.with(|plans| plans.borrow_mut().remove(&tview));
-}
+pub use super::plan_cache::{forget, kept};
 
 /// Builds and keeps the plan. Inside a transaction with a snapshot.
 pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
@@ -83,9 +70,8 @@ pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
         )
         .hint("Create the view again; changes wait in pg_tview_queue meanwhile.")
     })?;
-    let tview = definition.tview;
     let plan = Rc::new(spi::session(|| build(definition, view, stamp))?);
-    PLANS.with(|plans| plans.borrow_mut().insert(tview, plan.clone()));
+    plan_cache::keep(&plan);
     Ok(plan)
 }
 
@@ -99,6 +85,25 @@ impl Plan {
                 || self.partitioned.contains(&changed)
                 || Some(changed) == self.definition_view()
         })
+    }
+
+    /// What it takes in memory, about: bytes.
+    pub fn memory(&self) -> usize {
+        let of_sources = self.sources.values().flatten().chain([&self.requested]);
+        let own = [
+            &self.each_key,
+            &self.key_objects,
+            &self.lock_rows,
+            &self.everything,
+        ];
+        let statements = own
+            .into_iter()
+            .chain(of_sources.flat_map(|source| [&source.few, &source.many]));
+        // Key queries are kept as text twice more: to be explained, and in the lineage.
+        statements
+            .map(|statement| statement.memory() + 3 * statement.sql().len())
+            .sum::<usize>()
+            + self.all_keys.len()
     }
 
     /// Runs `work` with the rights and settings that rows of this TVIEW are computed with.

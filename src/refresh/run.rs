@@ -11,7 +11,7 @@ use super::audit::{self, Entry};
 use super::care::Care;
 use super::failure;
 use super::fingerprint::Difference;
-use super::keys::Batch;
+use super::keys::Batches;
 use super::parts;
 use super::plan::{self, Plan};
 use super::together::{Shared, Team};
@@ -109,7 +109,7 @@ impl Step {
 }
 
 pub(super) struct Backlog {
-    pub(super) batches: Vec<Batch>,
+    pub(super) batches: Batches,
     pub(super) entry: Entry,
     pub(super) before: Option<Position>,
 }
@@ -188,7 +188,8 @@ impl<'a> Run<'a> {
         if failure::is_unwanted(self.driver, &error) {
             return (Status::Failed, Some(error));
         }
-        if failure::is_passing(&error) && !self.gives_up {
+        let in_parts = failure::needs_less(&error) && !self.careful;
+        if failure::is_passing(&error) && !in_parts && !self.gives_up {
             failure::record(self.driver, self.tview, self.started_at, &error);
             return (Status::Failed, Some(error));
         }
@@ -344,7 +345,7 @@ impl<'a> Run<'a> {
     /// The rest of a backlog: one batch per transaction, each under its own snapshot; the position moves with
     /// the last, to where the first one read the log. Whatever changes meanwhile is still ahead of it.
     fn work_off(&self, plan: &Rc<Plan>, mut backlog: Box<Backlog>) -> Result<Status, Caught> {
-        while let Some(batch) = backlog.batches.pop() {
+        while let Some(batch) = backlog.batches.next() {
             let last = backlog.batches.is_empty();
             let entry = &mut backlog.entry;
             let before = backlog.before.as_ref();

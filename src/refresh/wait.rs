@@ -1,5 +1,6 @@
 //! `pg_tviews_wait`: until everything committed before the call is in the tv table.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::panic::ErrorReport;
@@ -9,6 +10,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode};
 use super::drain::not_refreshing;
 use crate::capture;
 use crate::catalog::definition::{self, Definition};
+use crate::catalog::feeds;
 use crate::catalog::session_cache::SessionStatement;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::{planned_once, run_internal};
@@ -279,41 +281,15 @@ fn tell_of_dead_keys(tviews: &[Oid]) {
 /// The TVIEWs to wait for in the order in which one feeds another.
 pub(super) fn stages(only: Option<&Definition>) -> Vec<Vec<Oid>> {
     let definitions = run_internal(definition::load_all);
-    fn depth(tview: Oid, definitions: &[Definition]) -> usize {
-        let Some(definition) = definitions.iter().find(|d| d.tview == tview) else {
-            return 0;
-        };
-        1 + definition
-            .sources
-            .iter()
-            .map(|source| depth(*source, definitions))
-            .max()
-            .unwrap_or(0)
-    }
-    fn feeds(tview: Oid, definitions: &[Definition], into: &mut Vec<Oid>) {
-        if let (Some(definition), false) = (
-            definitions.iter().find(|d| d.tview == tview),
-            into.contains(&tview),
-        ) {
-            into.push(tview);
-            definition
-                .sources
-                .iter()
-                .for_each(|source| feeds(*source, definitions, into));
-        }
-    }
-    let mut tviews = Vec::new();
-    match only {
-        Some(only) => feeds(only.tview, &definitions, &mut tviews),
-        None => tviews.extend(definitions.iter().map(|d| d.tview)),
-    }
-    let mut stages: Vec<Vec<Oid>> = Vec::new();
-    for tview in tviews {
-        let at = depth(tview, &definitions).saturating_sub(1);
-        stages.resize(stages.len().max(at + 1), Vec::new());
-        stages[at].push(tview);
-    }
-    stages
+    let tviews: Vec<Oid> = match only {
+        Some(only) => vec![only.tview],
+        None => definitions.iter().map(|definition| definition.tview).collect(),
+    };
+    let sources: HashMap<Oid, &[Oid]> = definitions
+        .iter()
+        .map(|definition| (definition.tview, &definition.sources[..]))
+        .collect();
+    feeds::stages(&tviews, |tview| sources.get(&tview).copied())
 }
 
 /// The snapshot of now, as text.

@@ -69,11 +69,7 @@ fn timeout(text: &str) -> Option<Duration> {
             spi::run(&statement!("read_interval"), Access::Snapshot, &args).one::<Interval>()
         })
     });
-    match read {
-        Ok(interval) => interval.as_ref().map(length),
-        Err(error) if error.is_cancel() => Problem::from(error).raise(),
-        Err(_) => None,
-    }
+    read.ok().flatten().as_ref().map(length)
 }
 
 fn is_number(text: &str) -> bool {

@@ -23,7 +23,7 @@ use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::planner::reshaping;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction::{self, with_latest_snapshot, Caught};
+use crate::postgres::transaction::{self, with_latest_snapshot};
 use crate::statement;
 use crate::worker::undrained::undrained;
 
@@ -108,16 +108,7 @@ fn is_right(definition: &Definition, object: &str) -> bool {
             })
         }))
     });
-    said(compared) == Some(true)
-}
-
-/// What a look has brought: nothing, if it failed for another reason than that nobody wants it any more.
-fn said<R>(looked: Result<Option<R>, Caught>) -> Option<R> {
-    match looked {
-        Ok(said) => said,
-        Err(error) if error.is_cancel() => Problem::from(error).raise(),
-        Err(_) => None,
-    }
+    matches!(compared, Ok(Some(true)))
 }
 
 fn is_same(plan: &Plan, object: &str) -> bool {
@@ -167,7 +158,7 @@ fn dead(definition: &Definition, object: &str) -> Option<Problem> {
             })
         })
     });
-    let (key, sqlstate, message) = said(why)?;
+    let (key, sqlstate, message) = why.ok()??;
     let name = definition.display();
     Some(
         Problem::new(

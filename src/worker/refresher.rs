@@ -14,6 +14,7 @@ use super::team::Team;
 use super::tracked::TrackedSet;
 use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
 use crate::postgres::{bgworker, clock, latch, leftovers, process};
+use crate::refresh::plan_cache;
 use crate::refresh::Status;
 use crate::{catalog, refresh, settings};
 
@@ -264,6 +265,8 @@ impl Refresher {
         match short_transaction(|| bgworker::extension_exists().then(load)) {
             Some(Some(infos)) => {
                 self.tracked.replace(self.oid, infos, &known);
+                // Those of TVIEWs that are gone, among others.
+                plan_cache::tidy();
                 self.generation = Some(generation);
                 self.loaded_at = now;
                 // Rows may have lost the last TVIEW that waits for them.

@@ -43,6 +43,7 @@ fn ways(graph: &Graph, start: Node, key: &[Node]) -> Option<Vec<Vec<Node>>> {
         start,
         key: &key,
         wanted: &key,
+        effort: &Effort::new(|| {}),
     };
     let ways = search.ways()?;
     Some(ways.iter().map(|way| way.nodes().collect()).collect())

@@ -7,9 +7,12 @@ use super::{Guards, Unfolder};
 use crate::error::Problem;
 use crate::lineage::graph::{Case, Edge, GuardKind, Node};
 use crate::postgres::query_tree::{Expr, Leaf, LinkKind, Range, SubLink};
+use crate::postgres::recursion;
 
 /// A condition that takes turns in being more conditions than this is only followed as a whole.
 const MOST_ALTERNATIVES: usize = 16;
+/// What a condition counts for.
+const STEPS_PER_CONDITION: usize = 10;
 
 impl Unfolder<'_> {
     /// A condition that must be true for a row to come out of this level (or, inside a join's `on`, to match).
@@ -137,7 +140,7 @@ impl Unfolder<'_> {
         cost: u32,
         case: Option<Case>,
     ) {
-        if nodes.is_empty() {
+        if nodes.is_empty() || !self.effort.spend(STEPS_PER_CONDITION) {
             return;
         }
         let strict = condition.ranges_not_null();
@@ -154,6 +157,7 @@ impl Unfolder<'_> {
 
     /// Remembers every table column an expression reads.
     pub(super) fn watch(&mut self, scope: &Scope, expr: Expr) {
+        recursion::step();
         for column in expr.survey().columns {
             let Some(owner) = scope.up(column.levels_up) else {
                 continue;
@@ -167,19 +171,12 @@ impl Unfolder<'_> {
                         .or_default()
                         .insert(column.attno.max(0));
                 }
-                Range::Join { columns } => {
-                    let index = usize::try_from(column.attno).ok().and_then(|n| n.checked_sub(1));
-                    match index {
-                        Some(index) => {
-                            if let Some(Some(inner)) = columns.get(index) {
-                                self.watch(owner, *inner);
-                            }
-                        }
-                        None => columns
-                            .into_iter()
-                            .flatten()
-                            .for_each(|inner| self.watch(owner, inner)),
-                    }
+                Range::Join if self.effort.spend(1) => {
+                    let columns = match column.position() {
+                        Some(position) => Vec::from_iter(owner.select.join_column(column.range, position)),
+                        None => owner.select.join_columns(column.range),
+                    };
+                    columns.into_iter().for_each(|inner| self.watch(owner, inner));
                 }
                 _ => {}
             }

@@ -7,8 +7,11 @@ use super::{Guards, Occurrence, Rows, Unfolder};
 use crate::error::Problem;
 use crate::lineage::below::below;
 use crate::lineage::graph::{Edge, GuardKind, Node};
-use crate::postgres::query_tree::{Cte, Expr, From, JoinKind, Range, Select};
-use crate::postgres::relation;
+use crate::postgres::query_tree::{Cte, Expr, From, JoinKind, Range};
+use crate::postgres::{recursion, relation};
+
+/// What an item of FROM counts for.
+const STEPS_PER_RANGE: usize = 10;
 
 impl Unfolder<'_> {
     /// An item of FROM. `conditions` collects (condition, guards of its join, guards a sub-select in it is in).
@@ -19,6 +22,7 @@ impl Unfolder<'_> {
         guards: &Guards,
         conditions: &mut Vec<(Expr, Guards, Guards)>,
     ) -> Result<(), Problem> {
+        recursion::step();
         match item {
             From::Item(index) => self.range(scope, *index, guards),
             From::Join {
@@ -63,11 +67,14 @@ impl Unfolder<'_> {
     }
 
     pub(super) fn range(&mut self, scope: &Scope, index: usize, guards: &Guards) -> Result<(), Problem> {
+        if !self.effort.spend(STEPS_PER_RANGE) {
+            return Ok(());
+        }
         let label = scope.child_label(&scope.select.range_name(index));
         let instance = match scope.select.range(index) {
             Range::Table { oid, kind: 'v', .. } => {
                 self.flat.views.insert(oid);
-                let outputs = self.level(Select::of_view(oid), None, guards, &label)?;
+                let outputs = self.level(self.views.of(oid), None, guards, &label)?;
                 self.outputs(outputs, guards)
             }
             Range::Table {
@@ -125,7 +132,7 @@ impl Unfolder<'_> {
                 }
                 Instance::Nothing
             }
-            Range::Join { .. } => return Ok(()),
+            Range::Join => return Ok(()),
         };
         scope.instances.borrow_mut().insert(index, instance);
         Ok(())

@@ -19,6 +19,22 @@ impl Unfolder<'_> {
         guards: &Guards,
         label: &str,
     ) -> Result<Vec<Option<Expr>>, Problem> {
+        if !self.enters() {
+            return Ok(Vec::new());
+        }
+        self.depth += 1;
+        let outputs = self.level_inside(select, parent, guards, label);
+        self.depth -= 1;
+        outputs
+    }
+
+    fn level_inside(
+        &mut self,
+        select: Select,
+        parent: Option<&Scope>,
+        guards: &Guards,
+        label: &str,
+    ) -> Result<Vec<Option<Expr>>, Problem> {
         if select.locks_rows() {
             return Err(Problem::new(
                 PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,

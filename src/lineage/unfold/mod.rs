@@ -11,11 +11,13 @@ mod from;
 mod levels;
 mod scope;
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use pgrx::pg_sys::Oid;
 
 use super::choices::Choices;
+use super::effort::Effort;
 use super::graph::{Graph, Guard};
 use crate::error::Problem;
 use crate::postgres::query_tree::{Expr, Select};
@@ -62,11 +64,20 @@ pub struct Unfolded {
 type Guards = BTreeSet<Guard>;
 
 /// Unfolds a query in the combination that `choices` stands at.
-pub fn unfold(query: Select, choices: &mut Choices) -> Result<Unfolded, Problem> {
+/// What is not complete has used up `effort`.
+pub fn unfold(
+    query: Select,
+    choices: &mut Choices,
+    effort: &Effort,
+    views: &ViewQueries,
+) -> Result<Unfolded, Problem> {
     let mut unfolder = Unfolder {
         flat: Unfolded::default(),
         choices,
         obstacles: Vec::new(),
+        effort,
+        views,
+        depth: 0,
     };
     let outputs = unfolder.level(query, None, &Guards::new(), "")?;
     unfolder.flat.outputs = outputs;
@@ -77,9 +88,47 @@ struct Unfolder<'c> {
     flat: Unfolded,
     choices: &'c mut Choices,
     obstacles: Vec<&'static str>,
+    effort: &'c Effort,
+    views: &'c ViewQueries,
+    /// How many levels the query goes down to here.
+    depth: usize,
 }
 
+/// The queries of views met so far, each read once.
+#[derive(Default)]
+pub struct ViewQueries(RefCell<HashMap<Oid, Select>>);
+
+impl ViewQueries {
+    fn of(&self, view: Oid) -> Select {
+        *self
+            .0
+            .borrow_mut()
+            .entry(view)
+            .or_insert_with(|| Select::of_view(view))
+    }
+}
+
+/// Deeper queries are not followed.
+const MOST_LEVELS: usize = 100;
+/// Queries with more tables and functions are not followed: each may need a key query that joins all others.
+const MOST_OCCURRENCES: usize = 500;
+/// What entering a level counts for.
+const STEPS_PER_LEVEL: usize = 1_000;
+
 impl Unfolder<'_> {
+    /// Whether the query is small enough for another level to be unfolded.
+    fn enters(&self) -> bool {
+        if self.depth > MOST_LEVELS {
+            self.effort
+                .give_up("the view has sub-selects or views within each other over too many levels");
+        }
+        if self.flat.occurrences.len() > MOST_OCCURRENCES {
+            self.effort
+                .give_up("the view reads too many tables, each counted as often as it is read");
+        }
+        self.effort.spend(STEPS_PER_LEVEL)
+    }
+
     fn obstructed<R>(&mut self, obstacle: Option<&'static str>, work: impl FnOnce(&mut Self) -> R) -> R {
         self.obstacles.extend(obstacle);
         let result = work(self);

@@ -22,6 +22,9 @@ pub struct Output {
     pub null_without: Guards,
 }
 
+/// Values made of more nodes are not followed: each level of a query may double them.
+const LARGEST: usize = 5_000;
+
 pub struct Scope<'p> {
     pub select: Select,
     pub parent: Option<&'p Scope<'p>>,
@@ -50,9 +53,9 @@ impl<'p> Scope<'p> {
     /// The expression over occurrences that a column stands for, where it is read inside of `within`.
     pub fn resolve(&self, column: Column, expr: Expr, within: &Guards) -> Option<Expr> {
         let scope = self.up(column.levels_up)?;
-        let position = usize::try_from(column.attno).ok().and_then(|n| n.checked_sub(1));
-        if let Range::Join { columns } = scope.select.range(column.range) {
-            let inner = (*columns.get(position?)?)?;
+        let position = column.position();
+        if let Range::Join = scope.select.range(column.range) {
+            let inner = scope.select.join_column(column.range, position?)?;
             return scope.flatten(inner, within);
         }
         match scope.instances.borrow().get(&column.range)? {
@@ -72,7 +75,7 @@ impl<'p> Scope<'p> {
             Leaf::Column(column) => self.resolve(column, expr, within),
             Leaf::SubSelectOutput(_) => None,
         })
-        .filter(|flat| !flat.is_volatile())
+        .filter(|flat| !flat.is_larger_than(LARGEST) && !flat.is_volatile())
     }
 
     pub fn child_label(&self, name: &str) -> String {

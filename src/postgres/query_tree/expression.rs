@@ -6,6 +6,7 @@ use std::ffi::c_void;
 use pgrx::{pg_guard, pg_sys};
 
 use super::{pointers, Select};
+use crate::postgres::recursion;
 
 /// An expression of an analysed query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,13 @@ pub struct Column {
     pub range: usize,
     pub attno: i16,
     pub levels_up: usize,
+}
+
+impl Column {
+    /// Counted from 0; None for the whole row and for system columns.
+    pub fn position(&self) -> Option<usize> {
+        usize::try_from(self.attno).ok()?.checked_sub(1)
+    }
 }
 
 /// What [`Expr::substitute`] asks about.
@@ -72,6 +80,13 @@ impl Expr {
             survey.sets = pg_sys::expression_returns_set(self.0);
         }
         survey
+    }
+
+    /// Whether it is made of more nodes than this.
+    pub fn is_larger_than(&self, most: usize) -> bool {
+        let mut left = most;
+        // SAFETY: the walker reads nodes only; the context outlives the walk.
+        unsafe { size_walker(self.0, (&raw mut left).cast()) }
     }
 
     /// Whether a function in it may return something else each time.
@@ -170,6 +185,7 @@ impl Expr {
 
     /// The conditions that must all be true.
     pub fn conjuncts(&self) -> Vec<Expr> {
+        recursion::step();
         // SAFETY: the tag is checked before the cast; arguments are nodes.
         unsafe {
             if self.tag() == pg_sys::NodeTag::T_BoolExpr {
@@ -304,6 +320,19 @@ unsafe extern "C-unwind" fn survey_walker(node: *mut pg_sys::Node, context: *mut
     pg_sys::expression_tree_walker(node, Some(survey_walker), context)
 }
 
+#[pg_guard]
+unsafe extern "C-unwind" fn size_walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    if node.is_null() {
+        return false;
+    }
+    let left = &mut *context.cast::<usize>();
+    if *left == 0 {
+        return true;
+    }
+    *left -= 1;
+    pg_sys::expression_tree_walker(node, Some(size_walker), context)
+}
+
 struct Substitution<'a> {
     replace: &'a mut dyn FnMut(Leaf, Expr) -> Option<Expr>,
     failed: bool,
@@ -317,6 +346,7 @@ unsafe extern "C-unwind" fn substitute_mutator(
     if node.is_null() {
         return node;
     }
+    recursion::step();
     let substitution = &mut *context.cast::<Substitution>();
     let leaf = match (*node).type_ {
         pg_sys::NodeTag::T_Var => Some(Leaf::Column(column_of(node.cast()))),

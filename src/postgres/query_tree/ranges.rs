@@ -3,6 +3,7 @@
 use pgrx::pg_sys::{self, Oid};
 
 use super::{pointers, string, Expr, Select};
+use crate::postgres::recursion;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinKind {
@@ -37,9 +38,8 @@ pub enum Range {
         levels_up: usize,
         recursive: bool,
     },
-    Join {
-        columns: Vec<Option<Expr>>,
-    },
+    /// See [`Select::join_column`].
+    Join,
     Values(Vec<Expr>),
     Other(Vec<Expr>),
 }
@@ -71,12 +71,7 @@ impl Select {
                     with_children: (*entry).inh,
                 },
                 pg_sys::RTEKind::RTE_SUBQUERY => Range::Subquery(Select((*entry).subquery)),
-                pg_sys::RTEKind::RTE_JOIN => Range::Join {
-                    columns: pointers::<pg_sys::Node>((*entry).joinaliasvars)
-                        .into_iter()
-                        .map(|node| (!node.is_null()).then_some(Expr(node)))
-                        .collect(),
-                },
+                pg_sys::RTEKind::RTE_JOIN => Range::Join,
                 pg_sys::RTEKind::RTE_FUNCTION => Range::Functions(
                     pointers::<pg_sys::RangeTblFunction>((*entry).functions)
                         .into_iter()
@@ -93,6 +88,30 @@ impl Select {
                 _ => Range::Other(Vec::new()),
             }
         }
+    }
+
+    /// What a column of a join (from 0) stands for.
+    pub fn join_column(&self, index: usize, position: usize) -> Option<Expr> {
+        // SAFETY: the entry is a join; the position is checked against the length of its list.
+        unsafe {
+            let columns = (*self.entry(index)).joinaliasvars;
+            if columns.is_null() || position >= (*columns).length as usize {
+                return None;
+            }
+            let node = pg_sys::list_nth(columns, position as i32).cast::<pg_sys::Node>();
+            (!node.is_null()).then_some(Expr(node))
+        }
+    }
+
+    /// What the columns of a join stand for.
+    pub fn join_columns(&self, index: usize) -> Vec<Expr> {
+        // SAFETY: the entry is a join.
+        let columns = unsafe { pointers::<pg_sys::Node>((*self.entry(index)).joinaliasvars) };
+        columns
+            .into_iter()
+            .filter(|node| !node.is_null())
+            .map(Expr)
+            .collect()
     }
 
     /// Whether rows of the range table entry are sampled (TABLESAMPLE).
@@ -117,6 +136,7 @@ impl Select {
     /// Every range table index that can be read, in no order.
     pub fn all_ranges(&self) -> Vec<usize> {
         fn collect(item: &From, into: &mut Vec<usize>) {
+            recursion::step();
             match item {
                 From::Item(index) => into.push(*index),
                 From::Join { left, right, .. } => {
@@ -135,7 +155,9 @@ impl Select {
     }
 }
 
+/// The tree it makes is taken down by recursion too, with less stack for each level than it took to make it.
 unsafe fn from_node(node: *mut pg_sys::Node) -> From {
+    recursion::step();
     if (*node).type_ == pg_sys::NodeTag::T_RangeTblRef {
         return From::Item((*node.cast::<pg_sys::RangeTblRef>()).rtindex as usize);
     }

@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use pgrx::pg_sys;
 
 use super::{list_of, make_node, pointers, Cte, Expr, Select};
+use crate::postgres::recursion;
 
 impl Select {
     /// Whether the planner merges this query, in FROM, into the one around it: joins and conditions, nothing else.
@@ -115,6 +116,7 @@ impl Select {
     /// Whether a set operation here is EXCEPT.
     pub fn subtracts(&self) -> bool {
         unsafe fn any(node: *mut pg_sys::Node) -> bool {
+            recursion::step();
             if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_SetOperationStmt {
                 return false;
             }

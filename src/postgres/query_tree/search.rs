@@ -5,7 +5,7 @@ use std::ffi::CString;
 use pgrx::pg_sys::{self, Oid};
 
 use super::{pointers, string, Expr, Leaf};
-use crate::postgres::relation;
+use crate::postgres::{recursion, relation};
 
 /// `side operator other`.
 pub struct Search {
@@ -58,6 +58,7 @@ impl Method {
 impl Expr {
     /// The ways to read a condition, or one of its parts under AND and OR, as a search.
     pub fn searches(&self) -> Vec<Search> {
+        recursion::step();
         // SAFETY: tags are checked before the casts; arguments are nodes.
         unsafe {
             match self.tag() {
@@ -137,15 +138,18 @@ impl Expr {
 
     /// Without what leaves the value as it is stored: changes of type by name only, COLLATE.
     pub(super) fn unlabelled(&self) -> Expr {
-        // SAFETY: the tag is checked before the cast; the argument is a node.
-        let inner = unsafe {
-            match self.tag() {
-                pg_sys::NodeTag::T_RelabelType => (*self.0.cast::<pg_sys::RelabelType>()).arg,
-                pg_sys::NodeTag::T_CollateExpr => (*self.0.cast::<pg_sys::CollateExpr>()).arg,
-                _ => return *self,
-            }
-        };
-        Expr(inner.cast()).unlabelled()
+        let mut expr = *self;
+        loop {
+            // SAFETY: the tag is checked before the cast; the argument is a node.
+            let inner = unsafe {
+                match expr.tag() {
+                    pg_sys::NodeTag::T_RelabelType => (*expr.0.cast::<pg_sys::RelabelType>()).arg,
+                    pg_sys::NodeTag::T_CollateExpr => (*expr.0.cast::<pg_sys::CollateExpr>()).arg,
+                    _ => return expr,
+                }
+            };
+            expr = Expr(inner.cast());
+        }
     }
 }
 

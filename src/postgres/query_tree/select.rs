@@ -3,6 +3,7 @@
 use pgrx::pg_sys::{self, Oid};
 
 use super::{pointers, string, Expr, From, Range, SubLink};
+use crate::postgres::recursion;
 
 /// An analysed SELECT. Range table indexes count from 1, as PostgreSQL's do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +188,7 @@ impl Select {
     /// For a set operation: the range table indexes of its branches.
     pub fn branches(&self) -> Vec<usize> {
         unsafe fn collect(node: *mut pg_sys::Node, into: &mut Vec<usize>) {
+            recursion::step();
             if (*node).type_ == pg_sys::NodeTag::T_RangeTblRef {
                 into.push((*node.cast::<pg_sys::RangeTblRef>()).rtindex as usize);
             } else {
@@ -223,6 +225,7 @@ impl Select {
     /// The sub-selects in all expressions of this level.
     pub fn all_links(&self) -> Vec<SubLink> {
         fn on(item: &From, into: &mut Vec<Expr>) {
+            recursion::step();
             if let From::Join {
                 left,
                 right,

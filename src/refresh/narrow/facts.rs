@@ -2,7 +2,8 @@
 
 use super::reach::{Fact, Item, Step};
 use super::Level;
-use crate::postgres::query_tree::{Expr, From, JoinKind, Range};
+use crate::postgres::query_tree::{Expr, From, JoinKind, Range, Select};
+use crate::postgres::recursion;
 
 impl Level<'_> {
     /// Items and join conditions of FROM.
@@ -13,6 +14,7 @@ impl Level<'_> {
         items: &mut Vec<Item>,
         facts: &mut Vec<(Fact, Expr)>,
     ) {
+        recursion::step();
         match from {
             From::Item(index) => items.push(Item {
                 index: *index,
@@ -78,23 +80,14 @@ impl Level<'_> {
             facts.push((fact, expr));
         }
     }
+}
 
-    /// Whether the planner computes an item of FROM by itself before joining it.
-    pub(super) fn is_computed_apart(&self, index: usize) -> bool {
-        match self.select.range(index) {
-            Range::Subquery(query) => {
-                let level = Level {
-                    select: query,
-                    parent: None,
-                    computed_once: true,
-                };
-                !query.is_plain()
-                    || self.select.is_barrier(index)
-                    || query.all_ranges().into_iter().any(|inner| {
-                        matches!(query.range(inner), Range::Cte { .. }) || level.is_computed_apart(inner)
-                    })
-            }
-            _ => false,
-        }
-    }
+/// Whether the planner computes an item of FROM by itself before joining it.
+pub(super) fn is_computed_apart(select: Select, index: usize) -> bool {
+    recursion::step();
+    let Range::Subquery(query) = select.range(index) else {
+        return false;
+    };
+    let is_apart = |inner| matches!(query.range(inner), Range::Cte { .. }) || is_computed_apart(query, inner);
+    !query.is_plain() || select.is_barrier(index) || query.all_ranges().into_iter().any(is_apart)
 }

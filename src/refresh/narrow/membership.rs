@@ -41,11 +41,7 @@ impl Level<'_> {
             Leaf::Column(_) => Some(expr.seen_from_inside()),
             Leaf::SubSelectOutput(_) => Some(member.copied()),
         });
-        let inside = Level {
-            select: link.query,
-            parent: Some(self),
-            computed_once: false,
-        };
+        let inside = self.inside(link.query);
         if let Some(equal) = equal {
             link.query.add_condition(match inside.is_never_null(member) {
                 true => equal,

@@ -21,7 +21,11 @@ mod membership;
 mod reach;
 mod windows;
 
+use std::cell::Cell;
+
 use crate::postgres::query_tree::{Column, Expr, Leaf, Range, Select};
+use crate::postgres::recursion;
+use facts::is_computed_apart;
 use reach::{Fact, Item};
 
 /// The CTE of a recompute statement that computes the rows, see [`super::texts`].
@@ -31,13 +35,21 @@ const COMPUTES_ROWS: &str = "fresh";
 pub fn narrow(statement: Select) {
     let rows = statement.ctes().into_iter().find(|cte| cte.name == COMPUTES_ROWS);
     let select = rows.map_or(statement, |cte| cte.query);
+    let left = Cell::new(MOST_LEVELS);
     let level = Level {
         select,
         parent: None,
         computed_once: true,
+        left: &left,
+        depth: 0,
     };
     level.narrow(Vec::new(), false);
 }
+
+/// After so many levels and inlined CTEs the rest of the query stays as it is.
+const MOST_LEVELS: usize = 1_000;
+/// Levels further in stay as they are.
+const DEEPEST: usize = 100;
 
 /// A query level on the way down.
 struct Level<'p> {
@@ -45,12 +57,37 @@ struct Level<'p> {
     parent: Option<&'p Level<'p>>,
     /// Its CTEs stay as they are.
     computed_once: bool,
+    /// Levels that may still be narrowed.
+    left: &'p Cell<usize>,
+    depth: usize,
 }
 
-impl Level<'_> {
+impl<'p> Level<'p> {
+    /// The level of a query inside this one.
+    fn inside(&'p self, select: Select) -> Level<'p> {
+        Level {
+            select,
+            parent: Some(self),
+            computed_once: false,
+            left: self.left,
+            depth: self.depth + 1,
+        }
+    }
+
+    /// Whether there is one more level, or CTE, to be had.
+    fn takes_one(&self) -> bool {
+        recursion::step();
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left > 0 && self.depth < DEEPEST
+    }
+
     /// `known`: conditions in terms of this level's columns and of the levels around, true for every row that is wanted.
     /// `in_expression`: a sub-select that the planner may turn into a join with the query around it.
     fn narrow(&self, known: Vec<Expr>, in_expression: bool) {
+        if !self.takes_one() {
+            return;
+        }
         self.inline_ctes();
         let select = self.select;
         for branch in select.branches() {
@@ -82,7 +119,7 @@ impl Level<'_> {
                 .filter(|fact| facts[*fact].0.reads.len() == 1)
                 .collect();
             let from_outside = in_expression && outright.iter().all(|fact| *fact < physical);
-            if (outright.is_empty() || from_outside) && !by.is_empty() && self.is_computed_apart(index) {
+            if (outright.is_empty() || from_outside) && !by.is_empty() && is_computed_apart(select, index) {
                 let conditions: Vec<Expr> = by
                     .iter()
                     .filter(|fact| **fact < physical)
@@ -108,12 +145,7 @@ impl Level<'_> {
             if !reached.is_empty() {
                 self.look_up_membership(&link);
             }
-            let level = Level {
-                select: link.query,
-                parent: Some(self),
-                computed_once: false,
-            };
-            level.narrow(Vec::new(), true);
+            self.inside(link.query).narrow(Vec::new(), true);
         }
     }
 
@@ -163,12 +195,7 @@ impl Level<'_> {
             .iter()
             .filter_map(|condition| one_level_in(*condition, output))
             .collect();
-        let level = Level {
-            select,
-            parent: Some(self),
-            computed_once: false,
-        };
-        level.narrow(known, false);
+        self.inside(select).narrow(known, false);
     }
 
     /// References to CTEs become sub-selects.
@@ -184,7 +211,8 @@ impl Level<'_> {
             let Some(owner) = owner.filter(|owner| !owner.computed_once) else {
                 continue;
             };
-            if let Some(cte) = owner.select.ctes().into_iter().find(|cte| cte.name == name) {
+            let cte = owner.select.ctes().into_iter().find(|cte| cte.name == name);
+            if let Some(cte) = cte.filter(|_| self.takes_one()) {
                 self.select.inline_cte(index, &cte, levels_up);
             }
         }

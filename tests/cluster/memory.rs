@@ -1,0 +1,103 @@
+//! What a refresh keeps in memory is bounded, whatever a change leads to; and where memory ends, the server does not.
+
+use std::fs;
+
+use postgres::Client;
+
+use crate::harness::{server_program, Ask, Cluster, Database, Options, WAIT};
+
+/// A number of kB in /proc about a process.
+fn status(pid: i32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find(|line| line.starts_with(name));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number
+        .and_then(|number| number.parse().ok())
+        .expect("a number of kB")
+}
+
+/// One parent with many children, whose keys are texts of 64 bytes.
+fn family(client: &mut Client, children: u32) {
+    client.run(&format!(
+        "CREATE TABLE tb_parent (pk_parent int PRIMARY KEY, name text);
+         CREATE TABLE tb_child (id text PRIMARY KEY, fk_parent int);
+         INSERT INTO tb_parent VALUES (1, 'old');
+         INSERT INTO tb_child SELECT md5(i::text) || md5((-i)::text), 1 FROM generate_series(1, {children}) AS i;
+         CREATE INDEX ON tb_child (fk_parent);
+         ANALYZE tb_parent, tb_child;
+         SELECT pg_tviews_create('child', 'SELECT c.id, p.name FROM tb_child c JOIN tb_parent p ON p.pk_parent = c.fk_parent',
+                                 key_columns => '{{id}}')"
+    ));
+    assert!(client.one::<bool>("SELECT pg_tviews_wait(timeout => '5 minutes')"));
+}
+
+#[test]
+fn keys_of_a_parent_with_many_children_do_not_stay_in_memory() {
+    let children = std::env::var("PG_TVIEWS_CHILDREN").ok();
+    let children: u32 = children.and_then(|number| number.parse().ok()).unwrap_or(150_000);
+    let cluster = Cluster::start(Options::preloaded().set("pg_tviews.refresh_timeout", "5min"));
+    let database = Database::new(&cluster, "many_children");
+    let mut client = database.client();
+    client.run("SET statement_timeout = 0");
+    family(&mut client, children);
+    let workers = client.started_workers();
+    let before: Vec<u64> = workers.iter().map(|pid| status(*pid, "VmSize")).collect();
+    for (pid, size) in workers.iter().zip(&before) {
+        let limit = (size + 100 * 1024) * 1024;
+        let mut limited = server_program("/usr/bin/prlimit");
+        limited.args([format!("--pid={pid}"), format!("--as={limit}")]);
+        assert!(limited.status().expect("prlimit runs").success());
+    }
+    client.run("UPDATE tb_parent SET name = 'new'");
+    assert!(client.one::<bool>("SELECT pg_tviews_wait(timeout => '5 minutes')"));
+    assert_eq!(
+        client.one::<i64>("SELECT count(*) FROM tv_child WHERE name = 'new'"),
+        i64::from(children)
+    );
+    assert_eq!(client.workers(), workers, "no worker has ended");
+    let refreshes =
+        "SELECT count(*) FROM pg_tview_meta_audit WHERE entity_name = 'child' AND operation = 'refresh'";
+    assert_eq!(
+        client.one::<i64>(&format!("{refreshes} AND status <> 'SUCCESS'")),
+        0
+    );
+    let most = workers.iter().map(|pid| status(*pid, "RssAnon")).max();
+    eprintln!("{children} children: VmSize {before:?} kB before, RssAnon {most:?} kB after");
+}
+
+#[test]
+fn where_memory_ends_the_server_does_not() {
+    let options = Options::preloaded()
+        .set("pg_tviews.retry_backoff", "20ms")
+        .set("pg_tviews.retry_limit", "2");
+    let cluster = Cluster::start(options);
+    let database = Database::new(&cluster, "no_memory");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_doc (pk_doc int PRIMARY KEY, size int NOT NULL);
+         INSERT INTO tb_doc SELECT i, 1 FROM generate_series(1, 50) AS i;
+         SELECT pg_tviews_create('doc', $$SELECT pk_doc, length(repeat('x', size)) AS n FROM tb_doc$$)",
+    );
+    client.assert_follows(&["doc"]);
+    let workers = client.started_workers();
+    let limit = |pid: i32, soft: &str| {
+        let mut limited = server_program("/usr/bin/prlimit");
+        limited.args([format!("--pid={pid}"), format!("--as={soft}:unlimited")]);
+        assert!(limited.status().expect("prlimit runs").success());
+    };
+    for pid in &workers {
+        limit(*pid, &((status(*pid, "VmSize") + 30 * 1024) * 1024).to_string());
+    }
+    // The others are recomputed without the one that does not fit.
+    client.run("UPDATE tb_doc SET size = CASE WHEN pk_doc = 7 THEN 100000000 ELSE 2 END");
+    client.wait_until("SELECT count(*) = 49 FROM tv_doc WHERE n = 2", WAIT);
+    assert_eq!(
+        client.rows("SELECT key, sqlstate FROM pg_tview_dead_letter"),
+        ["{\"pk_doc\": 7}|53200"]
+    );
+    assert_eq!(client.workers(), workers, "no worker has ended");
+    workers.iter().for_each(|pid| limit(*pid, "unlimited"));
+    client.run("SELECT pg_tviews_retry('doc')");
+    client.wait_until("SELECT count(*) = 1 FROM tv_doc WHERE n = 100000000", WAIT);
+    assert_eq!(client.workers(), workers, "no worker has ended");
+}
