@@ -16,17 +16,29 @@ pub struct Column {
     pub name: String,
     pub type_oid: Oid,
     pub modifier: i32,
+    /// The collation its values are compared by; invalid where the type has none.
+    pub collation: Oid,
     pub generated: bool,
 }
 
 impl Column {
-    /// Its name and type, as in CREATE TABLE.
+    /// Its name, type and collation, as in CREATE TABLE.
     pub fn sql(&self) -> String {
+        let collation = self.collation_name();
         format!(
-            "{} {}",
+            "{} {}{}",
             relation::quote(&self.name),
-            relation::type_name(self.type_oid, self.modifier)
+            relation::type_name(self.type_oid, self.modifier),
+            collation.map_or(String::new(), |name| format!(" COLLATE {name}"))
         )
+    }
+
+    /// A collation of its own, as SQL; None for the default one.
+    pub fn collation_name(&self) -> Option<String> {
+        match self.collation {
+            Oid::INVALID | pg_sys::DEFAULT_COLLATION_OID => None,
+            own => relation::collation_name(own),
+        }
     }
 }
 
@@ -37,7 +49,7 @@ pub fn of(relation: Oid) -> Vec<Column> {
 
 fn read(relation: Oid) -> Vec<Column> {
     let rows = spi::run(
-        "SELECT attnum, attname::text, atttypid, atttypmod, attgenerated <> '' FROM pg_catalog.pg_attribute
+        "SELECT attnum, attname::text, atttypid, atttypmod, attcollation, attgenerated <> '' FROM pg_catalog.pg_attribute
           WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
         Access::Current,
         &[(pg_sys::OIDOID, Value::of(relation))],
@@ -49,7 +61,8 @@ fn read(relation: Oid) -> Vec<Column> {
                 name: rows.get(row, 1)?,
                 type_oid: rows.get(row, 2)?,
                 modifier: rows.get(row, 3)?,
-                generated: rows.get(row, 4)?,
+                collation: rows.get(row, 4)?,
+                generated: rows.get(row, 5)?,
             })
         })
         .collect()

@@ -262,16 +262,12 @@ fn define_view(entity: &Entity, query: &str) -> Result<(), Problem> {
         check_owner(old)?;
         let replaceable = spi::session(|| {
             let now = columns::of(old);
-            let names: Vec<String> = select
-                .targets()
-                .into_iter()
-                .filter(|target| !target.hidden)
-                .map(|target| target.name)
-                .collect();
-            let types: Vec<(Oid, i32)> = select.output_types();
-            now.len() <= names.len()
-                && now.iter().enumerate().all(|(n, column)| {
-                    column.name == names[n] && (column.type_oid, column.modifier) == types[n]
+            let mut targets = select.targets();
+            targets.retain(|target| !target.hidden);
+            now.len() <= targets.len()
+                && now.iter().zip(&targets).all(|(column, target)| {
+                    let declared = (column.type_oid, column.modifier, column.collation);
+                    column.name == target.name && declared == target.expr.column_type()
                 })
         });
         if !replaceable {

@@ -10,7 +10,9 @@ use super::columns;
 use super::definition::Definition;
 use super::name::Entity;
 use crate::error::Problem;
-use crate::lineage::{self, KeyQuery, Lineage, Lookup, Occurrence, Rowcount, Source, Strategy};
+use crate::lineage::{
+    self, ChangedColumn, KeyQuery, Lineage, Lookup, Occurrence, Rowcount, Source, Strategy,
+};
 use crate::postgres::query_tree::{IndexColumn, Select};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{partition, relation};
@@ -27,11 +29,11 @@ struct ForeignKey {
 pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Result<(), Problem> {
     for column in &definition.fk_columns {
         let key = find(definition, view, column)?;
-        let target_column = columns::of(key.target)
+        let changed: Vec<ChangedColumn> = columns::of(key.target)
             .into_iter()
-            .find(|c| c.name == key.target_column)
-            .map(|c| relation::type_name(c.type_oid, c.modifier))
-            .unwrap_or_default();
+            .filter(|c| c.name == key.target_column)
+            .map(|c| ChangedColumn::new(&c.name, c.type_oid, c.modifier, c.collation))
+            .collect();
         let keys: Vec<String> = definition
             .key_columns
             .iter()
@@ -46,7 +48,6 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
                 relation::quote(&key.column),
             )
         };
-        let changed = [format!("{pointed_at} {target_column}")];
         let every_row =
             lineage::every_row(key.target, std::slice::from_ref(&key.target_column)).unwrap_or_default();
         let query = KeyQuery {

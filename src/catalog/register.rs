@@ -75,7 +75,8 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
     entry.details = Some(details);
     if fill_now {
         let position = position_of_this_moment();
-        let result = plan.as_owner(|| spi::session(|| recompute::everything(plan)));
+        let result = transaction::attempt(|| plan.as_owner(|| spi::session(|| recompute::everything(plan))));
+        let result = result.unwrap_or_else(|caught| not_filled(plan, caught).raise());
         if let Some(problem) = result.problem {
             problem.raise();
         }
@@ -85,6 +86,19 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
     }
     audit::add(entry);
     capture::note_catalog_change();
+}
+
+/// Why the table could not be filled.
+fn not_filled(plan: &Plan, caught: Caught) -> Problem {
+    let mut problem = Problem::from(caught);
+    let converted = &plan.shape.converted;
+    if !converted.is_empty() && problem.detail.is_none() {
+        let columns = converted.join(", ");
+        problem.detail = Some(format!(
+            "The table takes values of the view in other types: {columns}."
+        ));
+    }
+    problem
 }
 
 /// Registers a TVIEW anew after its view, or something below it, has changed. Lets go if somebody is at the TVIEW: who

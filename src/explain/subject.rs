@@ -11,8 +11,9 @@ use crate::lineage::{self, Lineage, Occurrence, Source};
 use crate::postgres::identity::{self, run_as, run_internal, Trust};
 use crate::postgres::query_tree::Select;
 use crate::postgres::{relation, spi};
+use crate::refresh::key_column::KeyColumn;
 use crate::refresh::plan;
-use crate::refresh::texts::{Content, Key, Shape};
+use crate::refresh::texts::{Content, Shape};
 
 /// A TVIEW, there or yet to be made.
 pub struct Subject {
@@ -123,14 +124,17 @@ fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
     select.collapse_repeated_columns();
     let names = select.targets().into_iter().filter(|target| !target.hidden);
     let columns: Vec<Column> = names
-        .zip(select.output_types())
         .enumerate()
-        .map(|(place, (target, (type_oid, modifier)))| Column {
-            number: place as i16 + 1,
-            name: target.name,
-            type_oid,
-            modifier,
-            generated: false,
+        .map(|(place, target)| {
+            let (type_oid, modifier, collation) = target.expr.column_type();
+            Column {
+                number: place as i16 + 1,
+                name: target.name,
+                type_oid,
+                modifier,
+                collation,
+                generated: false,
+            }
         })
         .collect();
     let key = match key {
@@ -180,26 +184,6 @@ fn unregistered(
 }
 
 fn shape(view: String, columns: &[Column], key: &[String]) -> Result<Shape, Problem> {
-    let key_column = |column: &Column| {
-        let type_name = relation::type_name(column.type_oid, column.modifier);
-        let equality = relation::equality_operator(column.type_oid).ok_or_else(|| {
-            Problem::new(
-                PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
-                format!(
-                    "key column {:?} has type {type_name}, which has no equality operator",
-                    column.name
-                ),
-            )
-            .hint("Cast the column in the view, for example to text.")
-        })?;
-        Ok(Key {
-            name: relation::quote(&column.name),
-            view_type: type_name.clone(),
-            table_type: type_name,
-            view_equality: equality.clone(),
-            table_equality: equality,
-        })
-    };
     let find = |name: &String| columns.iter().find(|column| column.name == *name);
     Ok(Shape {
         table: String::new(),
@@ -207,7 +191,7 @@ fn shape(view: String, columns: &[Column], key: &[String]) -> Result<Shape, Prob
         key: key
             .iter()
             .filter_map(find)
-            .map(key_column)
+            .map(|column| KeyColumn::new(column, column, ""))
             .collect::<Result<_, Problem>>()?,
         content: columns
             .iter()
@@ -218,6 +202,7 @@ fn shape(view: String, columns: &[Column], key: &[String]) -> Result<Shape, Prob
                 name,
             })
             .collect(),
+        converted: Vec::new(),
         touch: None,
     })
 }

@@ -69,18 +69,22 @@ pub fn build(flat: &Unfolded, source: Oid, way: &Way, names: &[String]) -> Optio
     for expr in conditions.iter().chain(outputs).chain(calls) {
         collect_columns(*expr, start, &mut captured);
     }
-    let columns: Vec<(i16, String, String)> = captured
-        .iter()
-        .map(|(attno, expr)| Some((*attno, relation::column_name(source, *attno)?, definition(*expr))))
+    let columns: Vec<(i16, String)> = captured
+        .keys()
+        .map(|attno| Some((*attno, relation::column_name(source, *attno)?)))
         .collect::<Option<_>>()?;
-    let definitions: Vec<String> = columns
+    let changed: Vec<ChangedColumn> = columns
         .iter()
-        .map(|(_, name, definition)| format!("{} {definition}", relation::quote(name)))
+        .zip(captured.values())
+        .map(|((_, name), expr)| {
+            let (type_oid, modifier, collation) = expr.column_type();
+            ChangedColumn::new(name, type_oid, modifier, collation)
+        })
         .collect();
     let place = |node: usize, attno: i16| {
         let range = *places.get(&node)?;
         if node == start {
-            let position = columns.iter().position(|(column, _, _)| *column == attno)?;
+            let position = columns.iter().position(|(column, _)| *column == attno)?;
             return Some((range, position as i16 + 1));
         }
         Some((range, attno))
@@ -104,15 +108,15 @@ pub fn build(flat: &Unfolded, source: Oid, way: &Way, names: &[String]) -> Optio
             place: &place,
         })
     };
-    let captured: Vec<String> = columns.iter().map(|(_, name, _)| name.clone()).collect();
+    let captured: Vec<String> = columns.iter().map(|(_, name)| name.clone()).collect();
     let values: Vec<Expr> = way.outputs.iter().map(|output| output.value).collect();
     let table_of = |node: Node| match flat.occurrences[node].rows {
         Rows::Table { oid, .. } => Some((*places.get(&node)? - 1, oid)),
         Rows::Functions { .. } => None,
     };
     Some(KeyQuery {
-        few: sql(changed_rows(&definitions, Rowcount::Few), false)?,
-        many: sql(changed_rows(&definitions, Rowcount::Many), false)?,
+        few: sql(changed_rows(&changed, Rowcount::Few), false)?,
+        many: sql(changed_rows(&changed, Rowcount::Many), false)?,
         shown: readable::distinct(&sql(readable::every_row(source, &captured)?, true)?),
         lookups: lookup::lookups(&conditions, &values, start, &table_of),
         captured: captured.into_iter().collect(),
@@ -132,8 +136,39 @@ pub enum Rowcount {
     Many,
 }
 
-/// The distinct changed rows in `$1 jsonb[]`, with these columns (`name type`).
-pub fn changed_rows(columns: &[String], rows: Rowcount) -> String {
+/// A captured column, as change keys are read.
+pub struct ChangedColumn {
+    /// Quoted.
+    name: String,
+    /// Type and collation, as in a column definition list.
+    definition: String,
+    /// Values that are not the same may be equal, or cannot be compared.
+    by_text: bool,
+}
+
+impl ChangedColumn {
+    /// A column of this name, declared like this.
+    pub fn new(name: &str, type_oid: Oid, modifier: i32, collation: Oid) -> ChangedColumn {
+        ChangedColumn {
+            name: relation::quote(name),
+            definition: definition(type_oid, modifier, collation),
+            by_text: !relation::equal_is_identical(type_oid, modifier, collation),
+        }
+    }
+
+    /// A column, by its quoted name, of which the text is wanted.
+    pub fn text(name: &str) -> ChangedColumn {
+        ChangedColumn {
+            name: name.to_string(),
+            definition: "text".to_string(),
+            by_text: false,
+        }
+    }
+}
+
+/// The distinct changed rows in `$1 jsonb[]`, with these columns. Rows are one only if all their values are the same: what is
+/// made of them may differ where they are merely equal, 1.0 and 1.00.
+pub fn changed_rows(columns: &[ChangedColumn], rows: Rowcount) -> String {
     if columns.is_empty() {
         return "SELECT true AS any_row FROM unnest($1) AS log(keys) LIMIT 1".to_string();
     }
@@ -142,10 +177,28 @@ pub fn changed_rows(columns: &[String], rows: Rowcount) -> String {
         Rowcount::Few => "(SELECT jsonb_path_query_array(to_jsonb($1), '$[*][*]') AS keys) AS log",
         Rowcount::Many => "unnest($1) AS log(keys)",
     };
-    format!(
+    let definitions: Vec<String> = columns
+        .iter()
+        .map(|column| match column.by_text {
+            true => format!("{} text", column.name),
+            false => format!("{} {}", column.name, column.definition),
+        })
+        .collect();
+    let distinct = format!(
         "SELECT DISTINCT change.* FROM {log}, LATERAL jsonb_to_recordset(log.keys) AS change({})",
-        columns.join(", ")
-    )
+        definitions.join(", ")
+    );
+    if columns.iter().all(|column| !column.by_text) {
+        return distinct;
+    }
+    let values: Vec<String> = columns
+        .iter()
+        .map(|column| match column.by_text {
+            true => format!("change.{0}::{1} AS {0}", column.name, column.definition),
+            false => format!("change.{}", column.name),
+        })
+        .collect();
+    format!("SELECT {} FROM ({distinct}) AS change", values.join(", "))
 }
 
 fn conditions(flat: &Unfolded, way: &Way) -> Vec<Expr> {
@@ -181,9 +234,7 @@ fn collect_columns(expr: Expr, node: Node, into: &mut BTreeMap<i16, Expr>) {
     });
 }
 
-/// Type and collation of a captured column, as in a column definition list.
-fn definition(column: Expr) -> String {
-    let (type_oid, modifier, collation): (Oid, i32, Oid) = column.column_type();
+fn definition(type_oid: Oid, modifier: i32, collation: Oid) -> String {
     let name = relation::type_name(type_oid, modifier);
     if collation == Oid::INVALID || collation == pg_sys::DEFAULT_COLLATION_OID {
         return name;

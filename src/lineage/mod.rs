@@ -39,7 +39,7 @@ use shorten::Way;
 use unfold::{Rows, Unfolded, ViewQueries};
 
 pub use children::{inheriting, merge};
-pub use key_query::{changed_rows, KeyQuery, Rowcount};
+pub use key_query::{changed_rows, ChangedColumn, KeyQuery, Rowcount};
 pub use lookup::Lookup;
 pub use readable::{distinct, every_row};
 

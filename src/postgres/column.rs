@@ -4,11 +4,8 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys::{self, Datum, Oid};
 
+use super::canonical::CanonicalText;
 use crate::capture::json_text;
-
-unsafe extern "C" {
-    static mut bytea_output: std::ffi::c_int;
-}
 
 /// A column as the relation defines it now.
 pub struct Column {
@@ -30,7 +27,6 @@ enum Kind {
     Text,
     Name,
     Uuid,
-    Json,
     Jsonb,
     /// Text output of the type, by this function.
     Output(Oid),
@@ -126,19 +122,9 @@ impl Kind {
     unsafe fn of(declared: Oid) -> Kind {
         // A domain writes like its base type.
         let type_oid = pg_sys::getBaseType(declared);
-        let element = pg_sys::get_element_type(type_oid);
-        let array = element != Oid::INVALID;
-        let scalar = if array {
-            pg_sys::getBaseType(element)
-        } else {
-            type_oid
-        };
-        match scalar {
-            pg_sys::MONEYOID => return Kind::Private,
-            oid if is_name_of_object(oid) => return if array { Kind::Private } else { Kind::Oid },
-            _ => {}
-        }
         match type_oid {
+            oid if is_name_of_object(oid) => Kind::Oid,
+            oid if holds_private(oid) => Kind::Private,
             pg_sys::BOOLOID => Kind::Bool,
             pg_sys::INT2OID => Kind::Int2,
             pg_sys::INT4OID => Kind::Int4,
@@ -147,8 +133,9 @@ impl Kind {
             pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Kind::Text,
             pg_sys::NAMEOID => Kind::Name,
             pg_sys::UUIDOID => Kind::Uuid,
-            pg_sys::JSONOID => Kind::Json,
             pg_sys::JSONBOID => Kind::Jsonb,
+            // As text: a document of the change key would lose its spaces and the order of its members.
+            pg_sys::JSONOID => Kind::Text,
             _ => {
                 let (mut function, mut variable) = (Oid::INVALID, false);
                 pg_sys::getTypeOutputInfo(type_oid, &mut function, &mut variable);
@@ -176,23 +163,10 @@ impl Kind {
             Kind::Name => json_text::push_string(out, CStr::from_ptr(value.cast_mut_ptr()).to_bytes()),
             Kind::Uuid => push_uuid(out, bytes(value.cast_mut_ptr(), 16)),
             Kind::Text => json_text::push_string(out, varlena_bytes(value)),
-            Kind::Json => {
-                let json = varlena_bytes(value);
-                if is_json_null(json) || !json_text::is_plain(json) {
-                    return false;
-                }
-                out.extend_from_slice(json);
-            }
-            Kind::Jsonb => {
-                let json = output(pg_sys::F_JSONB_OUT.into(), value);
-                if is_json_null(json) {
-                    return false;
-                }
-                out.extend_from_slice(json);
-            }
+            Kind::Jsonb => json_text::push_document(out, output(pg_sys::F_JSONB_OUT.into(), value)),
             Kind::Output(function) => json_text::push_string(out, output(*function, value)),
             Kind::PinnedOutput(function) => {
-                let _settings = PinnedSettings::new();
+                let _settings = CanonicalText::new();
                 json_text::push_string(out, output(*function, value));
             }
             Kind::Private => return false,
@@ -201,8 +175,33 @@ impl Kind {
     }
 }
 
+/// Whether the text of values means something only to the session that wrote it: amounts of money, names of objects inside
+/// of arrays, ranges and rows.
+unsafe fn holds_private(declared: Oid) -> bool {
+    let type_oid = pg_sys::getBaseType(declared);
+    if type_oid == pg_sys::MONEYOID || is_name_of_object(type_oid) {
+        return true;
+    }
+    let inside = match pg_sys::get_typtype(type_oid) as u8 {
+        pg_sys::TYPTYPE_RANGE => pg_sys::get_range_subtype(type_oid),
+        pg_sys::TYPTYPE_MULTIRANGE => pg_sys::get_multirange_range(type_oid),
+        pg_sys::TYPTYPE_COMPOSITE => return composite_holds_private(type_oid),
+        _ => pg_sys::get_element_type(type_oid),
+    };
+    inside != Oid::INVALID && holds_private(inside)
+}
+
+unsafe fn composite_holds_private(type_oid: Oid) -> bool {
+    pg_sys::check_stack_depth();
+    let descriptor = pg_sys::lookup_rowtype_tupdesc_copy(type_oid, -1);
+    let attributes = (*descriptor).attrs.as_slice((*descriptor).natts as usize);
+    attributes
+        .iter()
+        .any(|attribute| !attribute.attisdropped && holds_private(attribute.atttypid))
+}
+
 /// Types whose text is a name looked up by search_path, but which also read a plain OID.
-fn is_name_of_object(oid: Oid) -> bool {
+pub(super) fn is_name_of_object(oid: Oid) -> bool {
     matches!(
         oid,
         pg_sys::REGPROCOID
@@ -217,52 +216,6 @@ fn is_name_of_object(oid: Oid) -> bool {
             | pg_sys::REGDICTIONARYOID
             | pg_sys::REGCOLLATIONOID
     )
-}
-
-/// The settings that text output depends on, as every session would read them back. The variables behind the
-/// settings are set directly: a new nest level of settings costs several times the row it would serve.
-struct PinnedSettings {
-    date_style: i32,
-    interval_style: i32,
-    float_digits: i32,
-    bytea: i32,
-}
-
-impl PinnedSettings {
-    fn new() -> Self {
-        // SAFETY: plain integers of this single-threaded process; `drop` puts them back, also on unwinding.
-        unsafe {
-            let previous = PinnedSettings {
-                date_style: pg_sys::DateStyle,
-                interval_style: pg_sys::IntervalStyle,
-                float_digits: pg_sys::extra_float_digits,
-                bytea: bytea_output,
-            };
-            pg_sys::DateStyle = pg_sys::USE_ISO_DATES as i32;
-            pg_sys::IntervalStyle = pg_sys::INTSTYLE_POSTGRES as i32;
-            pg_sys::extra_float_digits = 3;
-            // BYTEA_OUTPUT_HEX
-            bytea_output = 1;
-            previous
-        }
-    }
-}
-
-impl Drop for PinnedSettings {
-    fn drop(&mut self) {
-        // SAFETY: see `new`.
-        unsafe {
-            pg_sys::DateStyle = self.date_style;
-            pg_sys::IntervalStyle = self.interval_style;
-            pg_sys::extra_float_digits = self.float_digits;
-            bytea_output = self.bytea;
-        }
-    }
-}
-
-/// Inside a change key this value would be read back as NULL.
-fn is_json_null(json: &[u8]) -> bool {
-    json.trim_ascii() == b"null"
 }
 
 /// The formatting machinery would cost several times as much, for every key.

@@ -1,6 +1,7 @@
 //! The only folder with `unsafe`: guards over what pgrx does not wrap.
 
 pub mod bgworker;
+mod canonical;
 pub mod clock;
 pub mod column;
 pub mod create_view;
@@ -13,6 +14,7 @@ pub mod hypothetical_index;
 pub mod identity;
 pub mod invalidation;
 mod jsonb;
+pub mod key_type;
 pub mod latch;
 pub mod leftovers;
 pub mod lock;
@@ -38,5 +40,6 @@ pub mod time_limit;
 pub mod transaction;
 pub mod transaction_end;
 pub mod trigger;
+pub mod type_facts;
 pub mod utility_hook;
 pub mod xact;

@@ -97,6 +97,13 @@ pub fn type_name(type_oid: Oid, modifier: i32) -> String {
     text(unsafe { pg_sys::format_type_extended(type_oid, modifier, flags) }).unwrap_or_default()
 }
 
+/// A type for messages: its schema only where the search_path does not lead to it.
+pub fn type_display(type_oid: Oid, modifier: i32) -> String {
+    let flags = pg_sys::FORMAT_TYPE_TYPEMOD_GIVEN as u16;
+    // SAFETY: returns a palloc'd string; raises an ERROR for an unknown type.
+    text(unsafe { pg_sys::format_type_extended(type_oid, modifier, flags) }).unwrap_or_default()
+}
+
 /// A collation as SQL, valid under any search_path.
 pub fn collation_name(collation: Oid) -> Option<String> {
     // SAFETY: returns a palloc'd string.
@@ -144,6 +151,31 @@ fn infix(operator: Oid) -> Option<String> {
         let schema = text(pg_sys::get_namespace_name((*form).oprnamespace));
         pg_sys::ReleaseSysCache(tuple);
         Some(format!("OPERATOR({}.{})", quote(&schema?), symbol?))
+    }
+}
+
+/// BTEQUALIMAGE_PROC
+const EQUAL_IMAGE: i16 = 4;
+
+/// Whether two values of a type that are equal are always the same, byte by byte, as PostgreSQL says it of index entries:
+/// not so numbers with a scale, texts compared without regard to case, zeros with a sign.
+pub fn equal_is_identical(type_oid: Oid, modifier: i32, collation: Oid) -> bool {
+    let mut modifier = modifier;
+    // SAFETY: catalog look-ups; the function is one that says so of a class of operators, with the arguments it takes.
+    unsafe {
+        let base = pg_sys::getBaseTypeAndTypmod(type_oid, &mut modifier);
+        // Blanks at the end do not count; only a length pads all values alike.
+        if base == pg_sys::BPCHAROID && modifier < 0 {
+            return false;
+        }
+        let class = pg_sys::lookup_type_cache(base, pg_sys::TYPECACHE_BTREE_OPFAMILY as i32);
+        let (family, input) = ((*class).btree_opf, (*class).btree_opintype);
+        if family == Oid::INVALID {
+            return false;
+        }
+        let says = pg_sys::get_opfamily_proc(family, input, input, EQUAL_IMAGE);
+        says != Oid::INVALID
+            && pg_sys::OidFunctionCall1Coll(says, collation, pg_sys::Datum::from(input)).value() as u8 != 0
     }
 }
 

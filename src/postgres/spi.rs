@@ -63,6 +63,15 @@ impl Value {
     pub fn is_null(&self) -> bool {
         self.null
     }
+
+    /// A value that is not NULL, in the current memory context.
+    pub(super) fn some(datum: Datum) -> Value {
+        Value { datum, null: false }
+    }
+
+    pub(super) fn datum(&self) -> Datum {
+        self.datum
+    }
 }
 
 /// Runs `body` with an SPI connection; results obtained inside are freed when it ends. Statements mean the same in every

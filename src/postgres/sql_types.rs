@@ -1,21 +1,17 @@
 //! SQL types of function arguments and results that pgrx does not map.
 
+use super::key_type::KeyType;
+use super::spi::Value;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::nullable::Nullable;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{impl_sql_translatable, FromDatum, IntoDatum};
 
-/// A value of any type as its output function writes it.
+/// A value of any type with all its digits, as this session reads it back.
 pub fn text_of(value: pgrx::AnyElement) -> String {
-    let (mut output, mut varlena) = (Oid::INVALID, false);
-    // SAFETY: the type is that of the value, as PostgreSQL says; the text is copied before its memory is freed.
-    unsafe {
-        pg_sys::getTypeOutputInfo(value.oid(), &mut output, &mut varlena);
-        let text = pg_sys::OidOutputFunctionCall(output, value.datum());
-        let copy = std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned();
-        pg_sys::pfree(text.cast());
-        copy
-    }
+    let of_type = KeyType::of(value.oid(), -1);
+    let text = of_type.text(&Value::some(value.datum()));
+    of_type.shown(&text.unwrap_or_default())
 }
 
 /// An argument of type `name`.

@@ -13,7 +13,7 @@ use crate::postgres::identity::{self, run_internal};
 use crate::postgres::lock::{self, TableLock};
 use crate::postgres::spi::{self, Access, Value};
 use crate::queue::log::Pending;
-use crate::refresh::keys::{self, Batch, Wanted};
+use crate::refresh::keys::{self, Batch, Key, Wanted};
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::recompute;
 use crate::settings;
@@ -104,17 +104,17 @@ fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
     }
 }
 
-fn some(plan: &Plan, keys: &[Box<[String]>]) {
+fn some(plan: &Plan, keys: &[Key]) {
     let batch = Batch::from(keys);
     if batch.len() > 1 {
         keys::few_rows(true);
-        plan.lock_rows.run(Access::Current, &batch.parameters(), 0);
+        plan.lock_rows.run(Access::Current, &batch.parameters(plan), 0);
     }
     let result = recompute::keys_inside(plan, &batch);
     if result.written.any() {
         // By the time a refresh comes to these changes, they may lead to other keys: rows written here must not be left
         // behind as they are.
-        let objects = plan.key_objects(keys);
+        let objects = keys.iter().map(|key| plan.key_object(key)).collect();
         capture::request_refresh(plan.definition.tview, Some(objects));
     }
 }

@@ -1,6 +1,6 @@
 //! A dry run: the keys that changes of some source rows would refresh.
 
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 use pgrx::{JsonB, PgSqlErrorCode};
 
 use super::keys::{self, few_rows, Wanted};
@@ -116,42 +116,19 @@ fn reader(plan: &Plan, sources: &[&Source]) -> Result<Oid, Problem> {
 }
 
 fn every_key(plan: &Plan) -> Vec<JsonB> {
-    let sql = format!(
-        "SELECT {} AS key FROM {} AS k ORDER BY key",
-        key_object(plan, |key| format!("k.{key}")),
-        plan.shape.table
-    );
-    json(spi::run(&sql, Access::Snapshot, &[]))
+    let rows = spi::run(&plan.shape.table_keys_in_order(), Access::Snapshot, &[]);
+    json(plan, rows)
 }
 
 fn named_keys(plan: &Plan, batch: &keys::Batch) -> Vec<JsonB> {
-    let width = plan.shape.key.len();
-    let arrays: Vec<String> = (1..=width).map(|n| format!("${n}")).collect();
-    let names: Vec<String> = plan.shape.key.iter().map(|key| key.name.clone()).collect();
-    let typed = |name: &str| {
-        let key = plan.shape.key.iter().find(|key| key.name == name);
-        format!("k.{name}::{}", key.map_or("text", |key| &key.table_type))
+    let rows = spi::run(&plan.shape.keys_in_order(), Access::Snapshot, &batch.typed(plan));
+    json(plan, rows)
+}
+
+fn json(plan: &Plan, rows: Rows) -> Vec<JsonB> {
+    let object = |row| {
+        let key = keys::key_of(plan, &rows, row)?;
+        Some(JsonB(serde_json::from_str(&plan.key_object(&key)).ok()?))
     };
-    let sql = format!(
-        "SELECT {} AS key FROM unnest({}) AS k({}) ORDER BY key",
-        key_object(plan, typed),
-        arrays.join(", "),
-        names.join(", ")
-    );
-    let parameters = batch.parameters().into_iter();
-    let typed: Vec<_> = parameters.map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
-    json(spi::run(&sql, Access::Snapshot, &typed))
-}
-
-/// A key as one JSON object; `value` is the SQL of a key column.
-fn key_object(plan: &Plan, value: impl Fn(&str) -> String) -> String {
-    let names = plan.definition.key_columns.iter().zip(&plan.shape.key);
-    let pairs: Vec<String> = names
-        .map(|(name, key)| format!("{}, {}", relation::quote_literal(name), value(&key.name)))
-        .collect();
-    plan::json_object(&pairs)
-}
-
-fn json(rows: Rows) -> Vec<JsonB> {
-    (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
+    (0..rows.len()).filter_map(object).collect()
 }

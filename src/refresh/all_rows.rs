@@ -17,8 +17,9 @@ use super::audit::{self, Entry};
 use super::careful::Failed;
 use super::comparison::{self, Cause, Comparison};
 use super::dead_letter;
+use super::equal_keys;
 use super::key_order::KeyOrder;
-use super::keys::{few_rows, key_of, Batch};
+use super::keys::{few_rows, key_of, Batch, Key};
 use super::plan::{self, Plan};
 use super::recompute::{self, expected, Expected};
 use super::run::{Run, Status, Step};
@@ -28,8 +29,6 @@ use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::Caught;
 use crate::queue::log::Pending;
 use crate::settings;
-
-type Key = Box<[String]>;
 
 /// How long a batch should take: changes wait for it.
 const BATCH_TIME: Duration = Duration::from_millis(100);
@@ -157,8 +156,9 @@ impl Run<'_> {
         let result = self.as_owner(plan, || {
             let order = KeyOrder::of(plan)?;
             let range = plan.shape.within(&order, after.is_some(), upto.is_some());
-            let texts: Vec<_> = after.iter().chain(upto).flat_map(texts).collect();
-            Some(recompute::range(plan, &range, &texts, !next.in_table))
+            let ends = after.iter().chain(upto);
+            let parameters: Vec<_> = ends.flat_map(|key| parameters(plan, key)).collect();
+            Some(recompute::range(plan, &range, &parameters, !next.in_table))
         });
         if let Some(result) = result {
             apply::complete(entry, result);
@@ -193,8 +193,9 @@ impl Run<'_> {
     /// Those that are dead and fail once more are added again.
     fn revive(&self, plan: &Plan, keys: &[Key]) {
         let dead = dead_letter::read(plan).all;
-        let dead = keys.iter().filter(|key| dead.contains(*key));
-        dead_letter::remove(plan, dead.cloned().collect());
+        let pairs = self.as_owner(plan, || equal_keys::pairs(plan, keys, &dead));
+        let dead = pairs.into_iter().map(|(_, place)| dead[place].clone());
+        dead_letter::remove(plan, dead.collect());
     }
 
     fn complete(&self, plan: &Plan, now: apply::Now, comparison: Comparison, mut entry: Entry) -> Step {
@@ -219,8 +220,7 @@ impl Run<'_> {
     }
 }
 
-/// The keys of the next batch; None where the order of keys does not lead on: what a key is as text may be less exact than the
-/// key. As the TVIEW's owner.
+/// The keys of the next batch; None where the order of keys does not lead on. As the TVIEW's owner.
 fn next_keys(plan: &Plan, comparison: &Comparison, all: bool) -> Option<Next> {
     few_rows(false);
     let order = KeyOrder::of(plan)?;
@@ -232,7 +232,7 @@ fn next_keys(plan: &Plan, comparison: &Comparison, all: bool) -> Option<Next> {
 
 fn keys_after(plan: &Plan, order: &KeyOrder, after: Option<&Key>, most: usize, all: bool) -> Next {
     let mut args = vec![(pg_sys::INT8OID, Value::of(most as i64))];
-    args.extend(after.into_iter().flat_map(texts));
+    args.extend(after.into_iter().flat_map(|key| parameters(plan, key)));
     let rows = spi::run(
         &plan.shape.next_keys(order, after.is_some(), all),
         Access::Snapshot,
@@ -250,10 +250,9 @@ fn keys_after(plan: &Plan, order: &KeyOrder, after: Option<&Key>, most: usize, a
 }
 
 /// A key as parameters.
-fn texts(key: &Key) -> Vec<(pg_sys::Oid, Value)> {
-    key.iter()
-        .map(|text| (pg_sys::TEXTOID, Value::of(text.as_str())))
-        .collect()
+fn parameters(plan: &Plan, key: &Key) -> Vec<(pg_sys::Oid, Value)> {
+    let columns = plan.shape.key.iter().zip(key);
+    columns.map(|(k, text)| k.values.single(text)).collect()
 }
 
 /// How to compare all rows in batches, if there are more than fit one, and if one of them costs about its share. As the
@@ -293,8 +292,9 @@ fn is_share(plan: &Plan, order: &KeyOrder, end: &Key, all: &Expected) -> bool {
         return false;
     };
     let range = plan.shape.within(order, true, true);
-    let texts: Vec<_> = [first, end].into_iter().flat_map(texts).collect();
-    let range = expected(&plan.shape.explain_within(&range), &texts);
+    let ends = [first, end].into_iter();
+    let parameters: Vec<_> = ends.flat_map(|key| parameters(plan, key)).collect();
+    let range = expected(&plan.shape.explain_within(&range), &parameters);
     let share = DEAR * range.rows / all.rows.max(1.0);
     range.cost <= all.cost * share.min(NEARLY_ALL) + EACH_KEY * range.rows
 }

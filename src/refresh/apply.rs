@@ -165,7 +165,7 @@ impl Run<'_> {
 
     /// Recomputes dead keys, and leaves the others in `keys`; returns how many there are in all.
     fn dead_keys(&self, plan: &Plan, keys: &mut Keys, dead: &DeadKeys, entry: &mut Entry) -> u64 {
-        let risky = keys.split_off(dead);
+        let risky = self.as_owner(plan, || keys.split_off(plan, dead));
         let total = keys.len() + risky.len();
         entry.keys_refreshed = Some(total as i64);
         self.again(plan, risky, entry);
@@ -241,7 +241,7 @@ impl Run<'_> {
         };
         let outcome = careful::each(plan, batches.collect(), care, isolate);
         complete(entry, outcome.result);
-        let lasting: HashSet<&Box<[String]>> = outcome
+        let lasting: HashSet<&keys::Key> = outcome
             .failed
             .iter()
             .map(|failed| &failed.key)

@@ -43,7 +43,7 @@ pub struct Outcome {
 
 /// A key that fails alone.
 pub struct Failed {
-    pub key: Box<[String]>,
+    pub key: keys::Key,
     pub error: Caught,
 }
 

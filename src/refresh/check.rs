@@ -2,6 +2,7 @@
 
 use pgrx::{JsonB, PgSqlErrorCode};
 
+use super::keys::key_values;
 use super::plan;
 use super::texts::Reach;
 use crate::catalog::definition::{self, Definition};
@@ -44,9 +45,13 @@ pub fn differences(name: &str) -> Result<Vec<(JsonB, String)>, Problem> {
             || {
                 spi::session(|| {
                     let rows = spi::run(&plan.shape.check(Reach::Everything), Access::Snapshot, &[]);
-                    (0..rows.len())
-                        .filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
-                        .collect()
+                    let difference = |row| {
+                        let key = key_values(&plan, &rows, row, 1);
+                        let texts: Vec<Option<&str>> = key.iter().map(Option::as_deref).collect();
+                        let object = plan.key_object_of(&texts);
+                        Some((JsonB(serde_json::from_str(&object).ok()?), rows.get(row, 0)?))
+                    };
+                    (0..rows.len()).filter_map(difference).collect()
                 })
             },
         )

@@ -1,22 +1,21 @@
 //! `pg_tview_dead_letter`: keys that fail alone, and when to try them again.
 
-use std::collections::HashSet;
-
 use pgrx::pg_sys::{self, Oid};
 
 use super::careful::Failed;
+use super::keys::Key;
 use super::plan::Plan;
 use crate::postgres::identity::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught};
 use crate::{settings, statement};
 
-/// Keys of one TVIEW, each as texts.
+/// The dead keys of one TVIEW.
 #[derive(Default)]
 pub struct DeadKeys {
-    pub all: HashSet<Box<[String]>>,
+    pub all: Vec<Key>,
     /// Those whose time to be tried again has come.
-    pub due: HashSet<Box<[String]>>,
+    pub due: Vec<Key>,
     /// When the first of them is to be tried again, in microseconds since 2000.
     pub next_retry_at: Option<i64>,
 }
@@ -27,17 +26,17 @@ pub fn read(plan: &Plan) -> DeadKeys {
         let args = [(pg_sys::OIDOID, Value::of(plan.definition.tview))];
         spi::run(&statement!("dead_letter_read"), Access::Snapshot, &args)
     });
-    let keys = |column| {
-        // Keys of another type than the view has by now are none of it.
-        let texts =
-            transaction::attempt(|| plan.as_owner(|| plan.requested.keys(plan, rows.value(0, column))));
-        texts.map(|keys| keys.into_iter().collect()).unwrap_or_default()
-    };
     DeadKeys {
-        all: keys(0),
-        due: keys(1),
+        all: keys_in(plan, rows.value(0, 0)),
+        due: keys_in(plan, rows.value(0, 1)),
         next_retry_at: rows.get(0, 2),
     }
+}
+
+/// The keys in objects (`jsonb[]`) that were written by [`add`]; none if the view has keys of another type by now. Inside an
+/// SPI session.
+pub fn keys_in(plan: &Plan, objects: Value) -> Vec<Key> {
+    transaction::attempt(|| plan.as_owner(|| plan.requested.keys(plan, objects))).unwrap_or_default()
 }
 
 /// When the first dead key of a TVIEW is to be tried again, in microseconds since 2000.
@@ -50,18 +49,17 @@ pub fn next_retry_at(tview: Oid) -> Option<i64> {
 
 /// Adds keys, or counts one more attempt.
 pub fn add(plan: &Plan, failed: &[Failed]) {
-    let keys: Vec<Box<[String]>> = failed.iter().map(|failed| failed.key.clone()).collect();
-    let objects = plan.as_owner(|| plan.key_objects(&keys));
     let definition = &plan.definition;
     run_internal(|| {
-        for (object, failed) in objects.iter().zip(failed) {
+        for failed in failed {
+            let object = plan.key_object(&failed.key);
             spi::run(
                 &statement!("dead_letter_add"),
                 Access::Current,
                 &[
                     (pg_sys::TEXTOID, Value::of(definition.entity_name.as_str())),
                     (pg_sys::OIDOID, Value::of(definition.tview)),
-                    (pg_sys::TEXTOID, Value::of(object.as_str())),
+                    (pg_sys::TEXTOID, Value::of(object)),
                     (pg_sys::TEXTOID, Value::of(failed.error.sqlstate())),
                     (pg_sys::TEXTOID, Value::of(failed.error.message.as_str())),
                     (
@@ -86,11 +84,11 @@ fn least_pause(error: &Caught) -> f64 {
 }
 
 /// Takes keys out that could be recomputed.
-pub fn remove(plan: &Plan, keys: Vec<Box<[String]>>) {
+pub fn remove(plan: &Plan, keys: Vec<Key>) {
     if keys.is_empty() {
         return;
     }
-    let objects = plan.as_owner(|| plan.key_objects(&keys));
+    let objects: Vec<String> = keys.iter().map(|key| plan.key_object(key)).collect();
     run_internal(|| {
         let args = [
             (pg_sys::OIDOID, Value::of(plan.definition.tview)),

@@ -155,10 +155,11 @@ fn taken(definition: &Definition, shape: &Shape, view: Oid) -> String {
     let (in_view, in_table) = (columns::of(view), columns::of(definition.tview));
     let described = |column: &Column| {
         format!(
-            "{} {} {}",
+            "{} {} {} {}",
             column.number,
             column.type_oid.to_u32(),
-            column.modifier
+            column.modifier,
+            column.collation.to_u32()
         )
     };
     let find = |columns: &[Column], name: &str| {

@@ -1,112 +1,79 @@
 //! Statements about keys of a TVIEW: which there are, which rows of the table they are of, who holds these.
 
+use super::key_column::KeyColumn;
 use super::key_order::KeyOrder;
-use super::texts::{unquote, Key, Shape, Within};
-use crate::postgres::relation::{quote, quote_literal};
+use super::texts::{Shape, Within};
+use crate::postgres::relation::quote;
 
 impl Shape {
     /// A key query that returns only some of the key columns (by their plain names), as one that returns keys: those
     /// of the table's rows with these values.
     pub fn whole_keys(&self, columns: &[String], query: &str) -> String {
-        let (part, rest): (Vec<&Key>, Vec<&Key>) = self
+        let (part, rest): (Vec<&KeyColumn>, Vec<&KeyColumn>) = self
             .key
             .iter()
             .partition(|k| columns.iter().any(|column| quote(column) == k.name));
         if rest.is_empty() {
             return query.to_string();
         }
-        let keys: Vec<String> = self
-            .key
-            .iter()
-            .map(|k| format!("tv.{}::{} AS {}", k.name, k.view_type, k.name))
-            .collect();
         let same: Vec<String> = part
             .iter()
             .map(|k| {
-                format!(
-                    "tv.{} {} part.{}::{}",
-                    k.name, k.table_equality, k.name, k.table_type
-                )
+                let value = k.any_as_tables(&format!("part.{}", k.name));
+                format!("tv.{} {} {value}", k.name, k.table_equality)
             })
             .collect();
         format!(
             "SELECT {} FROM ({query}) AS part, {} AS tv WHERE {}",
-            keys.join(", "),
-            self.table,
+            self.views_keys("tv"),
+            self.rows(),
             same.join(" AND ")
         )
     }
 
-    /// Keys as JSON objects, in the order given.
-    pub fn key_objects(&self) -> String {
-        let pairs: Vec<String> = self
+    /// The keys that some queries find, each once.
+    pub fn distinct_keys(&self, queries: &[String]) -> String {
+        let keys: Vec<String> = self
             .key
             .iter()
-            .map(|k| {
-                format!(
-                    "{}, k.{}::{}",
-                    quote_literal(&unquote(&k.name)),
-                    k.name,
-                    k.view_type
-                )
-            })
+            .map(|k| k.as_views(&format!("affected.{}", k.name)))
             .collect();
-        let arrays: Vec<String> = (1..=self.key.len()).map(|n| format!("${n}")).collect();
         format!(
-            "SELECT jsonb_build_object({})::text FROM unnest({}) WITH ORDINALITY AS k({}, position) ORDER BY position",
-            pairs.join(", "),
-            arrays.join(", "),
-            self.key_names()
+            "SELECT DISTINCT {} FROM ({}) AS affected",
+            keys.join(", "),
+            queries.join(" UNION ALL ")
         )
     }
 
     /// Locks the table's rows of the wanted keys against other writers, in the order of the keys: two who want the same rows
     /// wait for each other, and not crosswise.
     pub fn lock_rows(&self) -> String {
-        let order: Vec<String> = self.key.iter().map(|k| format!("tv.{}", k.name)).collect();
         format!(
             "SELECT 1 FROM {} AS tv, ({}) AS k WHERE {} ORDER BY {} FOR NO KEY UPDATE OF tv",
-            self.table,
+            self.rows(),
             self.wanted_keys(),
             self.wanted("tv"),
-            order.join(", ")
+            self.order("tv")
         )
     }
 
     /// Which of the keys given, counted from 1, are those of rows that somebody else holds. Locks the rows of the others, in the
     /// order of the keys.
     pub fn held_rows(&self) -> String {
-        let order: Vec<String> = self.key.iter().map(|k| format!("tv.{}", k.name)).collect();
-        let position = "pg_tviews position";
+        let place = self.unused_name("position");
         format!(
-            "WITH given AS MATERIALIZED (SELECT {typed}, k.\"{position}\" \
-               FROM unnest({arrays}) WITH ORDINALITY AS k({names}, \"{position}\")), \
-             free AS MATERIALIZED (SELECT tv.tableoid, tv.ctid AS row FROM {table} AS tv \
+            "WITH given AS MATERIALIZED ({given}), \
+             free AS MATERIALIZED (SELECT tv.ctid AS row FROM {rows} AS tv \
                WHERE EXISTS (SELECT 1 FROM given k WHERE {wanted}) ORDER BY {order} FOR NO KEY UPDATE SKIP LOCKED) \
-             SELECT k.\"{position}\" FROM {table} AS tv, given k \
-              WHERE {wanted} AND (tv.tableoid, tv.ctid) NOT IN (SELECT tableoid, row FROM free)",
-            typed = self.typed_keys(),
-            arrays = self.key_arrays(),
-            names = self.key_names(),
-            table = self.table,
+             SELECT k.{place} FROM {rows} AS tv, given k WHERE {wanted} AND tv.ctid NOT IN (SELECT row FROM free)",
+            given = self.given_keys(1, &place),
+            rows = self.rows(),
             wanted = self.wanted("tv"),
-            order = order.join(", "),
+            order = self.order("tv"),
         )
     }
 
-    /// Every key that view or table has, as texts.
-    pub fn every_key(&self) -> String {
-        format!(
-            "SELECT {} FROM {} AS v WHERE {} UNION SELECT {} FROM {} AS tv",
-            self.key_texts("v"),
-            self.view,
-            self.key_not_null(),
-            self.key_texts("tv"),
-            self.table
-        )
-    }
-
-    /// The keys that follow one another in view and table, as texts and in descending order: about `$1` of them, those after the
+    /// The keys that follow one another in view and table, in descending order: about `$1` of them, those after the
     /// key in `$2`, `$3`, ... if `after`; whether there may be more; and whether the table has rows with any of them. Neither
     /// view nor table have more than `$1` rows with them, apart from those that repeat the last one. Only the last of
     /// them if they are not `all` wanted.
@@ -140,14 +107,14 @@ impl Shape {
         format!(
             "WITH {in_view}, {in_table}, \
              ends AS MATERIALIZED (SELECT * FROM ({last_in_view} UNION ALL {last_in_table}) AS e ORDER BY {first_end} LIMIT 1) \
-             SELECT {texts}, EXISTS (SELECT 1 FROM ends), EXISTS (SELECT 1 FROM in_table WHERE {in_reach_in_table}) \
+             SELECT {keys}, EXISTS (SELECT 1 FROM ends), EXISTS (SELECT 1 FROM in_table WHERE {in_reach_in_table}) \
                FROM (SELECT * FROM in_view UNION SELECT * FROM in_table) AS k WHERE {in_reach} ORDER BY {descending}{limit}",
             in_view = some("in_view", "v", &self.view, self.key_not_null()),
-            in_table = some("in_table", "tv", &self.table, "true".to_string()),
+            in_table = some("in_table", "tv", &self.rows(), "true".to_string()),
             last_in_view = last("in_view"),
             last_in_table = last("in_table"),
             first_end = self.columns_of("e", ""),
-            texts = self.key_texts("k"),
+            keys = self.views_keys("k"),
             in_reach_in_table = in_reach("in_table"),
             in_reach = in_reach("k"),
             descending = self.columns_of("k", " DESC"),
@@ -155,7 +122,7 @@ impl Shape {
         )
     }
 
-    /// Rows with keys after the one in the first parameters, if `after`, and up to the one in the next, if `upto`: a text
+    /// Rows with keys after the one in the first parameters, if `after`, and up to the one in the next, if `upto`: one
     /// for each column.
     pub fn within(&self, order: &KeyOrder, after: bool, upto: bool) -> Within {
         let condition = |of: &str| {
@@ -202,38 +169,111 @@ impl Shape {
         columns.join(", ")
     }
 
-    /// Up to `$1` keys of the table, as texts.
-    pub fn some_keys(&self) -> String {
-        format!(
-            "SELECT {} FROM {} AS tv LIMIT $1",
-            self.key_texts("tv"),
-            self.table
-        )
-    }
-
-    /// Those of the keys in the parameters that the table has, as texts.
+    /// Which of the keys in the parameters, counted from 1, the table has.
     pub fn keys_in_table(&self) -> String {
+        let place = self.unused_name("position");
         format!(
-            "WITH wanted AS MATERIALIZED ({}) SELECT {} FROM wanted k, {} AS tv WHERE {}",
-            self.wanted_keys(),
-            self.key_texts("tv"),
-            self.table,
+            "WITH given AS MATERIALIZED ({}) SELECT DISTINCT k.{place} FROM given k, {} AS tv WHERE {}",
+            self.given_keys(1, &place),
+            self.rows(),
             self.wanted("tv")
         )
     }
 
-    fn key_texts(&self, of: &str) -> String {
-        let texts: Vec<String> = self
+    /// Of the keys in the parameters, counted from 1, the first of those that are equal.
+    pub fn first_of_equal(&self) -> String {
+        let place = self.unused_name("position");
+        format!(
+            "SELECT min(k.{place}) FROM ({}) AS k GROUP BY {}",
+            self.given_keys(1, &place),
+            self.columns_of("k", "")
+        )
+    }
+
+    /// Pairs of equal keys, counted from 1: of those in the first half of the parameters with those in the second.
+    pub fn equal_keys(&self) -> String {
+        let place = self.unused_name("position");
+        let same: Vec<String> = self
             .key
             .iter()
-            .map(|k| format!("{of}.{}::{}::text", k.name, k.view_type))
+            .map(|k| format!("a.{} {} b.{}", k.name, k.view_equality, k.name))
             .collect();
-        texts.join(", ")
+        format!(
+            "SELECT a.{place}, b.{place} FROM ({}) AS a, ({}) AS b WHERE {} ORDER BY 1, 2",
+            self.given_keys(1, &place),
+            self.given_keys(1 + self.key.len(), &place),
+            same.join(" AND ")
+        )
+    }
+
+    /// The keys in the parameters, each once, in order.
+    pub fn keys_in_order(&self) -> String {
+        format!(
+            "SELECT {} FROM ({}) AS k ORDER BY {}",
+            self.columns_of("k", ""),
+            self.wanted_keys(),
+            self.order("k")
+        )
+    }
+
+    /// The keys of the table, in order.
+    pub fn table_keys_in_order(&self) -> String {
+        format!(
+            "SELECT {} FROM {} AS tv ORDER BY {}",
+            self.views_keys("tv"),
+            self.rows(),
+            self.order("tv")
+        )
+    }
+
+    /// The keys in as many parameters as there are columns, from this one on, with where each stands.
+    fn given_keys(&self, first: usize, place: &str) -> String {
+        let arrays: Vec<String> = (first..first + self.key.len()).map(|n| format!("${n}")).collect();
+        format!(
+            "SELECT {}, k.{place} FROM unnest({}) WITH ORDINALITY AS k({}, {place})",
+            self.typed_keys(),
+            arrays.join(", "),
+            self.key_names()
+        )
+    }
+
+    /// Every key that view or table has.
+    pub fn every_key(&self) -> String {
+        format!(
+            "SELECT {} FROM {} AS v WHERE {} UNION SELECT {} FROM {} AS tv",
+            self.views_keys("v"),
+            self.view,
+            self.key_not_null(),
+            self.views_keys("tv"),
+            self.rows()
+        )
+    }
+
+    /// Up to `$1` keys of the table.
+    pub fn some_keys(&self) -> String {
+        format!(
+            "SELECT {} FROM {} AS tv LIMIT $1",
+            self.views_keys("tv"),
+            self.rows()
+        )
+    }
+
+    /// By key. The table's index knows an order of its type; a type of the view need not have one.
+    fn order(&self, of: &str) -> String {
+        let columns = self
+            .key
+            .iter()
+            .map(|k| k.any_as_tables(&format!("{of}.{}", k.name)));
+        columns.collect::<Vec<_>>().join(", ")
     }
 
     /// Whether the view returns rows with a NULL key.
     pub fn null_keys(&self) -> String {
-        let nulls: Vec<String> = self.key.iter().map(|k| format!("v.{} IS NULL", k.name)).collect();
+        let nulls: Vec<String> = self
+            .key
+            .iter()
+            .map(|k| format!("v.{} IS NOT DISTINCT FROM NULL", k.name))
+            .collect();
         format!(
             "SELECT EXISTS (SELECT 1 FROM {} AS v WHERE {})",
             self.view,

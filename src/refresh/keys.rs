@@ -2,9 +2,10 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, Oid};
 
 use super::dead_letter::DeadKeys;
+use super::equal_keys;
 use super::plan::Plan;
 use crate::error::Problem;
 use crate::postgres::identity;
@@ -24,14 +25,17 @@ const BYTES_PER_BATCH: usize = 4 * 1024 * 1024;
 /// Up to this many change keys, the plan that was made once for a few rows is used.
 const FEW_CHANGES: i64 = 500;
 
-/// Keys of tv rows to recompute: for every key its columns as text.
+/// A key: the values of its columns in the types of the view, as [`crate::postgres::key_type`] writes them.
+pub type Key = Box<[String]>;
+
+/// Keys of tv rows to recompute.
 #[derive(Default)]
 pub struct Keys {
     /// Those in memory; those in the file came before.
-    rows: Vec<Box<[String]>>,
+    rows: Vec<Key>,
     bytes: usize,
     /// The same, once it takes looking up whether one is there.
-    known: HashSet<Box<[String]>>,
+    known: HashSet<Key>,
     spilled: Option<Spilled>,
     /// A changed row leads to a view row without a key.
     pub null_key: bool,
@@ -42,7 +46,7 @@ struct Spilled {
     file: Spill,
     count: usize,
     /// Those of them that are recomputed elsewhere.
-    without: HashSet<Box<[String]>>,
+    without: HashSet<Key>,
 }
 
 /// What has to be recomputed.
@@ -59,6 +63,7 @@ pub fn wanted(plan: &Plan, pending: &[Pending]) -> Wanted {
 /// The same with a limit to the number of keys: with more it is everything.
 pub fn wanted_at_most(plan: &Plan, pending: &[Pending], most: usize) -> Wanted {
     let mut keys = Keys::default();
+    let mut queries = 0;
     for changes in pending {
         let own = changes.source == plan.definition.tview;
         if changes.requested != own {
@@ -81,7 +86,7 @@ pub fn wanted_at_most(plan: &Plan, pending: &[Pending], most: usize) -> Wanted {
         few_rows(few);
         let statement = if few { &source.few } else { &source.many };
         let run = || {
-            let mut add = keys.adding(plan);
+            let mut add = keys.adding(|rows, row| source.key(plan, rows, row));
             statement.stream(&[changes.keys], |rows| add(rows) <= most);
         };
         match transaction::attempt(run) {
@@ -90,14 +95,24 @@ pub fn wanted_at_most(plan: &Plan, pending: &[Pending], most: usize) -> Wanted {
             Err(error) if is_about_values(&error) => return Wanted::Everything,
             Err(error) => Problem::from(error).raise(),
         }
+        queries += 1;
+    }
+    if queries > 1 && keys.spilled.is_none() {
+        equal_keys::merge(plan, &mut keys.rows);
     }
     Wanted::Keys(keys)
 }
 
-/// The key in a row of texts; None if a part of it is NULL.
-pub fn key_of(plan: &Plan, rows: &Rows, row: usize) -> Option<Box<[String]>> {
-    (0..plan.shape.key.len())
-        .map(|column| rows.get::<String>(row, column))
+/// The key in a row, whose first columns are in the types of the view; None if a part of it is NULL.
+pub fn key_of(plan: &Plan, rows: &Rows, row: usize) -> Option<Key> {
+    key_values(plan, rows, row, 0).into_iter().collect()
+}
+
+/// The same with the parts that are NULL, where the key begins with this column, counted from 0.
+pub fn key_values(plan: &Plan, rows: &Rows, row: usize, first: usize) -> Vec<Option<String>> {
+    let columns = plan.shape.key.iter().enumerate();
+    columns
+        .map(|(place, k)| k.values.text(&rows.value(row, first + place)))
         .collect()
 }
 
@@ -126,7 +141,7 @@ pub fn few_rows(few: bool) {
 pub fn every(plan: &Plan) -> Wanted {
     few_rows(false);
     let mut keys = Keys::default();
-    let mut add = keys.adding(plan);
+    let mut add = keys.adding(|rows, row| key_of(plan, rows, row));
     spi::stream_once(&plan.shape.every_key(), &[], |rows| add(rows) <= MOST_KEYS);
     drop(add);
     match keys.len() <= MOST_KEYS {
@@ -136,7 +151,7 @@ pub fn every(plan: &Plan) -> Wanted {
 }
 
 /// The keys of the tv table, at most `limit` of them. As the TVIEW's owner, inside an SPI session.
-pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Box<[String]>> {
+pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Key> {
     let limit = (pg_sys::INT8OID, Value::of(limit as i64));
     let rows = spi::run(&plan.shape.some_keys(), Access::Snapshot, &[limit]);
     (0..rows.len())
@@ -146,11 +161,14 @@ pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Box<[String]>> {
 
 impl Keys {
     /// Adds what one query returns, in which no key comes twice, a portion at a time; tells how many keys there are then.
-    fn adding<'k>(&'k mut self, plan: &'k Plan) -> impl FnMut(&Rows) -> usize + 'k {
+    fn adding<'k>(
+        &'k mut self,
+        key_of: impl Fn(&Rows, usize) -> Option<Key> + 'k,
+    ) -> impl FnMut(&Rows) -> usize + 'k {
         let first = self.is_empty();
         move |rows| {
             for row in 0..rows.len() {
-                match key_of(plan, rows, row) {
+                match key_of(rows, row) {
                     Some(key) if first => self.push(key),
                     Some(key) => self.add(key),
                     None => self.null_key = true,
@@ -161,7 +179,7 @@ impl Keys {
     }
 
     /// One that went to the file may come again: it is recomputed twice then.
-    fn add(&mut self, key: Box<[String]>) {
+    fn add(&mut self, key: Key) {
         if self.known.len() < self.rows.len() {
             self.known.extend(self.rows.iter().cloned());
         }
@@ -170,7 +188,7 @@ impl Keys {
         }
     }
 
-    fn push(&mut self, key: Box<[String]>) {
+    fn push(&mut self, key: Key) {
         self.bytes += bytes(&key);
         self.rows.push(key);
         if self.bytes > MOST_BYTES {
@@ -205,30 +223,35 @@ impl Keys {
     }
 
     /// All of them, where there are not many.
-    pub fn into_rows(self) -> Vec<Box<[String]>> {
+    pub fn into_rows(self) -> Vec<Key> {
         let mut batches = self.batches(usize::MAX);
         std::iter::from_fn(|| batches.next())
             .flat_map(|batch| batch.rows())
             .collect()
     }
 
-    /// Takes out the keys that are dead, and adds those that are due.
-    pub fn split_off(&mut self, dead: &DeadKeys) -> Keys {
+    /// Takes out the keys that are dead, and adds those that are due. As the TVIEW's owner, inside an SPI session.
+    pub fn split_off(&mut self, plan: &Plan, dead: &DeadKeys) -> Keys {
         let mut risky = Keys::default();
         if dead.all.is_empty() {
             return risky;
         }
-        let (out, rest) = self.rows.drain(..).partition(|key| dead.all.contains(key));
-        self.rows = rest;
-        let mut out: Vec<Box<[String]>> = out;
+        let pairs = equal_keys::pairs(plan, &self.rows, &dead.all);
+        let taken: HashSet<usize> = pairs.iter().map(|(place, _)| *place).collect();
+        let mut place = 0..;
+        self.rows
+            .retain(|_| !place.next().is_some_and(|place| taken.contains(&place)));
+        self.known.clear();
+        // As they stand in the dead letter, to be found there again.
+        let mut out: Vec<&Key> = pairs.iter().map(|(_, place)| &dead.all[*place]).collect();
         if let Some(spilled) = &mut self.spilled {
             // Any of them may be in the file.
-            spilled.without = dead.all.clone();
-            out = dead.all.iter().cloned().collect();
+            spilled.without = dead.all.iter().cloned().collect();
+            out = dead.all.iter().collect();
         }
         out.into_iter()
-            .chain(dead.due.iter().cloned())
-            .for_each(|key| risky.add(key));
+            .chain(&dead.due)
+            .for_each(|key| risky.add(key.clone()));
         risky
     }
 
@@ -248,7 +271,7 @@ impl Keys {
     }
 }
 
-fn sort(keys: &mut [Box<[String]>]) {
+fn sort(keys: &mut [Key]) {
     let length = |key: &[String]| key.iter().map(String::len).sum::<usize>();
     keys.sort_unstable_by(|a, b| (length(a), a).cmp(&(length(b), b)));
 }
@@ -263,7 +286,7 @@ fn bytes(key: &[String]) -> usize {
 /// Keys to be recomputed, a batch at a time.
 pub struct Batches {
     size: usize,
-    next: VecDeque<Box<[String]>>,
+    next: VecDeque<Key>,
     spilled: Option<Spilled>,
 }
 
@@ -280,7 +303,7 @@ impl Batches {
                 self.spilled = None;
                 return;
             };
-            let keys: Vec<Box<[String]>> = serde_json::from_slice(&record).unwrap_or_default();
+            let keys: Vec<Key> = serde_json::from_slice(&record).unwrap_or_default();
             let wanted = keys.into_iter().filter(|key| !spilled.without.contains(key));
             self.next.extend(wanted);
         }
@@ -310,8 +333,8 @@ pub struct Batch {
     columns: Vec<Vec<String>>,
 }
 
-impl From<&[Box<[String]>]> for Batch {
-    fn from(rows: &[Box<[String]>]) -> Batch {
+impl From<&[Key]> for Batch {
+    fn from(rows: &[Key]) -> Batch {
         let width = rows.first().map_or(0, |row| row.len());
         Batch {
             columns: (0..width)
@@ -322,7 +345,7 @@ impl From<&[Box<[String]>]> for Batch {
 }
 
 impl Batch {
-    fn of(rows: Vec<Box<[String]>>) -> Batch {
+    fn of(rows: Vec<Key>) -> Batch {
         let width = rows.first().map_or(0, |row| row.len());
         let mut columns: Vec<_> = (0..width).map(|_| Vec::with_capacity(rows.len())).collect();
         for row in rows {
@@ -335,7 +358,7 @@ impl Batch {
     }
 
     /// Two batches of half the size, or the only key.
-    pub fn halves(&self) -> Result<[Batch; 2], Box<[String]>> {
+    pub fn halves(&self) -> Result<[Batch; 2], Key> {
         if self.len() < 2 {
             return Err(self
                 .columns
@@ -355,7 +378,7 @@ impl Batch {
     }
 
     /// The keys, one by one.
-    pub fn rows(&self) -> Vec<Box<[String]>> {
+    pub fn rows(&self) -> Vec<Key> {
         let row = |row: usize| self.columns.iter().map(|column| column[row].clone()).collect();
         (0..self.len()).map(row).collect()
     }
@@ -407,11 +430,16 @@ impl Batch {
         ]
     }
 
-    /// The parameters of a recompute statement.
-    pub fn parameters(&self) -> Vec<Value> {
-        self.columns
-            .iter()
-            .map(|column| Value::of(column.clone()))
+    /// The parameters of a recompute statement: the keys in the types of the view.
+    pub fn parameters(&self, plan: &Plan) -> Vec<Value> {
+        let typed = self.typed(plan).into_iter();
+        typed.map(|(_, value)| value).collect()
+    }
+
+    /// The same with their types.
+    pub fn typed(&self, plan: &Plan) -> Vec<(Oid, Value)> {
+        let key = plan.shape.key.iter().zip(&self.columns);
+        key.map(|(k, column)| (k.values.parameter_type(), k.values.parameter(column)))
             .collect()
     }
 }

@@ -1,81 +1,112 @@
-//! Keys as users name them: the value of the only key column, or a JSON object.
+//! Keys as users name them: the value of the only key column, or a JSON object. They are read once, under the settings of the
+//! session; from there on they are written in a form that no setting touches.
 
-use pgrx::{pg_sys, JsonB, PgSqlErrorCode};
+use std::ffi::CString;
 
-use super::plan::Plan;
+use pgrx::pg_sys;
+use pgrx::PgSqlErrorCode;
+
+use super::keys::Key;
+use super::plan::{key_object, Plan};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::error::Problem;
+use crate::postgres::key_type::KeyType;
+use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
 
-/// Such JSON objects as keys, each column as text: the same text for the same value, however it was written. As the TVIEW's
-/// owner, inside an SPI session.
-pub fn key_texts(plan: &Plan, objects: &[String]) -> Vec<Box<[String]>> {
-    let parsed = objects
-        .iter()
-        .map(|object| serde_json::from_str(object).unwrap_or_default());
-    let changes = vec![JsonB(serde_json::Value::Array(parsed.collect()))];
-    plan.requested.keys(plan, Value::of(changes))
+/// Objects that [`change_key`] has made, as keys. As the TVIEW's owner, inside an SPI session.
+pub fn key_texts(plan: &Plan, objects: &[String]) -> Vec<Key> {
+    // JSON text holds no NUL byte.
+    let objects = CString::new(format!("[{}]", objects.join(", "))).unwrap_or_default();
+    plan.requested.keys(plan, Value::jsonb_array(&objects))
 }
 
 /// A key as a JSON object, its values checked against the key's types. A key of several columns is given as one.
 pub fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, Problem> {
-    let invalid = |message: String| {
-        let example = match &definition.key_columns[..] {
-            [only] => format!("a value of {only}"),
-            several => format!("a JSON object with the members {}", several.join(", ")),
-        };
-        Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message)
-            .hint(format!("A key is {example}, as text."))
-    };
     let Some(key) = key else {
-        return Err(invalid("a key is NULL".to_string()));
+        return Err(invalid(definition, "a key is NULL".to_string()));
     };
-    let object = match &definition.key_columns[..] {
-        [only] => serde_json::json!({ only: key }),
-        several => {
-            let parsed: serde_json::Value = serde_json::from_str(key).unwrap_or_default();
-            if !several
-                .iter()
-                .all(|name| parsed.get(name).is_some_and(|value| !value.is_null()))
-            {
-                return Err(invalid(format!(
-                    "{key:?} is not a key of {}",
-                    definition.display()
-                )));
-            }
-            parsed
-        }
+    let not_a_key = || {
+        invalid(
+            definition,
+            format!("{key:?} is not a key of {}", definition.display()),
+        )
     };
-    let object = object.to_string();
-    let types = spi::session(|| columns::of(definition.tview));
-    let definitions: Vec<String> = definition
-        .key_columns
-        .iter()
-        .filter_map(|name| types.iter().find(|column| column.name == *name))
-        .map(Column::sql)
-        .collect();
-    let sql = format!(
-        "SELECT * FROM pg_catalog.jsonb_to_record($1::jsonb) AS key({})",
-        definitions.join(", ")
-    );
-    let checked = transaction::attempt(|| {
-        spi::session(|| {
-            spi::run(
-                &sql,
-                Access::Snapshot,
-                &[(pg_sys::TEXTOID, Value::of(object.as_str()))],
-            )
-            .len()
-        })
+    let types = key_types(definition);
+    if types.len() > 1 && !names_all(&types, key) {
+        return Err(not_a_key());
+    }
+    let read = transaction::attempt(|| match &types[..] {
+        [(_, only)] => vec![Some(only.given(key))],
+        several => members(several, key),
     });
-    match checked {
-        Ok(_) => Ok(object),
+    match read {
+        Ok(texts) => {
+            let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
+            let names = types.iter().map(|(column, of_type)| (&column.name[..], of_type));
+            Ok(key_object(names, &texts))
+        }
+        Err(caught) if caught.is_cancel() => Err(caught.into()),
         Err(caught) => {
-            let mut problem = invalid(format!("{key:?} is not a key of {}", definition.display()));
+            let mut problem = not_a_key();
             problem.code = caught.code;
             Err(problem.detail(caught.message))
         }
     }
+}
+
+fn invalid(definition: &Definition, message: String) -> Problem {
+    let example = match &definition.key_columns[..] {
+        [only] => format!("a value of {only}"),
+        several => format!("a JSON object with the members {}", several.join(", ")),
+    };
+    Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message)
+        .hint(format!("A key is {example}, as text."))
+}
+
+/// The key columns with the types that the view gives them, or the table while there is no view.
+fn key_types(definition: &Definition) -> Vec<(Column, KeyType)> {
+    let columns = columns::of(definition.view().unwrap_or(definition.tview));
+    definition
+        .key_columns
+        .iter()
+        .filter_map(|name| columns.iter().find(|column| column.name == *name))
+        .map(|column| (column.clone(), KeyType::of(column.type_oid, column.modifier)))
+        .collect()
+}
+
+/// Whether this is a JSON object with a value for every column.
+fn names_all(types: &[(Column, KeyType)], key: &str) -> bool {
+    let parsed: serde_json::Value = serde_json::from_str(key).unwrap_or_default();
+    types
+        .iter()
+        .all(|(column, _)| parsed.get(&column.name).is_some_and(|value| !value.is_null()))
+}
+
+/// The texts of an object's members. A string is the value's text, arrays and rows may be given as JSON.
+fn members(types: &[(Column, KeyType)], object: &str) -> Vec<Option<String>> {
+    let definitions: Vec<String> = types
+        .iter()
+        .map(|(column, of_type)| {
+            let of = match of_type.is_nested() {
+                true => relation::type_name(of_type.base(), column.modifier),
+                false => "text".to_string(),
+            };
+            format!("{} {of}", relation::quote(&column.name))
+        })
+        .collect();
+    let sql = format!(
+        "SELECT * FROM pg_catalog.jsonb_to_record($1::pg_catalog.jsonb) AS key({})",
+        definitions.join(", ")
+    );
+    spi::session(|| {
+        let rows = spi::run(&sql, Access::Snapshot, &[(pg_sys::TEXTOID, Value::of(object))]);
+        let text = |(place, (_, of_type)): (usize, &(Column, KeyType))| match of_type.is_nested() {
+            true => of_type.text(&rows.value(0, place)),
+            false => rows.get::<String>(0, place).map(|text| of_type.given(&text)),
+        };
+        types.iter().enumerate().map(text).collect()
+    })
 }

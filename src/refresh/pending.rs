@@ -11,21 +11,20 @@ use pgrx::{pg_sys, JsonB};
 use super::apply::{self, Now};
 use super::check::check_reader;
 use super::comparison;
-use super::keys::{self, few_rows, Batch, Wanted};
+use super::keys::{self, few_rows, Batch, Key, Wanted};
 use super::named_key::{change_key, key_texts};
 use super::plan::{self, Plan};
 use super::wait;
+use super::{dead_letter, equal_keys};
 use crate::catalog::definition::{self, State};
 use crate::error::Problem;
 use crate::postgres::identity::{self, run_as, run_internal, Trust};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction::attempt;
 use crate::queue::log;
 use crate::queue::position::Position;
 use crate::statement;
 
-type Key = Box<[String]>;
 type Since = Option<TimestampWithTimeZone>;
 
 /// A row that is behind.
@@ -100,9 +99,7 @@ fn find(plan: &Plan) -> Found {
             spi::run(&statement!("dead_letter_since"), Access::Snapshot, &args)
         });
         for row in 0..dead.len() {
-            // Keys of another type than the view has by now are none of it.
-            let keys = attempt(|| plan.as_owner(|| plan.requested.keys(plan, dead.value(row, 0))));
-            let keys = keys.unwrap_or_default();
+            let keys = dead_letter::keys_in(plan, dead.value(row, 0));
             keys.iter().for_each(|key| found.add(key, dead.get(row, 1)));
         }
     }
@@ -187,49 +184,51 @@ impl Found {
             }
         }
         rest.iter().for_each(|key| self.add(key, everything.flatten()));
+        plan.as_owner(|| equal_keys::merge(plan, &mut self.keys));
         if let Some(given) = given {
-            let given: HashSet<Key> = given.into_iter().collect();
-            self.keys.retain(|key| given.contains(key));
+            let pairs = plan.as_owner(|| equal_keys::pairs(plan, &self.keys, &given));
+            self.retain(pairs.into_iter().map(|(place, _)| place).collect());
         }
         let caller = identity::current_role();
         if relation::hides_rows_from(plan.definition.tview, caller) {
-            let visible = visible(plan, &self.keys, caller);
-            self.keys.retain(|key| visible.contains(key));
+            self.retain(visible(plan, &self.keys, caller));
         }
     }
 
+    /// Leaves the keys at some positions.
+    fn retain(&mut self, places: HashSet<usize>) {
+        let mut place = 0..;
+        self.keys
+            .retain(|_| place.next().is_some_and(|place| places.contains(&place)));
+    }
+
     fn rows(self, plan: &Plan) -> Vec<PendingRow> {
-        let objects = match self.keys.is_empty() {
-            true => Vec::new(),
-            false => plan.as_owner(|| plan.key_objects(&self.keys)),
+        let row = |key: &Key| {
+            let object = plan.key_object(key);
+            PendingRow {
+                text: match (&key[..], &plan.shape.key[..]) {
+                    ([text], [only]) => only.values.shown(text),
+                    _ => object.clone(),
+                },
+                key: JsonB(serde_json::from_str(&object).unwrap_or_default()),
+                since: self.since.get(key).copied().flatten(),
+            }
         };
-        let rows = self.keys.iter().zip(objects);
-        rows.map(|(key, object)| PendingRow {
-            text: match &key[..] {
-                [only] => only.clone(),
-                _ => object.clone(),
-            },
-            key: JsonB(serde_json::from_str(&object).unwrap_or_default()),
-            since: self.since.get(key).copied().flatten(),
-        })
-        .collect()
+        self.keys.iter().map(row).collect()
     }
 }
 
-/// Which of the keys are those of rows that row security shows the caller: of a row that is not there yet, nobody can say.
-fn visible(plan: &Plan, keys: &[Key], caller: pg_sys::Oid) -> HashSet<Key> {
+/// Which of the keys, by position, are those of rows that row security shows the caller: of a row that is not there yet, nobody
+/// can say.
+fn visible(plan: &Plan, keys: &[Key], caller: pg_sys::Oid) -> HashSet<usize> {
     if keys.is_empty() {
         return HashSet::new();
     }
-    let typed: Vec<_> = Batch::from(keys)
-        .parameters()
-        .into_iter()
-        .map(|value| (pg_sys::TEXTARRAYOID, value))
-        .collect();
+    let typed = Batch::from(keys).typed(plan);
     run_as(caller, Trust::Restricted, &plan.definition.pinned, || {
         let rows = spi::run(&plan.shape.keys_in_table(), Access::Snapshot, &typed);
         (0..rows.len())
-            .filter_map(|row| keys::key_of(plan, &rows, row))
+            .filter_map(|row| usize::try_from(rows.get::<i64>(row, 0)? - 1).ok())
             .collect()
     })
 }

@@ -9,17 +9,21 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::fingerprint::{Difference, Fingerprint};
-use super::keys::{key_of, Batch};
+use super::key_cast;
+use super::key_column::KeyColumn;
+use super::keys::{self, key_of};
 use super::plan_cache;
-use super::texts::{Content, Key, Reach, Shape};
+use super::texts::{Content, Reach, Shape};
+use crate::capture::json_text;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::foreign_keys;
 use crate::error::Problem;
-use crate::lineage::{self, KeyQuery, Lineage, Rowcount, Source, Strategy};
+use crate::lineage::{self, ChangedColumn, KeyQuery, Lineage, Rowcount, Source, Strategy};
 use crate::postgres::identity::{self, run_as, Trust};
+use crate::postgres::key_type::KeyType;
 use crate::postgres::query_tree::Select;
-use crate::postgres::spi::{self, Access, Statement, Value};
+use crate::postgres::spi::{self, Access, Rows, Statement, Value};
 use crate::postgres::{relation, relation_changes};
 
 /// Everything one refresh needs.
@@ -34,7 +38,6 @@ pub struct Plan {
     /// Whether writing the table runs triggers that may be deferred.
     pub fires_triggers: bool,
     pub each_key: Statement,
-    key_objects: Statement,
     /// Locks the table's rows of some keys, in the order of the keys.
     pub lock_rows: Statement,
     pub all_keys: String,
@@ -49,10 +52,12 @@ pub struct Plan {
     stamp: u64,
 }
 
-/// From change keys (`$1 jsonb[]`) to keys of the TVIEW as texts; for few and for many changes.
+/// From change keys (`$1 jsonb[]`) to keys of the TVIEW; for few and for many changes.
 pub struct SourcePlan {
     pub few: Statement,
     pub many: Statement,
+    /// The statements return texts, not values in the types of the view.
+    texts: bool,
 }
 
 pub use super::plan_cache::{forget, kept};
@@ -90,12 +95,7 @@ impl Plan {
     /// What it takes in memory, about: bytes.
     pub fn memory(&self) -> usize {
         let of_sources = self.sources.values().flatten().chain([&self.requested]);
-        let own = [
-            &self.each_key,
-            &self.key_objects,
-            &self.lock_rows,
-            &self.everything,
-        ];
+        let own = [&self.each_key, &self.lock_rows, &self.everything];
         let statements = own
             .into_iter()
             .chain(of_sources.flat_map(|source| [&source.few, &source.many]));
@@ -115,12 +115,16 @@ impl Plan {
         })
     }
 
-    /// Keys as JSON objects. As the owner, inside an SPI session.
-    pub fn key_objects(&self, keys: &[Box<[String]>]) -> Vec<String> {
-        let rows = self
-            .key_objects
-            .run(Access::Snapshot, &Batch::from(keys).parameters(), 0);
-        (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
+    /// A key as a JSON object, as it is logged and shown.
+    pub fn key_object(&self, key: &[String]) -> String {
+        let texts: Vec<Option<&str>> = key.iter().map(|text| Some(&text[..])).collect();
+        self.key_object_of(&texts)
+    }
+
+    /// The same of a key of which parts may be NULL.
+    pub fn key_object_of(&self, key: &[Option<&str>]) -> String {
+        let names = self.definition.key_columns.iter().zip(&self.shape.key);
+        key_object(names.map(|(name, k)| (&name[..], &k.values)), key)
     }
 
     fn definition_view(&self) -> Option<Oid> {
@@ -176,7 +180,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
     for source in &lineage.sources {
         sources.insert(source.relation, source_plan(&definition, &shape, source));
     }
-    let text_arrays = vec![pg_sys::TEXTARRAYOID; shape.key.len()];
+    let arrays: Vec<Oid> = shape.key.iter().map(|k| k.values.parameter_type()).collect();
     let partitioned = lineage
         .sources
         .iter()
@@ -185,9 +189,8 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         .collect();
     let fingerprint = Fingerprint::of(&definition, &shape, &lineage, view);
     Ok(Plan {
-        each_key: Statement::new(shape.recompute(Reach::EachKey), &text_arrays),
-        key_objects: Statement::new(shape.key_objects(), &text_arrays),
-        lock_rows: Statement::new(shape.lock_rows(), &text_arrays),
+        each_key: Statement::new(shape.recompute(Reach::EachKey), &arrays),
+        lock_rows: Statement::new(shape.lock_rows(), &arrays),
         all_keys: shape.recompute(Reach::AllKeys),
         everything: Statement::new(shape.recompute(Reach::Everything), &[]),
         requested: requested(&shape),
@@ -230,46 +233,63 @@ fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> Optio
 
 impl SourcePlan {
     /// The keys that change keys (`jsonb[]`) lead to. Inside an SPI session.
-    pub fn keys(&self, plan: &Plan, changes: Value) -> Vec<Box<[String]>> {
+    pub fn keys(&self, plan: &Plan, changes: Value) -> Vec<keys::Key> {
         let rows = self.few.run(Access::Snapshot, &[changes], 0);
         (0..rows.len())
-            .filter_map(|row| key_of(plan, &rows, row))
+            .filter_map(|row| self.key(plan, &rows, row))
+            .collect()
+    }
+
+    /// The key in a row that a statement returned; None if a part of it is NULL.
+    pub fn key(&self, plan: &Plan, rows: &Rows, row: usize) -> Option<keys::Key> {
+        if !self.texts {
+            return key_of(plan, rows, row);
+        }
+        let columns = plan.shape.key.iter().enumerate();
+        columns
+            .map(|(place, k)| Some(k.values.normal(&rows.get::<String>(row, place)?)))
             .collect()
     }
 
     fn new(shape: &Shape, few: Vec<String>, many: Vec<String>) -> SourcePlan {
-        let casts: Vec<String> = shape
-            .key
-            .iter()
-            .map(|k| format!("{}::{}::text", k.name, k.view_type))
-            .collect();
-        let statement = |queries: Vec<String>| {
-            Statement::new(
-                format!(
-                    "SELECT DISTINCT {} FROM ({}) AS affected",
-                    casts.join(", "),
-                    queries.join(" UNION ALL ")
-                ),
-                &[pg_sys::JSONBARRAYOID],
-            )
-        };
+        let changes = [pg_sys::JSONBARRAYOID];
         SourcePlan {
-            few: statement(few),
-            many: statement(many),
+            few: Statement::new(shape.distinct_keys(&few), &changes),
+            many: Statement::new(shape.distinct_keys(&many), &changes),
+            texts: false,
         }
     }
 }
 
 /// Requests name keys of the TVIEW itself, as objects like change keys.
 fn requested(shape: &Shape) -> SourcePlan {
-    let columns: Vec<String> = shape
-        .key
-        .iter()
-        .map(|k| format!("{} {}", k.name, k.view_type))
-        .collect();
-    let few = lineage::changed_rows(&columns, Rowcount::Few);
-    let many = lineage::changed_rows(&columns, Rowcount::Many);
-    SourcePlan::new(shape, vec![few], vec![many])
+    let columns: Vec<ChangedColumn> = shape.key.iter().map(|k| ChangedColumn::text(&k.name)).collect();
+    let changes = [pg_sys::JSONBARRAYOID];
+    let statement = |rows| Statement::new(lineage::changed_rows(&columns, rows), &changes);
+    SourcePlan {
+        few: statement(Rowcount::Few),
+        many: statement(Rowcount::Many),
+        texts: true,
+    }
+}
+
+/// A key as a JSON object: names and types of its columns, and their values.
+pub fn key_object<'k>(
+    columns: impl Iterator<Item = (&'k str, &'k KeyType)>,
+    values: &[Option<&str>],
+) -> String {
+    let mut object = Vec::new();
+    for ((name, of_type), text) in columns.zip(values) {
+        object.extend_from_slice(if object.is_empty() { b"{" } else { b", " });
+        json_text::push_string(&mut object, name.as_bytes());
+        object.extend_from_slice(b": ");
+        match text {
+            Some(text) => of_type.push_json(text, &mut object),
+            None => object.extend_from_slice(b"null"),
+        }
+    }
+    object.push(b'}');
+    String::from_utf8_lossy(&object).into_owned()
 }
 
 /// Key queries read tables directly, as the TVIEW's owner, who may have rights on the views only.
@@ -295,15 +315,12 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
             )
             .hint("Create the TVIEW again with pg_tviews_create, naming key_columns."));
         };
-        key.push(Key {
-            name: relation::quote(name),
-            view_type: relation::type_name(of_view.type_oid, of_view.modifier),
-            table_type: relation::type_name(of_table.type_oid, of_table.modifier),
-            view_equality: equality(definition, &of_view)?,
-            table_equality: equality(definition, &of_table)?,
-        });
+        let table = definition.display();
+        key.push(KeyColumn::new(&of_view, &of_table, &format!(" of {table}"))?);
+        key_cast::check(&of_view, &of_table, &table)?;
     }
     let mut content = Vec::new();
+    let mut converted = Vec::new();
     for column in in_table
         .iter()
         .filter(|c| !c.generated && !definition.key_columns.contains(&c.name))
@@ -313,7 +330,11 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
             Some(of_view) if of_view.type_oid == column.type_oid && of_view.modifier == column.modifier => {
                 format!("v.{name}")
             }
-            Some(_) => format!("v.{name}::{}", cast_type(column)),
+            Some(of_view) => {
+                let types = [&of_view, column].map(|c| relation::type_display(c.type_oid, c.modifier));
+                converted.push(format!("{name} from {} to {}", types[0], types[1]));
+                format!("v.{name}::{}", cast_type(column))
+            }
             None if column.name == "data" => format!("({})::{}", document(&in_view), cast_type(column)),
             None => continue,
         };
@@ -336,22 +357,8 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         view: relation::qualified_name(view).ok_or_else(missing)?,
         key,
         content,
+        converted,
         touch,
-    })
-}
-
-fn equality(definition: &Definition, column: &Column) -> Result<String, Problem> {
-    relation::equality_operator(column.type_oid).ok_or_else(|| {
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
-            format!(
-                "key column {:?} of {} has type {}, which has no equality operator",
-                column.name,
-                definition.display(),
-                relation::type_name(column.type_oid, -1)
-            ),
-        )
-        .hint("Cast the column in the view, for example to text.")
     })
 }
 

@@ -49,16 +49,14 @@ pub fn keys(plan: &Plan, batch: &Batch) -> Result {
 
 /// The same inside a transaction of somebody else, whose constraints are deferred or not as it said.
 pub fn keys_inside(plan: &Plan, batch: &Batch) -> Result {
-    let parameters = batch.parameters();
     let rows = if batch.len() <= few_keys(plan) {
         few_rows(true);
         reshaping(plan.each_key.sql(), narrow, || {
-            plan.each_key.run(Access::Current, &parameters, 0)
+            plan.each_key.run(Access::Current, &batch.parameters(plan), 0)
         })
     } else {
         few_rows(false);
-        let arrays = parameters.into_iter();
-        let mut typed: Vec<_> = arrays.map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
+        let mut typed = batch.typed(plan);
         if plan.shape.takes_bounds() {
             typed.extend(batch.bounds().map(|bound| (pg_sys::INT8OID, Value::of(bound))));
         }
@@ -71,9 +69,7 @@ pub fn keys_inside(plan: &Plan, batch: &Batch) -> Result {
 /// owner, inside an SPI session.
 pub fn not_held(plan: &Plan, batch: Batch) -> (Batch, Vec<Box<[String]>>) {
     few_rows(false);
-    let parameters = batch.parameters().into_iter();
-    let typed: Vec<_> = parameters.map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
-    let rows = spi::run(&plan.shape.held_rows(), Access::Current, &typed);
+    let rows = spi::run(&plan.shape.held_rows(), Access::Current, &batch.typed(plan));
     let held: HashSet<usize> = (0..rows.len())
         .filter_map(|row| usize::try_from(rows.get::<i64>(row, 0)? - 1).ok())
         .collect();

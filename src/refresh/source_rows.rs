@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use std::ffi::CString;
+
 use pgrx::pg_sys::{self, Oid};
 use pgrx::{JsonB, PgSqlErrorCode};
 use serde_json::{Map, Value as Json};
 
-use super::plan::json_object;
+use super::plan::key_object;
 use crate::catalog::columns::{self, Column};
 use crate::error::Problem;
 use crate::lineage::Source;
+use crate::postgres::key_type::KeyType;
 use crate::postgres::relation;
-use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::queue::log::Pending;
 
 /// A condition on source rows, and the values it is to be true for.
@@ -52,6 +55,7 @@ fn condition(
     shape: Vec<(String, bool)>,
     rows: Vec<Json>,
 ) -> Result<Condition, Problem> {
+    let mut rows = rows;
     let mut definitions = Vec::new();
     let mut terms = Vec::new();
     for (name, is_null) in shape {
@@ -76,6 +80,11 @@ fn condition(
             }
         });
         definitions.push(format!("{quoted} {type_name}"));
+        for row in &mut rows {
+            if let Some(value) = row.get_mut(&name) {
+                *value = given(column, value.take());
+            }
+        }
     }
     Ok(Condition {
         definitions,
@@ -122,28 +131,29 @@ pub fn find(source: &Source, conditions: &[Condition]) -> Vec<Pending> {
         Some('p') => "",
         _ => "ONLY ",
     };
-    let columns = columns::of(source.relation);
-    let captured: Vec<String> = source
-        .captured()
+    let names = source.captured();
+    let mut captured = columns::of(source.relation);
+    captured.retain(|column| names.contains(&column.name));
+    let values: Vec<String> = captured
         .iter()
-        .map(|name| change_value(&columns, name))
+        .map(|column| format!("s.{}", relation::quote(&column.name)))
         .collect();
     let found = conditions.iter().filter_map(|condition| {
         let sql = format!(
-            "SELECT ARRAY[jsonb_agg({})], count(*) FROM {only}{table} AS s, jsonb_to_recordset($1) AS named({}) WHERE {}",
-            json_object(&captured),
+            "SELECT {} FROM {only}{table} AS s, jsonb_to_recordset($1) AS named({}) WHERE {}",
+            values.join(", "),
             condition.definitions.join(", "),
             condition.sql
         );
         let named = JsonB(Json::Array(condition.rows.clone()));
         let rows = spi::run(&sql, Access::Snapshot, &[(pg_sys::JSONBOID, Value::of(named))]);
-        let changes = rows.get::<i64>(0, 1).filter(|changes| *changes > 0)?;
+        let keys = change_keys(&captured, &rows)?;
         Some(Pending {
             source: source.relation,
             requested: false,
             all_keys: false,
-            keys: rows.value(0, 0),
-            changes,
+            keys: Value::jsonb_array(&keys),
+            changes: rows.len() as i64,
             oldest: None,
             oldest_xid: None,
         })
@@ -151,13 +161,35 @@ pub fn find(source: &Source, conditions: &[Condition]) -> Vec<Pending> {
     found.collect()
 }
 
-/// A captured column as a member of a change key: its text, or the document that it is.
-fn change_value(columns: &[Column], name: &str) -> String {
-    let quoted = relation::quote(name);
-    let documents = [pg_sys::JSONOID, pg_sys::JSONBOID];
-    let document = columns
+/// Rows of captured columns as a JSON array of change keys; None if there is no row.
+fn change_keys(captured: &[Column], rows: &Rows) -> Option<CString> {
+    let types: Vec<KeyType> = captured
         .iter()
-        .any(|c| c.name == name && documents.contains(&c.type_oid));
-    let cast = if document { "" } else { "::text" };
-    format!("{}, s.{quoted}{cast}", relation::quote_literal(name))
+        .map(|column| KeyType::of(column.type_oid, column.modifier))
+        .collect();
+    let object = |row| {
+        let value = |(place, of_type): (usize, &KeyType)| of_type.text(&rows.value(row, place));
+        let texts: Vec<Option<String>> = types.iter().enumerate().map(value).collect();
+        let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
+        let names = captured.iter().map(|column| column.name.as_str());
+        key_object(names.zip(&types), &texts)
+    };
+    let objects: Vec<String> = (0..rows.len()).map(object).collect();
+    // A value of PostgreSQL has no NUL byte.
+    (!objects.is_empty()).then(|| CString::new(format!("[{}]", objects.join(", "))).ok())?
+}
+
+/// A value that a user has written, read under the settings of the session; in a form that no setting touches.
+fn given(column: &Column, value: Json) -> Json {
+    let text = match value {
+        Json::String(text) => text,
+        Json::Number(number) => number.to_string(),
+        // Arrays and documents are made of such values.
+        other => return other,
+    };
+    if [pg_sys::JSONOID, pg_sys::JSONBOID].contains(&column.type_oid) {
+        return Json::String(text);
+    }
+    let of_type = KeyType::of(column.type_oid, column.modifier);
+    Json::String(of_type.given(&text))
 }

@@ -1,13 +1,7 @@
 //! The statements that recompute rows, as SQL text. Every name is quoted before it gets here; values are
-//! parameters: one `text[]` per key column.
+//! parameters: one array per key column, in the types of the view.
 
-use crate::postgres::relation::quote_literal;
-
-/// Where the table's row is, beside the view's row with the same key, and whether they differ. Names that no column of a
-/// user has.
-const PLACE: &str = "\"pg_tviews place\"";
-const TABLE: &str = "\"pg_tviews table\"";
-const DIFFERS: &str = "\"pg_tviews differs\"";
+use super::key_column::KeyColumn;
 
 /// A maintained column that is not part of the key.
 #[derive(Debug, Clone)]
@@ -18,24 +12,15 @@ pub struct Content {
     pub value: String,
 }
 
-/// A key column.
-#[derive(Debug, Clone)]
-pub struct Key {
-    pub name: String,
-    pub view_type: String,
-    pub table_type: String,
-    /// Equality on the view's type and on the table's type.
-    pub view_equality: String,
-    pub table_equality: String,
-}
-
 /// A TVIEW as the statements see it.
 #[derive(Debug, Clone)]
 pub struct Shape {
     pub table: String,
     pub view: String,
-    pub key: Vec<Key>,
+    pub key: Vec<KeyColumn>,
     pub content: Vec<Content>,
+    /// What is said of those whose type in the table is another: `n from text to integer`.
+    pub converted: Vec<String>,
     /// `updated_at = now()` or nothing.
     pub touch: Option<String>,
 }
@@ -72,8 +57,9 @@ impl Shape {
     }
 
     fn recomputed(&self, reach: Reach, range: Option<&Within>) -> String {
-        let Shape { table, .. } = self;
-        let names = self.names();
+        let (table, names) = (&self.table, self.names());
+        // Where the table's row is, beside the view's row with the same key, and whether they differ.
+        let (place, differs) = (self.unused_name("place"), self.unused_name("differs"));
         let key_names = self.key_names();
         let fresh_key = self.same_key("tv", "fresh");
         let keyed = reach != Reach::Everything;
@@ -95,38 +81,33 @@ impl Shape {
             let within = range.map_or(String::new(), |range| format!("{} AND ", range.table));
             format!("WHERE {within}NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {fresh_key})")
         };
-        let (differs, updated) = if self.content.is_empty() {
-            ("false".to_string(), "SELECT 1 WHERE false".to_string())
-        } else {
-            let mut sets: Vec<String> = self
-                .content
-                .iter()
-                .map(|c| format!("{} = fresh.{}", c.name, c.name))
-                .collect();
-            sets.extend(self.touch.iter().cloned());
-            (
-                format!("{} *<> {}", self.row("tv"), self.row("fresh")),
-                format!(
-                    "UPDATE {table} AS tv SET {} FROM compared AS fresh \
-                     WHERE tv.ctid = fresh.{PLACE} AND tv.tableoid = fresh.{TABLE} AND fresh.{DIFFERS} AND {} RETURNING 1",
-                    sets.join(", "),
-                    self.not_repeated("fresh"),
-                ),
-            )
+        let written: Vec<String> = self
+            .may_differ()
+            .map(|name| format!("{name} = fresh.{name}"))
+            .chain(self.touch.iter().cloned())
+            .collect();
+        let updated = match self.may_differ().next() {
+            None => "SELECT 1 WHERE false".to_string(),
+            Some(_) => format!(
+                "UPDATE ONLY {table} AS tv SET {} FROM compared AS fresh \
+                 WHERE tv.ctid = fresh.{place} AND fresh.{differs} AND {} RETURNING 1",
+                written.join(", "),
+                self.not_repeated("fresh"),
+            ),
         };
         format!(
             "WITH {wanted}\
              fresh AS ({fresh}{fence}), \
-             compared AS MATERIALIZED (SELECT fresh.*, tv.ctid AS {PLACE}, tv.tableoid AS {TABLE}, {differs} AS {DIFFERS} \
-               FROM fresh LEFT JOIN {table} AS tv ON {fresh_key}{between}), \
+             compared AS MATERIALIZED (SELECT fresh.*, tv.ctid AS {place}, {is_different} AS {differs} \
+               FROM fresh LEFT JOIN ONLY {table} AS tv ON {fresh_key}{between}), \
              found AS MATERIALIZED (SELECT count(*) AS keys, coalesce(sum(n), 0)::bigint AS rows \
                FROM (SELECT count(*) AS n FROM compared GROUP BY {key_names}) AS each_key), \
              repeated AS MATERIALIZED (SELECT {key_names} FROM compared WHERE (SELECT rows > keys FROM found) \
                GROUP BY {key_names} HAVING count(*) > 1), \
-             deleted AS (DELETE FROM {table} AS tv {deleted} RETURNING 1), \
+             deleted AS (DELETE FROM ONLY {table} AS tv {deleted} RETURNING 1), \
              updated AS ({updated}), \
              inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM compared AS fresh \
-               WHERE fresh.{PLACE} IS NULL AND {not_repeated} RETURNING 1), \
+               WHERE fresh.{place} IS NULL AND {not_repeated} RETURNING 1), \
              counts AS MATERIALIZED (SELECT (SELECT count(*) FROM deleted) AS deleted, \
                (SELECT count(*) FROM updated) AS updated, (SELECT count(*) FROM inserted) AS inserted) \
              SELECT inserted, updated, deleted, greatest(found.rows - inserted - updated, 0), \
@@ -135,6 +116,7 @@ impl Shape {
                 Some(range) => self.fresh_within(range),
                 None => self.fresh(reach),
             },
+            is_different = self.is_different("tv", "fresh"),
             between = match range {
                 Some(range) => format!(" AND {}", range.table),
                 None => self.between_bounds(reach),
@@ -196,59 +178,58 @@ impl Shape {
         let within =
             |of: &str| format!("(SELECT count(*) <= $1 FROM (SELECT 1 FROM {of} LIMIT $1 + 1) AS few)");
         match with_view {
-            true => format!("SELECT {} AND {}", within(&self.table), within(&self.view)),
-            false => format!("SELECT {}", within(&self.table)),
+            true => format!("SELECT {} AND {}", within(&self.rows()), within(&self.view)),
+            false => format!("SELECT {}", within(&self.rows())),
         }
     }
 
-    /// Differences between view and table: key as JSON, problem.
+    /// Differences between view and table: problem, and the columns of the key.
     pub fn check(&self, reach: Reach) -> String {
-        let Shape { table, .. } = self;
+        let rows = self.rows();
         let keys = |of: &str| {
-            let pairs: Vec<String> = self
+            let columns: Vec<String> = self
                 .key
                 .iter()
-                .map(|k| format!("{}, {of}.{}", quote_literal(&unquote(&k.name)), k.name))
+                .map(|k| k.as_views(&format!("{of}.{}", k.name)))
                 .collect();
-            format!("jsonb_build_object({})", pairs.join(", "))
+            columns.join(", ")
         };
         let same = self.same_key("tv", "fresh");
-        let different = if self.content.is_empty() {
-            String::new()
-        } else {
-            format!(
-                " UNION ALL SELECT {}, 'different' FROM {table} AS tv, fresh WHERE {same} AND {} *<> {}",
-                keys("tv"),
-                self.row("tv"),
-                self.row("fresh")
-            )
-        };
-        let (wanted, among) = match reach {
-            Reach::Everything => (String::new(), String::new()),
+        let (wanted, among, view) = match reach {
+            // A row whose key is NULL is missing, as it has no place in the table.
+            Reach::Everything => (String::new(), String::new(), self.of_view()),
             _ => (
                 format!("wanted AS MATERIALIZED ({}), ", self.wanted_keys()),
                 format!("EXISTS (SELECT 1 FROM wanted k WHERE {}) AND ", self.wanted("tv")),
+                self.fresh(reach),
             ),
         };
         format!(
-            "WITH {wanted}fresh AS MATERIALIZED ({}) \
-             SELECT {} AS key, 'missing' AS problem FROM fresh WHERE NOT EXISTS (SELECT 1 FROM {table} AS tv WHERE {same}) \
-             UNION ALL SELECT {}, 'extra' FROM {table} AS tv WHERE {among}NOT EXISTS (SELECT 1 FROM fresh WHERE {same}){different}",
-            self.fresh(reach),
+            "WITH {wanted}fresh AS MATERIALIZED ({view}) \
+             SELECT 'missing', {} FROM fresh WHERE NOT EXISTS (SELECT 1 FROM {rows} AS tv WHERE {same}) \
+             UNION ALL SELECT 'extra', {} FROM {rows} AS tv WHERE {among}NOT EXISTS (SELECT 1 FROM fresh WHERE {same}) \
+             UNION ALL SELECT 'different', {} FROM {rows} AS tv, fresh WHERE {same} AND {}",
             keys("fresh"),
             keys("tv"),
+            keys("tv"),
+            self.is_different("tv", "fresh"),
         )
+    }
+
+    /// All rows of the view, in the table's types.
+    fn of_view(&self) -> String {
+        let key = self.key.iter().map(|k| {
+            let value = k.as_tables(&format!("v.{}", k.name));
+            format!("{value} AS {}", k.name)
+        });
+        let content = self.content.iter().map(|c| format!("{} AS {}", c.value, c.name));
+        let values: Vec<String> = key.chain(content).collect();
+        format!("SELECT {} FROM {} AS v", values.join(", "), self.view)
     }
 
     /// The rows of the view, in the table's types.
     fn fresh(&self, reach: Reach) -> String {
-        let values: Vec<String> = self
-            .key
-            .iter()
-            .map(|k| format!("v.{}::{} AS {}", k.name, k.table_type, k.name))
-            .chain(self.content.iter().map(|c| format!("{} AS {}", c.value, c.name)))
-            .collect();
-        let select = format!("SELECT {} FROM {} AS v", values.join(", "), self.view);
+        let select = self.of_view();
         match reach {
             Reach::Everything => format!("{select} WHERE {}", self.key_not_null()),
             Reach::EachKey => format!(
@@ -277,7 +258,7 @@ impl Shape {
         )
     }
 
-    /// The parameters: an array of texts for each column of the key.
+    /// The parameters: an array for each column of the key.
     pub(super) fn key_arrays(&self) -> String {
         let arrays: Vec<String> = (1..=self.key.len()).map(|n| format!("${n}")).collect();
         arrays.join(", ")
@@ -285,12 +266,16 @@ impl Shape {
 
     /// The columns of a row `k` of these, in the types of the view.
     pub(super) fn typed_keys(&self) -> String {
-        let typed: Vec<String> = self
-            .key
-            .iter()
-            .map(|k| format!("k.{}::{} AS {}", k.name, k.view_type, k.name))
-            .collect();
-        typed.join(", ")
+        self.views_keys("k")
+    }
+
+    /// The key columns of rows, in the types of the view.
+    pub(super) fn views_keys(&self, of: &str) -> String {
+        let typed = self.key.iter().map(|k| {
+            let value = k.as_views(&format!("{of}.{}", k.name));
+            format!("{value} AS {}", k.name)
+        });
+        typed.collect::<Vec<_>>().join(", ")
     }
 
     fn wanted_in_view(&self) -> String {
@@ -299,10 +284,8 @@ impl Shape {
 
     pub(super) fn wanted(&self, table: &str) -> String {
         self.each_key(|k| {
-            format!(
-                "{table}.{} {} k.{}::{}",
-                k.name, k.table_equality, k.name, k.table_type
-            )
+            let wanted = k.as_tables(&format!("k.{}", k.name));
+            format!("{table}.{} {} {wanted}", k.name, k.table_equality)
         })
     }
 
@@ -313,7 +296,7 @@ impl Shape {
     /// Whether the statement for many keys takes two parameters more, the least and the greatest of them: it then reads no more
     /// of the table than what lies between, and the planner knows how much that is.
     pub fn takes_bounds(&self) -> bool {
-        let integer = |k: &Key| ["smallint", "integer", "bigint"].contains(&k.view_type.as_str());
+        let integer = |k: &KeyColumn| ["smallint", "integer", "bigint"].contains(&k.view_type.as_str());
         matches!(&self.key[..], [only] if integer(only) && only.view_type == only.table_type)
     }
 
@@ -344,10 +327,11 @@ impl Shape {
     }
 
     pub(super) fn key_not_null(&self) -> String {
-        self.each_key(|k| format!("v.{} IS NOT NULL", k.name))
+        // A row of NULLs IS NULL, and one with some is neither that nor IS NOT NULL; both are keys.
+        self.each_key(|k| format!("v.{} IS DISTINCT FROM NULL", k.name))
     }
 
-    fn each_key(&self, condition: impl Fn(&Key) -> String) -> String {
+    fn each_key(&self, condition: impl Fn(&KeyColumn) -> String) -> String {
         self.key.iter().map(condition).collect::<Vec<_>>().join(" AND ")
     }
 
@@ -368,9 +352,45 @@ impl Shape {
         all.collect::<Vec<_>>().join(", ")
     }
 
-    fn row(&self, of: &str) -> String {
-        let columns: Vec<String> = self.content.iter().map(|c| format!("{of}.{}", c.name)).collect();
-        format!("ROW({})::record", columns.join(", "))
+    /// The rows of the table: not those of tables that inherit from it.
+    pub(super) fn rows(&self) -> String {
+        format!("ONLY {}", self.table)
+    }
+
+    /// The columns that may differ in rows whose keys are equal: those of the key have images of their own, too.
+    fn may_differ(&self) -> impl Iterator<Item = &String> {
+        let key = self.key.iter().filter(|k| !k.same_image).map(|k| &k.name);
+        key.chain(self.content.iter().map(|c| &c.name))
+    }
+
+    fn is_different(&self, a: &str, b: &str) -> String {
+        let row = |of: &str| {
+            let columns: Vec<String> = self.may_differ().map(|name| format!("{of}.{name}")).collect();
+            format!("ROW({})::record", columns.join(", "))
+        };
+        match self.may_differ().next() {
+            None => "false".to_string(),
+            Some(_) => format!("{} *<> {}", row(a), row(b)),
+        }
+    }
+
+    /// Whether keys of the view that are equal have the same text.
+    pub fn one_text_per_key(&self) -> bool {
+        self.key.iter().all(|k| k.same_text)
+    }
+
+    /// A name that no column of the TVIEW has.
+    pub(super) fn unused_name(&self, purpose: &str) -> String {
+        let mut name = format!("\"pg_tviews {purpose}\"");
+        let is_used = |name: &String| {
+            let key = self.key.iter().map(|k| &k.name);
+            let mut all = key.chain(self.content.iter().map(|c| &c.name));
+            all.any(|column| column == name)
+        };
+        while is_used(&name) {
+            name.insert(1, '_');
+        }
+        name
     }
 }
 

@@ -7,11 +7,13 @@
 
 use std::time::{Duration, Instant};
 
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
 use super::check::check_reader;
+use super::dead_letter;
 use super::drain::not_refreshing;
+use super::equal_keys;
 use super::keys::{few_rows, Batch};
 use super::named_key::{change_key, key_texts};
 use super::narrow::narrow;
@@ -113,8 +115,7 @@ fn is_right(definition: &Definition, object: &str) -> bool {
 
 fn is_same(plan: &Plan, object: &str) -> bool {
     let keys = key_texts(plan, &[object.to_string()]);
-    let parameters = Batch::from(&keys[..]).parameters().into_iter();
-    let typed: Vec<(Oid, Value)> = parameters.map(|value| (pg_sys::TEXTARRAYOID, value)).collect();
+    let typed = Batch::from(&keys[..]).typed(plan);
     let statement = plan.shape.check(Reach::EachKey);
     few_rows(true);
     reshaping(&statement, narrow, || {
@@ -145,8 +146,14 @@ fn dead(definition: &Definition, object: &str) -> Option<Problem> {
         with_latest_snapshot(|| {
             spi::session(|| {
                 let plan = ready(definition)?;
-                let objects = plan.as_owner(|| plan.key_objects(&key_texts(&plan, &[object.to_string()])));
-                let key = objects.into_iter().next()?;
+                let mut dead = dead_letter::read(&plan).all;
+                let (_, place) = *plan
+                    .as_owner(|| {
+                        let given = key_texts(&plan, &[object.to_string()]);
+                        equal_keys::pairs(&plan, &given, &dead)
+                    })
+                    .first()?;
+                let key = plan.key_object(&dead.swap_remove(place));
                 let args = [tview, (pg_sys::TEXTOID, Value::of(key.as_str()))];
                 run_internal(|| {
                     let rows = spi::run(&statement!("dead_letter_why"), Access::Snapshot, &args);

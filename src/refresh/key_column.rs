@@ -1,0 +1,97 @@
+//! A key column: its types in view and table, and the SQL that takes a value from one to the other.
+
+use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
+
+use crate::catalog::columns::Column;
+use crate::error::Problem;
+use crate::postgres::key_type::KeyType;
+use crate::postgres::relation;
+
+/// A key column. A key is compared in the type and collation of the view where the view's rows are looked up by it, in
+/// those of the table where the table's are.
+#[derive(Debug, Clone)]
+pub struct KeyColumn {
+    /// Quoted.
+    pub name: String,
+    pub view_type: String,
+    pub table_type: String,
+    /// Equality on the view's type and on the table's type.
+    pub view_equality: String,
+    pub table_equality: String,
+    /// Values of the table that are equal have the same image.
+    pub same_image: bool,
+    /// The same of the view.
+    pub same_text: bool,
+    pub values: KeyType,
+    /// `COLLATE ..` or nothing.
+    view_collation: String,
+    table_collation: String,
+    /// Whether view and table compare by the same collation.
+    same_collation: bool,
+}
+
+impl KeyColumn {
+    /// A key column as view and table declare it. `of`: whose it is, for the message where it cannot be a key.
+    pub fn new(of_view: &Column, of_table: &Column, of: &str) -> Result<KeyColumn, Problem> {
+        Ok(KeyColumn {
+            name: relation::quote(&of_view.name),
+            view_type: relation::type_name(of_view.type_oid, of_view.modifier),
+            table_type: relation::type_name(of_table.type_oid, of_table.modifier),
+            view_equality: equality(of_view, of)?,
+            table_equality: equality(of_table, of)?,
+            same_image: relation::equal_is_identical(
+                of_table.type_oid,
+                of_table.modifier,
+                of_table.collation,
+            ),
+            same_text: relation::equal_is_identical(of_view.type_oid, of_view.modifier, of_view.collation),
+            values: KeyType::of(of_view.type_oid, of_view.modifier),
+            view_collation: collate(of_view),
+            table_collation: collate(of_table),
+            same_collation: of_view.collation == of_table.collation,
+        })
+    }
+
+    /// A value as one of the view's.
+    pub fn as_views(&self, value: &str) -> String {
+        format!("{value}::{}{}", self.view_type, self.view_collation)
+    }
+
+    /// A value of the view as one of the table's.
+    pub fn as_tables(&self, value: &str) -> String {
+        let collation = match self.same_collation {
+            true => "",
+            false => &self.table_collation,
+        };
+        format!("{value}::{}{collation}", self.table_type)
+    }
+
+    /// A value that equals one of the view, whatever it is compared by.
+    pub fn any_as_tables(&self, value: &str) -> String {
+        format!("{value}::{}{}", self.table_type, self.table_collation)
+    }
+}
+
+fn collate(column: &Column) -> String {
+    match column.collation {
+        Oid::INVALID => String::new(),
+        collation => relation::collation_name(collation)
+            .map(|name| format!(" COLLATE {name}"))
+            .unwrap_or_default(),
+    }
+}
+
+fn equality(column: &Column, of: &str) -> Result<String, Problem> {
+    relation::equality_operator(column.type_oid).ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
+            format!(
+                "key column {:?}{of} has type {}, which has no equality operator",
+                column.name,
+                relation::type_name(column.type_oid, -1)
+            ),
+        )
+        .hint("Cast the column in the view, for example to text.")
+    })
+}
