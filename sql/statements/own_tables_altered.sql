@@ -8,6 +8,8 @@ SELECT own.relation
          '{audit_id,entity_name,tview_oid,operation,status,changes_read,keys_refreshed,rows_inserted,rows_updated,rows_deleted,rows_unchanged,oldest_change_at,started_at,finished_at,worker_pid,sqlstate,message,details,position,total_refreshes,total_rows_written}'),
         ('@extschema@.pg_tview_backlog_part',
          '{tview_oid,part,keys,before,worker_pid,finished_at,rows_inserted,rows_updated,rows_deleted,rows_unchanged}'),
+        ('@extschema@.pg_tview_comparison',
+         '{tview_oid,populates,by_range,compared_to,keys_at_once,held_keys,oldest_xid,oldest_change_at,changes_read,again_xid,again_change_at,again_changes,started_at,batches,rows_expected,rows_inserted,rows_updated,rows_deleted,rows_unchanged,sqlstate,message,details}'),
         ('@extschema@.pg_tview_dead_letter',
          '{entity_name,tview_oid,key,sqlstate,message,attempts,first_failed_at,last_failed_at,next_retry_at}')) own (relation, columns)
   JOIN pg_catalog.pg_event_trigger_ddl_commands() c

@@ -43,6 +43,8 @@ unsafe extern "C-unwind" fn settle_names(node: *mut pg_sys::Node, context: *mut 
     }
     match (*node).type_ {
         pg_sys::NodeTag::T_Query => {
+            // What proves that GROUP BY decides about other columns: not part of the result, and other numbers after pg_upgrade.
+            (*node.cast::<pg_sys::Query>()).constraintDeps = std::ptr::null_mut();
             let flags = pg_sys::QTW_EXAMINE_RTES_BEFORE as i32;
             pg_sys::query_tree_walker(node.cast(), Some(settle_names), context, flags)
         }

@@ -14,6 +14,7 @@ SELECT error_of($$ALTER TABLE pg_tview_meta_audit ADD COLUMN note text, ADD COLU
 SELECT error_of($$ALTER TABLE pg_tview_dead_letter ADD COLUMN note text$$);
 SELECT error_of($$ALTER TABLE pg_tview_definition ADD COLUMN note text$$);
 SELECT error_of($$ALTER TABLE pg_tview_backlog_part ADD COLUMN note text$$);
+SELECT error_of($$ALTER TABLE pg_tview_comparison ADD COLUMN note text$$);
 -- How they are stored is the DBA's business.
 ALTER TABLE pg_tview_queue SET (autovacuum_vacuum_threshold = 4000);
 ALTER TABLE pg_tview_queue SET (autovacuum_vacuum_threshold = 5000);
@@ -23,6 +24,8 @@ ALTER TABLE pg_tview_dead_letter SET (fillfactor = 90);
 ALTER TABLE pg_tview_dead_letter RESET (fillfactor);
 ALTER TABLE pg_tview_definition SET (fillfactor = 90);
 ALTER TABLE pg_tview_definition RESET (fillfactor);
+ALTER TABLE pg_tview_comparison SET (fillfactor = 90);
+ALTER TABLE pg_tview_comparison RESET (fillfactor);
 ALTER TABLE pg_tview_backlog_part SET (fillfactor = 90);
 ALTER TABLE pg_tview_backlog_part RESET (fillfactor);
 -- Where nobody listens, columns are found by name.
