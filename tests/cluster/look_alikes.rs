@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use postgres::Client;
 
 use crate::blog;
-use crate::harness::{shared, Ask, Cluster, Database, Options, StopMode, WAIT};
+use crate::harness::{repository, shared, Ask, Cluster, Database, Options, StopMode, WAIT};
 
 /// Everything in pg_catalog again, in a schema `evil`; whatever is called there says so in the log, and fails.
 const SHADOWS: &str = include_str!("look_alikes/shadows.sql");
@@ -196,6 +196,29 @@ fn used(cluster: &Cluster) -> BTreeSet<String> {
     lines.map(str::to_string).collect()
 }
 
+/// A dump of the database, loaded into another with the same look-alikes.
+fn restored<'a>(database: &Database<'a>) -> Database<'a> {
+    let restored = Database::without_extension(database.cluster, "misled_too");
+    let mut client = restored.client();
+    client.run(SHADOWS);
+    mislead(&mut client, "misled_too");
+    let mut dump = database.cluster.program("pg_dump", repository());
+    let dump = dump
+        .args(["-N", "evil", &database.name])
+        .output()
+        .expect("pg_dump starts");
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    let loaded = database
+        .cluster
+        .psql("misled_too", &String::from_utf8_lossy(&dump.stdout));
+    assert!(
+        loaded.status.success(),
+        "{}",
+        String::from_utf8_lossy(&loaded.stderr)
+    );
+    restored
+}
+
 #[test]
 fn none_is_used_by_functions_triggers_workers_or_views() {
     let options = Options::preloaded()
@@ -231,6 +254,10 @@ fn none_is_used_by_functions_triggers_workers_or_views() {
     run_each(&mut misled, CALLS);
     judge.assert_follows(&["item", "part", "parts", "month", "parent", "plain", "mood"]);
     assert_eq!(used(&cluster), BTreeSet::new());
+    let restored = restored(&database);
+    honest(&restored).assert_follows(&["item", "part", "parts", "month", "plain", "feed"]);
+    assert_eq!(used(&cluster), BTreeSet::new());
+    drop(restored);
     cluster.restart(StopMode::Immediate);
     let (mut misled, mut judge) = (database.client(), honest(&database));
     judge.assert_follows(&["fleeting", "feed"]);
