@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::graph::Node;
+use super::graph::{Edge, Guard, Node};
 use super::lookup::{self, Lookup};
 use super::readable;
 use super::shorten::{beside, Way};
@@ -37,6 +37,7 @@ pub fn build(flat: &Unfolded, source: Oid, way: &Way, names: &[String]) -> Optio
     let nodes: Vec<Node> = way.path.nodes().collect();
     let start = nodes[0];
     let conditions = conditions(flat, way);
+    let filters = filters(flat, way);
     let mut functions = Vec::new();
     let mut from = Vec::new();
     let mut reads = Vec::new();
@@ -99,7 +100,7 @@ pub fn build(flat: &Unfolded, source: Oid, way: &Way, names: &[String]) -> Optio
             parameters: &[pg_sys::JSONBARRAYOID],
             pretty,
             functions: functions.clone(),
-            conditions: conditions.clone(),
+            conditions: conditions.iter().chain(&filters).copied().collect(),
             outputs: way
                 .outputs
                 .iter()
@@ -220,6 +221,41 @@ fn conditions(flat: &Unfolded, way: &Way) -> Vec<Expr> {
         .filter(|output| output.equal && may_be_null(output.value));
     followed
         .chain(equal.map(|output| output.value.is_not_null()))
+        .collect()
+}
+
+/// Conditions that no step needs, on what has not changed where this way counts: everything on it but its start. They keep
+/// rows that are in no row of the view from leading to keys.
+///
+/// Only those that can neither fail nor change their value without a change of a row. IS TRUE keeps the planner from looking
+/// rows up by them instead of by what changed: no index serves it.
+fn filters(flat: &Unfolded, way: &Way) -> Vec<Expr> {
+    let edges = flat.graph.edges();
+    let start = way.path.steps[0].node;
+    let unchanged: BTreeSet<Node> = way.path.leans_on().collect();
+    let known: BTreeSet<Guard> = way
+        .path
+        .edges()
+        .flat_map(|edge| edges[edge].guards.iter().copied())
+        .collect();
+    let followed: BTreeSet<usize> = way
+        .path
+        .edges()
+        .flat_map(|edge| beside(flat, &way.path, edge))
+        .collect();
+    let holds = |edge: &Edge| {
+        edge.case.is_none()
+            && edge.nodes.is_subset(&unchanged)
+            && edge.guards.is_subset(&known)
+            && flat.graph.is_about(edge, start, &BTreeSet::new())
+    };
+    edges
+        .iter()
+        .enumerate()
+        .filter(|(index, edge)| !followed.contains(index) && holds(edge))
+        .filter_map(|(index, _)| flat.conditions[index])
+        .filter(Expr::is_harmless)
+        .map(|condition| condition.is_true())
         .collect()
 }
 

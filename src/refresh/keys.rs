@@ -7,6 +7,7 @@ use pgrx::pg_sys::{self, Oid};
 use super::dead_letter::DeadKeys;
 use super::equal_keys;
 use super::plan::Plan;
+use super::recompute;
 use crate::error::Problem;
 use crate::postgres::identity;
 use crate::postgres::spi::{self, Access, Rows, Value};
@@ -22,6 +23,8 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 const KEYS_PER_RECORD: usize = 500;
 /// A batch ends with the key that takes it past this.
 const BYTES_PER_BATCH: usize = 4 * 1024 * 1024;
+/// So many are gathered in any case.
+const WORTH_GATHERING: usize = 10_000;
 /// Up to this many change keys, the plan that was made once for a few rows is used.
 const FEW_CHANGES: i64 = 500;
 
@@ -56,8 +59,23 @@ pub enum Wanted {
 }
 
 /// Maps pending changes to keys. As the TVIEW's owner, under the refresh's snapshot, inside an SPI session.
+///
+/// Where there are far more keys than rows (combinations of which the view has few, say) it is everything: comparing the view
+/// with the table costs less than looking up what neither has.
 pub fn wanted(plan: &Plan, pending: &[Pending]) -> Wanted {
-    wanted_at_most(plan, pending, MOST_KEYS)
+    let worth = |rows: f64| ((2.0 * rows) as usize).clamp(WORTH_GATHERING, MOST_KEYS);
+    let known = plan.rows.get().unwrap_or_else(|| recompute::rows(plan));
+    plan.rows.set(Some(known));
+    let wanted = wanted_at_most(plan, pending, worth(known));
+    if let (Wanted::Everything, true) = (&wanted, worth(known) < MOST_KEYS) {
+        // The table may have grown since.
+        let now = recompute::rows(plan);
+        plan.rows.set(Some(now));
+        if worth(now) > worth(known) {
+            return wanted_at_most(plan, pending, worth(now));
+        }
+    }
+    wanted
 }
 
 /// The same with a limit to the number of keys: with more it is everything.

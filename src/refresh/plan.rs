@@ -1,7 +1,7 @@
 //! A TVIEW made ready to refresh: lineage analysed, statements built. Kept per process until something it
 //! was built from changes.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -13,6 +13,7 @@ use super::key_cast;
 use super::key_column::KeyColumn;
 use super::keys::{self, key_of};
 use super::plan_cache;
+use super::recompute::Costs;
 use super::texts::{Content, Reach, Shape};
 use crate::capture::json_text;
 use crate::catalog::columns::{self, Column};
@@ -47,8 +48,10 @@ pub struct Plan {
     pub difference: Difference,
     /// Tables below a source that have partitions of their own.
     partitioned: HashSet<Oid>,
-    /// How many keys are worth looking up one by one; found out when first needed.
-    pub few_keys: OnceCell<usize>,
+    /// What its statements cost; found out when first needed.
+    pub costs: OnceCell<Costs>,
+    /// How many rows view and table may have; found out when first needed.
+    pub rows: Cell<Option<f64>>,
     stamp: u64,
 }
 
@@ -202,7 +205,8 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         difference: fingerprint.compare(&definition.hash),
         definition,
         partitioned,
-        few_keys: OnceCell::new(),
+        costs: OnceCell::new(),
+        rows: Cell::new(None),
         stamp,
     })
 }

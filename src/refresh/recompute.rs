@@ -12,19 +12,21 @@ use super::narrow::narrow;
 use super::plan::Plan;
 use super::texts::{Reach, Within};
 use crate::error::Problem;
+use crate::postgres::identity;
 use crate::postgres::planner::reshaping;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction;
 
-/// Up to this many keys are looked up one by one, where that is cheap. Planning a statement for the keys at hand costs as
-/// much as looking up a hundred.
+/// No more keys than this are looked up one by one.
 const FEW_KEYS: usize = 500;
-/// The same for cheap views, where nobody asks what one key costs: it may be as much as the view.
-const FEW_KEYS_OF_CHEAP: usize = 200;
 /// The same for views that can be computed for few keys one by one, or as a whole, but not for many keys.
 const FEW_KEYS_OF_NARROWED: usize = 10_000;
-/// A view that costs less than this as a whole is not worth a comparison.
+/// What planning a statement for the keys at hand costs, in units of the planner.
+const PLANNING: f64 = 400.0;
+/// A view that costs less than this as a whole may be computed as a whole by every part of a backlog.
 pub const CHEAP_VIEW: f64 = 2_000.0;
+/// A view that costs so many times what one key costs is not computed as a whole for few keys.
+const BY_KEY: f64 = 200.0;
 
 /// What was written, and what is wrong with the data.
 #[derive(Default)]
@@ -49,7 +51,7 @@ pub fn keys(plan: &Plan, batch: &Batch) -> Result {
 
 /// The same inside a transaction of somebody else, whose constraints are deferred or not as it said.
 pub fn keys_inside(plan: &Plan, batch: &Batch) -> Result {
-    let rows = if batch.len() <= few_keys(plan) {
+    let rows = if batch.len() <= costs(plan).few {
         few_rows(true);
         reshaping(plan.each_key.sql(), narrow, || {
             plan.each_key.run(Access::Current, &batch.parameters(plan), 0)
@@ -82,34 +84,46 @@ pub fn not_held(plan: &Plan, batch: Batch) -> (Batch, Vec<Box<[String]>>) {
     (batch.without(&held), held_keys)
 }
 
-/// How many keys are looked up one by one before computing them together costs less. A key that cannot be pushed into
-/// the view (below a window, say) costs as much as the view.
-fn few_keys(plan: &Plan) -> usize {
-    *plan.few_keys.get_or_init(|| {
+/// What the planner expects of a TVIEW's statements, as its sources are.
+pub struct Costs {
+    /// How many keys are looked up one by one before computing them together costs less. A key that cannot be pushed into the
+    /// view (below a window, say), or for which there is no index, costs as much as the view.
+    few: usize,
+    /// Whether few keys cost less than the view.
+    by_key: bool,
+}
+
+fn costs(plan: &Plan) -> &Costs {
+    plan.costs.get_or_init(|| {
         few_rows(false);
-        let everything = cost(&plan.shape.explain(Reach::Everything));
-        if everything <= CHEAP_VIEW {
-            return FEW_KEYS_OF_CHEAP;
-        }
+        let everything = expected(&plan.shape.explain(Reach::Everything), &[]).cost;
         few_rows(true);
+        // Without the price of what is to be avoided: where there is no index, that is what a look-up does.
+        identity::set("enable_seqscan", "on");
         let statement = plan.shape.explain(Reach::EachKey);
-        let one = reshaping(&statement, narrow, || cost(&statement));
-        let most = match cost(&statement) > 2.0 * one {
+        let one = reshaping(&statement, narrow, || expected(&statement, &[])).cost;
+        let most = match expected(&statement, &[]).cost > 2.0 * one {
             true => FEW_KEYS_OF_NARROWED,
             false => FEW_KEYS,
         };
-        (everything / one).min(most as f64) as usize
+        Costs {
+            few: ((everything + PLANNING) / one).min(most as f64) as usize,
+            by_key: everything <= CHEAP_VIEW || everything / one >= BY_KEY,
+        }
     })
 }
 
-/// Whether batches may be small: none of them computes the whole view. As the TVIEW's owner, inside an SPI session.
+/// Whether batches may be small: none of them computes the whole view, or that is cheap. As the TVIEW's owner, inside an SPI
+/// session.
 pub fn is_by_key(plan: &Plan) -> bool {
-    few_keys(plan) >= FEW_KEYS_OF_CHEAP
+    costs(plan).by_key
 }
 
-/// What the planner expects a statement to cost.
-fn cost(explain: &str) -> f64 {
-    expected(explain, &[]).cost
+/// How many rows view and table may have, as the planner sees them now; the larger of the two.
+pub fn rows(plan: &Plan) -> f64 {
+    few_rows(false);
+    let in_view = expected(&plan.shape.explain(Reach::Everything), &[]).rows;
+    in_view.max(expected(&plan.shape.explain_table(), &[]).rows)
 }
 
 /// What the planner expects of a statement.

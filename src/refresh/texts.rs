@@ -173,6 +173,11 @@ impl Shape {
         format!("EXPLAIN (VERBOSE, FORMAT JSON) {wanted}{}", self.fresh(reach))
     }
 
+    /// What the planner expects of reading the table.
+    pub fn explain_table(&self) -> String {
+        format!("EXPLAIN (FORMAT JSON) SELECT FROM {}", self.table)
+    }
+
     /// Whether table (or view) have at most `$1` rows.
     pub fn has_at_most(&self, with_view: bool) -> String {
         let within =

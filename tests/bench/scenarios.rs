@@ -21,6 +21,7 @@ mod processes;
 mod report;
 mod scale;
 mod sizes;
+mod slots;
 mod world;
 mod writers;
 
@@ -44,6 +45,7 @@ const ALONE: &[Group<Scale>] = &[
     ("many", many::measure),
     ("sizes", sizes::measure),
     ("large", large::measure),
+    ("slots", slots::measure),
 ];
 
 fn main() {

@@ -6,7 +6,7 @@ use super::scope::Scope;
 use super::{Guards, Unfolder};
 use crate::error::Problem;
 use crate::lineage::graph::{Case, Edge, GuardKind, Node};
-use crate::postgres::query_tree::{Expr, Leaf, LinkKind, Range, SubLink};
+use crate::postgres::query_tree::{Distinct, Expr, Leaf, LinkKind, Range, SubLink};
 use crate::postgres::recursion;
 
 /// A condition that takes turns in being more conditions than this is only followed as a whole.
@@ -42,7 +42,8 @@ impl Unfolder<'_> {
                 if let Some(test) = link.test {
                     self.links(scope, test, &link_guards)?;
                 }
-                self.link(scope, &link, &link_guards, true)
+                let passable = optional.is_empty() && self.is_witness(&link);
+                self.link(scope, &link, &link_guards, true, passable)
             }
             None => self.links(scope, conjunct, &link_guards),
         }
@@ -51,22 +52,26 @@ impl Unfolder<'_> {
     /// Sub-selects anywhere inside an expression.
     pub(super) fn links(&mut self, scope: &Scope, expr: Expr, guards: &Guards) -> Result<(), Problem> {
         for link in expr.survey().links {
-            self.link(scope, &link, guards, false)?;
+            self.link(scope, &link, guards, false, false)?;
         }
         Ok(())
     }
 
     /// A sub-select in an expression: its own conditions tie its rows to the rows outside, whatever becomes
-    /// of its value. `required`: the comparison must be true for a row to come out.
-    pub(super) fn link(
+    /// of its value. `required`: the comparison must be true for a row to come out. `passable`: there must be a row inside
+    /// then, so that its conditions hold as those of a join do.
+    fn link(
         &mut self,
         scope: &Scope,
         link: &SubLink,
         guards: &Guards,
         required: bool,
+        passable: bool,
     ) -> Result<(), Problem> {
         let mut inside = guards.clone();
-        inside.insert(self.flat.graph.guard(GuardKind::Sealed));
+        if !passable {
+            inside.insert(self.flat.graph.guard(GuardKind::Sealed));
+        }
         let label = scope.child_label("sub-select");
         let outputs = self.level(link.query, Some(scope), &inside, &label)?;
         let Some(test) = link.test else { return Ok(()) };
@@ -85,6 +90,21 @@ impl Unfolder<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether a sub-select that is required to be true, or to have a row, has one that comes from rows of its FROM by its
+    /// conditions alone.
+    fn is_witness(&self, link: &SubLink) -> bool {
+        let select = link.query;
+        matches!(link.kind, LinkKind::Exists | LinkKind::Any)
+            && !matches!(select.distinct(), Distinct::On(_))
+            && select.branches().is_empty()
+            && select.partitions().is_empty()
+            && select.limits().is_empty()
+            && !(select.aggregates()
+                || select.having().is_some()
+                || select.groups()
+                || select.grouping_sets())
     }
 
     /// A condition on COALESCE, CASE and the like of several occurrences, such as a second FULL JOIN USING: which

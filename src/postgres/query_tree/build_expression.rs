@@ -50,6 +50,11 @@ impl Expr {
         self.boolean_test(pg_sys::BoolTestType::IS_NOT_FALSE)
     }
 
+    /// `expr IS TRUE`
+    pub fn is_true(&self) -> Expr {
+        self.boolean_test(pg_sys::BoolTestType::IS_TRUE)
+    }
+
     /// `expr IS NOT TRUE`
     pub fn is_not_true(&self) -> Expr {
         self.boolean_test(pg_sys::BoolTestType::IS_NOT_TRUE)

@@ -89,6 +89,13 @@ impl Expr {
         unsafe { size_walker(self.0, (&raw mut left).cast()) }
     }
 
+    /// Whether its value depends on nothing but its columns, and whatever they are it has one: PostgreSQL calls functions that
+    /// fail on no value leakproof.
+    pub fn is_harmless(&self) -> bool {
+        // SAFETY: reads the tree and the catalogs.
+        unsafe { !pg_sys::contain_mutable_functions(self.0) && !pg_sys::contain_leaked_vars(self.0) }
+    }
+
     /// Whether a function in it may return something else each time.
     pub fn is_volatile(&self) -> bool {
         // SAFETY: reads the tree and the catalogs.
