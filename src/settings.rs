@@ -10,6 +10,7 @@ use crate::postgres::process;
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
 static ALLOW_TABLE_WRITES: GucSetting<bool> = GucSetting::<bool>::new(false);
+static REQUIRE_TRIGGER_PRIVILEGE: GucSetting<bool> = GucSetting::<bool>::new(true);
 static READ_YOUR_WRITES: GucSetting<bool> = GucSetting::<bool>::new(true);
 static PREVIEW_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
@@ -39,6 +40,11 @@ pub fn capture() -> bool {
 /// Whether this session may write rows of tv tables.
 pub fn allow_table_writes() -> bool {
     ALLOW_TABLE_WRITES.get()
+}
+
+/// Whether the owner of a TVIEW needs the privilege TRIGGER on its sources.
+pub fn require_trigger_privilege() -> bool {
+    REQUIRE_TRIGGER_PRIVILEGE.get()
 }
 
 /// Whether queries see the changes of their own transaction in tv tables.
@@ -141,6 +147,14 @@ pub fn init() {
         c"What is written lasts until the row is recomputed. The privileges on the table are needed as ever.",
         &ALLOW_TABLE_WRITES,
         GucContext::Userset,
+        none,
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_tviews.require_trigger_privilege",
+        c"Require the privilege TRIGGER on the sources of a TVIEW.",
+        c"The owner of the TVIEW needs it, or the rights of the source's owner. When off, SELECT is enough.",
+        &REQUIRE_TRIGGER_PRIVILEGE,
+        GucContext::Suset,
         none,
     );
     GucRegistry::define_bool_guc(

@@ -178,19 +178,23 @@ fn check_table(table: Oid, entity: &Entity) -> Result<(), Problem> {
 
 /// Only the owner manages a TVIEW.
 pub fn check_owner(table: Oid) -> Result<(), Problem> {
-    let owner = relation::owner(table);
     let current = identity::current_role();
-    if owner.is_some_and(|owner| identity::has_rights_of(current, owner)) {
+    if relation::owner(table).is_some_and(|owner| identity::has_rights_of(current, owner)) {
         return Ok(());
     }
-    Err(Problem::new(
+    Err(must_own(table))
+}
+
+/// "Must be owner".
+pub fn must_own(table: Oid) -> Problem {
+    Problem::new(
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         format!("must be owner of table {}", relation::display(table)),
     )
-    .hint(match owner {
+    .hint(match relation::owner(table) {
         Some(owner) => format!("SET ROLE {};", relation::role_name(owner)),
         None => "Ask the owner of the table.".to_string(),
-    }))
+    })
 }
 
 fn backing_view(entity: &Entity) -> Result<Oid, Problem> {

@@ -118,19 +118,6 @@ impl Definition {
     }
 }
 
-/// The settings that change how values become text; a TVIEW keeps those of its creation.
-pub const PINNED: [&str; 9] = [
-    "TimeZone",
-    "DateStyle",
-    "IntervalStyle",
-    "extra_float_digits",
-    "bytea_output",
-    "lc_monetary",
-    "lc_numeric",
-    "lc_time",
-    "xmlbinary",
-];
-
 /// Where definitions live.
 pub fn table() -> Option<Oid> {
     extension::relation(c"pg_tview_definition")

@@ -16,6 +16,7 @@ pub mod name;
 pub mod not_followed;
 pub mod register;
 pub mod restored;
+pub mod rights;
 pub mod session_cache;
 pub mod statements;
 pub mod status;

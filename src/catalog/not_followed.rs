@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::{PgLogLevel, PgSqlErrorCode};
 
+use crate::lineage::policies;
 use crate::postgres::identity::run_internal;
 use crate::postgres::query_tree::{Calls, Select};
 use crate::postgres::relation;
@@ -18,6 +19,7 @@ enum Kind {
     Time,
     Volatile,
     Session,
+    Names,
     Sample,
     Tables,
 }
@@ -38,6 +40,7 @@ impl Kind {
             Kind::Time => "the passing of time",
             Kind::Volatile => "functions that may return something else each time",
             Kind::Session => "the reader's session or the state of the server",
+            Kind::Names => "the reader's search_path",
             Kind::Sample => "random samples",
             Kind::Tables => "what functions may read from tables",
         }
@@ -45,6 +48,9 @@ impl Kind {
 
     fn detail(self) -> &'static str {
         match self {
+            Kind::Names => {
+                "Values of this type become text, or text becomes such a value, under the search_path of refreshes, pg_catalog: names have their schema."
+            }
             Kind::Session => {
                 "A row has the value that a worker found when it computed the row last, as the owner of the TVIEW."
             }
@@ -57,6 +63,9 @@ impl Kind {
         match self {
             Kind::Time => format!("Leave it to the queries that read the TVIEW, or call on a schedule: {refresh}"),
             Kind::Session => format!("Leave it to the queries that read the TVIEW, or call when it changes: {refresh}"),
+            Kind::Names => {
+                "Leave it to the queries that read the TVIEW, or write names with their schema where they are compared.".to_string()
+            }
             Kind::Volatile | Kind::Sample => {
                 "Leave it to the queries that read the TVIEW, or store the value in a table.".to_string()
             }
@@ -95,6 +104,16 @@ fn find(plan: &Plan) -> BTreeMap<Kind, BTreeSet<String>> {
             found.entry(kind).or_default().insert(format!("{name}{place}"));
         }
     }
+    for source in &plan.lineage.sources {
+        let conditions = spi::session(|| policies::of(source.relation, &plan.readers()));
+        for condition in conditions {
+            let place = format!(" in a policy of {}", relation::display(source.relation));
+            let read = named(&condition.calls).into_iter();
+            for (kind, name) in read.filter(|(kind, _)| *kind == Kind::Tables) {
+                found.entry(kind).or_default().insert(format!("{name}{place}"));
+            }
+        }
+    }
     found
 }
 
@@ -102,6 +121,7 @@ fn named(calls: &Calls) -> Vec<(Kind, String)> {
     let mut named = Vec::new();
     named.extend(calls.times.iter().map(|name| (Kind::Time, name.to_string())));
     named.extend(calls.session.iter().map(|name| (Kind::Session, name.to_string())));
+    named.extend(calls.names.iter().map(|name| (Kind::Names, name.to_string())));
     if calls.samples {
         named.push((Kind::Sample, "TABLESAMPLE".to_string()));
     }

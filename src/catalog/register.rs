@@ -5,18 +5,20 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::definition::{self, Definition, State};
-use super::{guard, manage, triggers};
+use super::{guard, manage, rights, triggers};
 use crate::capture;
 use crate::error::{OrRaise, Problem};
 use crate::lineage::Strategy;
-use crate::postgres::identity::{run_as, run_internal, Trust};
+use crate::postgres::identity::run_internal;
 use crate::postgres::lock::{self, Attempt, ObjectLock, TableLock};
 use crate::postgres::relation;
+use crate::postgres::row_settings::PINNED;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught};
 use crate::queue::position::Position;
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::comparison;
+use crate::refresh::failure;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::recompute;
 use crate::statement;
@@ -41,7 +43,8 @@ pub enum Fill {
 pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde_json::Value) {
     let definition = &plan.definition;
     refuse_circles(plan).or_raise();
-    let fill_now = fill == Fill::IfSmall && is_small(plan);
+    // Where the owner's code must not run, a worker fills the table.
+    let fill_now = fill == Fill::IfSmall && plan.permit().is_ok() && is_small(plan);
     // Writers stay out from here to the commit: none of them can be working by an older trigger, and none
     // can log a change between the position taken below and the moment others see this TVIEW. Where the triggers
     // do and a later refresh takes the position, they need not.
@@ -52,6 +55,12 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
         .filter(|source| fill == Fill::IfSmall || !run_internal(|| triggers::sufficient(source)))
         .map(|source| source.relation)
         .collect();
+    let checked = match fill {
+        Fill::IfSmall => plan.source_oids(),
+        // Nobody asked for it: what is there already stays.
+        Fill::Later | Fill::Unneeded => fenced.clone(),
+    };
+    rights::check_sources(definition.owner, &checked).or_raise();
     lock::tables(&fenced, TableLock::ShareRowExclusive);
     let kept = fill == Fill::Unneeded && run_internal(|| new_sources_are_empty(plan));
     let state = if kept { definition.state } else { State::Populating };
@@ -90,7 +99,7 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
 
 /// Why the table could not be filled.
 fn not_filled(plan: &Plan, caught: Caught) -> Problem {
-    let mut problem = Problem::from(caught);
+    let mut problem = Problem::from(failure::advise(caught));
     let converted = &plan.shape.converted;
     if !converted.is_empty() && problem.detail.is_none() {
         let columns = converted.join(", ");
@@ -205,7 +214,7 @@ fn write_definition(plan: &Plan, state: State) {
 /// is locked: the executor checks all of them, as it will for every refresh.
 fn is_small(plan: &Plan) -> bool {
     let explained = transaction::attempt(|| {
-        run_as(plan.definition.owner, Trust::Restricted, &[], || {
+        plan.as_owner(|| {
             spi::session(|| {
                 let sql = format!("EXPLAIN (FORMAT JSON) SELECT * FROM {}", plan.shape.view);
                 spi::run(&sql, Access::Current, &[])
@@ -307,15 +316,17 @@ pub fn report_full(plan: &Plan) {
 
 /// The TVIEW's definition with settings pinned to what they are in this session.
 pub fn pin_settings(definition: &mut Definition) {
-    definition.pinned = definition::PINNED
+    definition.pinned = PINNED
         .iter()
-        .filter_map(|name| {
+        .filter_map(|(name, _)| {
             let value = spi::run(
-                "SELECT pg_catalog.current_setting($1)",
+                "SELECT pg_catalog.current_setting($1, true)",
                 Access::Current,
                 &[(pg_sys::TEXTOID, Value::of(*name))],
             );
-            Some((name.to_string(), value.one::<String>()?))
+            // Empty: a library has it that is not loaded.
+            let value = value.one::<String>().filter(|value| !value.is_empty())?;
+            Some((name.to_string(), value))
         })
         .collect();
 }

@@ -13,7 +13,7 @@ use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
 use crate::lineage::{KeyQuery, Occurrence, Source, Strategy};
-use crate::postgres::identity::{run_as, Trust};
+use crate::postgres::identity::run_restricted;
 use crate::postgres::{relation, spi};
 use crate::refresh::plan;
 use advice::Advice;
@@ -33,9 +33,9 @@ pub struct Row {
 /// pg_tviews_create would choose.
 pub fn explain(name_or_query: &str, key: Option<Vec<String>>) -> Result<Vec<Row>, Problem> {
     let subject = subject::read(name_or_query, key)?;
-    let mut advice = match &subject.withheld {
-        Some(reason) => vec![Advice::not_checked(reason); subject.occurrences().len()],
-        None => run_as(subject.reader, Trust::Restricted, &subject.settings, || {
+    let mut advice = match &subject.permit {
+        Err(reason) => vec![Advice::not_checked(reason); subject.occurrences().len()],
+        Ok(permit) => run_restricted(*permit, &subject.settings, || {
             spi::session(|| advice::advise(&subject))
         }),
     };

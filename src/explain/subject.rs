@@ -8,7 +8,8 @@ use crate::catalog::definition::{self, Definition};
 use crate::catalog::name::{self, Entity};
 use crate::error::Problem;
 use crate::lineage::{self, Lineage, Occurrence, Source};
-use crate::postgres::identity::{self, run_as, run_internal, Trust};
+use crate::postgres::identity::{self, run_internal, run_restricted};
+use crate::postgres::permit::Permit;
 use crate::postgres::query_tree::Select;
 use crate::postgres::{relation, spi};
 use crate::refresh::key_column::KeyColumn;
@@ -23,8 +24,8 @@ pub struct Subject {
     pub reader: Oid,
     /// Settings that its refreshes run under.
     pub settings: Vec<(String, String)>,
-    /// Why the caller is not told what the planner says.
-    pub withheld: Option<String>,
+    /// To ask the planner as the reader; or why the caller is not told what it says.
+    pub permit: Result<Permit, String>,
 }
 
 impl Subject {
@@ -85,12 +86,19 @@ fn registered(definition: Definition) -> Result<Subject, Problem> {
             .into_iter()
             .chain([tview])
             .any(|readable| relation::may_select(caller, readable));
+    let permit = match may_look {
+        true => plan.permit().map_err(|refusal| refusal.reason(&plan)),
+        false => Err(format!(
+            "permission denied for table {}",
+            relation::display(tview)
+        )),
+    };
     Ok(Subject {
         lineage: plan.lineage.clone(),
         shape: plan.shape.clone(),
         reader: owner,
         settings: plan.definition.pinned.clone(),
-        withheld: (!may_look).then(|| format!("permission denied for table {}", relation::display(tview))),
+        permit,
     })
 }
 
@@ -168,7 +176,7 @@ fn unregistered(
     key: Vec<String>,
 ) -> Result<Subject, Problem> {
     let caller = identity::current_role();
-    run_as(caller, Trust::Restricted, &[], || {
+    run_restricted(Permit::of_caller(), &[], || {
         Ok(Subject {
             lineage: lineage::analyse(query, &key)?,
             shape: shape(
@@ -178,7 +186,7 @@ fn unregistered(
             )?,
             reader: caller,
             settings: Vec::new(),
-            withheld: None,
+            permit: Ok(Permit::of_caller()),
         })
     })
 }

@@ -18,6 +18,19 @@ pub struct Below {
 
 /// Goes through `query`; `around` are the queries it stands in, whose CTEs it may read.
 pub fn below(query: Select, around: &[Select]) -> Result<Below, Problem> {
+    let mut refused = None;
+    let found = gather(query, around, |problem| {
+        refused.get_or_insert(problem);
+    });
+    refused.map_or(Ok(found), Err)
+}
+
+/// What of it can be followed.
+pub fn followable(query: Select) -> Below {
+    gather(query, &[], |_| {})
+}
+
+fn gather(query: Select, around: &[Select], mut refuse: impl FnMut(Problem)) -> Below {
     let mut found = Below::default();
     let mut open = vec![query];
     let mut named = BTreeSet::new();
@@ -35,10 +48,10 @@ pub fn below(query: Select, around: &[Select]) -> Result<Below, Problem> {
                     oid,
                     kind,
                     with_children,
-                } => {
-                    relation::check_source(oid, kind, with_children)?;
-                    found.tables.push((select.range_name(index), oid));
-                }
+                } => match relation::check_source(oid, kind, with_children) {
+                    Ok(()) => found.tables.push((select.range_name(index), oid)),
+                    Err(problem) => refuse(problem),
+                },
                 Range::Subquery(query) => open.push(query),
                 Range::Cte { name, .. } if named.insert(name.clone()) => {
                     let ctes = around.iter().flat_map(|select| select.ctes());
@@ -50,5 +63,5 @@ pub fn below(query: Select, around: &[Select]) -> Result<Below, Problem> {
         open.extend(select.ctes().into_iter().map(|cte| cte.query));
         open.extend(select.all_links().into_iter().map(|link| link.query));
     }
-    Ok(found)
+    found
 }

@@ -17,6 +17,7 @@ mod graph;
 mod key;
 mod key_query;
 mod lookup;
+pub mod policies;
 mod readable;
 mod search;
 mod shorten;

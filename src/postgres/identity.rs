@@ -5,17 +5,11 @@ use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys::{self, Oid};
 
-/// How much the work is trusted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Trust {
-    /// Our own statements only.
-    Internal,
-    /// A user's view is evaluated: no SET ROLE, no temporary objects, nothing left behind.
-    Restricted,
-}
+use super::permit::{self, Permit};
+use super::row_settings::{ALWAYS, FORCED, PINNED};
 
 thread_local! {
-    /// How many [`run_as`] are running.
+    /// How many [`run_internal`] and [`run_restricted`] are running.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -33,10 +27,11 @@ struct Restore {
 impl Drop for Restore {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
+        permit::leave();
         // An ERROR on its way out: the transaction's own abort resets both, and settings functions must
         // not run meanwhile.
         if !std::thread::panicking() {
-            // SAFETY: restores what `run_as` read, in reverse order.
+            // SAFETY: restores what `enter` read, in reverse order.
             unsafe {
                 // Not kept: a function in a view may have set something for good.
                 pg_sys::AtEOXact_GUC(false, self.nest);
@@ -96,41 +91,97 @@ fn is_standard_syntax() -> bool {
     unsafe { pg_sys::standard_conforming_strings && !pg_sys::Transform_null_equals }
 }
 
-/// Runs `work` as `role` under `settings` (name, value), and restores both afterwards. An ERROR inside must
-/// end in an abort of the (sub)transaction that was current here, which restores them too.
-pub fn run_as<R>(role: Oid, trust: Trust, settings: &[(String, String)], work: impl FnOnce() -> R) -> R {
-    // SAFETY: plain reads and writes of the backend's identity; `Restore` undoes them.
-    let _restore = unsafe {
-        let (mut user, mut context) = (Oid::INVALID, 0);
-        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-        let restore = Restore {
-            user,
-            context,
-            nest: pg_sys::NewGUCNestLevel(),
-        };
-        DEPTH.set(DEPTH.get() + 1);
-        pin();
-        for (name, value) in settings {
-            set(name, value);
-        }
-        let restriction = match trust {
-            Trust::Internal => pg_sys::SECURITY_LOCAL_USERID_CHANGE,
-            Trust::Restricted => pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION,
-        };
-        // Compiling takes seconds; what the planner thinks of the cost is often far off.
-        set("jit", "off");
-        pg_sys::SetUserIdAndSecContext(role, context | restriction as i32);
-        restore
-    };
+/// Runs our own statements, whatever the caller's rights and search_path. An ERROR inside must end in an abort of the
+/// (sub)transaction that was current here, which restores both.
+pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
+    let _restore = enter(None);
+    pin();
+    keep_all(&ALWAYS);
+    become_role(superuser(), 0);
     work()
 }
 
-/// Sets a setting until the end of the current [`run_as`].
+/// Runs code of users with the rights that were permitted, under the settings that rows are computed with (`pinned`: name and
+/// value): no SET ROLE, no temporary tables, no setting left behind. ERRORs as above.
+pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl FnOnce() -> R) -> R {
+    let _restore = enter(Some(permit.role()));
+    pin();
+    keep_all(&ALWAYS);
+    keep_all(&FORCED);
+    for (name, otherwise) in PINNED {
+        match (pinned.iter().find(|(pinned, _)| pinned == name), otherwise) {
+            // Also for a library that is loaded later.
+            (Some((_, value)), _) if !has(name, value) => set(name, value),
+            (None, Some(value)) => keep(name, value),
+            _ => {}
+        }
+    }
+    if permit.is_stranger() {
+        // Planning evaluates no check constraints of the tables that are read.
+        keep("constraint_exclusion", "off");
+    }
+    become_role(permit.role(), pg_sys::SECURITY_RESTRICTED_OPERATION);
+    work()
+}
+
+/// What leaving restores. `role`: whose code is going to run.
+fn enter(role: Option<Oid>) -> Restore {
+    permit::enter(role);
+    DEPTH.set(DEPTH.get() + 1);
+    let (mut user, mut context) = (Oid::INVALID, 0);
+    // SAFETY: plain reads of the backend's identity; the level of settings is closed by `Restore`.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        Restore {
+            user,
+            context,
+            nest: pg_sys::NewGUCNestLevel(),
+        }
+    }
+}
+
+fn become_role(role: Oid, restriction: u32) {
+    let mut user = Oid::INVALID;
+    let mut context = 0;
+    let restriction = pg_sys::SECURITY_LOCAL_USERID_CHANGE | restriction;
+    // SAFETY: plain reads and writes of the backend's identity, which `Restore` undoes.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        pg_sys::SetUserIdAndSecContext(role, context | restriction as i32);
+    }
+}
+
+fn keep_all(settings: &[(&str, &str)]) {
+    settings.iter().for_each(|(name, value)| keep(name, value));
+}
+
+/// Sets a setting unless it has this value. One that the server does not know is of a later version, or of a library that is
+/// not loaded: it has its default.
+fn keep(name: &str, value: &str) {
+    if now(name).is_some_and(|now| now != value.as_bytes()) {
+        set(name, value);
+    }
+}
+
+fn has(name: &str, value: &str) -> bool {
+    now(name).is_some_and(|now| now == value.as_bytes())
+}
+
+/// The value of a setting as it is; None for an unknown one.
+fn now(name: &str) -> Option<&[u8]> {
+    let known = CString::new(name).ok()?;
+    // SAFETY: a look-up by name; the text is compared before anything else runs.
+    let now = unsafe { pg_sys::GetConfigOption(known.as_ptr(), true, false) };
+    // SAFETY: NULL or a C string.
+    (!now.is_null()).then(|| unsafe { CStr::from_ptr(now) }.to_bytes())
+}
+
+/// Sets a setting until the end of the current [`run_internal`] or [`run_restricted`].
 pub fn set(name: &str, value: &str) {
     set_for(name, value, pg_sys::GucAction::GUC_ACTION_SAVE);
 }
 
-/// Has prepared statements keep the plan they got first, until the end of the current [`run_as`], and that plan look rows up
+/// Has prepared statements keep the plan they got first, until the end of the current [`run_internal`], and that plan look rows up
 /// by index however small the table was then: the log and the audit are empty when a process first reads them.
 pub fn planned_once() {
     set("plan_cache_mode", "force_generic_plan");
@@ -146,12 +197,12 @@ fn set_for(name: &str, value: &str, action: pg_sys::GucAction::Type) {
     let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) else {
         return;
     };
-    // SAFETY: both strings outlive the call; a saved value belongs to the nest level opened by run_as.
+    // SAFETY: both strings outlive the call; a saved value belongs to the nest level opened by `enter`.
     unsafe {
         pg_sys::set_config_option(
             name.as_ptr(),
             value.as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucContext::PGC_SUSET,
             pg_sys::GucSource::PGC_S_SESSION,
             action,
             true,
@@ -173,12 +224,12 @@ pub fn has_rights_of(role: Oid, member_of: Oid) -> bool {
     unsafe { pg_sys::has_privs_of_role(role, member_of) }
 }
 
+/// The role whose members see all of the monitoring.
+pub fn monitoring_role() -> Oid {
+    Oid::from(pg_sys::ROLE_PG_MONITOR)
+}
+
 /// The role that owns the cluster: the one our own statements run as.
 pub fn superuser() -> Oid {
     Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID)
-}
-
-/// Runs our own statements, whatever the caller's rights and search_path.
-pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
-    run_as(superuser(), Trust::Internal, &[], work)
 }

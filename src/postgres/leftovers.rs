@@ -1,5 +1,5 @@
 //! What functions called by views can leave in the process they ran in, although they ran restricted: advisory locks of
-//! the session, and functions and types in its temporary schema. (Settings go with [`super::identity::run_as`].)
+//! the session, and functions and types in its temporary schema. (Settings go with [`super::identity::run_restricted`].)
 
 use pgrx::pg_sys::{self, Oid};
 

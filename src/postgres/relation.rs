@@ -285,6 +285,15 @@ pub fn may_select(role: Oid, relation: Oid) -> bool {
     }
 }
 
+/// Whether a role may create triggers on a table.
+pub fn may_add_triggers(role: Oid, table: Oid) -> bool {
+    // SAFETY: catalog look-up inside a transaction.
+    unsafe {
+        let result = pg_sys::pg_class_aclcheck(table, role, pg_sys::ACL_TRIGGER);
+        result == pg_sys::AclResult::ACLCHECK_OK
+    }
+}
+
 /// Whether a table has triggers other than our own, constraints included.
 pub fn has_user_triggers(table: Oid) -> bool {
     use crate::postgres::spi::{run, Access, Value};

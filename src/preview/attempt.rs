@@ -94,6 +94,12 @@ fn refused(tview: Oid, why: Why) -> Outcome {
             "Its view has changed, and its rows have not been compared with it since.",
             None,
         ),
+        Why::Refused(reason) => tell(
+            tview,
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            &format!("C{}.", &reason[1..]),
+            Some("They are shown soon after COMMIT."),
+        ),
         // It was dropped, or paused, a moment ago.
         Why::Gone => {}
     }

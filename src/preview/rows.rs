@@ -19,11 +19,13 @@ use crate::refresh::recompute;
 use crate::settings;
 
 /// Why nothing was recomputed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Why {
     TooMany,
     Redefined,
     Gone,
+    /// Code of the owner must not run in this session.
+    Refused(String),
 }
 
 /// Recomputes the rows that the changes concern. Under the snapshot they are to be shown in; an ERROR if they cannot be.
@@ -33,9 +35,11 @@ pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Why> {
         identity::set("lock_timeout", &wait);
         locked_plan(tview)
     })?;
+    if let Err(refusal) = plan.permit() {
+        return Err(Why::Refused(refusal.reason(&plan)));
+    }
     plan.as_owner(|| {
         identity::set("lock_timeout", &wait);
-        identity::set("row_security", "on");
         spi::session(|| recompute(&plan, changes))
     })
 }

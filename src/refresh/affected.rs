@@ -9,7 +9,8 @@ use super::source_rows::{self, Condition};
 use crate::catalog::definition;
 use crate::error::Problem;
 use crate::lineage::Source;
-use crate::postgres::identity::{self, run_as, run_internal, Trust};
+use crate::postgres::identity::{self, run_internal, run_restricted};
+use crate::postgres::permit::Permit;
 use crate::postgres::spi::{self, Access, Rows};
 use crate::postgres::{partition, relation};
 
@@ -26,8 +27,7 @@ pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<J
     };
     let sources = sources(&plan, named)?;
     let reader = reader(&plan, &sources)?;
-    let (owner, pinned) = (plan.definition.owner, &plan.definition.pinned);
-    let restricted = Trust::Restricted;
+    let pinned = &plan.definition.pinned;
     let conditions: Vec<(&Source, Vec<Condition>)> = sources
         .into_iter()
         .map(|source| Ok((source, source_rows::conditions(named, source.relation, &rows)?)))
@@ -35,7 +35,7 @@ pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<J
     Ok(spi::session(|| {
         let everything = |what: String| {
             pgrx::notice!("{what} recomputes all of {}", plan.definition.display());
-            run_as(reader, restricted, pinned, || every_key(&plan))
+            run_restricted(reader, pinned, || every_key(&plan))
         };
         let mut pending = Vec::new();
         for (source, conditions) in &conditions {
@@ -43,9 +43,9 @@ pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<J
                 return everything(format!("any change of {}", relation::display(source.relation)));
             }
             let find = || source_rows::find(source, conditions);
-            pending.extend(run_as(reader, restricted, pinned, find));
+            pending.extend(run_restricted(reader, pinned, find));
         }
-        let wanted = run_as(owner, restricted, pinned, || {
+        let wanted = plan.as_owner(|| {
             match keys::wanted(&plan, &pending) {
                 Wanted::Keys(keys) => {
                     few_rows(false);
@@ -88,10 +88,11 @@ fn sources(plan: &Plan, named: Oid) -> Result<Vec<&Source>, Problem> {
 
 /// Who looks up source rows: the owner for those with the owner's rights, else the caller, who needs SELECT on the tv
 /// table, the source and the tables between.
-fn reader(plan: &Plan, sources: &[&Source]) -> Result<Oid, Problem> {
+fn reader(plan: &Plan, sources: &[&Source]) -> Result<Permit, Problem> {
+    let owner = plan.permit().map_err(|refusal| refusal.problem(plan))?;
     let caller = identity::current_role();
     if identity::has_rights_of(caller, plan.definition.owner) {
-        return Ok(plan.definition.owner);
+        return Ok(owner);
     }
     let between = sources.iter().flat_map(|source| source.followed.iter().copied());
     let unreadable = std::iter::once(plan.definition.tview)
@@ -99,7 +100,7 @@ fn reader(plan: &Plan, sources: &[&Source]) -> Result<Oid, Problem> {
         .chain(between)
         .find(|table| !relation::may_select(caller, *table));
     match unreadable {
-        None => Ok(caller),
+        None => Ok(Permit::of_caller()),
         Some(table) => Err(Problem::new(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied for table {}", relation::display(table)),

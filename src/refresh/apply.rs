@@ -64,7 +64,10 @@ impl Run<'_> {
                 || now.position.is_none()
                 || (now.state == State::Suspended && needs_population(self.tview)));
         let dead = match now.has_dead_keys {
-            true => dead_letter::read(plan),
+            true => {
+                self.check_permit(plan);
+                dead_letter::read(plan)
+            }
             false => DeadKeys::default(),
         };
         self.retry_at.set(dead.next_retry_at);
@@ -258,7 +261,10 @@ impl Run<'_> {
         let Some(first) = failed.first() else { return };
         let problem = Problem::new(first.error.code, first.error.message.clone())
             .detail(counted(failed.len(), "could not be recomputed."))
-            .hint("SELECT * FROM pg_tview_dead_letter; lists them. They are tried again when they change, and from time to time.");
+            .hint(match &first.error.hint {
+                Some(hint) => format!("{hint} {LISTED}"),
+                None => LISTED.to_string(),
+            });
         dead_letter::add(plan, &failed);
         self.retry_at.set(dead_letter::next_retry_at(self.tview));
         pgrx::ereport!(
@@ -318,6 +324,9 @@ pub(super) fn now(tview: Oid) -> Option<Now> {
         })
     })
 }
+
+const LISTED: &str =
+    "SELECT * FROM pg_tview_dead_letter; lists them. They are tried again when they change, and from time to time.";
 
 fn counted(keys: usize, rest: &str) -> String {
     match keys {

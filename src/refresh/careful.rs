@@ -125,7 +125,10 @@ impl Pass<'_> {
                     Ok(halves) => open.extend(halves),
                     // No key is dead for want of memory, until nothing else has helped.
                     Err(_) if needs_less(&error) && !self.care.gives_up => Problem::from(error).raise(),
-                    Err(key) => failed.push(Failed { key, error }),
+                    Err(key) => failed.push(Failed {
+                        key,
+                        error: failure::advise(error),
+                    }),
                 },
             }
             let last = open.is_empty();

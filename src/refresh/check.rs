@@ -7,7 +7,7 @@ use super::plan;
 use super::texts::Reach;
 use crate::catalog::definition::{self, Definition};
 use crate::error::Problem;
-use crate::postgres::identity::{self, run_as, run_internal, Trust};
+use crate::postgres::identity::{self, run_internal};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access};
 use crate::postgres::transaction::with_latest_snapshot;
@@ -29,6 +29,13 @@ pub fn check_reader(definition: &Definition) -> Result<(), Problem> {
     )))
 }
 
+/// Messages of errors hold values of rows that those who read the table may not see.
+pub fn may_see_errors(definition: &Definition) -> bool {
+    let caller = identity::current_role();
+    identity::has_rights_of(caller, definition.owner)
+        || identity::has_rights_of(caller, identity::monitoring_role())
+}
+
 /// Rows that differ: key, and `missing`, `extra` or `different`.
 pub fn differences(name: &str) -> Result<Vec<(JsonB, String)>, Problem> {
     let definition = definition::find(name)?;
@@ -38,22 +45,17 @@ pub fn differences(name: &str) -> Result<Vec<(JsonB, String)>, Problem> {
         None => run_internal(|| plan::prepare(definition))?,
     };
     Ok(with_latest_snapshot(|| {
-        run_as(
-            plan.definition.owner,
-            Trust::Restricted,
-            &plan.definition.pinned,
-            || {
-                spi::session(|| {
-                    let rows = spi::run(&plan.shape.check(Reach::Everything), Access::Snapshot, &[]);
-                    let difference = |row| {
-                        let key = key_values(&plan, &rows, row, 1);
-                        let texts: Vec<Option<&str>> = key.iter().map(Option::as_deref).collect();
-                        let object = plan.key_object_of(&texts);
-                        Some((JsonB(serde_json::from_str(&object).ok()?), rows.get(row, 0)?))
-                    };
-                    (0..rows.len()).filter_map(difference).collect()
-                })
-            },
-        )
+        plan.as_owner(|| {
+            spi::session(|| {
+                let rows = spi::run(&plan.shape.check(Reach::Everything), Access::Snapshot, &[]);
+                let difference = |row| {
+                    let key = key_values(&plan, &rows, row, 1);
+                    let texts: Vec<Option<&str>> = key.iter().map(Option::as_deref).collect();
+                    let object = plan.key_object_of(&texts);
+                    Some((JsonB(serde_json::from_str(&object).ok()?), rows.get(row, 0)?))
+                };
+                (0..rows.len()).filter_map(difference).collect()
+            })
+        })
     }))
 }

@@ -7,14 +7,17 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::backlog;
+use super::check::may_see_errors;
 use super::run::{self, Status};
 use super::wait::{is_pending, snapshot};
 use crate::catalog;
+use crate::catalog::create::must_own;
 use crate::catalog::definition::{self, Definition, State};
 use crate::catalog::feeds;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::run_internal;
 use crate::postgres::latch;
+use crate::postgres::permit;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught, Driver};
 use crate::{queue, statement};
@@ -37,8 +40,11 @@ pub fn drain_all(name: Option<&str>, may_commit: bool) {
         .raise();
     }
     let only = name.map(|name| definition::find(name).or_raise());
-    if let Some(only) = only.as_ref().filter(|only| !only.state.may_refresh()) {
-        not_refreshing(only).raise();
+    if let Some(only) = &only {
+        check_rights(only).or_raise();
+        if !only.state.may_refresh() {
+            not_refreshing(only).raise();
+        }
     }
     let drained = transaction::in_procedure(may_commit, || {
         let driver = Driver::Procedure;
@@ -58,6 +64,14 @@ pub fn drain_all(name: Option<&str>, may_commit: bool) {
     }
 }
 
+/// A refresh runs code of the owner, and reports values of rows that only the owner may be able to read.
+fn check_rights(definition: &Definition) -> Result<(), Problem> {
+    match permit::has_rights(definition.owner) {
+        true => Ok(()),
+        false => Err(must_own(definition.tview)),
+    }
+}
+
 /// "It is paused" or "it is suspended", with what to do.
 pub fn not_refreshing(definition: &Definition) -> Problem {
     let problem = Problem::new(
@@ -68,7 +82,10 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
     match definition.state {
         State::Paused => problem.hint(format!("SELECT pg_tviews_resume({name});")),
         _ => {
-            let problem = match last_error(definition) {
+            let reason = may_see_errors(definition)
+                .then(|| last_error(definition))
+                .flatten();
+            let problem = match reason {
                 Some(reason) => problem.detail(format!("Its view fails: {reason}.")),
                 None => problem,
             };
@@ -89,8 +106,11 @@ fn last_error(definition: &Definition) -> Option<String> {
 fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
     let mut error = None;
     let mut failed: HashSet<Oid> = HashSet::new();
-    for _ in 0..MOST_ROUNDS {
-        let tviews = wanted(driver, only);
+    for round in 0..MOST_ROUNDS {
+        let (tviews, of_others) = wanted(driver, only);
+        if round == 0 {
+            report_left(of_others);
+        }
         let mut changed = false;
         for tview in tviews
             .into_iter()
@@ -102,7 +122,10 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
                 return caught;
             }
             changed |= outcome.changes > 0;
-            if matches!(outcome.status, Status::Failed | Status::Suspended) {
+            if matches!(
+                outcome.status,
+                Status::Failed | Status::Suspended | Status::Refused
+            ) {
                 failed.insert(tview);
                 error = error.or(caught);
             }
@@ -155,13 +178,33 @@ fn patient(driver: Driver, tview: Oid) -> (run::Outcome, Option<Caught>) {
     }
 }
 
-/// The TVIEWs to refresh: all that may, or one and those it reads, sources first.
-fn wanted(driver: Driver, only: Option<&Definition>) -> Vec<Oid> {
-    let loaded = driver.transaction(|| transaction::with_snapshot(|| run_internal(definition::load_all)));
-    let sources: HashMap<Oid, Vec<Oid>> = loaded
-        .unwrap_or_default()
+fn report_left(of_others: usize) {
+    let (tviews, owners) = match of_others {
+        0 => return,
+        1 => ("one TVIEW is".to_string(), "its owner"),
+        more => (format!("{more} TVIEWs are"), "their owners"),
+    };
+    pgrx::ereport!(
+        NOTICE,
+        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+        format!("{tviews} left to {owners} and to the workers")
+    );
+}
+
+/// The TVIEWs to refresh: all that may and whose owners' rights the caller has, or one and those of these that it reads,
+/// sources first. With it, how many others there are.
+fn wanted(driver: Driver, only: Option<&Definition>) -> (Vec<Oid>, usize) {
+    let loaded = driver.transaction(|| {
+        let all = transaction::with_snapshot(|| run_internal(definition::load_all));
+        let refreshing = all
+            .into_iter()
+            .filter(|definition| definition.state.may_refresh());
+        let rights = |definition: &Definition| permit::has_rights(definition.owner);
+        refreshing.partition::<Vec<_>, _>(rights)
+    });
+    let (own, of_others) = loaded.unwrap_or_default();
+    let sources: HashMap<Oid, Vec<Oid>> = own
         .into_iter()
-        .filter(|definition| definition.state.may_refresh())
         .map(|definition| (definition.tview, definition.sources))
         .collect();
     let mut tviews: Vec<Oid> = match only {
@@ -169,5 +212,6 @@ fn wanted(driver: Driver, only: Option<&Definition>) -> Vec<Oid> {
         None => sources.keys().copied().collect(),
     };
     tviews.sort_by_key(|tview| tview.to_u32());
-    feeds::sources_first(&tviews, |tview| sources.get(&tview).map(Vec::as_slice))
+    let order = feeds::sources_first(&tviews, |tview| sources.get(&tview).map(Vec::as_slice));
+    (order, if only.is_some() { 0 } else { of_others.len() })
 }

@@ -42,6 +42,22 @@ pub fn needs_less(error: &Caught) -> bool {
     error.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY
 }
 
+/// A name that is not found is that of a function which counts on the search_path of its caller: the view's own are bound.
+pub fn advise(mut error: Caught) -> Caught {
+    let not_found = [
+        PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
+        PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+        PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+    ];
+    if not_found.contains(&error.code) && error.hint.as_deref().is_none_or(|hint| hint.starts_with("No ")) {
+        error.hint = Some(
+            "Refreshes run with the search_path pg_catalog, pg_temp. Run ALTER FUNCTION ... SET search_path = ... for the function that uses the name, or write its schema in the function."
+                .to_string(),
+        );
+    }
+    error
+}
+
 /// Whoever asked for a drain does not want it any more: that says nothing about the TVIEW.
 pub fn is_unwanted(driver: Driver, error: &Caught) -> bool {
     driver == Driver::Procedure && error.is_cancel()

@@ -18,7 +18,8 @@ use super::wait;
 use super::{dead_letter, equal_keys};
 use crate::catalog::definition::{self, State};
 use crate::error::Problem;
-use crate::postgres::identity::{self, run_as, run_internal, Trust};
+use crate::postgres::identity::{self, run_internal, run_restricted};
+use crate::postgres::permit::Permit;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::queue::log;
@@ -191,7 +192,7 @@ impl Found {
         }
         let caller = identity::current_role();
         if relation::hides_rows_from(plan.definition.tview, caller) {
-            self.retain(visible(plan, &self.keys, caller));
+            self.retain(visible(plan, &self.keys));
         }
     }
 
@@ -220,12 +221,12 @@ impl Found {
 
 /// Which of the keys, by position, are those of rows that row security shows the caller: of a row that is not there yet, nobody
 /// can say.
-fn visible(plan: &Plan, keys: &[Key], caller: pg_sys::Oid) -> HashSet<usize> {
+fn visible(plan: &Plan, keys: &[Key]) -> HashSet<usize> {
     if keys.is_empty() {
         return HashSet::new();
     }
     let typed = Batch::from(keys).typed(plan);
-    run_as(caller, Trust::Restricted, &plan.definition.pinned, || {
+    run_restricted(Permit::of_caller(), &plan.definition.pinned, || {
         let rows = spi::run(&plan.shape.keys_in_table(), Access::Snapshot, &typed);
         (0..rows.len())
             .filter_map(|row| usize::try_from(rows.get::<i64>(row, 0)? - 1).ok())

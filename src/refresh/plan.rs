@@ -13,16 +13,18 @@ use super::key_cast;
 use super::key_column::KeyColumn;
 use super::keys::{self, key_of};
 use super::plan_cache;
+use super::reachable::Reachable;
 use super::recompute::Costs;
 use super::texts::{Content, Reach, Shape};
 use crate::capture::json_text;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
-use crate::catalog::foreign_keys;
+use crate::catalog::{foreign_keys, rights};
 use crate::error::Problem;
-use crate::lineage::{self, ChangedColumn, KeyQuery, Lineage, Rowcount, Source, Strategy};
-use crate::postgres::identity::{self, run_as, Trust};
+use crate::lineage::{self, policies, ChangedColumn, KeyQuery, Lineage, Rowcount, Source, Strategy};
+use crate::postgres::identity::{self, run_restricted};
 use crate::postgres::key_type::KeyType;
+use crate::postgres::permit::{Permit, Refusal};
 use crate::postgres::query_tree::Select;
 use crate::postgres::spi::{self, Access, Rows, Statement, Value};
 use crate::postgres::{relation, relation_changes};
@@ -52,6 +54,7 @@ pub struct Plan {
     pub costs: OnceCell<Costs>,
     /// How many rows view and table may have; found out when first needed.
     pub rows: Cell<Option<f64>>,
+    reachable: Reachable,
     stamp: u64,
 }
 
@@ -111,11 +114,23 @@ impl Plan {
 
     /// Runs `work` with the rights and settings that rows of this TVIEW are computed with.
     pub fn as_owner<R>(&self, work: impl FnOnce() -> R) -> R {
-        let Definition { owner, pinned, .. } = &self.definition;
-        run_as(*owner, Trust::Restricted, pinned, || {
+        let permit = self.permit().unwrap_or_else(|refusal| refusal.raise(self));
+        run_restricted(permit, &self.definition.pinned, || {
             identity::set("pg_tviews.allow_table_writes", "on");
             work()
         })
+    }
+
+    /// Runs `work` on keys as texts, which reads no table: with the rights of the owner, where these must not be used with
+    /// those of the caller.
+    pub fn on_keys<R>(&self, work: impl FnOnce() -> R) -> R {
+        let permit = self.permit().unwrap_or_else(|_| Permit::of_caller());
+        run_restricted(permit, &self.definition.pinned, work)
+    }
+
+    /// Whether [`Plan::as_owner`] may be called here.
+    pub fn permit(&self) -> Result<Permit, Refusal> {
+        Permit::ask(self.definition.owner, || self.reachable.get(self))
     }
 
     /// A key as a JSON object, as it is logged and shown.
@@ -142,6 +157,11 @@ impl Plan {
             .chain(self.lineage.root_view)
     }
 
+    /// With whose rights the tables below the view are read.
+    pub fn readers(&self) -> Vec<Oid> {
+        readers(&self.definition, &self.lineage)
+    }
+
     /// Sources and their partitions, in the order they are locked.
     pub fn tables(&self) -> Vec<Oid> {
         let mut tables: Vec<Oid> = self
@@ -166,6 +186,7 @@ impl Plan {
 }
 
 fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem> {
+    rights::check_view(definition.tview, definition.owner, view)?;
     let shape = shape(&definition, view)?;
     if relation::hides_rows_from(definition.tview, definition.owner) {
         let table = definition.display();
@@ -179,6 +200,8 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
     let mut lineage = lineage::analyse(Select::of_view(view), &definition.key_columns)?;
     lineage.root_view = Some(view);
     foreign_keys::extend(&definition, view, &mut lineage)?;
+    let readers = readers(&definition, &lineage);
+    policies::extend(&mut lineage, &readers);
     let mut sources = HashMap::new();
     for source in &lineage.sources {
         sources.insert(source.relation, source_plan(&definition, &shape, source));
@@ -207,8 +230,20 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         partitioned,
         costs: OnceCell::new(),
         rows: Cell::new(None),
+        reachable: Reachable::default(),
         stamp,
     })
+}
+
+fn readers(definition: &Definition, lineage: &Lineage) -> Vec<Oid> {
+    let views = lineage.views.iter().copied().chain(lineage.root_view);
+    let mut readers: Vec<Oid> = views
+        .filter_map(relation::owner)
+        .chain([definition.owner])
+        .collect();
+    readers.sort_by_key(|reader| reader.to_u32());
+    readers.dedup();
+    readers
 }
 
 fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> Option<SourcePlan> {

@@ -42,6 +42,8 @@ pub enum Status {
     Failed,
     /// The view fails whatever the key: changes wait until it works again.
     Suspended,
+    /// Code of another role has run in this process: it is for another one.
+    Refused,
 }
 
 /// What a refresh did.
@@ -131,6 +133,8 @@ pub(super) struct Run<'a> {
     pub(super) held: Cell<bool>,
     /// A comparison of all rows is under way; whether it is a population.
     pub(super) comparing: Cell<Option<bool>>,
+    /// Code of the owner must not run in this process.
+    refused: Cell<bool>,
     pub(super) retry_at: Cell<Option<i64>>,
     changes: u64,
     keys: u64,
@@ -152,6 +156,7 @@ impl<'a> Run<'a> {
             at_rows: false,
             held: Cell::new(false),
             comparing: Cell::new(None),
+            refused: Cell::new(false),
             retry_at: Cell::new(None),
             changes: 0,
             keys: 0,
@@ -161,7 +166,16 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Raises if code of the owner must not run in this process.
+    pub(super) fn check_permit(&self, plan: &Plan) {
+        if let Err(refusal) = plan.permit() {
+            self.refused.set(true);
+            refusal.raise(plan);
+        }
+    }
+
     pub(super) fn as_owner<R>(&self, plan: &Plan, step: impl FnOnce() -> R) -> R {
+        self.check_permit(plan);
         self.care().as_owner(plan, step)
     }
 
@@ -174,6 +188,10 @@ impl<'a> Run<'a> {
 
     /// What becomes of a refresh that failed.
     fn failed(&mut self, error: Caught) -> (Status, Option<Caught>) {
+        let error = failure::advise(error);
+        if self.refused.get() {
+            return (Status::Refused, Some(error));
+        }
         if failure::is_in_the_way(&error) {
             if error.code != PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE || self.yields || !self.at_rows {
                 return (Status::Busy, None);

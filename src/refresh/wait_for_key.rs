@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
-use super::check::check_reader;
+use super::check::{check_reader, may_see_errors};
 use super::dead_letter;
 use super::drain::not_refreshing;
 use super::equal_keys;
@@ -98,7 +98,7 @@ pub fn wait_for_key(name: &str, key: &str, timeout: Option<Duration>) -> bool {
 /// Whether the row is what the view returns for the key, in the active snapshot. False where that cannot be said soon.
 fn is_right(definition: &Definition, object: &str) -> bool {
     let compared = transaction::look(|| {
-        let plan = ready(definition)?;
+        let plan = ready(definition).filter(|plan| plan.permit().is_ok())?;
         // Computing one row would take as long as computing all.
         if plan.sources.values().any(Option::is_none) {
             return None;
@@ -147,8 +147,12 @@ fn dead(definition: &Definition, object: &str) -> Option<Problem> {
             spi::session(|| {
                 let plan = ready(definition)?;
                 let mut dead = dead_letter::read(&plan).all;
+                if let (true, Err(refusal)) = (dead.is_empty(), plan.permit()) {
+                    // Their types are not the caller's to read.
+                    refusal.raise(&plan);
+                }
                 let (_, place) = *plan
-                    .as_owner(|| {
+                    .on_keys(|| {
                         let given = key_texts(&plan, &[object.to_string()]);
                         equal_keys::pairs(&plan, &given, &dead)
                     })
@@ -165,16 +169,27 @@ fn dead(definition: &Definition, object: &str) -> Option<Problem> {
             })
         })
     });
-    let (key, sqlstate, message) = why.ok()??;
-    let name = definition.display();
-    Some(
-        Problem::new(
+    let problem = |key: &str, reason: String| {
+        let problem = Problem::new(
             PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("key {key} of {name} could not be recomputed"),
+            format!("key {key} of {} could not be recomputed", definition.display()),
         )
-        .detail(format!("{sqlstate}: {message}."))
-        .hint("It is tried again when it changes, and from time to time; pg_tview_dead_letter says when."),
-    )
+        .hint("It is tried again when it changes, and from time to time; pg_tview_dead_letter says when.");
+        match may_see_errors(definition) {
+            true => problem.detail(format!("{reason}.")),
+            false => problem,
+        }
+    };
+    match why {
+        // Perhaps it is.
+        Err(error) if error.code == PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE => {
+            Some(problem(object, error.message))
+        }
+        why => why
+            .ok()
+            .flatten()
+            .map(|(key, sqlstate, message)| problem(&key, format!("{sqlstate}: {message}"))),
+    }
 }
 
 /// The plan of a TVIEW; None where its view cannot be analysed now.

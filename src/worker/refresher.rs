@@ -13,7 +13,7 @@ use super::shared::{self, Database, Tview, Worker, LEAVE, LEAVE_IF_IDLE, STAY, V
 use super::team::Team;
 use super::tracked::TrackedSet;
 use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
-use crate::postgres::{bgworker, clock, latch, leftovers, process};
+use crate::postgres::{bgworker, clock, latch, leftovers, permit, process};
 use crate::refresh::plan_cache;
 use crate::refresh::Status;
 use crate::{catalog, refresh, settings};
@@ -60,6 +60,7 @@ pub fn main(argument: i64) {
     for (name, value) in FORCED {
         bgworker::force_setting(name, value);
     }
+    permit::serve();
     refresher.worker().failed_starts.store(0, SeqCst);
     bgworker::report_idle();
     loop {
@@ -92,6 +93,8 @@ struct Refresher {
     /// When the last refresh ended.
     worked_until: i64,
     lookout: Lookout,
+    /// It met a TVIEW that is for another process: one that starts in its place.
+    used: bool,
 }
 
 impl Refresher {
@@ -107,6 +110,7 @@ impl Refresher {
             load: 0.0,
             worked_until: 0,
             lookout: Lookout::default(),
+            used: false,
         })
     }
 
@@ -130,7 +134,7 @@ impl Refresher {
         latch::reset();
         let tick = self.database.tick.load(SeqCst);
         process::reload_settings_if_asked();
-        if self.should_leave() {
+        if self.used || self.should_leave() {
             return Step::Leave;
         }
         self.database.workers[self.index]
@@ -384,6 +388,10 @@ impl Refresher {
                 schedule::backoff(SUSPENDED, failures, now % 1000)
             }
             Status::NotReady => NOT_READY,
+            Status::Refused => {
+                self.used = true;
+                0
+            }
             Status::Failed => {
                 let failures = progress.failures.fetch_add(1, SeqCst) + 1;
                 schedule::backoff(settings::retry_backoff().as_micros() as i64, failures, now % 1000)

@@ -294,7 +294,7 @@ fn row_security_of_sources_is_that_of_the_owner() {
         "GRANT USAGE ON SCHEMA app TO row_rights_other;
          CREATE TABLE app.tb_note (pk_note int PRIMARY KEY, who name, body text);
          INSERT INTO app.tb_note VALUES (1, 'row_rights_owner', 'mine'), (2, 'row_rights_other', 'theirs');
-         GRANT SELECT ON app.tb_note TO row_rights_owner;
+         GRANT SELECT, TRIGGER ON app.tb_note TO row_rights_owner;
          GRANT INSERT ON app.tb_note TO row_rights_other;
          ALTER TABLE app.tb_note ENABLE ROW LEVEL SECURITY;
          CREATE POLICY own ON app.tb_note USING (who = current_user) WITH CHECK (true)",

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 
 use pgrx::{pg_guard, pg_sys};
 
-use super::Select;
+use super::{pointers, Select};
 
 /// Everything a query calls, sub-selects included, views not.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub struct Calls {
     pub session: BTreeSet<&'static str>,
     /// Whether it takes a sample of a table.
     pub samples: bool,
+    /// Types whose values are names looked up by search_path, where their text is made or read.
+    pub names: BTreeSet<&'static str>,
 }
 
 impl Select {
@@ -32,6 +34,16 @@ impl Select {
     }
 }
 
+/// Everything an expression calls.
+///
+/// # Safety
+/// `node` is an expression tree that lives as long as the call.
+pub(super) unsafe fn in_expression(node: *mut pg_sys::Node) -> Calls {
+    let mut calls = Calls::default();
+    walker(node, (&raw mut calls).cast());
+    calls
+}
+
 #[pg_guard]
 unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
     if node.is_null() {
@@ -44,6 +56,23 @@ unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void
         }
         pg_sys::NodeTag::T_SQLValueFunction => (*calls).value((*node.cast::<pg_sys::SQLValueFunction>()).op),
         pg_sys::NodeTag::T_TableSampleClause => (*calls).samples = true,
+        pg_sys::NodeTag::T_CoerceViaIO => {
+            let cast = node.cast::<pg_sys::CoerceViaIO>();
+            (*calls).name((*cast).resulttype);
+            (*calls).name(pg_sys::exprType((*cast).arg.cast()));
+        }
+        pg_sys::NodeTag::T_FuncExpr => {
+            let call = node.cast::<pg_sys::FuncExpr>();
+            let arguments = pointers::<pg_sys::Node>((*call).args);
+            (*calls).made_text((*call).funcid, (*call).funcresulttype, &arguments);
+        }
+        pg_sys::NodeTag::T_Aggref => {
+            let call = node.cast::<pg_sys::Aggref>();
+            let arguments = pointers::<pg_sys::TargetEntry>((*call).args).into_iter();
+            let arguments: Vec<*mut pg_sys::Node> =
+                arguments.map(|argument| (*argument).expr.cast()).collect();
+            (*calls).made_text((*call).aggfnoid, (*call).aggtype, &arguments);
+        }
         _ => {}
     }
     pg_sys::check_functions_in_node(node, Some(function), context);
@@ -57,6 +86,44 @@ unsafe extern "C-unwind" fn function(function: pg_sys::Oid, context: *mut c_void
 }
 
 impl Calls {
+    /// What takes a value of any type and returns a text or a document makes a text of it: to_jsonb, concat, jsonb_agg.
+    ///
+    /// # Safety
+    /// `arguments` are expressions.
+    unsafe fn made_text(
+        &mut self,
+        function: pg_sys::Oid,
+        result: pg_sys::Oid,
+        arguments: &[*mut pg_sys::Node],
+    ) {
+        // The cast of text to regclass.
+        if function.to_u32() == pg_sys::F_REGCLASS {
+            self.name(result);
+        }
+        let texts = [pg_sys::TEXTOID, pg_sys::JSONOID, pg_sys::JSONBOID];
+        if texts.contains(&result) {
+            for argument in arguments {
+                self.name(pg_sys::exprType(*argument));
+            }
+        }
+    }
+
+    fn name(&mut self, of_type: pg_sys::Oid) {
+        let name = match of_type {
+            pg_sys::REGCLASSOID => "regclass",
+            pg_sys::REGPROCOID => "regproc",
+            pg_sys::REGPROCEDUREOID => "regprocedure",
+            pg_sys::REGOPEROID => "regoper",
+            pg_sys::REGOPERATOROID => "regoperator",
+            pg_sys::REGTYPEOID => "regtype",
+            pg_sys::REGCOLLATIONOID => "regcollation",
+            pg_sys::REGCONFIGOID => "regconfig",
+            pg_sys::REGDICTIONARYOID => "regdictionary",
+            _ => return,
+        };
+        self.names.insert(name);
+    }
+
     fn value(&mut self, op: pg_sys::SQLValueFunctionOp::Type) {
         use pg_sys::SQLValueFunctionOp::*;
         match op {

@@ -224,11 +224,21 @@ impl Cluster {
         database: &str,
         notices: impl Fn(DbError) + Send + Sync + 'static,
     ) -> Client {
-        let mut config = self.config(database, "postgres");
+        self.client_as_with_notices(database, "postgres", notices)
+    }
+
+    /// The same as `user`.
+    pub fn client_as_with_notices(
+        &self,
+        database: &str,
+        user: &str,
+        notices: impl Fn(DbError) + Send + Sync + 'static,
+    ) -> Client {
+        let mut config = self.config(database, user);
         config
             .notice_callback(notices)
             .connect(NoTls)
-            .unwrap_or_else(|error| panic!("cannot connect to {database}: {error:?}"))
+            .unwrap_or_else(|error| panic!("cannot connect to {database} as {user}: {error:?}"))
     }
 
     fn config(&self, database: &str, user: &str) -> Config {

@@ -51,7 +51,7 @@ RESET ROLE;
 -- A view's own code runs as the owner of the TVIEW, whoever asks.
 CREATE ROLE regress_tviews_owner;
 GRANT CREATE, USAGE ON SCHEMA affected_errors TO regress_tviews_owner;
-GRANT SELECT ON tb_post TO regress_tviews_owner;
+GRANT SELECT, TRIGGER ON tb_post TO regress_tviews_owner;
 SET ROLE regress_tviews_owner;
 CREATE FUNCTION key_of(int) RETURNS int LANGUAGE plpgsql STABLE AS 'BEGIN RETURN CASE current_user WHEN ''regress_tviews_owner'' THEN $1 ELSE -1 END; END';
 SELECT pg_tviews_create('trap', 'SELECT affected_errors.key_of(pk_post) AS id, fk_user FROM tb_post');

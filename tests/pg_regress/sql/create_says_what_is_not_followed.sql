@@ -18,6 +18,7 @@ CREATE ROLE regress_tviews_reader;
 GRANT USAGE, CREATE ON SCHEMA create_says_what_is_not_followed TO regress_tviews_reader;
 CREATE VIEW v_hidden AS SELECT p.pk_post AS id, u.name FROM tb_post p JOIN tb_user u ON u.pk_user = p.fk_user;
 GRANT SELECT ON v_hidden TO regress_tviews_reader;
+GRANT TRIGGER ON tb_user, tb_post TO regress_tviews_reader;
 SET ROLE regress_tviews_reader;
 SELECT pg_tviews_create('hidden');
 RESET ROLE;

@@ -41,6 +41,11 @@ SELECT pg_tviews_create('sample', $$SELECT pk_user AS id FROM tb_user TABLESAMPL
 SELECT pg_tviews_create('session', $$SELECT pk_user AS id, CURRENT_USER AS a, SESSION_USER AS b, USER AS c, CURRENT_ROLE AS d, CURRENT_CATALOG AS e, CURRENT_SCHEMA AS f,
     current_setting('app.user', true) AS g, current_schemas(true) AS h, pg_backend_pid() AS i, has_table_privilege('tb_user', 'select') AS j, to_tsvector(name) AS k,
     pg_table_is_visible('tb_user'::regclass) AS l FROM tb_user$$);
+-- Names that are looked up by search_path, also inside documents; not where they stay values.
+SELECT pg_tviews_create('names', $$SELECT pk_user AS id, tableoid::regclass::text AS a, to_jsonb(tableoid::regproc) AS b, concat(tableoid::regtype) AS c,
+    name::regnamespace::text AS d, name::regconfig::oid AS e, name::text::regclass::oid AS f FROM tb_user$$);
+SELECT pg_tviews_create('no_names', $$SELECT pk_user AS id, tableoid::regclass AS a, tableoid = 'tb_user'::regclass AS b, 'tb_user'::regclass::oid AS c,
+    to_tsvector(name) AS d, pk_user::regrole::text AS e FROM tb_user$$);
 -- Functions that may read tables: called, as operator, as cast, as aggregate, in FROM.
 SELECT pg_tviews_create('called', $$SELECT pk_user AS id, rate() * amount AS due FROM tb_user WHERE careless(pk_user) > 0$$);
 SELECT pg_tviews_create('operator', $$SELECT pk_user AS id, pk_user <~> 3 AS near, pk_user <~> ANY (ARRAY[1, 2]) AS some FROM tb_user$$);

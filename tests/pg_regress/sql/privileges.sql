@@ -56,7 +56,7 @@ CREATE TABLE tb_secret (pk_secret int PRIMARY KEY);
 SET ROLE regress_tviews_owner;
 SELECT error_of($$SELECT pg_tviews_create('secret', 'SELECT pk_secret FROM tb_secret')$$);
 RESET ROLE;
-GRANT SELECT ON tb_secret TO regress_tviews_owner;
+GRANT SELECT, TRIGGER ON tb_secret TO regress_tviews_owner;
 SET ROLE regress_tviews_owner;
 SELECT error_of($$SELECT pg_tviews_create('secret', 'SELECT pk_secret FROM tb_secret')$$);
 RESET ROLE;

@@ -1,0 +1,146 @@
+//! Leave to run code of a role in this process: only where nothing that another role has prepared here can reach it.
+//!
+//! ```text
+//! all who ask have the rights of the role, and so had every role whose code ran here before   -> yes
+//! no temporary objects, and the code names all it uses by OID (`reachable` finds nothing)      -> yes
+//! otherwise                                                                                    -> a refusal with the reason
+//! ```
+//!
+//! Changing the role and SECURITY_RESTRICTED_OPERATION protect the session from the code. Nothing protects the code from the
+//! session: temporary objects, and functions of procedural languages compiled here before under another search_path.
+
+use std::cell::{Cell, RefCell};
+
+use pgrx::pg_sys::{self, Oid};
+
+use super::identity::has_rights_of;
+
+/// Proof that code of a role may run here now; [`super::identity::run_restricted`] needs one.
+#[derive(Debug, Clone, Copy)]
+pub struct Permit {
+    role: Oid,
+    stranger: bool,
+}
+
+/// Why code of a role must not run here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The session is that of a role without the rights, and has temporary objects.
+    TemporaryObjects,
+    /// The session is that of a role without the rights, and this could be prepared for.
+    Reachable(String),
+    /// This could be prepared for by code of another role, which has run here.
+    After(Oid, String),
+}
+
+thread_local! {
+    /// Whose code is running here, the innermost last; see [`enter`].
+    static ASKING: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
+    /// Roles other than that of the session whose code may have left something here.
+    static SERVED: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
+    /// This process runs code of others only.
+    static WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// This process is a worker, and easily replaced by a new one: roles are taken for served without a closer look.
+pub fn serve() {
+    WORKER.set(true);
+}
+
+impl Permit {
+    /// Asks to run code of `role`. `reachable`: what of that code the rest of a session could be prepared for.
+    pub fn ask(role: Oid, reachable: impl FnOnce() -> Option<String>) -> Result<Permit, Refusal> {
+        if has_rights_all(&asking(), role) {
+            let permit = Permit {
+                role,
+                stranger: false,
+            };
+            return match served_without_rights_of(role) {
+                Some(other) => reachable().map_or(Ok(permit), |what| Err(Refusal::After(other, what))),
+                None => {
+                    note_served(role, reachable);
+                    Ok(permit)
+                }
+            };
+        }
+        if has_temporary_objects() {
+            return Err(Refusal::TemporaryObjects);
+        }
+        match reachable() {
+            None => Ok(Permit { role, stranger: true }),
+            Some(what) => Err(Refusal::Reachable(what)),
+        }
+    }
+
+    /// To run what the caller could run without us.
+    pub fn of_caller() -> Permit {
+        Permit {
+            role: current(),
+            stranger: false,
+        }
+    }
+
+    pub(super) fn role(self) -> Oid {
+        self.role
+    }
+
+    /// Whether the session is that of a role without the rights.
+    pub(super) fn is_stranger(self) -> bool {
+        self.stranger
+    }
+}
+
+/// Whether the session's role and every role on the way to here have the rights of `role`.
+pub fn has_rights(role: Oid) -> bool {
+    has_rights_all(&asking(), role)
+}
+
+/// Code of `role` is about to run, or work of ours for who is current now. To be left by [`leave`].
+pub(super) fn enter(role: Option<Oid>) {
+    let role = role.unwrap_or_else(current);
+    ASKING.with_borrow_mut(|asking| asking.push(role));
+}
+
+pub(super) fn leave() {
+    ASKING.with_borrow_mut(|asking| asking.pop());
+}
+
+/// The session's role, the roles on the way, the current one.
+fn asking() -> Vec<Oid> {
+    // SAFETY: reads a backend-local variable.
+    let session = unsafe { pg_sys::GetOuterUserId() };
+    let on_the_way = ASKING.with_borrow(|asking| asking.clone());
+    on_the_way.into_iter().chain([session, current()]).collect()
+}
+
+fn current() -> Oid {
+    // SAFETY: reads a backend-local variable.
+    unsafe { pg_sys::GetUserId() }
+}
+
+fn has_rights_all(roles: &[Oid], of: Oid) -> bool {
+    roles.iter().all(|role| has_rights_of(*role, of))
+}
+
+fn served_without_rights_of(role: Oid) -> Option<Oid> {
+    SERVED.with_borrow(|served| served.iter().copied().find(|other| !has_rights_of(*other, role)))
+}
+
+fn note_served(role: Oid, reachable: impl FnOnce() -> Option<String>) {
+    // SAFETY: reads a backend-local variable.
+    let own = role == unsafe { pg_sys::GetOuterUserId() };
+    if own || SERVED.with_borrow(|served| served.contains(&role)) {
+        return;
+    }
+    if WORKER.get() || reachable().is_some() {
+        SERVED.with_borrow_mut(|served| served.push(role));
+    }
+}
+
+/// Whether this session has a schema for temporary objects; once it has, it keeps it.
+fn has_temporary_objects() -> bool {
+    let (mut schema, mut toast) = (Oid::INVALID, Oid::INVALID);
+    // SAFETY: reads backend-local variables into two of ours.
+    unsafe { pg_sys::GetTempNamespaceState(&mut schema, &mut toast) };
+    schema != Oid::INVALID
+}
