@@ -38,10 +38,10 @@ cluster: setup ## real clusters: workers, crashes, concurrency
 	scripts/install.sh
 	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo test --test cluster
 
-fuzz: setup ## random views and changes for a long time (PG_TVIEWS_FUZZ_ROUNDS schemas, default 1000)
+fuzz: setup ## random views, changes and queries for a long time (PG_TVIEWS_FUZZ_ROUNDS schemas, default 1000)
 	scripts/install.sh
 	PG_TVIEWS_FUZZ_ROUNDS="$${PG_TVIEWS_FUZZ_ROUNDS:-1000}" PG_CONFIG="$$(cargo pgrx info pg-config pg15)" \
-		cargo test --test cluster random_views -- --nocapture
+		cargo test --test cluster -- random_views random_queries --nocapture
 
 bench: setup ## what TVIEWs cost and how late they are, measured on private clusters (about an hour)
 	scripts/install.sh --release

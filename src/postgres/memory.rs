@@ -48,6 +48,16 @@ fn raise() -> ! {
     );
 }
 
+extern "C" {
+    fn malloc_trim(pad: usize) -> i32;
+}
+
+/// Gives memory that is free in this process back to the system.
+pub fn trim() {
+    // SAFETY: has no preconditions.
+    unsafe { malloc_trim(0) };
+}
+
 /// Gives the reserve back; false if there is none.
 #[cold]
 fn release() -> bool {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use pgrx::pg_sys::Oid;
 
 use super::plan::Plan;
+use crate::postgres::{memory, process};
 use crate::settings;
 
 /// Plans grow while they are used: after so many uses all are measured again.
@@ -63,8 +64,14 @@ pub fn forget(tview: Oid) {
 /// Drops plans that do not fit the catalogs any more, and the longest unused ones until the others have room.
 pub fn tidy() {
     let dropped = CACHE.with_borrow_mut(|cache| cache.take_superfluous(settings::plan_cache_size()));
+    if dropped.is_empty() {
+        return;
+    }
     // Not while the cache is borrowed: freeing a plan calls PostgreSQL.
     drop(dropped);
+    if process::is_background_worker() {
+        memory::trim();
+    }
 }
 
 impl Cache {

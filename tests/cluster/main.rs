@@ -36,6 +36,7 @@ mod policies;
 mod previews;
 mod promises;
 mod queue_full;
+mod random_queries;
 mod random_views;
 mod redefinition;
 mod replication;

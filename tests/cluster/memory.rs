@@ -101,3 +101,81 @@ fn where_memory_ends_the_server_does_not() {
     client.wait_until("SELECT count(*) = 1 FROM tv_doc WHERE n = 100000000", WAIT);
     assert_eq!(client.workers(), workers, "no worker has ended");
 }
+
+/// TVIEWs `e1` to `en`, each over two tables of its own.
+fn many(client: &mut Client, from: u32, to: u32) {
+    for n in from..=to {
+        client.run(&format!(
+            "CREATE TABLE tb_e{n} (pk_e{n} int PRIMARY KEY, fk int, name text); INSERT INTO tb_e{n} VALUES (1, 1, 'a');
+             CREATE TABLE tb_f{n} (pk_f{n} int PRIMARY KEY, name text); INSERT INTO tb_f{n} VALUES (1, 'a');
+             SELECT pg_tviews_create('e{n}', 'SELECT e.pk_e{n}, jsonb_build_object(''e'', e.name, ''f'', f.name) AS data
+                                                FROM tb_e{n} e LEFT JOIN tb_f{n} f ON f.pk_f{n} = e.fk')"
+        ));
+    }
+}
+
+/// kB of plans in a session that has seen its own changes of these TVIEWs.
+fn kept(database: &Database, size: &str, number: u32) -> i64 {
+    let mut session = database.client();
+    session.run(&format!("SET pg_tviews.plan_cache_size = '{size}'"));
+    for n in 1..=number {
+        session.run("BEGIN");
+        session.run(&format!("UPDATE tb_f{n} SET name = name || 'x'"));
+        let shown = format!("SELECT v.data = t.data FROM v_e{n} v JOIN tv_e{n} t USING (pk_e{n})");
+        assert!(session.one::<bool>(&shown), "TVIEW {n}");
+        session.run("COMMIT");
+    }
+    session.one(
+        "SELECT (sum(total_bytes) / 1024)::bigint FROM pg_backend_memory_contexts
+          WHERE name IN ('CachedPlanSource', 'CachedPlanQuery', 'CachedPlan', 'SPI Plan')",
+    )
+}
+
+#[test]
+fn what_a_session_keeps_about_tviews_is_bounded() {
+    let cluster = Cluster::start(Options::preloaded());
+    let database = Database::new(&cluster, "kept_plans");
+    let mut client = database.client();
+    many(&mut client, 1, 40);
+    let [none, bounded, unbounded] = ["0", "1MB", "1GB"].map(|size| kept(&database, size, 40));
+    assert!(
+        bounded < none + 2_000,
+        "{bounded} kB are kept, {none} kB of them in any case"
+    );
+    assert!(
+        unbounded > bounded + 2_000,
+        "{unbounded} kB without a bound, {bounded} kB with it"
+    );
+}
+
+#[test]
+fn what_a_worker_keeps_about_dropped_tviews_goes() {
+    let cluster = Cluster::start(Options::preloaded().set("pg_tviews.workers", "1"));
+    let database = Database::new(&cluster, "dropped_plans");
+    let mut client = database.client();
+    client.run("CREATE TABLE tb_stays (pk_stays int PRIMARY KEY); SELECT pg_tviews_create('stays', 'SELECT pk_stays FROM tb_stays')");
+    client.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type LIKE 'pg_tviews%' AND datname IS NOT NULL", WAIT);
+    let worker = client.workers()[0];
+    let mut come_and_go = |from: u32, to: u32| {
+        many(&mut client, from, to);
+        for n in from..=to {
+            client.run(&format!("UPDATE tb_f{n} SET name = 'b'"));
+        }
+        assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
+        for n in from..=to {
+            client.run(&format!(
+                "SELECT pg_tviews_drop('e{n}'); DROP TABLE tb_e{n}, tb_f{n}"
+            ));
+        }
+        client.run("INSERT INTO tb_stays SELECT count(*) + 1 FROM tb_stays");
+        client.assert_follows(&["stays"]);
+        status(worker, "RssAnon")
+    };
+    come_and_go(1, 20);
+    let before = come_and_go(21, 40);
+    let after = come_and_go(41, 80);
+    assert!(
+        after < before + 40 * 60,
+        "{before} kB before 40 TVIEWs came and went, {after} kB after"
+    );
+}
