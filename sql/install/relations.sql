@@ -1,6 +1,12 @@
 -- Functions, operators and types are those of pg_catalog, whatever other schemas offer: what is made here keeps what it finds.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
+-- Refused where texts of the database cannot be those of the library.
+CREATE FUNCTION @extschema@.pg_tviews_check_encoding() RETURNS void
+    LANGUAGE c AS 'MODULE_PATHNAME', 'pg_tviews_check_encoding_wrapper';
+SELECT @extschema@.pg_tviews_check_encoding();
+DROP FUNCTION @extschema@.pg_tviews_check_encoding();
+
 -- One row per TVIEW. Nobody but the extension writes or locks these rows; all others use the view pg_tview_meta.
 CREATE TABLE @extschema@.pg_tview_definition (
     entity_name     text        NOT NULL,

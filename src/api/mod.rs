@@ -1,5 +1,6 @@
 //! The SQL functions: thin, one line into the module that does the work.
 
+mod install;
 mod manage;
 mod observe;
 mod synchronise;

@@ -20,6 +20,8 @@ pub struct CapturePlan {
     /// None: a name is unknown here (renamed since), so every change means all keys.
     keys: Option<Vec<KeyColumn>>,
     watch: Vec<Column>,
+    /// A TVIEW reads what every update changes: the place of the row, the transaction that wrote it.
+    every_update: bool,
     /// Columns to read of an inserted or deleted row.
     pub key_width: usize,
     /// Columns to read of both versions of an updated row.
@@ -94,6 +96,7 @@ impl CapturePlan {
             source: source_of(call),
             keys,
             watch,
+            every_update: arguments.every_update,
             key_width,
             update_width,
         }
@@ -101,7 +104,7 @@ impl CapturePlan {
 
     /// Whether an update changed anything a TVIEW reads.
     pub fn changed(&self, old: &Row, new: &Row) -> bool {
-        !self.watch.iter().all(|column| column.same_image(old, new))
+        self.every_update || !self.watch.iter().all(|column| column.same_image(old, new))
     }
 
     /// Whether both versions of an updated row have the same change key.

@@ -9,6 +9,8 @@ pub struct TriggerArguments {
     pub keys: Option<Vec<String>>,
     /// Columns some TVIEW reads: an update of others is no change. None: every column.
     pub watch: Option<Vec<String>>,
+    /// An update that changes no column is one, too.
+    pub every_update: bool,
 }
 
 impl TriggerArguments {
@@ -18,6 +20,7 @@ impl TriggerArguments {
         TriggerArguments {
             keys: names(&value["keys"]),
             watch: names(&value["watch"]),
+            every_update: value["every_update"] == true,
         }
     }
 }
@@ -71,7 +74,8 @@ mod tests {
                 parsed,
                 TriggerArguments {
                     keys: None,
-                    watch: None
+                    watch: None,
+                    every_update: false,
                 },
                 "{argument}"
             );

@@ -77,6 +77,7 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
             occurrences: vec![occurrence],
             // What changes beyond the columns the view reads is for the declaration to follow.
             watched: None,
+            versions: BTreeSet::new(),
             followed: vec![key.holder],
             partitions: partition::below(key.target),
         };

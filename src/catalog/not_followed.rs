@@ -22,6 +22,7 @@ enum Kind {
     Names,
     Sample,
     Tables,
+    Versions,
 }
 
 impl Kind {
@@ -43,6 +44,7 @@ impl Kind {
             Kind::Names => "the reader's search_path",
             Kind::Sample => "random samples",
             Kind::Tables => "what functions may read from tables",
+            Kind::Versions => "rows that are locked, or moved by VACUUM FULL and CLUSTER",
         }
     }
 
@@ -66,7 +68,7 @@ impl Kind {
             Kind::Names => {
                 "Leave it to the queries that read the TVIEW, or write names with their schema where they are compared.".to_string()
             }
-            Kind::Volatile | Kind::Sample => {
+            Kind::Volatile | Kind::Sample | Kind::Versions => {
                 "Leave it to the queries that read the TVIEW, or store the value in a table.".to_string()
             }
             Kind::Tables => format!(
@@ -112,6 +114,11 @@ fn find(plan: &Plan) -> BTreeMap<Kind, BTreeSet<String>> {
             for (kind, name) in read.filter(|(kind, _)| *kind == Kind::Tables) {
                 found.entry(kind).or_default().insert(format!("{name}{place}"));
             }
+        }
+        // Nothing but an update gives a row another xmin.
+        for column in source.versions.iter().filter(|name| *name != "xmin") {
+            let name = format!("{column} of {}", relation::display(source.relation));
+            found.entry(Kind::Versions).or_default().insert(name);
         }
     }
     found

@@ -24,6 +24,8 @@ struct Columns {
     keys: BTreeSet<String>,
     /// None: every column.
     watch: Option<BTreeSet<String>>,
+    /// Updates that change no column as well.
+    every_update: bool,
 }
 
 impl Columns {
@@ -31,6 +33,7 @@ impl Columns {
         Columns {
             keys: BTreeSet::new(),
             watch: Some(BTreeSet::new()),
+            every_update: false,
         }
     }
 
@@ -41,6 +44,7 @@ impl Columns {
                 .watch
                 .zip(other.watch)
                 .map(|(a, b)| a.union(&b).cloned().collect()),
+            every_update: self.every_update || other.every_update,
         }
     }
 
@@ -59,7 +63,11 @@ impl Columns {
     }
 
     fn argument(&self) -> String {
-        json!({ "keys": self.keys, "watch": self.watch }).to_string()
+        let mut argument = json!({ "keys": self.keys, "watch": self.watch });
+        if self.every_update {
+            argument["every_update"] = true.into();
+        }
+        argument.to_string()
     }
 
     fn parse(argument: &str) -> Option<Columns> {
@@ -74,6 +82,7 @@ impl Columns {
         Some(Columns {
             keys: names(&json["keys"])?,
             watch: names(&json["watch"]),
+            every_update: json["every_update"] == true,
         })
     }
 }
@@ -155,6 +164,7 @@ fn lacking(source: &Source) -> Option<Columns> {
     let needed = Columns {
         keys: source.captured(),
         watch: source.watched.clone(),
+        every_update: !source.versions.is_empty(),
     };
     let installed = installed(source.relation);
     let columns = match &installed {

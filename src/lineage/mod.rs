@@ -71,6 +71,8 @@ pub struct Source {
     pub occurrences: Vec<Occurrence>,
     /// Columns the view reads; None: all, whatever they will be.
     pub watched: Option<BTreeSet<String>>,
+    /// System columns the view reads that every update changes.
+    pub versions: BTreeSet<String>,
     /// Tables its key queries read.
     pub followed: Vec<Oid>,
     /// The tables below a partitioned one, at every level.
@@ -259,18 +261,21 @@ impl Found {
     fn lineage(self) -> Lineage {
         let mut sources: HashMap<Oid, Source> = HashMap::new();
         for (relation, columns) in &self.watched {
-            let watched = (!columns.contains(&0)).then(|| {
+            let named = |columns: &mut dyn Iterator<Item = &i16>| -> BTreeSet<String> {
                 columns
-                    .iter()
                     .filter_map(|attno| relation::column_name(*relation, *attno))
                     .collect()
-            });
+            };
+            let whole = columns.contains(&0);
+            let watched = (!whole).then(|| named(&mut columns.iter().filter(|attno| **attno > 0)));
+            let versions = named(&mut columns.iter().filter(|attno| **attno < 0));
             sources.insert(
                 *relation,
                 Source {
                     relation: *relation,
                     occurrences: Vec::new(),
                     watched,
+                    versions,
                     followed: Vec::new(),
                     partitions: partition::below(*relation),
                 },

@@ -70,6 +70,7 @@ fn add(lineage: &mut Lineage, table: Oid, found: Below) {
                 captured: BTreeSet::new(),
             }],
             watched: None,
+            versions: BTreeSet::new(),
             followed: Vec::new(),
             partitions: partition::below(relation),
         };

@@ -137,3 +137,15 @@ fn look_up_schema() -> Option<Oid> {
         schema
     }
 }
+
+/// The encoding of the database, if that is not UTF-8.
+pub fn other_encoding() -> Option<String> {
+    // SAFETY: both read what the process knows since it has connected; the name is a constant.
+    unsafe {
+        if pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 {
+            return None;
+        }
+        let name = std::ffi::CStr::from_ptr(pg_sys::GetDatabaseEncodingName());
+        Some(name.to_string_lossy().into_owned())
+    }
+}

@@ -204,10 +204,11 @@ fn followed(lineage: &Lineage) -> String {
         } = source;
         let oids = |oids: &[Oid]| oids.iter().map(|oid| oid.to_u32()).collect::<Vec<_>>();
         format!(
-            "source {} captured {:?} watched {:?} partitions {:?}",
+            "source {} captured {:?} watched {:?} {:?} partitions {:?}",
             relation.to_u32(),
             numbers(&source.captured()),
             watched.as_ref().map(numbers),
+            source.versions,
             oids(partitions),
         )
     });

@@ -169,3 +169,30 @@ fn drain_inside_a_transaction_block_is_refused_or_complete() {
         WAIT,
     );
 }
+
+/// Texts of the database are handed to the library as they are.
+#[test]
+fn other_encodings_are_refused_by_create_extension() {
+    let postgres = &mut shared().client("postgres");
+    for (name, encoding) in [
+        ("in_latin1", "LATIN1"),
+        ("in_euc_jp", "EUC_JP"),
+        ("in_ascii", "SQL_ASCII"),
+    ] {
+        postgres.run(&format!(
+            "CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+        ));
+        let mut client = shared().client(name);
+        let error = client.fails("CREATE EXTENSION pg_tviews");
+        assert_eq!(error.code().code(), "0A000");
+        assert_eq!(
+            error.message(),
+            format!("pg_tviews needs a database in UTF8, this one is in {encoding}")
+        );
+        assert!(error.hint().is_some());
+        let left = "SELECT count(*) FROM pg_extension WHERE extname = 'pg_tviews'";
+        assert_eq!(client.one::<i64>(left), 0);
+        drop(client);
+        postgres.run(&format!("DROP DATABASE {name} WITH (FORCE)"));
+    }
+}

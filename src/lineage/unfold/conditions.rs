@@ -14,6 +14,9 @@ const MOST_ALTERNATIVES: usize = 16;
 /// What a condition counts for.
 const STEPS_PER_CONDITION: usize = 10;
 
+/// The number of the system column `tableoid`.
+const TABLE_OID: i16 = -6;
+
 impl Unfolder<'_> {
     /// A condition that must be true for a row to come out of this level (or, inside a join's `on`, to match).
     pub(super) fn condition(
@@ -184,12 +187,12 @@ impl Unfolder<'_> {
             };
             match owner.select.range(column.range) {
                 Range::Table { oid, kind, .. } if kind != 'v' => {
-                    // A system column moves with every update: as good as the whole row.
-                    self.flat
-                        .watched
-                        .entry(oid)
-                        .or_default()
-                        .insert(column.attno.max(0));
+                    // The table a row is in changes with the row only; other system columns do with every update.
+                    let watched = match column.attno {
+                        TABLE_OID => 0,
+                        attno => attno,
+                    };
+                    self.flat.watched.entry(oid).or_default().insert(watched);
                 }
                 Range::Join if self.effort.spend(1) => {
                     let columns = match column.position() {
