@@ -233,7 +233,7 @@ WITH RECURSIVE parameter AS MATERIALIZED (
     -- Bytes become text by whichever is the default.
     SELECT concat_ws(' ', 'conversion', c.oid, c.conforencoding, c.contoencoding, c.conproc::oid)
       FROM pg_conversion c
-     WHERE c.oid >= 16384 AND c.condefault
+     WHERE c.oid >= 16384 AND c.condefault AND c.connamespace = 'pg_catalog'::regnamespace
     UNION ALL
     SELECT concat_ws(' ', 'default text search configuration', c.oid) FROM default_configuration c
     UNION ALL

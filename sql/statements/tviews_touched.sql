@@ -23,7 +23,9 @@ WITH RECURSIVE touched (class, object) AS (
                                   'pg_catalog.pg_ts_parser'::regclass, 'pg_catalog.pg_ts_template'::regclass)
                     -- A column of that type.
                     OR d.classid = 'pg_catalog.pg_class'::regclass AND d.objsubid > 0
-                   AND touched.class IN ('pg_catalog.pg_type'::regclass, 'pg_catalog.pg_collation'::regclass))
+                   AND touched.class IN ('pg_catalog.pg_type'::regclass, 'pg_catalog.pg_collation'::regclass)
+                    -- What is in that schema.
+                    OR d.classid = 'pg_catalog.pg_class'::regclass AND touched.class = 'pg_catalog.pg_namespace'::regclass)
             UNION ALL
             SELECT 'pg_catalog.pg_class'::regclass, r.ev_class
               FROM pg_catalog.pg_rewrite r

@@ -51,28 +51,14 @@ fn running<R>(ddl: Running, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// What a TVIEW depends on without a trace in pg_depend, by the type of the dropped object.
-const SOUGHT_WHEN_NEEDED: [&str; 7] = [
-    "cast",
-    "operator class",
-    "operator family",
-    "operator of access method",
-    "function of access method",
-    "conversion",
-    "text search configuration",
-];
-
 /// Has TVIEWs looked at again that the command may concern, unless only temporary objects were touched. `table`: what it
 /// did to a table. Called by the event trigger.
 pub fn happened(table: &TableChange) {
-    let commands = note(
-        "SELECT array_agg(DISTINCT command_tag) FROM pg_catalog.pg_event_trigger_ddl_commands()
-          WHERE schema_name IS DISTINCT FROM 'pg_temp'",
-    );
-    if definition::table().is_none() {
+    let commands = note(&statement!("commands_of_interest"));
+    let Some(commands) = commands.filter(|_| definition::table().is_some()) else {
         return;
-    }
-    for command in commands.unwrap_or_default() {
+    };
+    for command in commands {
         match command.as_str() {
             "ALTER TABLE" => {
                 refuse_other_columns();
@@ -83,11 +69,11 @@ pub fn happened(table: &TableChange) {
             "ALTER SCHEMA" => follow_schema_names(),
             // Also without a change, to have its files read again.
             "ALTER TEXT SEARCH DICTIONARY" => all_rows_of_touched(),
-            // Found when they are needed, by type, encoding or name.
+            // Found when they are needed, by encoding or name.
             "CREATE CONVERSION"
             | "ALTER CONVERSION"
             | "CREATE TEXT SEARCH CONFIGURATION"
-            | "ALTER TEXT SEARCH CONFIGURATION" => look_at_all(),
+            | "ALTER TEXT SEARCH CONFIGURATION" => look_again(oids(&statement!("tviews_by_default"), &[])),
             "CREATE SUBSCRIPTION" | "ALTER SUBSCRIPTION" => subscriptions::leave(),
             _ => {}
         }
@@ -104,10 +90,13 @@ pub fn happened(table: &TableChange) {
     }
 }
 
-/// Rights of roles have changed, or who owns what: no event trigger sees that. Called by the utility hook.
-pub fn rights_changed() {
+/// Roles have changed, or who owns what: no event trigger sees that. Called by the utility hook.
+pub fn rights_changed(owners: bool) {
     if definition::table().is_some() {
-        look_at_all();
+        match owners {
+            true => look_at_all(),
+            false => look_again(oids(&statement!("tviews_under_row_security"), &[])),
+        }
     }
 }
 
@@ -134,7 +123,9 @@ pub fn dropped() {
     let Some(types) = types.filter(|_| definition::table().is_some()) else {
         return;
     };
-    drop::forget_dropped();
+    if types.iter().any(|kind| kind == "table") {
+        drop::forget_dropped();
+    }
     if RUNNING.get() == Running::Ours {
         return;
     }
@@ -144,10 +135,7 @@ pub fn dropped() {
     if types.iter().any(|kind| kind == "view" || kind == "policy") {
         look_again(oids(&statement!("tviews_bereft"), &[]));
     }
-    if types
-        .iter()
-        .any(|kind| SOUGHT_WHEN_NEEDED.contains(&kind.as_str()))
-    {
+    if !oids(&statement!("dropped_unseen"), &[]).is_empty() {
         look_at_all();
     }
     if types.iter().any(|kind| kind == "trigger") {

@@ -21,8 +21,8 @@ enum Statement {
     CreateExtension,
     /// May have taken pg_tviews, or what it needs, away.
     Drop,
-    /// Changes whose rights code runs with: no event trigger is told.
-    Rights,
+    /// Changes roles, or who owns what: no event trigger is told.
+    Rights { owners: bool },
 }
 
 impl Statement {
@@ -33,7 +33,7 @@ impl Statement {
             Statement::CommitPrepared
             | Statement::Database
             | Statement::CreateExtension
-            | Statement::Rights
+            | Statement::Rights { .. }
             | Statement::Drop => {}
         }
     }
@@ -47,11 +47,11 @@ impl Statement {
                 crate::capture::note_catalog_change();
             }
             Statement::Drop if signal::known_here() => crate::capture::note_catalog_change(),
-            Statement::Rights => {
+            Statement::Rights { owners } => {
                 if signal::known_here() {
                     crate::capture::note_catalog_change();
                 }
-                crate::catalog::ddl::rights_changed();
+                crate::catalog::ddl::rights_changed(*owners);
             }
             Statement::CreateExtension | Statement::Drop => {}
         }
@@ -227,7 +227,7 @@ unsafe fn recognise(
             pg_sys::NodeTag::T_RenameStmt
                 if (*node.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_ROLE =>
             {
-                Statement::Rights
+                Statement::Rights { owners: true }
             }
             pg_sys::NodeTag::T_RenameStmt => needs_no_workers((*node.cast::<pg_sys::RenameStmt>()).subname),
             pg_sys::NodeTag::T_AlterDatabaseStmt => {
@@ -246,10 +246,17 @@ unsafe fn recognise(
                 }
             }
             pg_sys::NodeTag::T_CreateExtensionStmt => Statement::CreateExtension,
-            pg_sys::NodeTag::T_DropOwnedStmt
-            | pg_sys::NodeTag::T_ReassignOwnedStmt
-            | pg_sys::NodeTag::T_AlterRoleStmt
-            | pg_sys::NodeTag::T_GrantRoleStmt => Statement::Rights,
+            pg_sys::NodeTag::T_ReassignOwnedStmt => Statement::Rights { owners: true },
+            pg_sys::NodeTag::T_DropOwnedStmt | pg_sys::NodeTag::T_GrantRoleStmt => {
+                Statement::Rights { owners: false }
+            }
+            pg_sys::NodeTag::T_AlterRoleStmt => {
+                // Anybody may change his own password.
+                let options = (*node.cast::<pg_sys::AlterRoleStmt>()).options;
+                let matter = [c"superuser", c"bypassrls", c"inherit", c"rolemembers"];
+                matter.into_iter().find_map(|name| option(options, name))?;
+                Statement::Rights { owners: false }
+            }
             pg_sys::NodeTag::T_DropStmt => {
                 let statement = node.cast::<pg_sys::DropStmt>();
                 let extension = (*statement).removeType == pg_sys::ObjectType::OBJECT_EXTENSION;

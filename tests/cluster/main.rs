@@ -17,6 +17,7 @@ mod consistency;
 mod crash;
 mod database_commands;
 mod ddl;
+mod ddl_catalogs;
 mod documented;
 mod dump_restore;
 mod failures;
