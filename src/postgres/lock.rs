@@ -24,6 +24,12 @@ impl TableLock {
     }
 }
 
+/// How many locks a transaction has places for on average: where each takes more, there are none left for others.
+pub fn most_of_a_transaction() -> usize {
+    // SAFETY: reads a setting.
+    usize::try_from(unsafe { pg_sys::max_locks_per_xact }).unwrap_or(usize::MAX)
+}
+
 /// How a lock request without waiting ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Attempt {

@@ -100,6 +100,12 @@ fn refused(tview: Oid, why: Why) -> Outcome {
             &format!("C{}.", &reason[1..]),
             Some("They are shown soon after COMMIT."),
         ),
+        Why::TooWide => tell(
+            tview,
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            "Its view reads more partitions than max_locks_per_transaction.",
+            Some("They are shown soon after COMMIT."),
+        ),
         // It was dropped, or paused, a moment ago.
         Why::Gone => {}
     }

@@ -5,12 +5,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use pgrx::pg_sys::{self, Oid};
+use pgrx::PgSqlErrorCode;
 
 use crate::capture::{self, unseen::Changes};
 use crate::catalog::definition::{self, State};
-use crate::error::OrRaise;
+use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::lock::{self, TableLock};
+use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::queue::log::Pending;
 use crate::refresh::keys::{self, Batch, Key, Wanted};
@@ -23,6 +25,7 @@ use crate::settings;
 pub enum Why {
     TooMany,
     Redefined,
+    TooWide,
     Gone,
     /// Code of the owner must not run in this session.
     Refused(String),
@@ -38,13 +41,46 @@ pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Why> {
     if let Err(refusal) = plan.permit() {
         return Err(Why::Refused(refusal.reason(&plan)));
     }
-    plan.as_owner(|| {
+    let wide = plan.is_wide();
+    if plan.takes_many_locks.get() {
+        return Err(Why::TooWide);
+    }
+    let held = if wide { locks_held() } else { 0 };
+    let shown = plan.as_owner(|| {
         identity::set("lock_timeout", &wait);
         spi::session(|| recompute(&plan, changes))
+    });
+    if wide && locks_held() - held > lock::most_of_a_transaction() as i64 {
+        plan.takes_many_locks.set(true);
+        // What it has taken goes with the subtransaction.
+        too_many_locks(tview).raise();
+    }
+    shown
+}
+
+/// Tables that this process has locked for reading.
+fn locks_held() -> i64 {
+    run_internal(|| {
+        spi::session(|| {
+            let sql = "SELECT count(*) FROM pg_catalog.pg_locks
+                        WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND mode = 'AccessShareLock'";
+            spi::run(sql, Access::Snapshot, &[]).one().unwrap_or(0)
+        })
     })
 }
 
-/// The plan, with what it reads locked: it stays as it is.
+fn too_many_locks(tview: Oid) -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        format!(
+            "showing {} takes more locks than max_locks_per_transaction",
+            relation::display(tview)
+        ),
+    )
+}
+
+/// The plan, with what it reads locked: it stays as it is. Not the partitions, of which there may be many: those that are read are
+/// locked by that. What a rewrite of one makes wrong here is put right by the refresh.
 fn locked_plan(tview: Oid) -> Result<Rc<Plan>, Why> {
     if !lock::table(tview, TableLock::RowExclusive) {
         return Err(Why::Gone);
@@ -57,7 +93,7 @@ fn locked_plan(tview: Oid) -> Result<Rc<Plan>, Why> {
                 plan::prepare(definition.ok_or(Why::Gone)?).or_raise()
             }
         };
-        let reads: Vec<Oid> = plan.tables().into_iter().chain(plan.view_oids()).collect();
+        let reads: Vec<Oid> = plan.source_oids().into_iter().chain(plan.view_oids()).collect();
         let all_there = reads
             .into_iter()
             .all(|relation| lock::table(relation, TableLock::AccessShare));
@@ -114,7 +150,7 @@ fn some(plan: &Plan, keys: &[Key]) {
         keys::few_rows(true);
         plan.lock_rows.run(Access::Current, &batch.parameters(plan), 0);
     }
-    let result = recompute::keys_inside(plan, &batch);
+    let result = recompute::keys_inside(plan, &batch, plan.is_wide());
     if result.written.any() {
         // By the time a refresh comes to these changes, they may lead to other keys: rows written here must not be left
         // behind as they are.

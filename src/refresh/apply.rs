@@ -209,7 +209,7 @@ impl Run<'_> {
         if batch.is_empty() {
             return (Vec::new(), held);
         }
-        if !self.careful && !self.yields {
+        if !self.careful && !self.yields && !self.awaits {
             complete(entry, self.as_owner(plan, || recompute::keys(plan, &batch)));
             return (Vec::new(), held);
         }
@@ -223,6 +223,7 @@ impl Run<'_> {
         Isolate {
             failing: self.careful,
             held: self.yields,
+            ahead: self.awaits,
         }
     }
 

@@ -13,12 +13,15 @@ pub struct Care {
     pub driver: Driver,
     /// Trouble of the server counts as the fault of a key, too.
     pub gives_up: bool,
+    /// How long a step may take before it is given up for now, whatever a refresh may take at most.
+    pub limit: Option<Duration>,
 }
 
 impl Care {
     /// Whether an error of one batch says nothing about its keys.
     pub fn stops_all(self, error: &Caught) -> bool {
-        failure::is_in_the_way(error)
+        (error.is_cancel() && self.limit.is_some())
+            || failure::is_in_the_way(error)
             || failure::is_unwanted(self.driver, error)
             || (failure::is_passing(error) && !failure::needs_less(error) && !self.gives_up)
     }
@@ -27,7 +30,11 @@ impl Care {
     /// own statement_timeout.
     pub fn as_owner<R>(self, plan: &Plan, step: impl FnOnce() -> R) -> R {
         let limit = match self.driver {
-            Driver::Worker => settings::refresh_timeout(),
+            Driver::Worker => match (settings::refresh_timeout(), self.limit) {
+                (Duration::ZERO, Some(limit)) => limit,
+                (timeout, Some(limit)) => timeout.min(limit),
+                (timeout, None) => timeout,
+            },
             Driver::Procedure => Duration::ZERO,
         };
         limited(limit, || plan.as_owner(step))

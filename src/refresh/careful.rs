@@ -32,6 +32,8 @@ pub struct Isolate {
     pub failing: bool,
     /// Keys that wait for another session: one that has inserted a row with this key, and not committed yet.
     pub held: bool,
+    /// Keys that violate a foreign key: the table at its other end is that of a TVIEW which is behind.
+    pub ahead: bool,
 }
 
 /// What became of the keys.
@@ -149,7 +151,11 @@ impl Pass<'_> {
     }
 
     fn is_held(&self, error: &Caught) -> bool {
-        self.isolate.held && error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
+        match error.code {
+            PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE => self.isolate.held,
+            PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION => self.isolate.ahead,
+            _ => false,
+        }
     }
 
     fn has_searched_enough(&self) -> bool {

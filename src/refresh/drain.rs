@@ -25,6 +25,8 @@ use crate::{queue, statement};
 /// Rounds over all TVIEWs. One is enough for TVIEWs that read each other's tables; further ones are for triggers of
 /// the application that write a source when a tv table is written. While others write, every round finds something.
 const MOST_ROUNDS: usize = 8;
+/// Rounds in which rows may wait for other TVIEWs, by foreign keys between their tables.
+const AWAITING_ROUNDS: usize = 4;
 /// Between two attempts at a TVIEW someone else is at.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
@@ -117,11 +119,11 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
             .filter(|tview| !failed.contains(tview))
             .collect::<Vec<_>>()
         {
-            let (outcome, caught) = patient(driver, tview);
+            let (outcome, caught) = patient(driver, tview, round < AWAITING_ROUNDS);
             if caught.as_ref().is_some_and(Caught::is_cancel) {
                 return caught;
             }
-            changed |= outcome.changes > 0;
+            changed |= outcome.changes > 0 || outcome.awaits;
             if matches!(
                 outcome.status,
                 Status::Failed | Status::Suspended | Status::Refused
@@ -146,11 +148,11 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
 
 /// Someone else may be at the same TVIEW, or at what it reads: that is waited for, until everything committed by
 /// now is in the table, whoever put it there.
-fn patient(driver: Driver, tview: Oid) -> (run::Outcome, Option<Caught>) {
+fn patient(driver: Driver, tview: Oid, may_await: bool) -> (run::Outcome, Option<Caught>) {
     let mut target: Option<String> = None;
     loop {
-        let (mut outcome, caught) = run::drain(tview);
-        if outcome.status != Status::Busy {
+        let (mut outcome, caught) = run::drain(tview, may_await);
+        if outcome.status != Status::Busy || outcome.awaits {
             return (outcome, caught);
         }
         let pending = driver.transaction(|| {

@@ -27,7 +27,7 @@ use crate::postgres::key_type::KeyType;
 use crate::postgres::permit::{Permit, Refusal};
 use crate::postgres::query_tree::Select;
 use crate::postgres::spi::{self, Access, Rows, Statement, Value};
-use crate::postgres::{relation, relation_changes};
+use crate::postgres::{lock, relation, relation_changes};
 
 /// Everything one refresh needs.
 pub struct Plan {
@@ -55,6 +55,8 @@ pub struct Plan {
     /// How many rows view and table may have; found out when first needed.
     pub rows: Cell<Option<f64>>,
     reachable: Reachable,
+    /// A preview has taken more locks than a transaction has places for.
+    pub takes_many_locks: Cell<bool>,
     stamp: u64,
 }
 
@@ -175,6 +177,11 @@ impl Plan {
         tables
     }
 
+    /// Whether reading its sources as a whole takes more locks than one transaction has places for in the lock table.
+    pub fn is_wide(&self) -> bool {
+        self.tables().len() > lock::most_of_a_transaction()
+    }
+
     /// Sources in OID order.
     pub fn source_oids(&self) -> Vec<Oid> {
         self.lineage
@@ -231,6 +238,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         costs: OnceCell::new(),
         rows: Cell::new(None),
         reachable: Reachable::default(),
+        takes_many_locks: Cell::new(false),
         stamp,
     })
 }

@@ -46,12 +46,13 @@ fn no_deferring(plan: &Plan) {
 /// Recomputes the rows of these keys. As the TVIEW's owner, inside an SPI session.
 pub fn keys(plan: &Plan, batch: &Batch) -> Result {
     no_deferring(plan);
-    keys_inside(plan, batch)
+    keys_inside(plan, batch, false)
 }
 
-/// The same inside a transaction of somebody else, whose constraints are deferred or not as it said.
-pub fn keys_inside(plan: &Plan, batch: &Batch) -> Result {
-    let rows = if batch.len() <= costs(plan).few {
+/// The same inside a transaction of somebody else, whose constraints are deferred or not as it said. With `planned_anew` the planner
+/// knows the keys, and leaves partitions alone that have none of them.
+pub fn keys_inside(plan: &Plan, batch: &Batch, planned_anew: bool) -> Result {
+    let rows = if !planned_anew && batch.len() <= costs(plan).few {
         few_rows(true);
         reshaping(plan.each_key.sql(), narrow, || {
             plan.each_key.run(Access::Current, &batch.parameters(plan), 0)

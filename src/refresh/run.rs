@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::audit::{self, Entry};
@@ -15,6 +15,7 @@ use super::keys::Batches;
 use super::parts;
 use super::plan::{self, Plan};
 use super::together::{Shared, Team};
+use super::wait;
 use crate::catalog::definition;
 use crate::catalog::register::{note_view, reregister, Fill};
 use crate::catalog::{restored, triggers};
@@ -22,10 +23,13 @@ use crate::error::Problem;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::invalidation;
 use crate::postgres::lock::{self, Attempt, ObjectLock, TableLock};
-use crate::postgres::spi;
+use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{with_snapshot, Caught, Driver};
 use crate::queue::position::Position;
-use crate::settings;
+use crate::{settings, statement};
+
+/// So many times a TVIEW is tried again because another one is behind, in longer and longer intervals: some ten seconds.
+const LONGEST_AWAITED: u32 = 16;
 
 /// How a refresh ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub enum Status {
     UpToDate,
     /// The same, and all rows are being compared: that is to be gone on with.
     Comparing,
+    /// It has taken longer than it may here.
+    TooLong,
     /// Another session is at this TVIEW, or DDL at what it reads: it is tried again soon.
     Busy,
     /// Paused, dropped, or without its view.
@@ -56,17 +62,24 @@ pub struct Outcome {
     pub status: Status,
     /// When the first of its dead keys is to be tried again, in microseconds since 2000.
     pub retry_at: Option<i64>,
+    /// Some rows wait for another TVIEW.
+    pub awaits: bool,
 }
 
 /// Refreshes one TVIEW in a background worker, outside any transaction. Catches every ERROR. `failures`: how many
-/// refreshes of it have failed in a row; `team`: the workers that a large backlog can be shared with.
-pub fn run(tview: Oid, failures: u32, team: Option<&dyn Team>) -> Outcome {
-    refresh(Run::new(Driver::Worker, tview, team, failures)).0
+/// refreshes of it have failed in a row; `team`: the workers that a large backlog can be shared with; `limit`: for each step.
+pub fn run(tview: Oid, failures: u32, team: Option<&dyn Team>, limit: Option<Duration>) -> Outcome {
+    let mut run = Run::new(Driver::Worker, tview, team, failures);
+    run.limit = limit;
+    refresh(run).0
 }
 
-/// Refreshes one TVIEW in a procedure that may commit; the error, if any, is handed back.
-pub fn drain(tview: Oid) -> (Outcome, Option<Caught>) {
-    refresh(Run::new(Driver::Procedure, tview, None, 0))
+/// Refreshes one TVIEW in a procedure that may commit; the error, if any, is handed back. `may_await`: rows that wait for another
+/// TVIEW are left for later.
+pub fn drain(tview: Oid, may_await: bool) -> (Outcome, Option<Caught>) {
+    let mut run = Run::new(Driver::Procedure, tview, None, 0);
+    run.may_await = may_await;
+    refresh(run)
 }
 
 fn refresh(mut run: Run) -> (Outcome, Option<Caught>) {
@@ -81,6 +94,7 @@ fn refresh(mut run: Run) -> (Outcome, Option<Caught>) {
             duration: run.duration,
             status,
             retry_at: run.retry_at.get(),
+            awaits: run.awaits && status == Status::Busy,
         },
         error,
     )
@@ -121,12 +135,18 @@ pub(super) struct Run<'a> {
     pub(super) tview: Oid,
     /// Who a large backlog can be shared with.
     pub(super) team: Option<&'a dyn Team>,
+    /// How long a step may take before it is given up for now.
+    limit: Option<Duration>,
     /// Goes around keys that fail, instead of failing with them.
     pub(super) careful: bool,
     /// Also around those that fail by trouble of the server.
     pub(super) gives_up: bool,
     /// Goes around rows that somebody else holds.
     pub(super) yields: bool,
+    /// Goes around rows that violate a foreign key, until the TVIEW whose table is at its other end has caught up.
+    pub(super) awaits: bool,
+    /// It has not been tried yet whether that helps.
+    may_await: bool,
     /// What it reads is locked: what is in its way are rows.
     at_rows: bool,
     /// Some rows were gone around: the position stays where it is.
@@ -150,9 +170,12 @@ impl<'a> Run<'a> {
             driver,
             tview,
             team,
+            limit: None,
             careful: false,
             gives_up: failures >= settings::retry_limit(),
             yields: false,
+            awaits: false,
+            may_await: failures < LONGEST_AWAITED,
             at_rows: false,
             held: Cell::new(false),
             comparing: Cell::new(None),
@@ -183,6 +206,7 @@ impl<'a> Run<'a> {
         Care {
             driver: self.driver,
             gives_up: self.gives_up,
+            limit: self.limit,
         }
     }
 
@@ -191,6 +215,9 @@ impl<'a> Run<'a> {
         let error = failure::advise(error);
         if self.refused.get() {
             return (Status::Refused, Some(error));
+        }
+        if error.is_cancel() && self.limit.is_some() {
+            return (Status::TooLong, None);
         }
         if failure::is_in_the_way(&error) {
             if error.code != PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE || self.yields || !self.at_rows {
@@ -215,6 +242,15 @@ impl<'a> Run<'a> {
             // It may have looked for the old name.
             return (Status::Busy, None);
         }
+        if error.code == PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION && std::mem::take(&mut self.may_await)
+        {
+            // Where none is behind, it may have caught up a moment ago.
+            self.awaits = self.neighbours_are_behind();
+            return match self.go() {
+                Ok(status) => (status, None),
+                Err(error) => self.failed(error),
+            };
+        }
         if !self.careful {
             self.careful = true;
             // Its statements name types and functions, whose renaming it is not told of.
@@ -226,6 +262,23 @@ impl<'a> Run<'a> {
         }
         failure::suspend(self.driver, self.tview, self.started_at, &error);
         (Status::Suspended, Some(error))
+    }
+
+    /// Whether a TVIEW has pending changes whose table has a foreign key to this one, or the other way round.
+    fn neighbours_are_behind(&self) -> bool {
+        let look = || {
+            let args = [(pg_sys::OIDOID, Value::of(self.tview))];
+            let rows = spi::run(&statement!("foreign_key_neighbours"), Access::Snapshot, &args);
+            let neighbours: Vec<Oid> = (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect();
+            let target = wait::snapshot();
+            neighbours
+                .into_iter()
+                .any(|tview| wait::is_pending(tview, &target))
+        };
+        let looked = self
+            .driver
+            .transaction(|| with_snapshot(|| run_internal(|| spi::session(look))));
+        looked.unwrap_or(false)
     }
 
     /// Whether a schema was made or renamed since this attempt began.

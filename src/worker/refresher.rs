@@ -161,14 +161,21 @@ impl Refresher {
         let until = match self.tracked.next(now, only_short, generation) {
             Next::Refresh { index, more } => {
                 let long = self.tracked.is_long(index, now);
-                if long && !self.database.begin_long(self.index) {
+                let may_be_long = long || self.tracked.is_unknown(index, now);
+                let granted = may_be_long && self.database.begin_long(self.index);
+                if long && !granted {
                     return Step::Continue;
                 }
+                // Of what turns out to be long, only as much is done as others can wait for.
+                let limit = match granted || self.database.running().count() < 2 {
+                    true => None,
+                    false => self.tracked.limit(index, now),
+                };
                 self.work(|refresher| {
                     if (more || long) && !refresher.database.wake_one() {
                         refresher.ask_for_more(now);
                     }
-                    refresher.refresh(index);
+                    refresher.refresh(index, limit);
                 });
                 self.database.end_long(self.index);
                 return Step::Continue;
@@ -317,8 +324,8 @@ impl Refresher {
         self.worked(started);
     }
 
-    /// Refreshes the TVIEW at `index`, unless another worker is faster.
-    fn refresh(&mut self, index: usize) {
+    /// Refreshes the TVIEW at `index`, unless another worker is faster; gives up what takes longer than `limit`.
+    fn refresh(&mut self, index: usize, limit: Option<Duration>) {
         if !self.tracked.holds_place(index) {
             self.generation = None;
             return;
@@ -346,7 +353,7 @@ impl Refresher {
         });
         let team = team.as_ref().map(|team| team as &dyn refresh::Team);
         let failures = progress.failures.load(SeqCst);
-        let outcome = guarded(|| refresh::run(tracked.info.tview, failures, team));
+        let outcome = guarded(|| refresh::run(tracked.info.tview, failures, team, limit));
         // It may have been cancelled while others were at work.
         progress.parts.store(0, SeqCst);
 
@@ -360,6 +367,10 @@ impl Refresher {
             progress.retry_at.store(outcome.retry_at.unwrap_or(0), SeqCst);
             (outcome.status, outcome.changes, taken)
         });
+        if matches!(status, Status::Failed | Status::Suspended) {
+            // It has kept others waiting all the same.
+            progress.expected.fetch_max(now - started, SeqCst);
+        }
         let pause = match status {
             Status::UpToDate | Status::Comparing => {
                 progress.failures.store(0, SeqCst);
@@ -378,6 +389,11 @@ impl Refresher {
                     Status::Comparing => 0,
                     _ => schedule::cooldown(tracked.max_latency, duration, self.load, changes),
                 }
+            }
+            Status::TooLong => {
+                let limit = limit.map_or(0, |limit| limit.as_micros() as i64);
+                progress.expected.fetch_max(2 * limit, SeqCst);
+                0
             }
             Status::Busy => {
                 let times = progress.failures.fetch_add(1, SeqCst) + 1;

@@ -6,6 +6,8 @@ const LONGEST_PAUSE: i64 = 61_000_000;
 const LONGEST_QUIET: i64 = 10_000_000;
 /// TVIEWs that are only looked at to be sure come after those known to be behind; there may be thousands of them.
 const JUST_LOOKING: i64 = 5_000_000;
+/// What takes longer keeps others waiting, however badly they keep their bounds.
+const LONG: i64 = 1_000_000;
 /// A comparison of all rows leaves way to changes.
 const COMPARING: i64 = 1_000_000;
 /// Whoever helps another worker has nothing else to do.
@@ -83,7 +85,11 @@ pub fn next(now: i64, longest: i64, candidates: impl Iterator<Item = (usize, Can
             alarm(candidate.not_before);
         } else if candidate.need == Need::Nothing && candidate.retry_at > now {
             alarm(candidate.retry_at);
-        } else if candidate.need.is_work() && !is_long(&candidate, longest) {
+        } else if candidate.need.is_work() && is_long(now, &candidate, longest) {
+            if candidate.expected <= LONG {
+                alarm(spared_at(&candidate).max(now + 1));
+            }
+        } else if candidate.need.is_work() {
             due += 1;
             let slack = slack(&candidate);
             if first.is_none_or(|(least, _)| slack < least) {
@@ -112,19 +118,41 @@ pub fn is_at_rest(now: i64, candidate: &Candidate) -> bool {
     candidate.need == Need::Nothing && candidate.retry_at == 0 && !is_paused(candidate.not_before, now)
 }
 
-/// How long a refresh may take without making those late that keep their bounds easily.
+/// How long a refresh may take without making those late that keep their bounds easily, and without keeping others waiting that do
+/// not, but are quick.
 pub fn harmless(candidates: impl Iterator<Item = Candidate>) -> i64 {
-    candidates
-        .filter(|candidate| !candidate.populating && candidate.expected <= candidate.max_latency / 2)
-        .map(|candidate| candidate.max_latency / 2)
-        .min()
-        .unwrap_or(i64::MAX)
+    let bound = |candidate: Candidate| {
+        let half = candidate.max_latency / 2;
+        match candidate.populating {
+            false if candidate.expected <= half && candidate.expected > 0 => Some(half),
+            false if candidate.expected <= LONG => Some(LONG),
+            _ => None,
+        }
+    };
+    candidates.filter_map(bound).min().unwrap_or(i64::MAX)
 }
 
-/// Whether a refresh takes longer than `longest`. Parts of a backlog and batches of a comparison are small.
-pub fn is_long(candidate: &Candidate, longest: i64) -> bool {
-    !matches!(candidate.need, Need::Help | Need::Compare)
-        && (candidate.expected > longest || (candidate.populating && longest < i64::MAX))
+/// How long a refresh may take that nobody expects to be long: then it is one. None: there is nobody whom it could keep waiting.
+pub fn limit(candidate: &Candidate, longest: i64) -> Option<i64> {
+    (longest < i64::MAX).then(|| LONG.max(longest).max(candidate.expected.saturating_mul(4)))
+}
+
+/// Whether nobody knows yet how long a refresh takes.
+pub fn is_unknown(candidate: &Candidate) -> bool {
+    matches!(candidate.need, Need::Look | Need::Refresh) && candidate.expected == 0
+}
+
+/// From when on it is late for long.
+fn spared_at(candidate: &Candidate) -> i64 {
+    candidate.dirty_since.saturating_add(candidate.max_latency) + LONG
+}
+
+/// Whether a refresh takes longer than `longest`. Parts of a backlog and batches of a comparison are small; and what is late
+/// for long is not kept waiting any more by what is longer still.
+pub fn is_long(now: i64, candidate: &Candidate, longest: i64) -> bool {
+    let spared = matches!(candidate.need, Need::Help | Need::Compare)
+        || (!candidate.populating && candidate.expected <= LONG && now >= spared_at(candidate));
+    !spared && (candidate.expected > longest || (candidate.populating && longest < i64::MAX))
 }
 
 /// Whether something that was to be tried again at `retry_at` (0: nothing was) is due.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
@@ -281,7 +282,24 @@ impl TrackedSet {
     /// Whether a refresh of the TVIEW at `index` may make others late.
     pub fn is_long(&mut self, index: usize, now: i64) -> bool {
         let longest = self.harmless(now);
-        schedule::is_long(&self.list[index].candidate(self.database, now), longest)
+        schedule::is_long(now, &self.list[index].candidate(self.database, now), longest)
+    }
+
+    /// Whether nobody knows how long a refresh of the TVIEW at `index` takes.
+    pub fn is_unknown(&self, index: usize, now: i64) -> bool {
+        schedule::is_unknown(&self.list[index].candidate(self.database, now))
+    }
+
+    /// How long a refresh of the TVIEW at `index` may take in a worker that is there for what is urgent. Batches of a comparison are
+    /// limited by their size.
+    pub fn limit(&mut self, index: usize, now: i64) -> Option<Duration> {
+        let longest = self.harmless(now);
+        let tracked = &self.list[index];
+        if tracked.progress.comparing.load(SeqCst) || tracked.progress.failures.load(SeqCst) > 0 {
+            return None;
+        }
+        let limit = schedule::limit(&tracked.candidate(self.database, now), longest)?;
+        Some(Duration::from_micros(limit.unsigned_abs()))
     }
 
     /// Of all TVIEWs, so it is not asked for each time.

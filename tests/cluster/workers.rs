@@ -312,3 +312,44 @@ fn a_worker_is_there_for_what_is_urgent_while_others_take_long() {
     client.run("UPDATE knob SET seconds = 0");
     client.assert_follows(&["one", "two", "quick"]);
 }
+
+/// Two TVIEWs take long whose refreshes nobody has measured yet, and a third does not keep its bound.
+#[test]
+fn what_takes_long_occupies_one_worker_also_the_first_time() {
+    let database = Database::new(shared(), "long_lane");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE knob AS SELECT 0.0 AS seconds;
+         CREATE FUNCTION slowly(n int) RETURNS int LANGUAGE plpgsql AS
+         $$BEGIN PERFORM pg_sleep((SELECT seconds FROM public.knob)); RETURN n; END$$;",
+    );
+    for name in ["one", "two", "quick"] {
+        let value = if name == "quick" { "n" } else { "slowly(n) AS n" };
+        client.run(&format!(
+            "CREATE TABLE tb_{name} (pk_{name} int PRIMARY KEY, n int); INSERT INTO tb_{name} VALUES (1, 1)"
+        ));
+        client.run(&format!(
+            "SELECT pg_tviews_create('{name}', 'SELECT pk_{name}, {value} FROM tb_{name}', max_latency => '1 ms')"
+        ));
+    }
+    client.assert_follows(&["one", "two", "quick"]);
+    client.started_workers();
+    client.run("UPDATE tb_quick SET n = 2");
+    client.assert_follows(&["quick"]);
+    client.run("UPDATE knob SET seconds = 20");
+    client.run("UPDATE tb_one SET n = 3");
+    client.run("UPDATE tb_two SET n = 3");
+    let sleeping =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+    client.wait_until(&format!("({sleeping}) = 1"), WAIT);
+    for n in 3..6 {
+        client.run(&format!("UPDATE tb_quick SET n = {n}"));
+        assert!(client.one::<bool>("SELECT pg_tviews_wait('quick', timeout => '5 seconds')"));
+    }
+    // The other was found to be long, and given up.
+    client.wait_until(&format!("({sleeping}) = 1"), WAIT);
+    client.run("UPDATE knob SET seconds = 0");
+    client.run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()");
+    client.assert_follows(&["one", "two", "quick"]);
+    assert_eq!(client.one::<i64>("SELECT count(*) FROM pg_tview_dead_letter"), 0);
+}

@@ -155,11 +155,34 @@ fn what_takes_long_is_left_to_others() {
             more: false
         }
     );
-    let long: Vec<bool> = all.iter().map(|candidate| is_long(candidate, longest)).collect();
+    let long: Vec<bool> = all
+        .iter()
+        .map(|candidate| is_long(NOW, candidate, longest))
+        .collect();
     assert_eq!(long, [true, false, true]);
-    // Where none keeps its bound easily, none is made late by others.
-    let nobody = harmless([slow, new].into_iter());
-    assert!(!is_long(&slow, nobody) && !is_long(&new, nobody));
+    // Those that do not keep their bounds wait no longer for it than a second.
+    let behind = dirty(NOW, 2 * MS, MS);
+    let longest = harmless([slow, new, behind].into_iter());
+    assert_eq!(longest, 1000 * MS);
+    // Nor longer than that for what is longer still.
+    assert!(is_long(NOW, &behind, MS) && !is_long(NOW + 1100 * MS, &behind, MS));
+    // Where all take long, none keeps others waiting that are quick.
+    let hog = dirty(NOW, 25_000 * MS, 100 * MS);
+    assert!(is_long(NOW, &hog, longest) && !is_long(NOW, &slow, longest));
+    let nobody = harmless([hog, new].into_iter());
+    assert!(!is_long(NOW, &hog, nobody) && !is_long(NOW, &new, nobody));
+    assert_eq!(limit(&hog, nobody), None);
+}
+
+#[test]
+fn what_nobody_expects_to_be_long_has_a_limit() {
+    let longest = 125 * MS;
+    let limit = |expected| limit(&dirty(NOW, expected, 250 * MS), longest);
+    assert_eq!(
+        [limit(0), limit(2 * MS), limit(400 * MS)],
+        [Some(1000 * MS), Some(1000 * MS), Some(1600 * MS)]
+    );
+    assert!(is_unknown(&dirty(NOW, 0, 250 * MS)) && !is_unknown(&dirty(NOW, MS, 250 * MS)));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a preview does not do, and says so.
 
+use postgres::Client;
+
 use super::{listen, name, open, said};
 use crate::blog;
 use crate::harness::{Ask, WAIT};
@@ -131,4 +133,50 @@ fn a_tview_made_in_the_same_transaction() {
     assert_eq!(name(&mut client, "user", 1), ["LOUD"]);
     client.run("COMMIT");
     client.assert_follows(&blog::ENTITIES);
+}
+
+/// Partitions and their indexes that a session has locked.
+fn locks(client: &mut Client, of: &mut Client) -> i64 {
+    let pid: i32 = of.one("SELECT pg_backend_pid()");
+    client.one(&format!(
+        "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+          WHERE l.pid = {pid} AND c.relname LIKE 'tb\\_part%'"
+    ))
+}
+
+/// The lock table has room for 64 locks of each session; there are twice as many partitions.
+#[test]
+fn a_preview_locks_the_partitions_that_it_reads() {
+    let (database, mut client) = open("ryw_partitions");
+    client.run(
+        "CREATE TABLE tb_part (pk_part int PRIMARY KEY, grp int, n int) PARTITION BY HASH (pk_part);
+         DO $$ BEGIN FOR i IN 0..127 LOOP
+             EXECUTE format('CREATE TABLE tb_part_%s PARTITION OF tb_part FOR VALUES WITH (MODULUS 128, REMAINDER %s)', i, i);
+         END LOOP; END $$;
+         INSERT INTO tb_part SELECT i, i % 10, i FROM generate_series(1, 1000) i",
+    );
+    client.run(
+        "SELECT pg_tviews_create('part', 'SELECT pk_part, n FROM tb_part'),
+                pg_tviews_create('grp', 'SELECT grp AS id, sum(n) AS n FROM tb_part GROUP BY grp')",
+    );
+    client.assert_follows(&["part", "grp"]);
+    let (mut session, notices) = listen(&database);
+    session.run("BEGIN; UPDATE tb_part SET n = -1 WHERE pk_part = 5");
+    assert_eq!(session.rows("SELECT n FROM tv_part WHERE pk_part = 5"), ["-1"]);
+    assert_eq!(said(&notices), Vec::<String>::new());
+    let held = locks(&mut client, &mut session);
+    assert!(held < 64, "{held} locks");
+    // Any partition may have rows of the group.
+    for _ in 0..2 {
+        session.run("SELECT * FROM tv_grp");
+        let held = locks(&mut client, &mut session);
+        assert!(held < 64, "{held} locks");
+    }
+    let heard = said(&notices);
+    assert!(
+        heard.len() == 1 && heard[0].contains("max_locks_per_transaction"),
+        "{heard:?}"
+    );
+    session.run("COMMIT");
+    client.assert_follows(&["part", "grp"]);
 }

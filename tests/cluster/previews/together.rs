@@ -118,6 +118,35 @@ fn a_preview_that_stays_open_keeps_no_other_rows_from_being_refreshed() {
 }
 
 #[test]
+fn a_new_row_that_is_previewed_keeps_its_own_key_waiting_and_no_other() {
+    let (database, mut client) = open("ryw_inserted");
+    client.run(
+        "CREATE TABLE tb_item (pk_item int PRIMARY KEY, grp text);
+         INSERT INTO tb_item SELECT i, 'group ' || i % 300 FROM generate_series(1, 600) i",
+    );
+    client.run("SELECT pg_tviews_create('grp', 'SELECT grp AS id, count(*) AS n FROM tb_item GROUP BY grp')");
+    client.assert_follows(&["grp"]);
+    let mut session = database.client();
+    session.run("BEGIN; INSERT INTO tb_item VALUES (1001, 'mine'), (1002, 'ours')");
+    assert_eq!(
+        session.rows("SELECT n FROM tv_grp WHERE id IN ('mine', 'ours')"),
+        ["1", "1"]
+    );
+    client.run("INSERT INTO tb_item SELECT 2000 + i, 'group ' || i FROM generate_series(0, 299) i");
+    client.run("INSERT INTO tb_item VALUES (3001, 'ours'), (3002, 'theirs')");
+    client.wait_until(
+        "SELECT count(*) = 300 FROM tv_grp WHERE n = 3 AND id LIKE 'group%'",
+        WAIT,
+    );
+    client.wait_until("SELECT n = 1 FROM tv_grp WHERE id = 'theirs'", WAIT);
+    assert!(!client.one::<bool>("SELECT pg_tviews_wait('grp', timeout => '300 ms')"));
+    session.run("COMMIT");
+    client.assert_follows(&["grp"]);
+    client.assert_queue_empties();
+    assert_eq!(client.one::<i64>("SELECT count(*) FROM pg_tview_dead_letter"), 0);
+}
+
+#[test]
 fn a_row_refreshed_after_the_snapshot() {
     let (database, mut client) = open("ryw_refreshed");
     let (mut session, notices) = listen(&database);

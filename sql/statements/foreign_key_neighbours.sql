@@ -1,0 +1,6 @@
+-- TVIEWs that are being refreshed and whose table has a foreign key to that of TVIEW $1, or the other way round.
+SELECT DISTINCT m.tview_oid::oid
+  FROM pg_catalog.pg_constraint c
+  JOIN @extschema@.pg_tview_definition m ON m.tview_oid::oid IN (c.conrelid, c.confrelid)
+ WHERE c.contype = 'f' AND $1 IN (c.conrelid, c.confrelid)
+   AND m.tview_oid::oid <> $1 AND m.state IN ('active', 'populating')
