@@ -22,7 +22,8 @@ CREATE TABLE @extschema@.pg_tview_definition (
     view_created    boolean     NOT NULL,
     source_oids     regclass[]  NOT NULL DEFAULT '{}',
     pinned_settings jsonb       NOT NULL DEFAULT '{}',
-    definition_hash text        NOT NULL DEFAULT ''
+    definition_hash text        NOT NULL DEFAULT '',
+    table_created   boolean     NOT NULL DEFAULT false
 );
 -- Dumped: the rest is known again after a restore, or means nothing there.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.pg_tview_definition', '');

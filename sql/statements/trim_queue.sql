@@ -1,4 +1,4 @@
--- Deletes queue rows, at most $1, that are visible in the position of every TVIEW that reads their source. A
+-- Deletes queue rows, at most $1, of the sources $2 (NULL: of all), that are visible in the position of every TVIEW that reads their source. A
 -- TVIEW without a position keeps everything of its sources: its first population may be under way.
 WITH positions AS MATERIALIZED (
     SELECT s.source_oid, newest.position
@@ -16,7 +16,8 @@ DELETE FROM @extschema@.pg_tview_queue
  WHERE ctid = ANY (ARRAY(
     SELECT q.ctid
       FROM @extschema@.pg_tview_queue q
-     WHERE NOT EXISTS (
+     WHERE ($2::oid[] IS NULL OR q.source_oid::oid = ANY ($2))
+       AND NOT EXISTS (
         SELECT 1
           FROM positions p
          WHERE p.source_oid::oid = q.source_oid::oid

@@ -10,6 +10,7 @@ use crate::catalog::{convert, ddl, drop, guard, manage, restored};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::meta_trigger::{MetaRow, MetaWrite, WrittenRow};
 use crate::postgres::sql_types::{Name, RegClass};
+use crate::postgres::transaction::refuse_read_only;
 use crate::postgres::{guard_trigger, table_tree};
 
 ::pgrx::extension_sql_file!(
@@ -30,6 +31,7 @@ fn pg_tviews_create(
     max_latency: default!(Option<Interval>, "NULL"),
     key_columns: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> RegClass {
+    refuse_read_only("pg_tviews_create()");
     let max_latency = max_latency.map(|interval| {
         let seconds = meta_update::seconds(&interval);
         check_latency(seconds).or_raise();
@@ -48,6 +50,7 @@ fn pg_tviews_create(
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_drop(name: &str, if_exists: default!(bool, "false"), keep_table: default!(bool, "false")) {
+    refuse_read_only("pg_tviews_drop()");
     drop::drop_tview(name, if_exists, keep_table);
 }
 
@@ -89,6 +92,7 @@ fn pg_tviews_auto_convert(
         name!(message, String),
     ),
 > {
+    refuse_read_only("pg_tviews_auto_convert()");
     TableIterator::new(
         convert::convert(&schema_name.0)
             .into_iter()
@@ -98,11 +102,13 @@ fn pg_tviews_auto_convert(
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_pause(name: &str) {
+    refuse_read_only("pg_tviews_pause()");
     manage::pause(name);
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_resume(name: &str) {
+    refuse_read_only("pg_tviews_resume()");
     manage::resume(name);
 }
 

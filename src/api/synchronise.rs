@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::manage::given;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::sql_types::text_of;
+use crate::postgres::transaction::refuse_read_only;
 use crate::refresh::wait_argument::{self, Argument};
 use crate::refresh::{drain, request, retry, wait, wait_for_key};
 
@@ -14,6 +15,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_refresh(name: Option<&str>, keys: default!(Option<Vec<Option<String>>>, "NULL")) {
+    refuse_read_only("pg_tviews_refresh()");
     request::request(given(name), keys);
 }
 
@@ -78,6 +80,7 @@ fn no_key() -> Problem {
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_retry(name: default!(Option<&str>, "NULL")) -> i64 {
+    refuse_read_only("pg_tviews_retry()");
     retry::retry(name)
 }
 

@@ -19,6 +19,8 @@ pub struct Column {
     /// The collation its values are compared by; invalid where the type has none.
     pub collation: Oid,
     pub generated: bool,
+    /// Whether it is an identity column GENERATED ALWAYS.
+    pub identity_always: bool,
 }
 
 impl Column {
@@ -49,7 +51,7 @@ pub fn of(relation: Oid) -> Vec<Column> {
 
 fn read(relation: Oid) -> Vec<Column> {
     let rows = spi::run(
-        "SELECT attnum, attname::text, atttypid, atttypmod, attcollation, attgenerated <> '' FROM pg_catalog.pg_attribute
+        "SELECT attnum, attname::text, atttypid, atttypmod, attcollation, attgenerated <> '', attidentity = 'a' FROM pg_catalog.pg_attribute
           WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
         Access::Current,
         &[(pg_sys::OIDOID, Value::of(relation))],
@@ -63,6 +65,7 @@ fn read(relation: Oid) -> Vec<Column> {
                 modifier: rows.get(row, 3)?,
                 collation: rows.get(row, 4)?,
                 generated: rows.get(row, 5)?,
+                identity_always: rows.get(row, 6)?,
             })
         })
         .collect()

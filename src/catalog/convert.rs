@@ -7,6 +7,7 @@ use super::columns::{self, Column};
 use super::create::{self, Request};
 use super::definition;
 use super::name::{self, Entity};
+use super::patience;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::run_internal;
 use crate::postgres::relation;
@@ -58,35 +59,39 @@ pub fn plan(schema: &str) -> Vec<Step> {
     })
 }
 
-/// Converts what [`plan`] says; each table by itself, so that one that fails stops no other.
+/// Converts what [`plan`] says; each table by itself, so that one that fails stops no other. But all of them get their locks, or
+/// none: those that are converted must not be kept from writers while the lock of another is waited for.
 pub fn convert(schema: &str) -> Vec<(String, &'static str, String)> {
-    plan(schema)
-        .into_iter()
-        .map(|step| {
-            if step.action != Action::Convert {
-                return (step.entity, "SKIP", step.reason);
-            }
-            let entity = Entity {
-                schema: schema.to_string(),
-                name: step.entity.clone(),
-            };
-            match transaction::attempt(|| convert_one(&entity)) {
-                Ok(message) => (step.entity, "SUCCESS", message),
-                Err(caught) => {
-                    let hint = caught
-                        .hint
-                        .as_ref()
-                        .map(|hint| format!(" HINT: {hint}"))
-                        .unwrap_or_default();
-                    (
-                        step.entity,
-                        "ERROR",
-                        format!("{} ({}){hint}", caught.message, caught.sqlstate()),
-                    )
-                }
-            }
-        })
-        .collect()
+    patience::patiently(
+        || plan(schema),
+        |steps| steps.into_iter().map(|step| convert_step(schema, step)).collect(),
+    )
+}
+
+fn convert_step(schema: &str, step: Step) -> (String, &'static str, String) {
+    if step.action != Action::Convert {
+        return (step.entity, "SKIP", step.reason);
+    }
+    let entity = Entity {
+        schema: schema.to_string(),
+        name: step.entity.clone(),
+    };
+    match transaction::attempt(|| convert_one(&entity)) {
+        Ok(message) => (step.entity, "SUCCESS", message),
+        Err(caught) if patience::ends_attempt(&caught) => Problem::from(caught).raise(),
+        Err(caught) => {
+            let hint = caught
+                .hint
+                .as_ref()
+                .map(|hint| format!(" HINT: {hint}"))
+                .unwrap_or_default();
+            (
+                step.entity,
+                "ERROR",
+                format!("{} ({}){hint}", caught.message, caught.sqlstate()),
+            )
+        }
+    }
 }
 
 fn convert_one(entity: &Entity) -> String {

@@ -1,24 +1,25 @@
 //! `pg_tviews_create`: from a name and perhaps a query to a registered TVIEW.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::columns::{self, Column};
-use super::ddl;
 use super::definition::{self, Definition, State};
 use super::name::{self, Entity};
+use super::notice::Notice;
 use super::register::{self, Fill};
-use super::{not_followed, subscriptions};
+use super::{ddl, follow_columns, not_followed, patience, subscriptions};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity;
-use crate::postgres::lock;
+use crate::postgres::lock::{self, TableLock};
 use crate::postgres::query_tree::Select;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
-use crate::refresh::plan;
+use crate::refresh::plan::{self, Plan};
 
 /// What the caller of pg_tviews_create says.
 pub struct Request {
@@ -28,6 +29,19 @@ pub struct Request {
     pub key_columns: Option<Vec<String>>,
     /// The function that was called.
     pub called: &'static str,
+}
+
+/// The entity that is meant, and its table if there is one: locked against refreshes.
+struct Target {
+    entity: Entity,
+    table: Option<Oid>,
+    before: Option<Definition>,
+}
+
+/// What was made.
+struct Made {
+    plan: Rc<Plan>,
+    notices: Vec<Notice>,
 }
 
 /// Creates or redefines a TVIEW; returns its table. Raises every problem.
@@ -41,34 +55,54 @@ pub fn create(request: Request) -> Oid {
         .hint("BEGIN ISOLATION LEVEL READ COMMITTED;")
         .raise();
     }
-    let entity = name::resolve(&request.name).or_raise();
-    let existing = entity.find(&entity.table());
-    if let Some(table) = existing {
+    let made = patience::patiently(|| target(&request.name), |target| define(&request, target));
+    made.notices.into_iter().for_each(Notice::say);
+    register::report_full(&made.plan);
+    not_followed::warn(&made.plan);
+    subscriptions::leave();
+    made.plan.definition.tview
+}
+
+fn target(name: &str) -> Target {
+    let entity = name::resolve(name).or_raise();
+    let table = entity.find(&entity.table());
+    if let Some(table) = table {
         check_table(table, &entity).or_raise();
         // Before the view is touched: a refresh takes this lock first, too.
         lock_tview(table);
     }
-    let before = existing.and_then(|table| identity::run_internal(|| definition::load(table)));
-    let view_existed = entity.find(&entity.view()).is_some();
+    Target {
+        before: table.and_then(|table| identity::run_internal(|| definition::load(table))),
+        entity,
+        table,
+    }
+}
+
+fn define(request: &Request, target: Target) -> Made {
+    let Target {
+        entity,
+        table: existing,
+        before,
+    } = target;
+    let old_view = entity.find(&entity.view());
+    let mut notices = Vec::new();
+    let mut defined = Defined::default();
     if let Some(query) = &request.query {
-        ddl::defining(existing, || define_view(&entity, query)).or_raise();
+        defined = ddl::defining(existing, || define_view(&entity, query)).or_raise();
+        if let (Some(before), Some(_)) = (&before, &defined.replaced) {
+            refuse_another_case(request, before);
+            notices.push(Notice::another_query(before));
+        }
     }
     let view = backing_view(&entity).or_raise();
     let in_view = columns::of(view);
-    let in_table = existing.map(|table| (table, columns::of(table)));
-    let named = request
-        .key_columns
-        .clone()
-        .or_else(|| kept_key(before.as_ref(), &in_view));
-    let key = spi::session(|| {
-        columns::pick_key(
-            &entity,
-            &in_view,
-            in_table.as_ref().map(|(oid, c)| (*oid, &c[..])),
-            named,
-        )
-    })
-    .or_raise();
+    if let (Some(table), Some(before)) = (existing, &before) {
+        let changed = defined.replaced.as_deref();
+        notices.extend(ddl::defining(existing, || {
+            follow_columns::follow(table, before, changed, &in_view)
+        }));
+    }
+    let key = key_columns(request, &entity, existing, before.as_ref(), &in_view);
     let table = match existing {
         Some(table) => table,
         None => {
@@ -80,33 +114,17 @@ pub fn create(request: Request) -> Oid {
             table
         }
     };
-    ensure_unique(table, &entity, &key);
+    notices.extend(ensure_unique(table, &entity, &key));
     let owner = relation::owner(table).unwrap_or_else(identity::current_role);
-    if !relation::may_select(owner, view) {
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            format!(
-                "the owner of {} may not read {}",
-                relation::display(table),
-                relation::display(view)
-            ),
-        )
-        .hint(format!(
-            "GRANT SELECT ON {} TO {};",
-            relation::display(view),
-            relation::role_name(owner)
-        ))
-        .raise();
-    }
+    check_reader(owner, view, table);
+    let is_ours = |before: &Definition| before.view_created && Some(before.seen_view) == old_view;
     let mut definition = Definition {
         tview: table,
+        table_created: existing.is_none() || before.as_ref().is_some_and(|before| before.table_created),
         entity_name: entity.name.clone(),
         view_schema: entity.schema.clone(),
         view_name: entity.view(),
-        view_created: match &before {
-            Some(before) => before.view_created,
-            None => request.query.is_some() && !view_existed,
-        },
+        view_created: defined.made || before.as_ref().is_some_and(is_ours),
         key_columns: key,
         fk_columns: before.as_ref().map(|b| b.fk_columns.clone()).unwrap_or_default(),
         state: State::Populating,
@@ -121,14 +139,65 @@ pub fn create(request: Request) -> Oid {
     };
     spi::session(|| register::pin_settings(&mut definition));
     let plan = identity::run_internal(|| plan::prepare(definition)).or_raise();
-    register::report_full(&plan);
-    not_followed::warn(&plan);
     let operation = if before.is_some() { "redefine" } else { "create" };
     let mut details = by_whom();
     details["function"] = request.called.into();
     register::register(&plan, Fill::IfSmall, operation, details);
-    subscriptions::leave();
-    table
+    Made { plan, notices }
+}
+
+fn key_columns(
+    request: &Request,
+    entity: &Entity,
+    table: Option<Oid>,
+    before: Option<&Definition>,
+    in_view: &[Column],
+) -> Vec<String> {
+    let in_table = table.map(|table| (table, columns::of(table)));
+    let named = request.key_columns.clone().or_else(|| kept_key(before, in_view));
+    let in_table = in_table.as_ref().map(|(oid, columns)| (*oid, &columns[..]));
+    spi::session(|| columns::pick_key(entity, in_view, in_table, named)).or_raise()
+}
+
+/// `Order` without quotes is `order`: whoever means to make another TVIEW must not replace this one.
+fn refuse_another_case(request: &Request, before: &Definition) {
+    if name::is_folded(&request.name) {
+        let quoted = relation::quote_literal(&name::quoted(&request.name));
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_DUPLICATE_TABLE,
+            format!("TVIEW {} exists already, with another query", before.display()),
+        )
+        .detail(format!(
+            "A name without quotes is folded to lower case: {}.",
+            request.name
+        ))
+        .hint(format!(
+            "SELECT pg_tviews_create({quoted}, ...); makes another TVIEW, SELECT pg_tviews_create({}, ...); redefines this one.",
+            relation::quote_literal(&before.display())
+        ))
+        .raise();
+    }
+}
+
+/// Refreshes read the view as the owner of the table.
+fn check_reader(owner: Oid, view: Oid, table: Oid) {
+    if relation::may_select(owner, view) {
+        return;
+    }
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        format!(
+            "the owner of {} may not read {}",
+            relation::display(table),
+            relation::display(view)
+        ),
+    )
+    .hint(format!(
+        "GRANT SELECT ON {} TO {};",
+        relation::display(view),
+        relation::role_name(owner)
+    ))
+    .raise();
 }
 
 /// Who did it, for the audit.
@@ -239,8 +308,18 @@ fn backing_view(entity: &Entity) -> Result<Oid, Problem> {
     Ok(view)
 }
 
-/// Creates or replaces the backing view as the caller, with the caller's rights and search_path.
-fn define_view(entity: &Entity, query: &str) -> Result<(), Problem> {
+/// What became of the backing view.
+#[derive(Default)]
+struct Defined {
+    /// There is a new one.
+    made: bool,
+    /// The columns it had with another query.
+    replaced: Option<Vec<Column>>,
+}
+
+/// Creates or replaces the backing view as the caller, with the caller's rights and search_path. A view that has this query
+/// already is left alone: replacing it keeps its readers waiting.
+fn define_view(entity: &Entity, query: &str) -> Result<Defined, Problem> {
     let select = Select::analyse(query).ok_or_else(|| {
         Problem::new(
             PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
@@ -260,30 +339,56 @@ fn define_view(entity: &Entity, query: &str) -> Result<(), Problem> {
         query.trim().trim_end_matches(';').to_string()
     };
     let view = entity.qualified(&entity.view());
-    let old = entity.find(&entity.view());
-    if let Some(old) = old {
-        backing_view(entity)?;
-        check_owner(old)?;
-        let replaceable = spi::session(|| {
-            let now = columns::of(old);
-            let mut targets = select.targets();
-            targets.retain(|target| !target.hidden);
-            now.len() <= targets.len()
-                && now.iter().zip(&targets).all(|(column, target)| {
-                    let declared = (column.type_oid, column.modifier, column.collation);
-                    column.name == target.name && declared == target.expr.column_type()
-                })
+    let Some(old) = entity.find(&entity.view()) else {
+        execute(&format!("CREATE VIEW {view} AS {body}"));
+        return Ok(Defined {
+            made: true,
+            replaced: None,
         });
-        if !replaceable {
-            let grants = spi::session(|| grants_on(old, &view));
-            execute(&format!("DROP VIEW {view}"));
-            execute(&format!("CREATE VIEW {view} AS {body}"));
-            grants.iter().for_each(|grant| execute(grant));
-            return Ok(());
-        }
+    };
+    backing_view(entity)?;
+    check_owner(old)?;
+    if has_query(old, &body) {
+        return Ok(Defined::default());
     }
-    execute(&format!("CREATE OR REPLACE VIEW {view} AS {body}"));
-    Ok(())
+    let columns_before = columns::of(old);
+    let replaceable = spi::session(|| is_extended_by(&columns_before, select));
+    patience::lock_all(&[(old, TableLock::AccessExclusive)]);
+    if replaceable {
+        execute(&format!("CREATE OR REPLACE VIEW {view} AS {body}"));
+    } else {
+        let grants = spi::session(|| grants_on(old, &view));
+        execute(&format!("DROP VIEW {view}"));
+        execute(&format!("CREATE VIEW {view} AS {body}"));
+        grants.iter().for_each(|grant| execute(grant));
+    }
+    Ok(Defined {
+        made: !replaceable,
+        replaced: Some(columns_before),
+    })
+}
+
+/// Whether a view has this query, be it in other words. Both go the same way through the parser: what it makes of a view is not
+/// what it makes of a query.
+fn has_query(view: Oid, query: &str) -> bool {
+    let normal = |query: &str| Select::analyse(query).map(|select| select.sql());
+    let same = || normal(&Select::of_view(view).sql()) == normal(query);
+    match transaction::attempt(same) {
+        Ok(same) => same,
+        Err(caught) if caught.is_cancel() => Problem::from(caught).raise(),
+        Err(_) => false,
+    }
+}
+
+/// Whether CREATE OR REPLACE VIEW takes the query: it may add columns at the end and change none.
+fn is_extended_by(columns: &[Column], select: Select) -> bool {
+    let mut targets = select.targets();
+    targets.retain(|target| !target.hidden);
+    columns.len() <= targets.len()
+        && columns.iter().zip(&targets).all(|(column, target)| {
+            let declared = (column.type_oid, column.modifier, column.collation);
+            column.name == target.name && declared == target.expr.column_type()
+        })
 }
 
 /// The GRANTs that give a new view the privileges of the one it takes the place of.
@@ -316,16 +421,19 @@ fn make_table(entity: &Entity, view: &[Column], key: &[String]) {
 }
 
 /// Rows are found by key: without a unique index on it every refresh would read the whole table.
-fn ensure_unique(table: Oid, entity: &Entity, key: &[String]) {
+fn ensure_unique(table: Oid, entity: &Entity, key: &[String]) -> Option<Notice> {
     if columns::has_unique_index(table, key) {
-        return;
+        return None;
     }
     let columns: Vec<String> = key.iter().map(|name| relation::quote(name)).collect();
     let columns = columns.join(", ");
     let display = relation::display(table);
+    patience::lock_all(&[(table, TableLock::ShareRowExclusive)]);
     let made = transaction::attempt(|| execute(&format!("CREATE UNIQUE INDEX ON {display} ({columns})")));
     match made {
-        Ok(()) => pgrx::notice!("created a unique index on {display} ({columns}), the key of the TVIEW"),
+        Ok(()) => Some(Notice::new(format!(
+            "created a unique index on {display} ({columns}), the key of the TVIEW"
+        ))),
         Err(caught) if caught.code != PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION => Problem::from(caught).raise(),
         Err(caught) => Problem::new(
             caught.code,

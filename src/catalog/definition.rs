@@ -69,9 +69,12 @@ pub struct TviewInfo {
 #[derive(Debug, Clone)]
 pub struct Definition {
     pub tview: Oid,
+    /// Whether the extension made the table.
+    pub table_created: bool,
     pub entity_name: String,
     pub view_schema: String,
     pub view_name: String,
+    /// Whether the extension made that very view.
     pub view_created: bool,
     pub key_columns: Vec<String>,
     pub fk_columns: Vec<String>,
@@ -209,6 +212,7 @@ fn from_rows(rows: &Rows) -> Vec<Definition> {
                 hash: rows.get(row, 10)?,
                 owner: rows.get(row, 11)?,
                 seen_view: rows.get(row, 13)?,
+                table_created: rows.get(row, 14)?,
                 max_latency: rows
                     .get::<f64>(row, 12)
                     .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),

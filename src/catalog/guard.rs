@@ -8,8 +8,8 @@ use super::{ddl, definition, statements};
 use crate::error::Problem;
 use crate::postgres::guard_trigger::{Kind, Write};
 use crate::postgres::identity::run_internal;
-use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{extension, relation};
 use crate::refresh::texts::Shape;
 use crate::{capture, settings};
 
@@ -22,13 +22,20 @@ pub fn install(tview: Oid, shape: &Shape) {
     let maintained: Vec<String> = shape.maintained().collect();
     if !is_guarded(tview, &maintained) {
         create(
+            tview,
             GUARD,
             "BEFORE INSERT OR UPDATE OR DELETE",
             &shape.table,
             &maintained,
         );
-        create(TRUNCATE_GUARD, "AFTER TRUNCATE", &shape.table, &[]);
+        create(tview, TRUNCATE_GUARD, "AFTER TRUNCATE", &shape.table, &[]);
     }
+}
+
+/// Whether [`install`] has anything to do: writers have to be kept out of the table for it. With internal rights.
+pub fn is_wanting(tview: Oid, shape: &Shape) -> bool {
+    let maintained: Vec<String> = shape.maintained().collect();
+    spi::session(|| !is_guarded(tview, &maintained))
 }
 
 /// Takes the triggers away. With internal rights, inside an SPI session.
@@ -70,17 +77,35 @@ pub fn write(write: &Write) {
     .raise();
 }
 
-fn create(name: &str, events: &str, table: &str, columns: &[String]) {
+fn create(tview: Oid, name: &str, events: &str, table: &str, columns: &[String]) {
     let columns: Vec<String> = columns.iter().map(|name| relation::quote_literal(name)).collect();
     let columns = columns.join(", ");
     let function = format!("{}.pg_tviews_guard", statements::schema());
     execute(&format!(
         "CREATE OR REPLACE TRIGGER {name} {events} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {function}({columns})"
     ));
-    // DROP EXTENSION takes the triggers along.
-    execute(&format!(
-        "ALTER TRIGGER {name} ON {table} DEPENDS ON EXTENSION pg_tviews"
-    ));
+    extension::take_along(tview, name);
+}
+
+/// The columns that are maintained, as the trigger knows them. With internal rights.
+pub fn maintained(tview: Oid) -> Vec<String> {
+    spi::session(|| {
+        spi::run(
+            r"SELECT array_agg(a.attname::text)
+                FROM pg_catalog.pg_trigger t
+                JOIN pg_catalog.pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped
+               WHERE t.tgrelid = $1 AND t.tgname = $2
+                 AND position('\x00'::bytea || convert_to(a.attname, getdatabaseencoding()) || '\x00'::bytea
+                              IN '\x00'::bytea || t.tgargs) > 0",
+            Access::Current,
+            &[
+                (pg_sys::OIDOID, Value::of(tview)),
+                (pg_sys::TEXTOID, Value::of(GUARD)),
+            ],
+        )
+        .one::<Vec<String>>()
+    })
+    .unwrap_or_default()
 }
 
 /// Whether the triggers are there, for these columns.

@@ -6,6 +6,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::create::{by_whom, check_owner};
 use super::definition::{self, Definition};
+use super::patience;
 use super::register::{self, Fill};
 use crate::capture;
 use crate::error::{OrRaise, Problem};
@@ -79,15 +80,19 @@ fn change_fk_columns(tview: Oid, columns: Option<Vec<Option<String>>>) {
         .hint("BEGIN ISOLATION LEVEL READ COMMITTED;")
         .raise();
     }
-    if let Some(class) = definition::table() {
-        lock::object(class, tview);
-    }
-    let value = (pg_sys::TEXTARRAYOID, Value::of(columns));
-    let definition = write(tview, &statement!("change_fk_columns"), value);
-    let plan = run_internal(|| plan::prepare(definition).or_raise());
-    let mut details = by_whom();
-    details["fk_columns"] = plan.definition.fk_columns.clone().into();
-    register::register(&plan, Fill::IfSmall, "redefine", details);
+    let lock = || {
+        if let Some(class) = definition::table() {
+            lock::object(class, tview);
+        }
+    };
+    patience::patiently(lock, |()| {
+        let value = (pg_sys::TEXTARRAYOID, Value::of(columns.clone()));
+        let definition = write(tview, &statement!("change_fk_columns"), value);
+        let plan = run_internal(|| plan::prepare(definition).or_raise());
+        let mut details = by_whom();
+        details["fk_columns"] = plan.definition.fk_columns.clone().into();
+        register::register(&plan, Fill::IfSmall, "redefine", details);
+    });
     capture::note_catalog_change();
 }
 

@@ -103,6 +103,20 @@ pub fn is_name(text: &str) -> bool {
     text.trim().is_empty() || parse(text).is_ok()
 }
 
+/// Whether reading the name folds capitals to lower case.
+pub fn is_folded(name: &str) -> bool {
+    let outside_quotes = name.split('"').step_by(2);
+    outside_quotes.flat_map(str::chars).any(char::is_uppercase)
+}
+
+/// The name with its last part quoted, so that it keeps its capitals.
+pub fn quoted(name: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((schema, name)) => format!("{schema}.\"{}\"", name.trim()),
+        None => format!("\"{}\"", name.trim()),
+    }
+}
+
 fn parse(name: &str) -> Result<Vec<String>, Problem> {
     if name.trim().is_empty() || name.contains('\0') {
         return Err(invalid(name));

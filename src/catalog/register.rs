@@ -1,31 +1,29 @@
 //! The part of creation that is the same for a new TVIEW, a redefined one, and one whose view changed under
 //! it: lock the sources, install triggers, write the definition, fill now or leave it to a worker.
 
+use std::time::Duration;
+
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::definition::{self, Definition, State};
-use super::{guard, manage, rights, triggers};
-use crate::capture;
+use super::patience::{self, Wanted};
+use super::{guard, manage, rights, size, triggers};
 use crate::error::{OrRaise, Problem};
 use crate::lineage::Strategy;
 use crate::postgres::identity::run_internal;
 use crate::postgres::lock::{self, Attempt, ObjectLock, TableLock};
-use crate::postgres::relation;
 use crate::postgres::row_settings::PINNED;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught};
+use crate::postgres::{relation, time_limit};
 use crate::queue::position::Position;
-use crate::refresh::audit::{self, Entry};
+use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::comparison;
 use crate::refresh::failure;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::recompute;
-use crate::statement;
-
-/// Views the planner expects to be larger are filled by a worker, after commit.
-const SMALL_ROWS: f64 = 20_000.0;
-const SMALL_COST: f64 = 200_000.0;
+use crate::{capture, queue, statement};
 
 /// When the table is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,28 +38,37 @@ pub enum Fill {
 }
 
 /// Installs triggers and writes the definition. The caller holds the TVIEW's lock.
+///
+/// Writers are kept out, to the end of the transaction, of sources that get a trigger or a wider one: none of them can be
+/// working by an older one. Where the triggers do already, writers go on: what they log after the position taken below is
+/// kept until others see it.
 pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde_json::Value) {
     let definition = &plan.definition;
     refuse_circles(plan).or_raise();
-    // Where the owner's code must not run, a worker fills the table.
-    let fill_now = fill == Fill::IfSmall && plan.permit().is_ok() && is_small(plan);
-    // Writers stay out from here to the commit: none of them can be working by an older trigger, and none
-    // can log a change between the position taken below and the moment others see this TVIEW. Where the triggers
-    // do and a later refresh takes the position, they need not.
-    let fenced: Vec<_> = plan
-        .lineage
-        .sources
-        .iter()
-        .filter(|source| fill == Fill::IfSmall || !run_internal(|| triggers::sufficient(source)))
-        .map(|source| source.relation)
-        .collect();
+    let measured = match fill {
+        // Where the owner's code must not run, a worker fills the table.
+        Fill::IfSmall if plan.permit().is_ok() => size::measure(plan),
+        _ => None,
+    };
+    // From here on nobody takes away a trigger that is found below, see `drop::tidy`; nor rewrites a table.
+    for table in plan.tables() {
+        lock::table(table, TableLock::AccessShare);
+    }
+    let wanting = run_internal(|| wanting(plan));
     let checked = match fill {
         Fill::IfSmall => plan.source_oids(),
         // Nobody asked for it: what is there already stays.
-        Fill::Later | Fill::Unneeded => fenced.clone(),
+        Fill::Later | Fill::Unneeded => {
+            let is_wanting = |source: &Oid| wanting.iter().any(|(table, _)| table == source);
+            plan.source_oids().into_iter().filter(is_wanting).collect()
+        }
     };
     rights::check_sources(definition.owner, &checked).or_raise();
-    lock::tables(&fenced, TableLock::ShareRowExclusive);
+    patience::lock_all(&wanting);
+    if fill == Fill::Unneeded {
+        // Others may have absorbed changes of a source that is new to this TVIEW alone.
+        queue::keep(&plan.source_oids());
+    }
     let kept = fill == Fill::Unneeded && run_internal(|| new_sources_are_empty(plan));
     let state = if kept { definition.state } else { State::Populating };
     run_internal(|| {
@@ -82,16 +89,13 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
     let operation = if kept { "adapt" } else { operation };
     let mut entry = Entry::new(&definition.entity_name, definition.tview, operation, audit::now());
     entry.details = Some(details);
-    if fill_now {
-        let position = position_of_this_moment();
-        let result = transaction::attempt(|| plan.as_owner(|| spi::session(|| recompute::everything(plan))));
-        let result = result.unwrap_or_else(|caught| not_filled(plan, caught).raise());
-        if let Some(problem) = result.problem {
-            problem.raise();
+    let writers_wait = wanting.iter().any(|(table, _)| *table != definition.tview);
+    if measured.is_some_and(|measured| measured.is_quick(writers_wait)) {
+        if let Some((position, written)) = filled(plan, size::limit(writers_wait)) {
+            entry.position = Some(position);
+            entry.written = Some(written);
+            manage::change_state(definition.tview, State::Active);
         }
-        entry.position = Some(position);
-        entry.written = Some(result.written);
-        manage::change_state(definition.tview, State::Active);
     }
     audit::add(entry);
     capture::note_catalog_change();
@@ -108,6 +112,36 @@ fn not_filled(plan: &Plan, caught: Caught) -> Problem {
         ));
     }
     problem
+}
+
+/// What has to be locked to install triggers: sources that lack one, and the tv table if it does.
+fn wanting(plan: &Plan) -> Vec<Wanted> {
+    let mut tables: Vec<Oid> = plan.lineage.sources.iter().flat_map(triggers::wanting).collect();
+    if guard::is_wanting(plan.definition.tview, &plan.shape) {
+        tables.push(plan.definition.tview);
+    }
+    tables
+        .into_iter()
+        .map(|table| (table, TableLock::ShareRowExclusive))
+        .collect()
+}
+
+/// Brings the table in line with the view, unless that takes longer than the limit or rows of it are held by others; the position
+/// it then has.
+fn filled(plan: &Plan, limit: Duration) -> Option<(Position, Written)> {
+    queue::keep(&plan.source_oids());
+    let position = position_of_this_moment();
+    let fill = || plan.as_owner(|| spi::session(|| recompute::everything(plan)));
+    match time_limit::at_most(limit, fill)? {
+        Ok(result) => {
+            if let Some(problem) = result.problem {
+                problem.raise();
+            }
+            Some((position, result.written))
+        }
+        Err(caught) if size::is_busy(&caught) => None,
+        Err(caught) => not_filled(plan, caught).raise(),
+    }
 }
 
 /// Registers a TVIEW anew after its view, or something below it, has changed. Lets go if somebody is at the TVIEW: who
@@ -202,57 +236,16 @@ fn write_definition(plan: &Plan, state: State) {
             (TEXTOID, Value::of(state.name())),
             (TEXTOID, Value::of(definition.view_schema.as_str())),
             (TEXTOID, Value::of(definition.view_name.as_str())),
-            (BOOLOID, Value::of(definition.view_created)),
+            (
+                BOOLOID,
+                Value::of(definition.view_created && plan.lineage.root_view == Some(definition.seen_view)),
+            ),
             (OIDARRAYOID, Value::of(plan.source_oids())),
             (TEXTOID, Value::of(serde_json::Value::Object(pinned).to_string())),
             (TEXTOID, Value::of(plan.hash.as_str())),
+            (BOOLOID, Value::of(definition.table_created)),
         ],
     );
-}
-
-/// What the planner expects of the view. Also where a missing right on something below the view shows, before anything
-/// is locked: the executor checks all of them, as it will for every refresh.
-fn is_small(plan: &Plan) -> bool {
-    let explained = transaction::attempt(|| {
-        plan.as_owner(|| {
-            spi::session(|| {
-                let sql = format!("EXPLAIN (FORMAT JSON) SELECT * FROM {}", plan.shape.view);
-                spi::run(&sql, Access::Current, &[])
-                    .one::<pgrx::datum::JsonString>()
-                    .map(|json| json.0)
-                    .unwrap_or_default()
-            })
-        })
-    });
-    let text = explained.unwrap_or_else(|caught| unreadable(plan, caught).raise());
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let plan = &json[0]["Plan"];
-    plan["Plan Rows"].as_f64().is_some_and(|rows| rows <= SMALL_ROWS)
-        && plan["Total Cost"].as_f64().is_some_and(|cost| cost <= SMALL_COST)
-}
-
-/// Why the TVIEW's owner cannot read the view.
-fn unreadable(plan: &Plan, caught: Caught) -> Problem {
-    let mut problem = Problem::new(caught.code, caught.message);
-    problem.detail = caught.detail;
-    problem.hint = caught.hint;
-    if caught.code != PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE {
-        return problem;
-    }
-    let owner = plan.definition.owner;
-    let source = plan
-        .source_oids()
-        .into_iter()
-        .find(|source| !relation::may_select(owner, *source));
-    let (what, owner) = (
-        source.map_or("...".to_string(), relation::display),
-        relation::role_name(owner),
-    );
-    problem
-        .detail(format!(
-            "Refreshes read the view as the owner of its table, {owner}."
-        ))
-        .hint(format!("GRANT SELECT ON {what} TO {owner};"))
 }
 
 /// A TVIEW must not read its own table, be it through other TVIEWs.

@@ -10,8 +10,8 @@ use serde_json::{json, Value as Json};
 
 use super::{ddl, statements};
 use crate::lineage::{Lineage, Source};
-use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{extension, relation, transaction};
 use crate::statement;
 
 const ROW_TRIGGER: &str = "pg_tviews_capture";
@@ -101,9 +101,18 @@ pub fn install(source: &Source) {
     }
 }
 
-/// Whether a source captures all that a TVIEW needs already. With internal rights.
-pub fn sufficient(source: &Source) -> bool {
-    spi::session(|| lacking(source).is_none() && !without_truncate_trigger(source).contains(&source.relation))
+/// The tables that [`install`] puts a trigger on, or a wider one: writers have to be kept out of these. Partitions get a copy
+/// of the row trigger. With internal rights.
+pub fn wanting(source: &Source) -> Vec<Oid> {
+    spi::session(|| match lacking(source) {
+        Some(_) => source
+            .partitions
+            .iter()
+            .copied()
+            .chain([source.relation])
+            .collect(),
+        None => without_truncate_trigger(source),
+    })
 }
 
 /// The sources of which some change is not captured as a TVIEW needs it. With internal rights.
@@ -146,17 +155,31 @@ pub fn rename_column(table: Oid, before: &str, after: &str) {
     }
 }
 
-/// Removes the triggers nobody needs any more. With internal rights, inside an SPI session.
-pub fn remove_unused() {
-    let rows = spi::run(&statement!("unused_triggers"), Access::Current, &[]);
-    let unused: Vec<(Oid, String)> = (0..rows.len())
-        .filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
-        .collect();
-    for (table, name) in unused {
+/// Removes a table's triggers that nobody needs any more. The caller holds a lock on it that keeps everybody out: only now
+/// is it certain that nobody is about to need them. With internal rights, inside an SPI session.
+pub fn remove_unused(table: Oid) {
+    for (_, name) in transaction::with_latest_snapshot(unused)
+        .iter()
+        .filter(|(of, _)| *of == table)
+    {
         if let Some(table) = relation::qualified_name(table) {
-            execute(&format!("DROP TRIGGER {} ON {table}", relation::quote(&name)));
+            execute(&format!("DROP TRIGGER {} ON {table}", relation::quote(name)));
         }
     }
+}
+
+/// Tables with triggers that nobody needs any more. With internal rights, inside an SPI session.
+pub fn with_unused() -> Vec<Oid> {
+    let mut tables: Vec<Oid> = unused().into_iter().map(|(table, _)| table).collect();
+    tables.dedup();
+    tables
+}
+
+fn unused() -> Vec<(Oid, String)> {
+    let rows = spi::run(&statement!("unused_triggers"), Access::Current, &[]);
+    (0..rows.len())
+        .filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
+        .collect()
 }
 
 /// What the triggers must capture, if they do not yet.
@@ -208,10 +231,7 @@ fn create(oid: Oid, name: &str, event: &str, each: &str, argument: &str) {
         "CREATE OR REPLACE TRIGGER {quoted} AFTER {event} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}({argument})"
     ));
     enable(oid, name);
-    // DROP EXTENSION takes the triggers along.
-    execute(&format!(
-        "ALTER TRIGGER {quoted} ON {table} DEPENDS ON EXTENSION pg_tviews"
-    ));
+    extension::take_along(oid, name);
 }
 
 /// Replication and restore scripts write with session_replication_role = replica. With internal rights, inside an SPI

@@ -142,6 +142,7 @@ fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
                 modifier,
                 collation,
                 generated: false,
+                identity_always: false,
             }
         })
         .collect();

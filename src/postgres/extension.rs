@@ -52,6 +52,34 @@ pub fn owns(relation: Oid) -> bool {
     }
 }
 
+/// DROP EXTENSION takes a trigger along, as after `ALTER TRIGGER ... DEPENDS ON EXTENSION`, which locks the table against
+/// everybody, readers included.
+pub fn take_along(table: Oid, trigger: &str) {
+    let Ok(trigger) = std::ffi::CString::new(trigger) else {
+        return;
+    };
+    let address = |class: u32, object| pg_sys::ObjectAddress {
+        classId: class.into(),
+        objectId: object,
+        objectSubId: 0,
+    };
+    // SAFETY: catalog look-ups by NUL-terminated names, and a row of pg_depend between two objects that exist; the caller
+    // holds a lock on the table.
+    unsafe {
+        pg_sys::CommandCounterIncrement();
+        let trigger = pg_sys::get_trigger_oid(table, trigger.as_ptr(), false);
+        let extension = pg_sys::get_extension_oid(NAME.as_ptr(), false);
+        let known = pg_sys::getAutoExtensionsOfObject(pg_sys::TriggerRelationId, trigger);
+        if !pg_sys::list_member_oid(known, extension) {
+            pg_sys::recordDependencyOn(
+                &address(pg_sys::TriggerRelationId.into(), trigger),
+                &address(pg_sys::ExtensionRelationId.into(), extension),
+                pg_sys::DependencyType::DEPENDENCY_AUTO_EXTENSION,
+            );
+        }
+    }
+}
+
 /// The schema of the extension.
 pub fn schema() -> Option<Oid> {
     installed().then(|| CACHE.with(|cache| cache.schema.get()))

@@ -176,6 +176,18 @@ fn now(name: &str) -> Option<&[u8]> {
     (!now.is_null()).then(|| unsafe { CStr::from_ptr(now) }.to_bytes())
 }
 
+/// Runs `work` with one setting changed, as the same role. As in [`run_internal`] for an ERROR inside.
+pub fn with_setting<R>(name: &str, value: &str, work: impl FnOnce() -> R) -> R {
+    // SAFETY: the nest level is closed again here, or by the abort of the (sub)transaction.
+    unsafe {
+        let nest = pg_sys::NewGUCNestLevel();
+        set(name, value);
+        let result = work();
+        pg_sys::AtEOXact_GUC(true, nest);
+        result
+    }
+}
+
 /// Sets a setting until the end of the current [`run_internal`] or [`run_restricted`].
 pub fn set(name: &str, value: &str) {
     set_for(name, value, pg_sys::GucAction::GUC_ACTION_SAVE);

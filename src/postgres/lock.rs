@@ -11,6 +11,8 @@ pub enum TableLock {
     RowExclusive,
     /// Keeps writers out, not readers.
     ShareRowExclusive,
+    /// Keeps everybody out.
+    AccessExclusive,
 }
 
 impl TableLock {
@@ -19,8 +21,30 @@ impl TableLock {
             TableLock::AccessShare => pg_sys::AccessShareLock,
             TableLock::RowExclusive => pg_sys::RowExclusiveLock,
             TableLock::ShareRowExclusive => pg_sys::ShareRowExclusiveLock,
+            TableLock::AccessExclusive => pg_sys::AccessExclusiveLock,
         };
         mode as i32
+    }
+
+    /// The modes, as in `pg_locks`, whose holders keep this one waiting.
+    pub fn conflicts(self) -> Vec<&'static str> {
+        const MODES: [&str; 8] = [
+            "AccessShareLock",
+            "RowShareLock",
+            "RowExclusiveLock",
+            "ShareUpdateExclusiveLock",
+            "ShareLock",
+            "ShareRowExclusiveLock",
+            "ExclusiveLock",
+            "AccessExclusiveLock",
+        ];
+        let weakest = match self {
+            TableLock::AccessShare => 7,
+            TableLock::RowExclusive => 4,
+            TableLock::ShareRowExclusive => 2,
+            TableLock::AccessExclusive => 0,
+        };
+        MODES[weakest..].to_vec()
     }
 }
 
@@ -55,41 +79,6 @@ pub fn try_table(relation: Oid, lock: TableLock) -> Attempt {
 /// Waits for a lock on a table; false if the table is gone.
 pub fn table(relation: Oid, lock: TableLock) -> bool {
     open_close(relation, lock.mode())
-}
-
-/// Attempts of [`tables`] before it waits for one lock while it holds others.
-const ATTEMPTS: usize = 100;
-
-/// Waits for the same lock on several tables, in whatever order they become free: while it waits for one it holds
-/// none of the others, so that nobody who holds some of them gets into a deadlock because of this.
-pub fn tables(relations: &[Oid], lock: TableLock) {
-    let mut order = relations.to_vec();
-    for _ in 0..ATTEMPTS {
-        let Some((first, others)) = order.split_first() else {
-            return;
-        };
-        if !table(*first, lock) {
-            order.swap_remove(0);
-            continue;
-        }
-        let Some(held) = others
-            .iter()
-            .position(|other| try_table(*other, lock) == Attempt::Held)
-        else {
-            return;
-        };
-        order[..=held].iter().for_each(|taken| release(*taken, lock));
-        order.swap(0, held + 1);
-    }
-    // So much is written that they are never free together.
-    relations.iter().for_each(|relation| {
-        table(*relation, lock);
-    });
-}
-
-fn release(relation: Oid, lock: TableLock) {
-    // SAFETY: gives back a lock that this transaction has taken once more than it gave back.
-    unsafe { pg_sys::UnlockRelationOid(relation, lock.mode()) }
 }
 
 /// Opens with a lock that stays; false if there is no such relation.
@@ -135,13 +124,39 @@ pub enum ObjectLock {
     Exclusive,
 }
 
-/// Takes the lock of one TVIEW if it is free now.
+impl ObjectLock {
+    fn mode(self) -> i32 {
+        let mode = match self {
+            ObjectLock::Share => pg_sys::ShareLock,
+            ObjectLock::Exclusive => pg_sys::ExclusiveLock,
+        };
+        mode as i32
+    }
+}
+
+/// `lock_timeout` of the session in milliseconds; 0: none.
+pub fn timeout() -> u64 {
+    // SAFETY: reads a setting of this process.
+    u64::try_from(unsafe { pg_sys::LockTimeout }).unwrap_or(0)
+}
+
+/// `deadlock_timeout` in milliseconds.
+pub fn deadlock_timeout() -> u64 {
+    // SAFETY: as above.
+    u64::try_from(unsafe { pg_sys::DeadlockTimeout }).unwrap_or(1000)
+}
+
+/// Waits for a lock of the given strength on one object.
+pub fn object_as(class: Oid, id: Oid, lock: ObjectLock) {
+    // SAFETY: as above.
+    unsafe {
+        pg_sys::LockAcquire(&tag(class, id), lock.mode(), false, false);
+    }
+}
+
+/// Takes the lock of one object if it is free now.
 pub fn try_object(class: Oid, object: Oid, lock: ObjectLock) -> bool {
-    let mode = match lock {
-        ObjectLock::Share => pg_sys::ShareLock,
-        ObjectLock::Exclusive => pg_sys::ExclusiveLock,
-    };
     // SAFETY: as above, without waiting.
-    let result = unsafe { pg_sys::LockAcquire(&tag(class, object), mode as i32, false, true) };
+    let result = unsafe { pg_sys::LockAcquire(&tag(class, object), lock.mode(), false, true) };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }

@@ -4,6 +4,7 @@ pub mod bgworker;
 mod canonical;
 pub mod clock;
 pub mod column;
+pub mod copy_to;
 pub mod create_view;
 pub mod database_list;
 pub mod executor_hook;

@@ -319,6 +319,29 @@ pub fn type_category(of_type: Oid) -> char {
     category as u8 as char
 }
 
+/// Whether values of one type can be cast to another.
+pub fn can_cast(from: Oid, to: Oid) -> bool {
+    // SAFETY: catalog look-ups inside a transaction, of one type each.
+    unsafe { pg_sys::can_coerce_type(1, &from, &to, pg_sys::CoercionContext::COERCION_EXPLICIT) }
+}
+
+/// Whether now() can be assigned to a column of this type, and fits in.
+pub fn takes_the_time(type_oid: Oid, modifier: i32) -> bool {
+    // SAFETY: catalog look-ups inside a transaction; the function is not asked for.
+    unsafe {
+        let base = pg_sys::getBaseType(type_oid);
+        let mut function = Oid::INVALID;
+        let path = pg_sys::find_coercion_pathway(
+            base,
+            pg_sys::TIMESTAMPTZOID,
+            pg_sys::CoercionContext::COERCION_ASSIGNMENT,
+            &mut function,
+        );
+        let is_limited = modifier >= 0 && type_category(base) == 'S';
+        path != pg_sys::CoercionPathType::COERCION_PATH_NONE && !is_limited
+    }
+}
+
 /// The owner of a relation.
 pub fn owner(relation: Oid) -> Option<Oid> {
     class(relation, |form| form.relowner)

@@ -94,7 +94,11 @@ unsafe fn with_ancestors(parents: Vec<*mut pg_sys::RangeVar>) -> Vec<Oid> {
         .collect()
 }
 
-unsafe fn found(name: *mut pg_sys::RangeVar) -> Option<Oid> {
+/// The relation of a name.
+///
+/// # Safety
+/// `name` comes from the parser.
+pub(super) unsafe fn found(name: *mut pg_sys::RangeVar) -> Option<Oid> {
     let relation = pg_sys::RangeVarGetRelidExtended(
         name,
         pg_sys::NoLock as pg_sys::LOCKMODE,

@@ -267,6 +267,18 @@ pub fn in_block() -> bool {
     unsafe { pg_sys::IsTransactionBlock() }
 }
 
+/// Raises what PostgreSQL raises for its own commands where nothing can be written: on a standby, and in a read-only transaction.
+pub fn refuse_read_only(command: &str) {
+    let Ok(command) = std::ffi::CString::new(command) else {
+        return;
+    };
+    // SAFETY: NUL-terminated; an ERROR unwinds.
+    unsafe {
+        pg_sys::PreventCommandDuringRecovery(command.as_ptr());
+        pg_sys::PreventCommandIfReadOnly(command.as_ptr());
+    }
+}
+
 /// Whether the server is replaying WAL.
 pub fn in_recovery() -> bool {
     // SAFETY: reads shared state.

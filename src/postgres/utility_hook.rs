@@ -6,7 +6,7 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
-use super::create_view;
+use super::{copy_to, create_view};
 use crate::worker::{database_ddl, signal};
 
 /// A statement to act on.
@@ -134,6 +134,11 @@ unsafe extern "C-unwind" fn process_utility(
         // SAFETY: as above; the copy lives in the memory of the running command.
         return next(unsafe { collapse(pstmt, query) });
     }
+    // SAFETY: as above.
+    if unsafe { copy_to::may_read_table((*pstmt).utilityStmt) } {
+        // SAFETY: as above.
+        return next(unsafe { query_for_copy(pstmt) });
+    }
     // Recognised before: the command may free its parse tree.
     let mut statement = None;
     // SAFETY: the statement is valid at this time, and the result for the whole call.
@@ -151,6 +156,12 @@ unsafe extern "C-unwind" fn collapse(
 ) -> *mut pg_sys::PlannedStmt {
     // SAFETY: the caller recognised a CREATE VIEW.
     unsafe { create_view::without_repeated_columns(pstmt, query).unwrap_or(pstmt) }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn query_for_copy(pstmt: *mut pg_sys::PlannedStmt) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the caller recognised a COPY of a table.
+    unsafe { copy_to::with_query(pstmt).unwrap_or(pstmt) }
 }
 
 #[pgrx::pg_guard]
@@ -187,6 +198,7 @@ unsafe fn is_interesting(pstmt: *mut pg_sys::PlannedStmt) -> bool {
                     == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
             }
             pg_sys::NodeTag::T_ViewStmt => create_view::may_repeat_columns(node),
+            pg_sys::NodeTag::T_CopyStmt => copy_to::may_read_table(node),
             pg_sys::NodeTag::T_DropdbStmt
             | pg_sys::NodeTag::T_CreatedbStmt
             | pg_sys::NodeTag::T_AlterDatabaseStmt

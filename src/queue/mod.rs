@@ -7,4 +7,4 @@ pub mod position;
 pub mod trim;
 
 pub use log::{look, Look};
-pub use trim::{trim, trim_audit};
+pub use trim::{keep, trim, trim_audit};

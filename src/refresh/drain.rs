@@ -137,11 +137,9 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
         }
     }
     backlog::give_up_excess(driver);
+    catalog::tidy(driver, true);
     let trimmed = driver.transaction(|| {
-        transaction::with_snapshot(|| {
-            catalog::tidy();
-            while queue::trim(10_000) == 10_000 {}
-        });
+        transaction::with_snapshot(|| while queue::trim(10_000) == 10_000 {});
     });
     error.or(trimmed.err())
 }

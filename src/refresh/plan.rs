@@ -366,6 +366,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         key.push(KeyColumn::new(&of_view, &of_table, &format!(" of {table}"))?);
         key_cast::check(&of_view, &of_table, &table)?;
     }
+    refuse_written_by_others(definition, &in_view, &in_table)?;
     let mut content = Vec::new();
     let mut converted = Vec::new();
     for column in in_table
@@ -376,6 +377,9 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         let value = match find(&in_view, &column.name) {
             Some(of_view) if of_view.type_oid == column.type_oid && of_view.modifier == column.modifier => {
                 format!("v.{name}")
+            }
+            Some(of_view) if !relation::can_cast(of_view.type_oid, column.type_oid) => {
+                return Err(no_cast(definition, &of_view, column));
             }
             Some(of_view) => {
                 let types = [&of_view, column].map(|c| relation::type_display(c.type_oid, c.modifier));
@@ -389,6 +393,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
     }
     let touch = find(&in_table, "updated_at")
         .filter(|column| !column.generated && find(&in_view, "updated_at").is_none())
+        .filter(|column| relation::takes_the_time(column.type_oid, column.modifier))
         .map(|_| "updated_at = now()".to_string());
     let missing = || {
         Problem::new(
@@ -407,6 +412,53 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         converted,
         touch,
     })
+}
+
+fn no_cast(definition: &Definition, of_view: &Column, of_table: &Column) -> Problem {
+    let (table, name) = (definition.display(), relation::quote(&of_view.name));
+    let of_view_type = relation::type_display(of_view.type_oid, of_view.modifier);
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_CANNOT_COERCE,
+        format!(
+            "column {:?} of the view has type {of_view_type}, which cannot be cast to {}, its type in {table}",
+            of_view.name,
+            relation::type_display(of_table.type_oid, of_table.modifier)
+        ),
+    )
+    .hint(format!(
+        "ALTER TABLE {table} ALTER COLUMN {name} TYPE {of_view_type} USING NULL; or cast the column in the view."
+    ))
+}
+
+/// Columns that PostgreSQL computes itself cannot hold what the view says.
+fn refuse_written_by_others(
+    definition: &Definition,
+    view: &[Column],
+    table: &[Column],
+) -> Result<(), Problem> {
+    let in_view = |column: &&Column| view.iter().any(|of_view| of_view.name == column.name);
+    // Rows are found by an identity that is the key, and never get another one.
+    let in_key = |column: &Column| definition.key_columns.contains(&column.name);
+    let of_its_own = |column: &&Column| column.generated || (column.identity_always && !in_key(column));
+    let Some(column) = table.iter().filter(in_view).find(of_its_own) else {
+        return Ok(());
+    };
+    let (table, name) = (definition.display(), relation::quote(&column.name));
+    let (what, drop) = match column.generated {
+        true => ("generated", "DROP EXPRESSION"),
+        false => ("an identity column GENERATED ALWAYS", "DROP IDENTITY"),
+    };
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_GENERATED_ALWAYS,
+        format!(
+            "column {:?} of {table} is {what}, and the view has a column of that name",
+            column.name
+        ),
+    )
+    .detail("Refreshes could not write what the view returns.")
+    .hint(format!(
+        "ALTER TABLE {table} ALTER COLUMN {name} {drop}; or let the view not return that column."
+    )))
 }
 
 /// The type a value is cast to before it is compared with what is stored. Not the length of a varchar: a

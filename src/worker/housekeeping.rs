@@ -13,6 +13,10 @@ use crate::{catalog, queue};
 const SECOND: i64 = 1_000_000;
 /// How often to look for backlogs, at least.
 const BACKLOGS: i64 = 10 * SECOND;
+/// How often to look for what dropped TVIEWs have left, at least.
+const TIDY: i64 = 60 * SECOND;
+/// After this long without luck a table in use is waited for, for a moment.
+const IMPATIENT: i64 = 8 * SECOND;
 /// Rows per transaction.
 const BATCH: usize = 10_000;
 
@@ -24,6 +28,23 @@ pub fn wanted(database: &Database, now: i64) {
 /// There are rows, but no position has moved: perhaps nobody is left to move one. Looking goes over all of them.
 pub fn wanted_some_time(database: &Database, now: i64) {
     trim_by(database, now + 60 * SECOND);
+}
+
+/// TVIEWs are gone.
+pub fn wanted_tidy(database: &Database) {
+    database.tidy_pause.store(SECOND, SeqCst);
+    database.tidy_at.store(0, SeqCst);
+}
+
+fn tidy(database: &Database, now: i64) {
+    bgworker::report_running("removing what dropped TVIEWs have left");
+    let pause = database.tidy_pause.load(SeqCst).clamp(SECOND, TIDY);
+    // Taken before looking: whoever drops a TVIEW meanwhile asks again.
+    database.tidy_at.store(now + TIDY, SeqCst);
+    if catalog::tidy(Driver::Worker, pause >= IMPATIENT) > 0 {
+        database.tidy_pause.store(2 * pause, SeqCst);
+        database.tidy_at.fetch_min(now + pause, SeqCst);
+    }
 }
 
 /// At that time at the latest; 0 is never.
@@ -49,7 +70,8 @@ pub fn due_at(database: &Database) -> i64 {
     let others = database
         .trim_audit_at
         .load(SeqCst)
-        .min(database.backlogs_at.load(SeqCst));
+        .min(database.backlogs_at.load(SeqCst))
+        .min(database.tidy_at.load(SeqCst));
     match database.trim_at.load(SeqCst) {
         0 => others,
         queue => queue.min(others),
@@ -89,13 +111,15 @@ pub fn run(database: &Database, index: usize, now: i64) -> bool {
     } else if database.trim_audit_at.load(SeqCst) <= now {
         bgworker::report_running("trimming pg_tview_meta_audit");
         let deleted = short_transaction(|| {
-            catalog::tidy();
             parts::forget_stale();
             queue::trim_audit(BATCH)
         })
         .unwrap_or(0);
         let pause = if deleted >= BATCH as u64 { 0 } else { 60 * SECOND };
         database.trim_audit_at.store(now + pause, SeqCst);
+    }
+    if database.tidy_at.load(SeqCst) <= now {
+        tidy(database, now);
     }
     if database.backlogs_at.load(SeqCst) <= now {
         bgworker::report_running("looking for backlogs");

@@ -275,7 +275,9 @@ impl Refresher {
         };
         match short_transaction(|| bgworker::extension_exists().then(load)) {
             Some(Some(infos)) => {
-                self.tracked.replace(self.oid, infos, &known);
+                if self.tracked.replace(self.oid, infos, &known) {
+                    housekeeping::wanted_tidy(self.database);
+                }
                 // Those of TVIEWs that are gone, among others.
                 plan_cache::tidy();
                 self.generation = Some(generation);

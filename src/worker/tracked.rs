@@ -194,14 +194,15 @@ impl TrackedSet {
     }
 
     /// Takes newly loaded definitions. `known` are the TVIEWs that had a place before they were read: of these, the
-    /// ones that are gone lose it (others may belong to definitions newer than these).
-    pub fn replace(&mut self, oid: Oid, infos: Vec<TviewInfo>, known: &[Oid]) {
+    /// ones that are gone lose it (others may belong to definitions newer than these). Returns whether there were any.
+    pub fn replace(&mut self, oid: Oid, infos: Vec<TviewInfo>, known: &[Oid]) -> bool {
         let exist: HashSet<Oid> = infos.iter().map(|info| info.tview).collect();
         let gone: HashSet<Oid> = known
             .iter()
             .copied()
             .filter(|tview| !exist.contains(tview))
             .collect();
+        let some_gone = !gone.is_empty();
         Tview::release_all(oid, |tview| !gone.contains(&tview));
 
         let before: HashMap<Oid, Tracked> = self
@@ -229,6 +230,7 @@ impl TrackedSet {
         }
         self.database.end_quiet();
         self.database.disturb_all();
+        some_gone
     }
 
     /// What queue rows are of: the sources of TVIEWs, and TVIEWs of which something is requested.

@@ -405,6 +405,26 @@ fn a_standby_shows_what_was_waited_for_on_the_primary() {
     let health = "SELECT status, message LIKE '%this server is a standby%' FROM pg_tviews_health_check() WHERE component = 'workers'";
     assert_eq!(there.rows(health), ["OK|t"]);
     assert_eq!(client.rows(health), ["OK|f"]);
+    for call in [
+        "pg_tviews_create('feed')",
+        "pg_tviews_drop('feed')",
+        "pg_tviews_drop('none', if_exists => true)",
+        "pg_tviews_auto_convert()",
+        "pg_tviews_refresh('feed')",
+        "pg_tviews_refresh('feed', '{5}')",
+        "pg_tviews_pause('feed')",
+        "pg_tviews_resume('feed')",
+        "pg_tviews_retry()",
+    ] {
+        let error = there.fails(&format!("SELECT {call}"));
+        assert_eq!(error.code().code(), "25006", "{call}: {error:?}");
+    }
+    for command in [
+        "CALL pg_tviews_drain()",
+        "UPDATE pg_tview_meta SET max_latency = '1 s'",
+    ] {
+        assert_eq!(there.fails(command).code().code(), "25006", "{command}");
+    }
     client.run("UPDATE tb_user SET name = 'x' WHERE pk_user = 5; SELECT pg_tviews_pause('feed')");
     client.run("UPDATE tb_user SET name = 'y' WHERE pk_user = 5");
     there.wait_until(

@@ -50,3 +50,4 @@ mod two_phase;
 mod waiting;
 mod worker_slots;
 mod workers;
+mod writers_go_on;

@@ -55,6 +55,10 @@ pub struct Database {
     pub trim_pause: AtomicI64,
     /// When the audit table should be trimmed. Workers.
     pub trim_audit_at: AtomicI64,
+    /// When to remove what dropped TVIEWs have left. Workers.
+    pub tidy_at: AtomicI64,
+    /// How long to wait for the next attempt at tables that were in use. The worker that tidies.
+    pub tidy_pause: AtomicI64,
     /// When to look for backlogs of TVIEWs that stand still. Workers.
     pub backlogs_at: AtomicI64,
     /// When a worker should look into the queue without being told of a change; 0: before anything else. Workers, and sessions
@@ -169,6 +173,8 @@ impl Default for Database {
             trim_at: AtomicI64::new(0),
             trim_pause: AtomicI64::new(0),
             trim_audit_at: AtomicI64::new(0),
+            tidy_at: AtomicI64::new(0),
+            tidy_pause: AtomicI64::new(0),
             backlogs_at: AtomicI64::new(0),
             poll_at: AtomicI64::new(0),
             look_at_all_at: AtomicI64::new(0),

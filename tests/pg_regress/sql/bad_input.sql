@@ -68,12 +68,20 @@ SELECT error_of($$CALL pg_tviews_drain('post')$$);
 SELECT * FROM traces WHERE kind IN ('TVIEW', 'trigger');
 SELECT * FROM traces ORDER BY 1, 2;
 SELECT count(*) FROM pg_tview_queue;
--- Columns that PostgreSQL computes itself are left to it.
-SELECT pg_tviews_create('generated', 'SELECT pk_post AS id, title FROM tb_post');
+-- Columns that PostgreSQL computes itself cannot hold what the view returns; an identity that is the key can.
+CREATE TABLE tv_numbered (id int PRIMARY KEY, title text, number int GENERATED ALWAYS AS IDENTITY);
+CREATE TABLE tv_shouted (id int PRIMARY KEY, title text, shout text GENERATED ALWAYS AS (upper(title)) STORED, number int GENERATED ALWAYS AS IDENTITY);
+CREATE TABLE tv_key (id int GENERATED ALWAYS AS (1) STORED PRIMARY KEY, title text);
+SELECT error_of($$SELECT pg_tviews_create('generated', 'SELECT pk_post AS id, title FROM tb_post')$$);
+SELECT error_of($$SELECT pg_tviews_create('numbered', 'SELECT pk_post AS id, title, pk_post AS number FROM tb_post')$$);
+SELECT error_of($$SELECT pg_tviews_create('key', 'SELECT pk_post AS id, title FROM tb_post')$$);
 SELECT pg_tviews_create('identity', 'SELECT pk_post AS id, title FROM tb_post');
+SELECT pg_tviews_create('shouted', 'SELECT pk_post AS id, title FROM tb_post');
 CALL pg_tviews_drain();
-TABLE tv_generated ORDER BY id;
 TABLE tv_identity ORDER BY id;
+UPDATE tb_post SET title = 'uno' WHERE pk_post = 1;
+CALL pg_tviews_drain();
+SELECT id, title, shout FROM tv_shouted ORDER BY id;
 DROP TABLE temporary_post, tv_temporary;
 
 DROP SCHEMA bad_input CASCADE;

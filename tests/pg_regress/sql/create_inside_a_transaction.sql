@@ -42,6 +42,12 @@ ROLLBACK;
 BEGIN READ ONLY;
 SELECT pg_tviews_create('late', 'SELECT pk_post AS id, title FROM tb_post');
 ROLLBACK;
+BEGIN READ ONLY;
+SELECT pg_tviews_refresh('post');
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT pg_tviews_drop('post');
+ROLLBACK;
 -- The drain commits, so it has no place in a transaction.
 BEGIN;
 CALL pg_tviews_drain();

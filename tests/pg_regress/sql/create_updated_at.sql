@@ -39,5 +39,19 @@ UPDATE tb_post SET title = 'c' WHERE pk_post = 1;
 CALL pg_tviews_drain();
 SELECT pk_tz, title, updated_at > now() - interval '1 hour' AS updated FROM tv_tz ORDER BY pk_tz;
 SELECT pk_own, title, updated_at AT TIME ZONE 'UTC' AS updated_at FROM tv_own ORDER BY pk_own;
+-- A column that does not take the time is left alone, whatever its name.
+CREATE DOMAIN moment AS timestamptz;
+CREATE TABLE tv_number (pk_post int PRIMARY KEY, title text, updated_at bigint DEFAULT 7);
+CREATE TABLE tv_short (pk_post int PRIMARY KEY, title text, updated_at varchar(3) DEFAULT 'old');
+CREATE TABLE tv_json (pk_post int PRIMARY KEY, title text, updated_at jsonb DEFAULT '{}');
+CREATE TABLE tv_domain (pk_post int PRIMARY KEY, title text, updated_at moment DEFAULT '2001-01-01');
+CREATE TABLE tv_text (pk_post int PRIMARY KEY, title text, updated_at text DEFAULT 'old');
+CREATE TABLE tv_date (pk_post int PRIMARY KEY, title text, updated_at date DEFAULT '2001-01-01');
+SELECT count(pg_tviews_create(name, 'SELECT pk_post, title FROM tb_post', key_columns => '{pk_post}')) FROM unnest('{number,short,json,domain,text,date}'::text[]) AS name;
+UPDATE tb_post SET title = 'd' WHERE pk_post = 1;
+CALL pg_tviews_drain();
+SELECT n.title, n.updated_at AS number, s.updated_at AS short, j.updated_at AS json, d.updated_at > '2002-01-01' AS domain, t.updated_at <> 'old' AS text, a.updated_at > '2002-01-01' AS date
+  FROM tv_number n JOIN tv_short s USING (pk_post) JOIN tv_json j USING (pk_post) JOIN tv_domain d USING (pk_post) JOIN tv_text t USING (pk_post) JOIN tv_date a USING (pk_post)
+ ORDER BY pk_post;
 
 DROP SCHEMA create_updated_at CASCADE;

@@ -15,6 +15,7 @@ CREATE VIEW v_doc AS
 SELECT d.pk_doc, jsonb_build_object('title', d.title, 'body', d.body, 'parts', (SELECT jsonb_agg(p.body ORDER BY p.pk_part) FROM tb_part p WHERE p.fk_doc = d.pk_doc)) AS data
   FROM tb_doc d;
 SELECT pg_tviews_create('doc');
+CALL pg_tviews_drain();
 SELECT pk_doc, length(data::text) > 1000000 AS over_1_mb FROM tv_doc ORDER BY pk_doc;
 
 SELECT command FROM run_case('doc',
