@@ -25,6 +25,10 @@ CREATE TABLE @extschema@.pg_tview_definition (
     definition_hash text        NOT NULL DEFAULT '',
     table_created   boolean     NOT NULL DEFAULT false
 );
+-- How DDL finds out that it concerns no TVIEW.
+CREATE INDEX pg_tview_definition_view_oid_idx ON @extschema@.pg_tview_definition (view_oid);
+CREATE INDEX pg_tview_definition_view_name_idx ON @extschema@.pg_tview_definition (view_name, view_schema);
+CREATE INDEX pg_tview_definition_suspended_idx ON @extschema@.pg_tview_definition (state) WHERE state = 'suspended';
 -- Dumped: the rest is known again after a restore, or means nothing there.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.pg_tview_definition', '');
 

@@ -2,7 +2,7 @@
 SELECT own.relation
   FROM (VALUES
         ('@extschema@.pg_tview_definition'::pg_catalog.regclass,
-         '{entity_name,tview_oid,view_oid,key_columns,fk_columns,max_latency,state,created_at,view_schema,view_name,view_created,source_oids,pinned_settings,definition_hash}'::text[]),
+         '{entity_name,tview_oid,view_oid,key_columns,fk_columns,max_latency,state,created_at,view_schema,view_name,view_created,source_oids,pinned_settings,definition_hash,table_created}'::text[]),
         ('@extschema@.pg_tview_queue', '{xid,source_oid,operation,keys,enqueued_at}'),
         ('@extschema@.pg_tview_meta_audit',
          '{audit_id,entity_name,tview_oid,operation,status,changes_read,keys_refreshed,rows_inserted,rows_updated,rows_deleted,rows_unchanged,oldest_change_at,started_at,finished_at,worker_pid,sqlstate,message,details,position,total_refreshes,total_rows_written}'),

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::catalog::create::{self, Request};
 use crate::catalog::meta_update::{self, check_latency, no_nulls};
-use crate::catalog::{convert, ddl, drop, guard, manage, restored};
+use crate::catalog::{convert, ddl, drop, guard, manage, restored, unrelated};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::meta_trigger::{MetaRow, MetaWrite, WrittenRow};
 use crate::postgres::sql_types::{Name, RegClass};
 use crate::postgres::transaction::refuse_read_only;
-use crate::postgres::{guard_trigger, table_tree};
+use crate::postgres::{ddl_command, guard_trigger, table_tree};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/triggers.sql",
@@ -145,7 +145,9 @@ CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_ddl_happened(fcinfo: pg_sys::FunctionCallInfo) {
-    ddl::happened(&table_tree::changed_by(fcinfo));
+    if !unrelated::is_unrelated(ddl_command::of(fcinfo)) {
+        ddl::happened(&table_tree::changed_by(fcinfo));
+    }
 }
 
 /// Event trigger: a tv table may have been dropped.
@@ -155,7 +157,9 @@ CREATE FUNCTION pg_tviews_objects_dropped() RETURNS event_trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_objects_dropped(_fcinfo: pg_sys::FunctionCallInfo) {
-    ddl::dropped();
+    if !unrelated::is_unrelated_drop() {
+        ddl::dropped();
+    }
 }
 
 /// The name of a TVIEW, where the function has arguments that may be NULL.

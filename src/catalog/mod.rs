@@ -27,6 +27,7 @@ pub mod status;
 pub mod subscriptions;
 pub mod triggers;
 mod unlogged;
+pub mod unrelated;
 
 pub use definition::{infos as load, State, TviewInfo};
 pub use drop::tidy;

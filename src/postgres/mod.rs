@@ -7,6 +7,7 @@ pub mod column;
 pub mod copy_to;
 pub mod create_view;
 pub mod database_list;
+pub mod ddl_command;
 pub mod executor_hook;
 pub mod extension;
 pub mod guard_trigger;

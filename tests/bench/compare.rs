@@ -15,6 +15,11 @@ impl Measured {
         Self { unit, rounds }
     }
 
+    /// Adds the rounds of another.
+    pub fn append(&mut self, mut other: Measured) {
+        self.rounds.append(&mut other.rounds);
+    }
+
     /// The median.
     pub fn median(&self) -> f64 {
         median(self.rounds.clone())

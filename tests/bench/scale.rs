@@ -43,6 +43,8 @@ pub struct Scale {
     pub sizes: [i32; 3],
     /// Rows of the one huge UPDATE.
     pub huge: i32,
+    /// Commands of each kind that have nothing to do with TVIEWs.
+    pub unrelated_ddl: i32,
 }
 
 impl Scale {
@@ -67,6 +69,7 @@ impl Scale {
         idle: Duration::from_secs(60),
         sizes: [30_000, 300_000, 3_000_000],
         huge: 10_000_000,
+        unrelated_ddl: 300,
     };
     /// Under three minutes.
     pub const QUICK: Scale = Scale {
@@ -89,5 +92,6 @@ impl Scale {
         idle: Duration::from_secs(5),
         sizes: [10_000, 30_000, 100_000],
         huge: 300_000,
+        unrelated_ddl: 100,
     };
 }

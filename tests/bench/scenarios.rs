@@ -10,6 +10,7 @@ mod harness;
 
 mod by_hand;
 mod compare;
+mod ddl;
 mod hub;
 mod large;
 mod latency;
@@ -46,6 +47,7 @@ const ALONE: &[Group<Scale>] = &[
     ("sizes", sizes::measure),
     ("large", large::measure),
     ("slots", slots::measure),
+    ("ddl", ddl::measure),
 ];
 
 fn main() {

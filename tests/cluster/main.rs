@@ -47,6 +47,7 @@ mod sharing;
 mod strangers;
 mod time_limits;
 mod two_phase;
+mod unrelated_ddl;
 mod waiting;
 mod worker_slots;
 mod workers;

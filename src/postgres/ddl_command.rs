@@ -1,0 +1,102 @@
+//! What the parse tree that an event trigger sees says of a command, where that is enough to know that no view returns anything
+//! else after it.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+/// What a command may do to views.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// It makes a temporary table.
+    Temporary,
+    /// It makes an object that nothing can depend on yet, or changes nothing that a view could show.
+    Harmless,
+    /// It concerns tables whose rows come or go with it.
+    TableTree,
+    /// Not known from its tree.
+    Other,
+}
+
+/// The command that an event trigger is called for.
+#[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
+pub fn of(fcinfo: pg_sys::FunctionCallInfo) -> Command {
+    // SAFETY: the context is checked to be that of an event trigger, whose parse tree outlives the call.
+    unsafe {
+        let context = (*fcinfo).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return Command::Other;
+        }
+        classify((*context.cast::<pg_sys::EventTriggerData>()).parsetree)
+    }
+}
+
+unsafe fn classify(node: *mut pg_sys::Node) -> Command {
+    // SAFETY: each node is read with the layout its tag says.
+    unsafe {
+        match (*node).type_ {
+            pg_sys::NodeTag::T_CreateStmt => {
+                let statement = &*node.cast::<pg_sys::CreateStmt>();
+                match statement.inhRelations.is_null() {
+                    true => made(statement.relation),
+                    false => Command::TableTree,
+                }
+            }
+            pg_sys::NodeTag::T_CreateTableAsStmt => {
+                made((*(*node.cast::<pg_sys::CreateTableAsStmt>()).into).rel)
+            }
+            pg_sys::NodeTag::T_CreateFunctionStmt => {
+                match (*node.cast::<pg_sys::CreateFunctionStmt>()).replace {
+                    true => Command::Other,
+                    false => Command::Harmless,
+                }
+            }
+            pg_sys::NodeTag::T_CreateSeqStmt
+            | pg_sys::NodeTag::T_AlterSeqStmt
+            | pg_sys::NodeTag::T_CreateStatsStmt
+            | pg_sys::NodeTag::T_AlterStatsStmt
+            | pg_sys::NodeTag::T_CommentStmt
+            | pg_sys::NodeTag::T_RefreshMatViewStmt => Command::Harmless,
+            pg_sys::NodeTag::T_AlterTableStmt => altered(&*node.cast::<pg_sys::AlterTableStmt>()),
+            _ => Command::Other,
+        }
+    }
+}
+
+/// A new table. One in the place of a backing view that is missing is to be seen.
+unsafe fn made(name: *mut pg_sys::RangeVar) -> Command {
+    // SAFETY: the name comes from the parser.
+    let (name, temporary) = unsafe {
+        let temporary = (*name).relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP;
+        (CStr::from_ptr((*name).relname), temporary)
+    };
+    if temporary {
+        Command::Temporary
+    } else if name.to_bytes().starts_with(b"v_") {
+        Command::Other
+    } else {
+        Command::Harmless
+    }
+}
+
+unsafe fn altered(statement: &pg_sys::AlterTableStmt) -> Command {
+    use pg_sys::AlterTableType as Kind;
+    // SAFETY: the list holds the commands that the grammar made.
+    let commands = unsafe { pgrx::PgList::<pg_sys::AlterTableCmd>::from_pg(statement.cmds) };
+    let of_tree = |command: *mut pg_sys::AlterTableCmd| {
+        matches!(
+            // SAFETY: as above.
+            unsafe { (*command).subtype },
+            Kind::AT_AddInherit
+                | Kind::AT_DropInherit
+                | Kind::AT_AttachPartition
+                | Kind::AT_DetachPartition
+                | Kind::AT_DetachPartitionFinalize
+        )
+    };
+    let concerns_tree = commands.iter_ptr().any(of_tree);
+    match concerns_tree {
+        true => Command::TableTree,
+        false => Command::Other,
+    }
+}
