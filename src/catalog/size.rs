@@ -10,6 +10,7 @@ use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::time_limit;
 use crate::postgres::transaction::Caught;
+use crate::refresh::failure;
 use crate::refresh::plan::Plan;
 
 /// Views with more rows are filled by a worker, after commit.
@@ -74,10 +75,8 @@ pub fn is_busy(caught: &Caught) -> bool {
 
 /// Why the TVIEW's owner cannot read the view.
 fn unreadable(plan: &Plan, caught: Caught) -> Problem {
-    let mut problem = Problem::new(caught.code, caught.message);
-    problem.detail = caught.detail;
-    problem.hint = caught.hint;
-    if caught.code != PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE {
+    let problem = Problem::from(failure::advise(caught));
+    if problem.code != PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE {
         return problem;
     }
     let owner = plan.definition.owner;
