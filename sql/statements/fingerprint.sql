@@ -276,12 +276,17 @@ WITH RECURSIVE parameter AS MATERIALIZED (
       JOIN pg_authid a ON a.oid = t.relowner
      WHERE role.oid <> 0
     UNION ALL
-    -- Functions that return the labels there are; otherwise a new label changes nothing.
+    -- Functions that return the labels there are, or, given as text, may ask which there are; otherwise a new label changes nothing.
     SELECT concat_ws(' ', 'labels', l.enumtypid, l.enumsortorder, l.enumlabel)
       FROM parameter p
       JOIN label l ON true
      WHERE p.image ~ '\m(3528|3529|3530|3531)\M'
-        OR EXISTS (SELECT 1 FROM object o JOIN pg_proc f ON f.oid = o.oid WHERE o.class = 'pg_proc'::regclass AND f.prosqlbody::text ~ '\m(3528|3529|3530|3531)\M')
+        OR EXISTS (SELECT 1
+                     FROM object o
+                     JOIN pg_proc f ON f.oid = o.oid
+                     JOIN pg_language g ON g.oid = f.prolang
+                    WHERE o.class = 'pg_proc'::regclass
+                      AND (f.prosqlbody::text ~ '\m(3528|3529|3530|3531)\M' OR f.prosqlbody IS NULL AND g.lanname NOT IN ('internal', 'c') AND f.prokind <> 'a'))
     UNION ALL
     SELECT concat_ws(' ', 'name', shown.class, shown.oid, shown.name)
       FROM parameter p

@@ -89,6 +89,21 @@ SELECT step('ALTER TYPE humour RENAME VALUE ''great'' TO ''best''') \gexec
 UPDATE ddl_harmless_3.tb_user SET mood = 'best' WHERE pk_user = 1;
 CALL pg_tviews_drain();
 SELECT 'a new label', done(), differences();
+-- A function given as text may have asked which labels there are, or failed for want of one.
+CREATE FUNCTION ddl_harmless_3.known(t text) RETURNS humour LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN t::humour;
+EXCEPTION WHEN invalid_text_representation THEN
+    RETURN NULL;
+END $$;
+SELECT pg_tviews_create('knows', $$SELECT pk_user, ddl_harmless_3.known(CASE pk_user WHEN 1 THEN 'new' ELSE 'sad' END) AS mood FROM ddl_harmless_3.tb_user$$, key_columns => '{pk_user}');
+ALTER TYPE humour ADD VALUE 'new';
+SELECT 'unfilled', mood FROM tv_knows WHERE pk_user = 1;
+CALL pg_tviews_drain();
+SELECT 'a label that a function asks for', mood FROM tv_knows WHERE pk_user = 1;
+SELECT count(*) FROM pg_tviews_check('knows');
+SELECT pg_tviews_drop('knows');
+SELECT FROM done();
 -- Partitions and children that are empty.
 SELECT step('CREATE TABLE tb_event_2 PARTITION OF tb_event FOR VALUES IN (2)') \gexec
 SELECT step('CREATE TABLE tb_event_3 (LIKE tb_event); ALTER TABLE tb_event ATTACH PARTITION tb_event_3 FOR VALUES IN (3)') \gexec
