@@ -151,6 +151,15 @@ fn become_role(role: Oid, restriction: u32) {
     }
 }
 
+/// The settings that rows depend on, with the values they have now: for [`run_restricted`].
+pub fn settings_here() -> Vec<(String, String)> {
+    let here = |name: &str| Some(String::from_utf8_lossy(now(name)?).into_owned());
+    PINNED
+        .iter()
+        .filter_map(|(name, _)| Some((name.to_string(), here(name)?)))
+        .collect()
+}
+
 fn keep_all(settings: &[(&str, &str)]) {
     settings.iter().for_each(|(name, value)| keep(name, value));
 }

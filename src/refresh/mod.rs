@@ -19,6 +19,7 @@ mod equal_keys;
 pub mod failure;
 pub mod fingerprint;
 mod key_cast;
+mod key_code;
 pub mod key_column;
 mod key_order;
 mod key_texts;

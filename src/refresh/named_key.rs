@@ -6,12 +6,15 @@ use std::ffi::CString;
 use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
+use super::key_code;
 use super::keys::Key;
-use super::plan::{key_object, Plan};
+use super::plan::{self, key_object, Plan};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::error::Problem;
+use crate::postgres::identity::{run_internal, run_restricted, settings_here};
 use crate::postgres::key_type::KeyType;
+use crate::postgres::permit::Permit;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
@@ -38,9 +41,19 @@ pub fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, 
     if types.len() > 1 && !names_all(&types, key) {
         return Err(not_a_key());
     }
-    let read = transaction::attempt(|| match &types[..] {
-        [(_, only)] => vec![Some(only.given(key))],
-        several => members(several, key),
+    let permit = match key_code::runs(types.iter().map(|(_, of_type)| of_type)) {
+        true => Some(permit_of_owner(definition)?),
+        false => None,
+    };
+    let read = transaction::attempt(|| {
+        let read = || match &types[..] {
+            [(_, only)] => vec![Some(only.given(key))],
+            several => members(several, key),
+        };
+        match permit {
+            Some(permit) => run_restricted(permit, &settings_here(), read),
+            None => read(),
+        }
     });
     match read {
         Ok(texts) => {
@@ -55,6 +68,15 @@ pub fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, 
             Err(problem.detail(caught.message))
         }
     }
+}
+
+/// Types are their owner's, or were chosen by the owner of the TVIEW: their code runs with no other rights.
+fn permit_of_owner(definition: &Definition) -> Result<Permit, Problem> {
+    let plan = match plan::kept(definition.tview) {
+        Some(plan) => plan,
+        None => run_internal(|| plan::prepare(definition.clone()))?,
+    };
+    plan.permit().map_err(|refusal| refusal.problem(&plan))
 }
 
 fn invalid(definition: &Definition, message: String) -> Problem {

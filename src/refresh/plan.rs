@@ -9,13 +9,13 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::fingerprint::{Difference, Fingerprint};
-use super::key_cast;
 use super::key_column::KeyColumn;
 use super::keys::{self, key_of};
 use super::plan_cache;
 use super::reachable::Reachable;
 use super::recompute::Costs;
 use super::texts::{Content, Reach, Shape};
+use super::{key_cast, key_code};
 use crate::capture::json_text;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
@@ -124,9 +124,14 @@ impl Plan {
     }
 
     /// Runs `work` on keys as texts, which reads no table: with the rights of the owner, where these must not be used with
-    /// those of the caller.
+    /// those of the caller, if it runs no code.
     pub fn on_keys<R>(&self, work: impl FnOnce() -> R) -> R {
-        let permit = self.permit().unwrap_or_else(|_| Permit::of_caller());
+        let permit = self.permit().unwrap_or_else(|refusal| {
+            if key_code::runs(self.shape.key.iter().map(|key| &key.values)) {
+                refusal.raise(self);
+            }
+            Permit::of_caller()
+        });
         run_restricted(permit, &self.definition.pinned, work)
     }
 

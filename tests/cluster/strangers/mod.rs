@@ -4,6 +4,7 @@
 mod clean;
 mod doors;
 mod drain;
+mod keys;
 mod settings;
 mod shared_process;
 mod sources;
