@@ -65,7 +65,17 @@ pub fn lock_all(wanted: &[Wanted]) {
 
 /// Whether an ERROR inside [`patiently`] is to end the attempt: what was caught belongs to nothing smaller.
 pub fn ends_attempt(error: &Caught) -> bool {
-    PATIENT.get() && error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
+    PATIENT.get() && is_in_the_way(error)
+}
+
+/// Whether a lock was not to be had. Also where PostgreSQL has found a deadlock while one was waited for: with the attempt go the
+/// locks it took, and [`refuse_deadlock`] finds a deadlock that is still there.
+fn is_in_the_way(error: &Caught) -> bool {
+    match error.code {
+        PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE => true,
+        PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED => WAITED_FOR.get().is_some(),
+        _ => false,
+    }
 }
 
 /// Does something that needs locks, all of it or nothing, as often as it takes to get them. `first` may wait for as long as
@@ -78,6 +88,7 @@ pub fn patiently<R, S>(first: impl Fn() -> S, work: impl Fn(S) -> R) -> R {
     let mut wait = Wait::new();
     loop {
         let in_the_way = wait.in_the_way.borrow().clone();
+        WAITED_FOR.set(None);
         let result = transaction::attempt(|| {
             let found = first();
             let _patient = Patient::new();
@@ -88,7 +99,7 @@ pub fn patiently<R, S>(first: impl Fn() -> S, work: impl Fn(S) -> R) -> R {
         });
         match result {
             Ok(result) => return result,
-            Err(error) if error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE && !wait.is_over() => {
+            Err(error) if is_in_the_way(&error) && !wait.is_over() => {
                 wait.pause(WAITED_FOR.take());
             }
             Err(error) => Problem::from(error).raise(),

@@ -10,10 +10,12 @@ use super::texts::Shape;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::session_cache::SessionStatement;
+use crate::error::Problem;
 use crate::lineage::{Lineage, Source};
 use crate::postgres::identity::run_internal;
 use crate::postgres::query_tree::image_of_view;
 use crate::postgres::spi::{Access, Rows, Value};
+use crate::postgres::transaction;
 use crate::statement;
 
 thread_local! {
@@ -83,10 +85,14 @@ impl Fingerprint {
             Value::of(known),
             Value::of(configuration),
         ];
-        run_internal(|| {
-            let statement = STATEMENT.with(|s| s.get(|| statement!("fingerprint"), &types));
-            Fingerprint::read(&statement.run(Access::Current, &arguments, 1))
-        })
+        // It reads a score of catalogs with their indexes: a transaction has places for so many locks, and may need them yet.
+        let read = run_internal(|| {
+            transaction::look(|| {
+                let statement = STATEMENT.with(|s| s.get(|| statement!("fingerprint"), &types));
+                Fingerprint::read(&statement.run(Access::Current, &arguments, 1))
+            })
+        });
+        read.unwrap_or_else(|caught| Problem::from(caught).raise())
     }
 
     fn read(rows: &Rows) -> Fingerprint {

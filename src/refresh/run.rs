@@ -28,6 +28,10 @@ use crate::postgres::transaction::{with_snapshot, Caught, Driver};
 use crate::queue::position::Position;
 use crate::{settings, statement};
 
+/// Longest wait for a lock while a plan is made: long enough for what is locked for a moment, as when a table grows. Much less than
+/// `deadlock_timeout` of any session.
+const LONGEST_PLANNING_WAIT: Duration = Duration::from_millis(10);
+
 /// So many times a TVIEW is tried again because another one is behind, in longer and longer intervals: some ten seconds.
 const LONGEST_AWAITED: u32 = 16;
 
@@ -338,11 +342,13 @@ impl<'a> Run<'a> {
         Ok(Status::Busy)
     }
 
-    /// Makes the plan, in a transaction of its own; registers the TVIEW anew if its view has changed.
+    /// Makes the plan, in a transaction of its own; registers the TVIEW anew if its view has changed. Which tables and views there
+    /// are is found out by locking the ones above them, so they cannot all be tried first. DDL of an application begins with a
+    /// table and comes to its views last: a wait here would cross it.
     pub(super) fn prepare(&self) -> Result<Result<Rc<Plan>, Status>, Caught> {
         self.driver.transaction(|| {
             lock_own_tables()?;
-            limit_lock_waits();
+            limit_lock_waits(LONGEST_PLANNING_WAIT);
             with_snapshot(|| run_internal(|| self.make_plan())).ok_or(Status::NotReady)
         })
     }
@@ -382,7 +388,7 @@ impl<'a> Run<'a> {
         if !lock::try_object(class, self.tview, tview) {
             return Some(Step::Done(Status::Busy));
         }
-        limit_lock_waits();
+        limit_lock_waits(settings::lock_timeout());
         let reads = plan.tables().into_iter().chain(plan.view_oids());
         for relation in reads {
             match lock::try_table(relation, TableLock::AccessShare) {
@@ -487,9 +493,9 @@ fn lock_own_tables() -> Result<(), Status> {
     Ok(())
 }
 
-/// For rows of the tv table that someone else has locked, and to keep writers out for new triggers: writers may be queueing
-/// behind this transaction, other TVIEWs behind this worker.
-fn limit_lock_waits() {
-    let milliseconds = settings::lock_timeout().as_millis();
+/// For locks that cannot be tried first, as those on rows of the tv table: sessions may be queueing behind this transaction,
+/// other TVIEWs behind this worker.
+fn limit_lock_waits(longest: Duration) {
+    let milliseconds = longest.as_millis();
     identity::set_local("lock_timeout", &format!("{milliseconds}ms"));
 }

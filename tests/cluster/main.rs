@@ -27,6 +27,7 @@ mod health;
 mod large_queries;
 mod large_transactions;
 mod lifecycle;
+mod lock_crossings;
 mod locks_of_others;
 mod long_running;
 mod look_alikes;
