@@ -22,8 +22,8 @@ static REFRESH_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(200);
 static MAX_BACKLOG: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
-static PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(8 * 1024);
-static WORKER_PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(40 * 1024);
+static PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(5 * 1024);
+static WORKER_PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
 static MAX_TVIEWS: GucSetting<i32> = GucSetting::<i32>::new(2048);
 

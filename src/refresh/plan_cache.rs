@@ -7,7 +7,7 @@ use std::rc::Rc;
 use pgrx::pg_sys::Oid;
 
 use super::plan::Plan;
-use crate::postgres::{memory, process};
+use crate::postgres::memory;
 use crate::settings;
 
 /// Plans grow while they are used: after so many uses all are measured again.
@@ -69,9 +69,7 @@ pub fn tidy() {
     }
     // Not while the cache is borrowed: freeing a plan calls PostgreSQL.
     drop(dropped);
-    if process::is_background_worker() {
-        memory::trim();
-    }
+    memory::trim();
 }
 
 impl Cache {
