@@ -160,14 +160,14 @@ pub fn init() {
     GucRegistry::define_bool_guc(
         c"pg_tviews.read_your_writes",
         c"Let queries see the changes of their own transaction in tv tables.",
-        c"Before a query that reads a tv table starts, the rows that the transaction's changes concern are recomputed.",
+        c"Before a query that reads a tv table starts, the rows that the transaction's changes affect are recomputed.",
         &READ_YOUR_WRITES,
         GucContext::Userset,
         none,
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.preview_limit",
-        c"Most rows of a tv table recomputed at once for the transaction that changed them.",
+        c"Maximum number of rows of a tv table recomputed before a query, for the transaction that changed them.",
         c"With more, a query runs on what is there, and a NOTICE says so.",
         &PREVIEW_LIMIT,
         1,
@@ -188,7 +188,7 @@ pub fn init() {
     GucRegistry::define_int_guc(
         c"pg_tviews.max_latency",
         c"Default bound on the time from commit to visible in the tv table.",
-        c"Under load a refresh may wait for a part of this to absorb more changes at once.",
+        c"Under load a refresh may wait for a part of this to absorb more changes in one batch.",
         &MAX_LATENCY,
         1,
         i32::MAX,
@@ -197,7 +197,7 @@ pub fn init() {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.batch_size",
-        c"Most keys recomputed by one refresh transaction.",
+        c"Maximum number of keys recomputed by one refresh transaction.",
         c"A larger backlog is worked off in several transactions.",
         &BATCH_SIZE,
         1,
@@ -218,7 +218,7 @@ pub fn init() {
     GucRegistry::define_int_guc(
         c"pg_tviews.retry_limit",
         c"Retries in quick succession, of a failed refresh and of a dead key.",
-        c"After them a refresh goes around the keys it fails on, and a dead key is tried every ten minutes.",
+        c"After them a refresh isolates the keys that fail, and a dead key is tried every ten minutes.",
         &RETRY_LIMIT,
         0,
         1000,
@@ -237,8 +237,8 @@ pub fn init() {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.lock_timeout",
-        c"How long a refresh waits for rows or tables that someone else has locked.",
-        c"After it the refresh lets go and comes back. Less than deadlock_timeout, or sessions lose deadlocks with refreshes.",
+        c"How long a refresh waits for rows or tables that another session has locked.",
+        c"Then the refresh gives up and is tried again. Keep it below deadlock_timeout, or sessions lose deadlocks with refreshes.",
         &LOCK_TIMEOUT,
         1,
         60_000,
@@ -247,7 +247,7 @@ pub fn init() {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.max_backlog",
-        c"Most changes kept for a TVIEW that is paused, suspended or failing.",
+        c"Maximum number of changes kept for a TVIEW that is paused, suspended or failing.",
         c"Beyond it they are given up, and all rows are compared with the view when the TVIEW goes on. 0 means no limit.",
         &MAX_BACKLOG,
         0,
@@ -267,8 +267,8 @@ pub fn init() {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.worker_plan_cache_size",
-        c"The same for a refresh worker.",
-        c"With less than its TVIEWs take, it plans refreshes again that it has planned before.",
+        c"Memory that a refresh worker keeps for what it has found out about TVIEWs.",
+        c"What was not used for longest goes first. With too little, refreshes are planned again and again.",
         &WORKER_PLAN_CACHE_SIZE,
         0,
         i32::MAX / 1024,
@@ -303,7 +303,7 @@ pub fn init() {
     GucRegistry::define_int_guc(
         c"pg_tviews.max_tviews",
         c"TVIEWs, over all databases, whose progress is tracked in shared memory.",
-        c"TVIEWs beyond it are looked at on every wake. Sizes shared memory.",
+        c"TVIEWs beyond it are checked on every wake. Sizes shared memory.",
         &MAX_TVIEWS,
         16,
         1_000_000,

@@ -1,19 +1,27 @@
--- Tables of the extension whose columns the running command has changed, unless it is a script of the extension.
-SELECT own.relation
-  FROM (VALUES
-        ('@extschema@.pg_tview_definition'::pg_catalog.regclass,
-         '{entity_name,tview_oid,view_oid,key_columns,fk_columns,max_latency,state,created_at,view_schema,view_name,view_created,source_oids,pinned_settings,definition_hash,table_created}'::text[]),
-        ('@extschema@.pg_tview_queue', '{xid,source_oid,operation,keys,enqueued_at}'),
-        ('@extschema@.pg_tview_meta_audit',
-         '{audit_id,entity_name,tview_oid,operation,status,changes_read,keys_refreshed,rows_inserted,rows_updated,rows_deleted,rows_unchanged,oldest_change_at,started_at,finished_at,worker_pid,sqlstate,message,details,position,total_refreshes,total_rows_written}'),
-        ('@extschema@.pg_tview_backlog_part',
-         '{tview_oid,part,keys,before,worker_pid,finished_at,rows_inserted,rows_updated,rows_deleted,rows_unchanged}'),
-        ('@extschema@.pg_tview_comparison',
-         '{tview_oid,populates,by_range,compared_to,keys_at_once,held_keys,oldest_xid,oldest_change_at,changes_read,again_xid,again_change_at,again_changes,started_at,batches,rows_expected,rows_inserted,rows_updated,rows_deleted,rows_unchanged,sqlstate,message,details}'),
-        ('@extschema@.pg_tview_dead_letter',
-         '{entity_name,tview_oid,key,sqlstate,message,attempts,first_failed_at,last_failed_at,next_retry_at}')) own (relation, columns)
-  JOIN pg_catalog.pg_event_trigger_ddl_commands() c
-    ON c.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.objid = own.relation AND NOT c.in_extension
- WHERE own.columns <> (SELECT array_agg(a.attname::text ORDER BY a.attnum)
-                         FROM pg_catalog.pg_attribute a
-                        WHERE a.attrelid = own.relation AND a.attnum > 0 AND NOT a.attisdropped)
+-- Tables of the extension that the running command has renamed, moved or given other columns, unless it is a script of the extension.
+SELECT c.objid
+  FROM pg_catalog.pg_event_trigger_ddl_commands() c
+  JOIN pg_catalog.pg_class r ON r.oid = c.objid AND r.relkind = 'r'
+  JOIN pg_catalog.pg_depend d
+    ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = r.oid AND d.objsubid = 0
+   AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+  JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_tviews'
+ WHERE c.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND NOT c.in_extension
+   AND (r.relnamespace <> e.extnamespace
+        OR NOT EXISTS (
+            SELECT FROM (VALUES
+                ('pg_tview_definition',
+                 '{entity_name,tview_oid,view_oid,key_columns,fk_columns,max_latency,state,created_at,view_schema,view_name,view_created,source_oids,pinned_settings,definition_hash,table_created}'::text[]),
+                ('pg_tview_queue', '{xid,source_oid,operation,keys,enqueued_at}'),
+                ('pg_tview_meta_audit',
+                 '{audit_id,entity_name,tview_oid,operation,status,changes_read,keys_refreshed,rows_inserted,rows_updated,rows_deleted,rows_unchanged,oldest_change_at,started_at,finished_at,worker_pid,sqlstate,message,details,position,total_refreshes,total_rows_written}'),
+                ('pg_tview_backlog_part',
+                 '{tview_oid,part,keys,before,worker_pid,finished_at,rows_inserted,rows_updated,rows_deleted,rows_unchanged}'),
+                ('pg_tview_comparison',
+                 '{tview_oid,populates,by_range,compared_to,keys_at_once,held_keys,oldest_xid,oldest_change_at,changes_read,again_xid,again_change_at,again_changes,started_at,batches,rows_expected,rows_inserted,rows_updated,rows_deleted,rows_unchanged,sqlstate,message,details}'),
+                ('pg_tview_dead_letter',
+                 '{entity_name,tview_oid,key,sqlstate,message,attempts,first_failed_at,last_failed_at,next_retry_at}')) own (name, columns)
+             WHERE own.name = r.relname
+               AND own.columns = (SELECT array_agg(a.attname::text ORDER BY a.attnum)
+                                    FROM pg_catalog.pg_attribute a
+                                   WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped)))

@@ -90,5 +90,6 @@ CREATE PROCEDURE pg_tviews_drain(name text DEFAULT NULL)
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_drain(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
+    refuse_read_only("pg_tviews_drain()");
     drain::drain_all(name, crate::postgres::transaction::may_commit(fcinfo));
 }

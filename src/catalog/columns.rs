@@ -119,8 +119,12 @@ pub fn pick_key(
         let named = check_key(&entity.qualified(&entity.view()), view, named)?;
         return match named.iter().find(|column| !in_table(column)) {
             None => Ok(named),
-            Some(column) => Err(no_such_key(column, &entity.qualified(&entity.table()), view)
-                .hint("Every key column must be a column of both the view and the table.")),
+            Some(column) => Err(no_such_key(
+                column,
+                &entity.qualified(&entity.table()),
+                table.map_or(view, |(_, columns)| columns),
+            )
+            .hint("Every key column must be a column of both the view and the table.")),
         };
     }
     let conventional = format!("pk_{}", entity.name);
@@ -147,10 +151,10 @@ pub fn pick_key(
         .unwrap_or_else(|| "id".to_string());
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-        format!("cannot tell the key of TVIEW {:?}", entity.name),
+        format!("cannot tell the key of TVIEW \"{}\"", entity.name),
     )
     .detail(format!(
-        "Neither {conventional:?}, nor the primary key of {}, nor a column id fits. The view has {}.",
+        "Neither \"{conventional}\", nor the primary key of {}, nor a column id fits. The view has {}.",
         entity.table(),
         if view.is_empty() {
             "no columns".to_string()
@@ -176,13 +180,14 @@ pub fn check_key(of: &str, view: &[Column], named: Vec<String>) -> Result<Vec<St
     for (place, column) in named.iter().enumerate() {
         if !view.iter().any(|other| other.name == *column) {
             return Err(no_such_key(column, of, view)
-                .hint("Every key column must be a column of both the view and the table."));
+                .hint("Choose among them. A table that exists already must have the column, too."));
         }
         if named[..place].contains(column) {
             return Err(Problem::new(
                 PgSqlErrorCode::ERRCODE_DUPLICATE_COLUMN,
-                format!("key column {column:?} is named twice"),
-            ));
+                format!("key column \"{column}\" is named twice"),
+            )
+            .hint("Name each key column once."));
         }
     }
     Ok(named)
@@ -191,9 +196,9 @@ pub fn check_key(of: &str, view: &[Column], named: Vec<String>) -> Result<Vec<St
 fn no_such_key(column: &str, of: &str, view: &[Column]) -> Problem {
     Problem::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-        format!("key column {column:?} does not exist in {of}"),
+        format!("key column \"{column}\" does not exist in {of}"),
     )
-    .detail(format!("The view has the columns {}.", list(view)))
+    .detail(format!("Columns to choose from are {}.", list(view)))
 }
 
 fn list(columns: &[Column]) -> String {

@@ -237,7 +237,7 @@ fn check_schema(schema: &str) -> Result<(), Problem> {
     }
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
-        format!("schema {schema:?} does not exist"),
+        format!("schema \"{schema}\" does not exist"),
     )
     .hint("SELECT nspname FROM pg_namespace; lists the schemas."))
 }

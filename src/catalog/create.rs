@@ -437,7 +437,7 @@ fn ensure_unique(table: Oid, entity: &Entity, key: &[String]) -> Option<Notice> 
         Err(caught) if caught.code != PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION => Problem::from(caught).raise(),
         Err(caught) => Problem::new(
             caught.code,
-            format!("the key ({columns}) of TVIEW {:?} is not unique in {display}", entity.name),
+            format!("the key ({columns}) of TVIEW \"{}\" is not unique in {display}", entity.name),
         )
         .detail(caught.message)
         .hint(format!(

@@ -54,16 +54,17 @@ fn running<R>(ddl: Running, work: impl FnOnce() -> R) -> R {
 /// Has TVIEWs looked at again that the command may concern, unless only temporary objects were touched. `table`: what it
 /// did to a table. Called by the event trigger.
 pub fn happened(table: &TableChange) {
-    let commands = note(&statement!("commands_of_interest"));
-    let Some(commands) = commands.filter(|_| definition::table().is_some()) else {
+    let commands = note(&statement!("commands_of_interest")).unwrap_or_default();
+    // First of all: where a table of the extension has another name, nothing else of the extension is found.
+    if commands.iter().any(|command| command == "ALTER TABLE") {
+        refuse_other_own_tables();
+    }
+    if commands.is_empty() || definition::table().is_none() {
         return;
-    };
+    }
     for command in commands {
         match command.as_str() {
-            "ALTER TABLE" => {
-                refuse_other_columns();
-                keep_enabled();
-            }
+            "ALTER TABLE" => keep_enabled(),
             "CREATE TRIGGER" => refuse_taken_places(),
             "ALTER TRIGGER" => refuse_other_names(),
             "ALTER SCHEMA" => follow_schema_names(),
@@ -178,15 +179,18 @@ fn keep_enabled() {
     }
 }
 
-/// What writes the extension's tables knows their columns, and no others.
-fn refuse_other_columns() {
+/// What writes the extension's tables finds them by name, and knows their columns and no others.
+fn refuse_other_own_tables() {
     if let Some(table) = oids(&statement!("own_tables_altered"), &[]).first() {
         Problem::new(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-            format!("the columns of {} cannot be changed", relation::display(*table)),
+            format!(
+                "table {} of pg_tviews cannot be renamed, moved or given other columns",
+                relation::display(*table)
+            ),
         )
         .detail("The table belongs to pg_tviews, which writes it.")
-        .hint("Keep columns of your own in another table.")
+        .hint("Keep columns of your own in another table, and other names in a view.")
         .raise();
     }
 }
@@ -216,7 +220,7 @@ fn refuse_taken_places() {
         Problem::new(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             format!(
-                "a trigger of pg_tviews on {} cannot be made by others",
+                "a trigger of pg_tviews on {} cannot be created by a user",
                 relation::display(*table)
             ),
         )

@@ -234,7 +234,7 @@ pub fn find(name: &str) -> Result<Definition, Problem> {
 pub fn unknown(entity: &Entity) -> Problem {
     Problem::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-        format!("TVIEW {:?} does not exist in schema {:?}", entity.name, entity.schema),
+        format!("TVIEW \"{}\" does not exist in schema \"{}\"", entity.name, entity.schema),
     )
     .hint("SELECT entity_name, tview_oid FROM pg_tview_meta; lists the TVIEWs. Write the schema before the name if it is not in search_path.")
 }

@@ -30,7 +30,7 @@ pub fn drop_tview(tview_name: &str, if_exists: bool, keep_table: bool) {
     match dropped {
         Some(()) => capture::note_catalog_change(),
         None if if_exists => pgrx::notice!(
-            "TVIEW {:?} does not exist in schema {:?}, skipping",
+            "TVIEW \"{}\" does not exist in schema \"{}\", skipping",
             entity.name,
             entity.schema
         ),

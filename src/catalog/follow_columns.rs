@@ -123,7 +123,7 @@ impl Difference<'_> {
             changed = attempt(&self.retype(table, "NULL")).or(changed);
         }
         match changed {
-            Ok(()) => Notice::new(format!("column {:?} {done} {table}", self.column().name)),
+            Ok(()) => Notice::new(format!("column \"{}\" {done} {table}", self.column().name)),
             Err(caught) => self.notice(table, Some(&caught.message)),
         }
     }
@@ -131,12 +131,12 @@ impl Difference<'_> {
     fn notice(&self, table: &str, why_not: Option<&str>) -> Notice {
         let name = &self.column().name;
         let message = match self {
-            Difference::New(_) => format!("column {name:?} of the view has no column in {table}"),
+            Difference::New(_) => format!("column \"{name}\" of the view has no column in {table}"),
             Difference::Gone(_) => {
-                format!("column {name:?} of {table} is not in the view: it keeps its values")
+                format!("column \"{name}\" of {table} is not in the view: it keeps its values")
             }
             Difference::Retyped(_) => {
-                format!("column {name:?} of the view is cast to the type it has in {table}")
+                format!("column \"{name}\" of the view is cast to the type it has in {table}")
             }
         };
         let notice = Notice::new(message).hint(format!("{};", self.statement(table)));

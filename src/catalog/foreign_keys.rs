@@ -114,7 +114,7 @@ fn find(definition: &Definition, view: Oid, column: &str) -> Result<ForeignKey, 
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             format!(
-                "fk_columns of TVIEW {:?} names {column:?}, which does not exist",
+                "fk_columns of TVIEW \"{}\" names \"{column}\", which does not exist",
                 definition.entity_name
             ),
         )
@@ -154,7 +154,7 @@ fn find(definition: &Definition, view: Oid, column: &str) -> Result<ForeignKey, 
         }),
         None => Err(Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-            format!("cannot tell which table {column:?} in fk_columns points at"),
+            format!("cannot tell which table \"{column}\" in fk_columns points at"),
         )
         .detail(format!(
             "It is not a foreign key of {}, and there is no table {} with a column {target_column}.",

@@ -72,7 +72,7 @@ pub fn write(write: &Write) {
         PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         format!("rows of {} are maintained from the view {view}", definition.display()),
     )
-    .detail("What others write to them lasts until they are recomputed.")
+    .detail("Rows written directly are overwritten by the next refresh.")
     .hint("Change the tables that the view reads, or SET pg_tviews.allow_table_writes = on; to write all the same.")
     .raise();
 }

@@ -53,7 +53,7 @@ fn switch(name: &str, operation: &'static str, next: impl Fn(&Definition) -> Opt
     let Some(current) = current else {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-            format!("TVIEW {name:?} was dropped meanwhile"),
+            format!("TVIEW \"{name}\" was dropped meanwhile"),
         )
         .raise()
     };

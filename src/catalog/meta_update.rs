@@ -42,7 +42,7 @@ pub fn update(row: &MetaRow) {
 fn refuse_column(column: &str) -> ! {
     Problem::new(
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-        format!("column {column:?} of pg_tview_meta cannot be changed"),
+        format!("column \"{column}\" of pg_tview_meta cannot be changed"),
     )
     .hint("Change fk_columns or max_latency; call pg_tviews_create, pg_tviews_pause or pg_tviews_resume for the rest.")
     .raise()

@@ -83,7 +83,7 @@ pub fn resolve(name: &str) -> Result<Entity, Problem> {
     if !schema_exists(&resolved.schema) {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
-            format!("schema {:?} does not exist", resolved.schema),
+            format!("schema \"{}\" does not exist", resolved.schema),
         )
         .hint("SELECT nspname FROM pg_namespace; lists the schemas."));
     }
@@ -91,7 +91,7 @@ pub fn resolve(name: &str) -> Result<Entity, Problem> {
     if longest.len() > MAX_IDENTIFIER {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_NAME_TOO_LONG,
-            format!("the name {longest:?} is longer than {MAX_IDENTIFIER} bytes"),
+            format!("the name \"{longest}\" is longer than {MAX_IDENTIFIER} bytes"),
         )
         .hint("Use a shorter entity name."));
     }
@@ -140,7 +140,7 @@ fn parse(name: &str) -> Result<Vec<String>, Problem> {
 fn invalid(name: &str) -> Problem {
     Problem::new(
         PgSqlErrorCode::ERRCODE_INVALID_NAME,
-        format!("{name:?} is not the name of a TVIEW"),
+        format!("\"{name}\" is not the name of a TVIEW"),
     )
     .hint("Write it like post, tv_post or app.post; quote names with capitals or spaces: app.\"My Post\".")
 }

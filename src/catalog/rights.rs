@@ -19,7 +19,7 @@ pub fn check_view(tview: Oid, owner: Oid, view: Oid) -> Result<(), Problem> {
     let (of_view, owner) = (relation::role_name(of_view), relation::role_name(owner));
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-        format!("view {view} belongs to {of_view}, who has not the rights of {owner}"),
+        format!("view {view} belongs to {of_view}, who does not have the rights of {owner}"),
     )
     .detail(format!(
         "What the view calls would run with the rights of {owner}, who owns {table}."

@@ -62,7 +62,7 @@ pub fn read(name_or_query: &str, key: Option<Vec<String>>) -> Result<Subject, Pr
         None => Err(Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             format!(
-                "neither a TVIEW {:?} nor a view {} exists in schema {:?}",
+                "neither a TVIEW \"{}\" nor a view {} exists in schema \"{}\"",
                 entity.name,
                 entity.view(),
                 entity.schema

@@ -113,7 +113,7 @@ pub(super) fn states(patient: &Patient) -> Faults {
             )),
             ("suspended", _) => Some((
                 Error,
-                format!("{name} is suspended{reason}. It goes on by itself when its view works again; SELECT pg_tviews_resume({argument}); tries at once."),
+                format!("{name} is suspended{reason}. It goes on automatically when its view works again; SELECT pg_tviews_resume({argument}); tries immediately."),
             )),
             (_, Some(failure)) => Some((
                 Warning,

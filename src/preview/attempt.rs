@@ -85,7 +85,7 @@ fn refused(tview: Oid, why: Why) -> Outcome {
         Why::TooMany => tell(
             tview,
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            &format!("They concern more than {limit} rows."),
+            &format!("They affect more than {limit} rows."),
             Some("They are shown soon after COMMIT. SET pg_tviews.preview_limit to a higher number to see them before."),
         ),
         Why::Redefined => tell(

@@ -60,7 +60,7 @@ pub fn drain_all(name: Option<&str>, may_commit: bool) {
             PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
             "pg_tviews_drain cannot be called inside a transaction block",
         )
-        .detail("It commits each refresh by itself.")
+        .detail("It commits each refresh separately.")
         .hint("COMMIT first, then CALL pg_tviews_drain();")
         .raise();
     }
@@ -91,7 +91,7 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
                 Some(reason) => problem.detail(format!("Its view fails: {reason}.")),
                 None => problem,
             };
-            problem.hint(format!("It goes on by itself when the view works again; SELECT pg_tviews_resume({name}); tries at once."))
+            problem.hint(format!("It goes on automatically when the view works again; SELECT pg_tviews_resume({name}); tries immediately."))
         }
     }
 }

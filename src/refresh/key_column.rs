@@ -87,7 +87,7 @@ fn equality(column: &Column, of: &str) -> Result<String, Problem> {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
             format!(
-                "key column {:?}{of} has type {}, which has no equality operator",
+                "key column \"{}\"{of} has type {}, which has no equality operator",
                 column.name,
                 relation::type_name(column.type_oid, -1)
             ),

@@ -34,7 +34,7 @@ pub fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, 
     let not_a_key = || {
         invalid(
             definition,
-            format!("{key:?} is not a key of {}", definition.display()),
+            format!("\"{key}\" is not a key of {}", definition.display()),
         )
     };
     let types = key_types(definition);

@@ -361,7 +361,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
             return Err(Problem::new(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
                 format!(
-                    "key column {name:?} is missing from the view or the table of {}",
+                    "key column \"{name}\" is missing from the view or the table of {}",
                     definition.display()
                 ),
             )
@@ -404,7 +404,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
             format!(
-                "the table or view of TVIEW {:?} does not exist",
+                "the table or view of TVIEW \"{}\" does not exist",
                 definition.entity_name
             ),
         )
@@ -425,7 +425,7 @@ fn no_cast(definition: &Definition, of_view: &Column, of_table: &Column) -> Prob
     Problem::new(
         PgSqlErrorCode::ERRCODE_CANNOT_COERCE,
         format!(
-            "column {:?} of the view has type {of_view_type}, which cannot be cast to {}, its type in {table}",
+            "column \"{}\" of the view has type {of_view_type}, which cannot be cast to {}, its type in {table}",
             of_view.name,
             relation::type_display(of_table.type_oid, of_table.modifier)
         ),
@@ -456,7 +456,7 @@ fn refuse_written_by_others(
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_GENERATED_ALWAYS,
         format!(
-            "column {:?} of {table} is {what}, and the view has a column of that name",
+            "column \"{}\" of {table} is {what}, and the view has a column of that name",
             column.name
         ),
     )

@@ -63,7 +63,10 @@ fn condition(
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
             Problem::new(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-                format!("column {name:?} of {} does not exist", relation::display(source)),
+                format!(
+                    "column \"{name}\" of {} does not exist",
+                    relation::display(source)
+                ),
             )
             .hint(format!("Its columns are {}.", names.join(", ")))
         })?;
@@ -75,7 +78,7 @@ fn condition(
             (false, None) => {
                 return Err(invalid(
                     source,
-                    format!("column {name:?} has type {type_name}, which has no equality operator"),
+                    format!("column \"{name}\" has type {type_name}, which has no equality operator"),
                 ))
             }
         });

@@ -141,7 +141,7 @@ pub(super) fn is_pending_now(tview: Oid, target: &str) -> Option<bool> {
 pub(super) fn dropped(definition: &Definition) -> Problem {
     Problem::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-        format!("TVIEW {:?} was dropped meanwhile", definition.entity_name),
+        format!("TVIEW \"{}\" was dropped meanwhile", definition.entity_name),
     )
 }
 
@@ -225,7 +225,7 @@ fn futile(cause: Cause) -> Problem {
             "ALTER DATABASE ... IS_TEMPLATE false ALLOW_CONNECTIONS true;".to_string(),
         ),
         Cause::Failing => (
-            "No refresh worker is running: those that were started have ended at once.".to_string(),
+            "No refresh worker is running: those that were started have ended immediately.".to_string(),
             "look into the server log for why.".to_string(),
         ),
         Cause::NoSlot => {

@@ -30,7 +30,7 @@ pub fn read(name: Option<&str>, text: &str) -> Argument {
             Some(timeout) => Argument::Timeout(timeout),
             None => Problem::new(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("{text:?} is not an interval"),
+                format!("\"{text}\" is not an interval"),
             )
             .hint("A key is waited for in one TVIEW: SELECT pg_tviews_wait('post', key => '42');")
             .raise(),
@@ -46,7 +46,7 @@ pub fn read(name: Option<&str>, text: &str) -> Argument {
             Problem::new(
                 problem.code,
                 format!(
-                    "{text:?} is neither a key of {} nor an interval",
+                    "\"{text}\" is neither a key of {} nor an interval",
                     definition.display()
                 ),
             )

@@ -419,11 +419,17 @@ fn a_standby_shows_what_was_waited_for_on_the_primary() {
         let error = there.fails(&format!("SELECT {call}"));
         assert_eq!(error.code().code(), "25006", "{call}: {error:?}");
     }
-    for command in [
-        "CALL pg_tviews_drain()",
-        "UPDATE pg_tview_meta SET max_latency = '1 s'",
+    for (command, name) in [
+        ("CALL pg_tviews_drain()", "pg_tviews_drain()"),
+        ("UPDATE pg_tview_meta SET max_latency = '1 s'", "UPDATE"),
     ] {
-        assert_eq!(there.fails(command).code().code(), "25006", "{command}");
+        let error = there.fails(command);
+        assert_eq!(error.code().code(), "25006", "{command}");
+        let said = error.message();
+        assert!(
+            said.starts_with(&format!("cannot execute {name} ")),
+            "{command}: {said}"
+        );
     }
     client.run("UPDATE tb_user SET name = 'x' WHERE pk_user = 5; SELECT pg_tviews_pause('feed')");
     client.run("UPDATE tb_user SET name = 'y' WHERE pk_user = 5");

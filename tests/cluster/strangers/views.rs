@@ -49,7 +49,7 @@ fn a_view_of_a_stranger_takes_no_place() {
     assert_eq!(
         reason,
         [format!(
-            "42501|view app.v_item belongs to {role}, who has not the rights of postgres|ALTER VIEW app.v_item OWNER TO postgres;"
+            "42501|view app.v_item belongs to {role}, who does not have the rights of postgres|ALTER VIEW app.v_item OWNER TO postgres;"
         )]
     );
     // Nor does anything that the superuser calls run it.

@@ -1,4 +1,4 @@
--- The tables of the extension keep their columns; whatever becomes of them, no change is dropped.
+-- The tables of the extension keep their names, schema and columns; whatever becomes of them, no change is dropped.
 SET client_min_messages = warning;
 CREATE SCHEMA own_tables;
 SET search_path = own_tables, public;
@@ -15,6 +15,9 @@ SELECT error_of($$ALTER TABLE pg_tview_dead_letter ADD COLUMN note text$$);
 SELECT error_of($$ALTER TABLE pg_tview_definition ADD COLUMN note text$$);
 SELECT error_of($$ALTER TABLE pg_tview_backlog_part ADD COLUMN note text$$);
 SELECT error_of($$ALTER TABLE pg_tview_comparison ADD COLUMN note text$$);
+SELECT error_of($$ALTER TABLE pg_tview_queue RENAME TO queue$$);
+SELECT error_of($$ALTER TABLE pg_tview_queue RENAME TO pg_tview_definition_2$$);
+SELECT error_of($$ALTER TABLE pg_tview_comparison SET SCHEMA own_tables$$);
 -- How they are stored is the DBA's business.
 ALTER TABLE pg_tview_queue SET (autovacuum_vacuum_threshold = 4000);
 ALTER TABLE pg_tview_queue SET (autovacuum_vacuum_threshold = 5000);
