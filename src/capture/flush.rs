@@ -13,7 +13,7 @@ use crate::error::Problem;
 use crate::postgres::heap_insert::{self, Value};
 use crate::postgres::transaction::catch;
 use crate::postgres::xact::{self, SubtransactionEvent, TransactionEvent};
-use crate::postgres::{extension, invalidation, relation};
+use crate::postgres::{extension, invalidation, memory, relation};
 use crate::worker::signal;
 
 struct State {
@@ -45,6 +45,7 @@ thread_local! {
 
 /// Adds keys of a source (none: all keys) at the current subtransaction.
 pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoIterator<Item = &'k [u8]>>) {
+    memory::check();
     let level = xact::current_subtransaction();
     let source = source.to_u32();
     let write_now = STATE.with_borrow_mut(|state| {

@@ -1,15 +1,16 @@
-//! Where memory ends, Rust ends the process, and with it PostgreSQL restarts the server. So a little memory is kept in
+//! Where memory ends, Rust ends the process, and with it PostgreSQL restarts the server. So memory is kept in
 //! reserve: it is given back when there is no more, which is enough to get to a place where an ERROR can be raised.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 use pgrx::PgSqlErrorCode;
 
-const RESERVE: Layout = match Layout::from_size_align(4 * 1024 * 1024, 4096) {
-    Ok(layout) => layout,
-    Err(_) => panic!("a valid layout"),
-};
+/// What can be asked for at once, or little by little until the next [`check`], after memory has run out: what grows with what
+/// was written stays below (the keys of a transaction, those of a refresh that are in memory).
+const MOST: usize = 64 * 1024 * 1024;
+/// As much where memory is promised when it is asked for: there each process would take it away from the others.
+const LEAST: usize = 4 * 1024 * 1024;
 
 /// The allocator of the system, with a reserve.
 struct WithReserve;
@@ -18,23 +19,54 @@ struct WithReserve;
 static ALLOCATOR: WithReserve = WithReserve;
 
 static RESERVED: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+/// The size of what is there, or was last.
+static SIZE: AtomicUsize = AtomicUsize::new(0);
+/// The size to be taken if there is room.
+static WANTED: AtomicUsize = AtomicUsize::new(LEAST);
 /// The reserve was given back since it was last raised as an ERROR.
 static SHORT: AtomicBool = AtomicBool::new(false);
 
-/// Takes the reserve, if it is not there. Children of the postmaster inherit it, untouched.
+/// Takes the reserve, when the library is loaded. Children of the postmaster inherit it. It is never touched: it takes
+/// addresses, not memory, unless the system promises memory beforehand.
 pub fn init() {
-    if RESERVED.load(Relaxed).is_null() {
-        // SAFETY: the layout is not empty.
-        RESERVED.store(unsafe { System.alloc(RESERVE) }, Relaxed);
-    }
+    let promised =
+        std::fs::read_to_string("/proc/sys/vm/overcommit_memory").map_or(true, |mode| mode.trim() == "2");
+    WANTED.store(if promised { LEAST } else { MOST }, Relaxed);
+    take();
 }
 
 /// An ERROR if memory has run out since the last call; called where many steps are made that each take a little.
+#[inline]
 pub fn check() {
     if SHORT.load(Relaxed) {
         raise();
     }
-    init();
+    if RESERVED.load(Relaxed).is_null() {
+        take();
+    }
+}
+
+/// Takes as much as there is room for.
+#[cold]
+fn take() {
+    let mut size = WANTED.load(Relaxed);
+    while size >= LEAST {
+        // SAFETY: the layout is not empty.
+        let place = unsafe { System.alloc(layout(size)) };
+        if !place.is_null() {
+            SIZE.store(size, Relaxed);
+            RESERVED.store(place, Relaxed);
+            return;
+        }
+        size /= 2;
+    }
+}
+
+const fn layout(size: usize) -> Layout {
+    match Layout::from_size_align(size, 4096) {
+        Ok(layout) => layout,
+        Err(_) => panic!("a valid layout"),
+    }
 }
 
 #[cold]
@@ -66,8 +98,8 @@ fn release() -> bool {
         return false;
     }
     SHORT.store(true, Relaxed);
-    // SAFETY: allocated with this layout by `init`, and swapped out by nobody else.
-    unsafe { System.dealloc(reserved, RESERVE) };
+    // SAFETY: allocated with this layout by `take`, and swapped out by nobody else.
+    unsafe { System.dealloc(reserved, layout(SIZE.load(Relaxed))) };
     true
 }
 
@@ -112,7 +144,6 @@ mod tests {
 
     #[pg_test]
     fn short_memory_is_an_error_once() {
-        init();
         assert!(release());
         assert!(!release());
         let caught = transaction::attempt_whatever(check)
@@ -121,5 +152,61 @@ mod tests {
         assert_eq!(caught.as_deref(), Some("53200"));
         check();
         assert!(!RESERVED.load(Relaxed).is_null());
+    }
+
+    /// As the system has it.
+    #[repr(C)]
+    struct Limit {
+        soft: u64,
+        hard: u64,
+    }
+
+    extern "C" {
+        fn getrlimit(resource: i32, limit: *mut Limit) -> i32;
+        fn setrlimit(resource: i32, limit: *const Limit) -> i32;
+    }
+
+    const ADDRESSES: i32 = 9;
+
+    fn addresses() -> u64 {
+        let statm = std::fs::read_to_string("/proc/self/statm").expect("a process has a size");
+        let pages = statm
+            .split(' ')
+            .next()
+            .and_then(|pages| pages.parse::<u64>().ok());
+        4096 * pages.expect("a number of pages")
+    }
+
+    #[pg_test]
+    fn what_is_large_fits_the_reserve() {
+        check();
+        let size = SIZE.load(Relaxed);
+        let mut before = Limit { soft: 0, hard: 0 };
+        // SAFETY: reads and writes the structure given; the soft limit is put back below.
+        unsafe { getrlimit(ADDRESSES, &mut before) };
+        let soft = addresses() + 64 * 1024;
+        // SAFETY: as above.
+        unsafe {
+            setrlimit(
+                ADDRESSES,
+                &Limit {
+                    soft,
+                    hard: before.hard,
+                },
+            )
+        };
+        let large: Vec<u8> = Vec::with_capacity(size - 64 * 1024);
+        let short = SHORT.load(Relaxed);
+        drop(large);
+        // SAFETY: as above.
+        unsafe { setrlimit(ADDRESSES, &before) };
+        assert!(short, "it came from the reserve");
+        let caught = transaction::attempt_whatever(check)
+            .err()
+            .map(|caught| caught.sqlstate());
+        assert_eq!(caught.as_deref(), Some("53200"));
+        check();
+        let expected = if size == LEAST { LEAST } else { MOST };
+        assert_eq!(SIZE.load(Relaxed), expected);
     }
 }
