@@ -8,7 +8,8 @@ WITH RECURSIVE reached (class, object) AS (
      CROSS JOIN LATERAL (
            SELECT d.refclassid, d.refobjid FROM pg_depend d
             WHERE d.classid = r.class AND d.objid = r.object
-              AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_class'::regclass)
+              AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_class'::regclass,
+                                   'pg_opclass'::regclass)
        UNION ALL
            -- Of a relation: the queries of views, policies, what the planner reads of indexes and statistics, partitions.
            SELECT part.class, part.object
@@ -47,8 +48,19 @@ WITH RECURSIVE reached (class, object) AS (
  UNION ALL SELECT y.typdefaultbin::text FROM pg_type y WHERE r.class = 'pg_type'::regclass AND y.oid = r.object
            ) AS node (tree)
      WHERE tree <> ''
+), families (family) AS (
+    -- What indexes, ranges and partitions compare by, and what sorts and groups do: a family that has the operator.
+    SELECT c.opcfamily FROM reached r JOIN pg_opclass c ON c.oid = r.object WHERE r.class = 'pg_opclass'::regclass
+ UNION
+    SELECT a.amopfamily FROM trees, regexp_matches(tree, ':(?:sortop|eqop|opno) (\d+)', 'g') AS found
+      JOIN pg_amop a ON a.amopopr = found[1]::oid JOIN pg_am m ON m.oid = a.amopmethod
+     WHERE m.amname IN ('btree', 'hash')
 ), called (function) AS (
     SELECT r.object FROM reached r WHERE r.class = 'pg_proc'::regclass
+ UNION
+    SELECT s.amproc FROM families JOIN pg_amproc s ON s.amprocfamily = family
+ UNION
+    SELECT o.oprcode FROM families JOIN pg_amop a ON a.amopfamily = family JOIN pg_operator o ON o.oid = a.amopopr
  UNION
     SELECT o.oprcode FROM reached r JOIN pg_operator o ON o.oid = r.object WHERE r.class = 'pg_operator'::regclass
  UNION

@@ -160,6 +160,35 @@ fn compiled_function_of_a_policy_and_an_operator() {
     try_all(&mut stage, &with_decoy_type("SELECT app.near(1, 1)"));
 }
 
+/// How values of a built-in type are compared, by a function in PL/pgSQL.
+const ORDER: &str = "CREATE FUNCTION app.compare(a int, b int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+     $$DECLARE x text; BEGIN x := a; RETURN btint4cmp(a, b); END$$;
+     CREATE FUNCTION app.less(a int, b int) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN a < b;
+     CREATE OPERATOR app.<~ (leftarg = int, rightarg = int, function = app.less);
+     CREATE OPERATOR CLASS app.by_compare FOR TYPE int USING btree AS
+         OPERATOR 1 app.<~ (int, int), OPERATOR 3 = (int, int), FUNCTION 1 app.compare(int, int)";
+
+#[test]
+fn compiled_function_of_a_sort() {
+    let mut stage = stage(
+        "doors_sort",
+        ORDER,
+        "SELECT i.pk_item, i.n, (SELECT array_agg(o.n ORDER BY o.n USING OPERATOR(app.<~)) FROM app.tb_item o) AS sorted
+           FROM app.tb_item i",
+    );
+    try_all(&mut stage, &with_decoy_type("SELECT app.compare(1, 2)"));
+}
+
+#[test]
+fn compiled_function_of_a_range() {
+    let mut stage = stage(
+        "doors_range",
+        &format!("{ORDER}; CREATE TYPE app.span AS RANGE (subtype = int, subtype_opclass = app.by_compare)"),
+        "SELECT pk_item, n, app.span(n, n + 2) * app.span(1, 3) AS span FROM app.tb_item",
+    );
+    try_all(&mut stage, &with_decoy_type("SELECT app.compare(1, 2)"));
+}
+
 #[test]
 fn compiled_function_behind_a_cast_to_json() {
     let mut stage = stage(
