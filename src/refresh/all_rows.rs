@@ -279,11 +279,26 @@ fn way_in_batches(plan: &Plan) -> Option<Way> {
     }
     let next = keys_after(plan, &order, None, most, false);
     let end = next.keys.first().filter(|_| next.more)?;
+    if is_skipped(plan, &order, end) {
+        return None;
+    }
     let by_range = is_share(plan, &order, end, &all);
     (by_range || recompute::is_by_key(plan)).then_some(Way {
         by_range,
         rows: all.rows as i64,
     })
+}
+
+/// Whether a range of keys of several columns is no condition of an index: each batch would then compute the rows before it as well,
+/// only to leave them out, and the planner does not know how many those are.
+fn is_skipped(plan: &Plan, order: &KeyOrder, end: &Key) -> bool {
+    let range = plan.shape.within(order, true, true);
+    let ends = [end, end].into_iter();
+    let parameters: Vec<_> = ends.flat_map(|key| parameters(plan, key)).collect();
+    let rows = spi::run(&plan.shape.explain_within(&range), Access::Current, &parameters);
+    let text = rows.one::<pgrx::datum::JsonString>().map(|json| json.0);
+    let filters = |line: &str| line.contains("Filter\":") && line.contains("ROW(");
+    plan.shape.key.len() > 1 && text.is_none_or(|text| text.lines().any(filters))
 }
 
 /// Whether computing the rows of a range of keys costs about their share of what computing all rows costs.

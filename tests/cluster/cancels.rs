@@ -18,7 +18,8 @@ fn auto_conversion_ends() {
          CREATE VIEW v_a AS SELECT pk_a, slow(n) AS n FROM tb_a; CREATE TABLE tv_a (pk_a int PRIMARY KEY, n int);
          CREATE TABLE tb_b (pk_b int PRIMARY KEY, n int); CREATE TABLE tv_b (pk_b int PRIMARY KEY, data jsonb)"
     ));
-    client.run("SET statement_timeout = '500ms'");
+    // Sooner than the time for which the view is measured.
+    client.run("SET statement_timeout = '100ms'");
     let error = client.fails("SELECT pg_tviews_auto_convert('public')");
     assert_eq!(error.code().code(), "57014", "{error:?}");
     client.run("SET statement_timeout = 0");

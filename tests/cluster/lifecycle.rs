@@ -67,7 +67,7 @@ fn a_refresh_holds_nothing_while_it_waits_for_a_table_of_the_extension() {
         writer.run("UPDATE tb_user SET name = name || '+'; UPDATE tb_post SET likes = likes + 1");
         client.run(&format!("BEGIN; LOCK {table} IN ACCESS EXCLUSIVE MODE"));
         // A refresh that has just committed gives its locks back one by one.
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(500));
         for _ in 0..100 {
             client.run("SAVEPOINT s; LOCK tv_user, tv_total, tb_user, tb_post IN ACCESS EXCLUSIVE MODE NOWAIT; ROLLBACK TO s");
             std::thread::sleep(Duration::from_millis(5));
