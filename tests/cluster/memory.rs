@@ -1,6 +1,8 @@
 //! What a refresh keeps in memory is bounded, whatever a change leads to; and where memory ends, the server does not.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use postgres::Client;
 
@@ -158,6 +160,33 @@ fn what_a_session_keeps_about_tviews_is_bounded() {
     );
 }
 
+/// Bytes in use in the memory contexts of a process. (What a process has of the system's memory depends on more than
+/// what it keeps.)
+fn used(cluster: &Cluster, client: &mut Client, pid: i32) -> i64 {
+    let totals = |log: &str| -> Vec<i64> {
+        let of_process = format!("[{pid}]");
+        let lines = log.lines().filter(|line| line.contains(&of_process));
+        let totals = lines.filter_map(|line| line.split_once("Grand total: "));
+        let used =
+            totals.filter_map(|(_, total)| total.strip_suffix(" used")?.rsplit(' ').next()?.parse().ok());
+        used.collect()
+    };
+    let before = totals(&cluster.read_log()).len();
+    assert!(client.one::<bool>(&format!("SELECT pg_log_backend_memory_contexts({pid})")));
+    let ends = Instant::now() + WAIT;
+    loop {
+        let totals = totals(&cluster.read_log());
+        if totals.len() > before {
+            return totals[before];
+        }
+        assert!(
+            Instant::now() < ends,
+            "process {pid} has not logged its memory contexts"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn what_a_worker_keeps_about_dropped_tviews_goes() {
     let cluster = Cluster::start(Options::preloaded().set("pg_tviews.workers", "1"));
@@ -172,6 +201,7 @@ fn what_a_worker_keeps_about_dropped_tviews_goes() {
             client.run(&format!("UPDATE tb_f{n} SET name = 'b'"));
         }
         assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
+        let most = used(&cluster, &mut client, worker);
         for n in from..=to {
             client.run(&format!(
                 "SELECT pg_tviews_drop('e{n}'); DROP TABLE tb_e{n}, tb_f{n}"
@@ -179,13 +209,17 @@ fn what_a_worker_keeps_about_dropped_tviews_goes() {
         }
         client.run("INSERT INTO tb_stays SELECT count(*) + 1 FROM tb_stays");
         client.assert_follows(&["stays"]);
-        status(worker, "RssAnon")
+        (most, used(&cluster, &mut client, worker))
     };
     come_and_go(1, 20);
-    let before = come_and_go(21, 40);
-    let after = come_and_go(41, 80);
+    let (_, before) = come_and_go(21, 40);
+    let (most, after) = come_and_go(41, 80);
     assert!(
-        after < before + 40 * 60,
-        "{before} kB before 40 TVIEWs came and went, {after} kB after"
+        most > before + 40 * 20 * 1024,
+        "{before} bytes before there were 40 TVIEWs, {most} bytes with them"
+    );
+    assert!(
+        after < before + (most - before) / 4,
+        "{before} bytes before there were 40 TVIEWs, {most} bytes with them, {after} bytes after"
     );
 }
