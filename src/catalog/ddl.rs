@@ -258,7 +258,7 @@ fn follow_column_name(column: &RenamedColumn) {
 
 fn tree_holds_rows(table: Oid) -> bool {
     let mut tables = partition::inheritors(table).into_iter().chain([table]);
-    run_internal(|| tables.any(register::holds_rows))
+    tables.any(register::holds_rows)
 }
 
 /// A backing view is found by its name and that of its schema.
@@ -286,7 +286,7 @@ fn triggers_went() {
 
 /// Tells workers of a command about permanent objects; returns what the statement lists of it.
 fn note(sql: &str) -> Option<Vec<String>> {
-    let listed = spi::session(|| spi::run(sql, Access::Snapshot, &[]).one::<Vec<String>>());
+    let listed = run_internal(|| spi::session(|| spi::run(sql, Access::Snapshot, &[]).one::<Vec<String>>()));
     if listed.is_some() {
         capture::note_catalog_change();
     }

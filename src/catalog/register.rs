@@ -16,7 +16,7 @@ use crate::postgres::lock::{self, Attempt, ObjectLock, TableLock};
 use crate::postgres::row_settings::PINNED;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, Caught};
-use crate::postgres::{relation, time_limit};
+use crate::postgres::{relation, table_rows, time_limit};
 use crate::queue::position::Position;
 use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::comparison;
@@ -69,7 +69,7 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
         // Others may have absorbed changes of a source that is new to this TVIEW alone.
         queue::keep(&plan.source_oids());
     }
-    let kept = fill == Fill::Unneeded && run_internal(|| new_sources_are_empty(plan));
+    let kept = fill == Fill::Unneeded && new_sources_are_empty(plan);
     let state = if kept { definition.state } else { State::Populating };
     run_internal(|| {
         spi::session(|| {
@@ -162,24 +162,20 @@ pub fn reregister(plan: &Plan, fill: Fill, reason: &str) {
     register(plan, fill, "redefine", serde_json::json!({ "reason": reason }));
 }
 
-/// Whether the sources that the registered definition does not know have no rows. Their writers are kept out. With internal
-/// rights.
+/// Whether the sources that the registered definition does not know have no rows. Their writers are kept out.
 fn new_sources_are_empty(plan: &Plan) -> bool {
     let known = &plan.definition.sources;
     let sources = plan.source_oids().into_iter();
     sources
         .filter(|source| !known.contains(source))
-        .all(|source| transaction::with_latest_snapshot(|| !holds_rows(source)))
+        .all(|source| !holds_rows(source))
 }
 
-/// Whether a table itself has rows that are visible now. One of another server counts as if it had. With internal rights.
+/// Whether a table itself has rows that are visible now. One of another server counts as if it had.
 pub fn holds_rows(table: Oid) -> bool {
-    match (relation::kind(table), relation::qualified_name(table)) {
-        (Some('r'), Some(name)) => spi::session(|| {
-            let sql = format!("SELECT EXISTS (SELECT FROM ONLY {name})");
-            spi::run(&sql, Access::Current, &[]).one::<bool>() != Some(false)
-        }),
-        (kind, _) => kind == Some('f'),
+    match relation::kind(table) {
+        Some('r') => transaction::with_latest_snapshot(|| table_rows::holds_rows(table)).unwrap_or(false),
+        kind => kind == Some('f'),
     }
 }
 

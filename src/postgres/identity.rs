@@ -116,10 +116,6 @@ pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl
             _ => {}
         }
     }
-    if permit.is_stranger() {
-        // Planning evaluates no check constraints of the tables that are read.
-        keep("constraint_exclusion", "off");
-    }
     become_role(permit.role(), pg_sys::SECURITY_RESTRICTED_OPERATION);
     work()
 }

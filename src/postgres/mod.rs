@@ -39,6 +39,7 @@ pub mod short_transaction;
 pub mod spi;
 pub mod spill;
 pub mod sql_types;
+pub mod table_rows;
 pub mod table_tree;
 pub mod time_limit;
 pub mod transaction;

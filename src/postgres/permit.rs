@@ -17,10 +17,7 @@ use super::identity::has_rights_of;
 
 /// Proof that code of a role may run here now; [`super::identity::run_restricted`] needs one.
 #[derive(Debug, Clone, Copy)]
-pub struct Permit {
-    role: Oid,
-    stranger: bool,
-}
+pub struct Permit(Oid);
 
 /// Why code of a role must not run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +48,7 @@ impl Permit {
     /// Asks to run code of `role`. `reachable`: what of that code the rest of a session could be prepared for.
     pub fn ask(role: Oid, reachable: impl FnOnce() -> Option<String>) -> Result<Permit, Refusal> {
         if has_rights_all(&asking(), role) {
-            let permit = Permit {
-                role,
-                stranger: false,
-            };
+            let permit = Permit(role);
             return match served_without_rights_of(role) {
                 Some(other) => reachable().map_or(Ok(permit), |what| Err(Refusal::After(other, what))),
                 None => {
@@ -67,26 +61,18 @@ impl Permit {
             return Err(Refusal::TemporaryObjects);
         }
         match reachable() {
-            None => Ok(Permit { role, stranger: true }),
+            None => Ok(Permit(role)),
             Some(what) => Err(Refusal::Reachable(what)),
         }
     }
 
     /// To run what the caller could run without us.
     pub fn of_caller() -> Permit {
-        Permit {
-            role: current(),
-            stranger: false,
-        }
+        Permit(current())
     }
 
     pub(super) fn role(self) -> Oid {
-        self.role
-    }
-
-    /// Whether the session is that of a role without the rights.
-    pub(super) fn is_stranger(self) -> bool {
-        self.stranger
+        self.0
     }
 }
 

@@ -138,3 +138,37 @@ fn changes_by_cascade_copy_merge_and_triggers() {
         ["at commit"]
     );
 }
+
+#[test]
+fn ddl_where_the_public_may_call_and_read_little() {
+    let (_database, mut owner, mut writer) = open("little_public");
+    owner.run(
+        "REVOKE EXECUTE ON FUNCTION pg_event_trigger_ddl_commands(), pg_event_trigger_dropped_objects() FROM PUBLIC;
+         REVOKE SELECT ON pg_class, pg_namespace, pg_inherits, pg_trigger, pg_depend, pg_proc, pg_type, pg_constraint, pg_policy, pg_index FROM PUBLIC;
+         GRANT CREATE ON DATABASE little_public TO little_public_writer;
+         CREATE SCHEMA own AUTHORIZATION little_public_writer;
+         ALTER TABLE tb_post OWNER TO little_public_writer",
+    );
+    for ddl in [
+        "CREATE TABLE own.t (pk int PRIMARY KEY, x text)",
+        "CREATE VIEW own.v AS SELECT pk FROM own.t",
+        "ALTER TABLE own.t RENAME COLUMN x TO y",
+        "CREATE FUNCTION own.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "CREATE TRIGGER f AFTER INSERT ON own.t FOR EACH ROW EXECUTE FUNCTION own.f()",
+        "ALTER TRIGGER f ON own.t RENAME TO g",
+        "ALTER TABLE tb_post DISABLE TRIGGER USER",
+        "CREATE TABLE own.more (LIKE tb_post)",
+        "ALTER TABLE own.more INHERIT tb_post",
+        "ALTER TABLE own.more NO INHERIT tb_post",
+        "ALTER TABLE tb_post ADD note text, ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY all_rows ON tb_post USING (true)",
+        "DROP POLICY all_rows ON tb_post",
+        "ALTER SCHEMA own RENAME TO mine",
+        "DROP TRIGGER g ON mine.t",
+        "DROP SCHEMA mine CASCADE",
+    ] {
+        writer.run(ddl);
+    }
+    writer.run("UPDATE tb_user SET name = 'seen' WHERE pk_user = 1");
+    owner.assert_follows(&blog::ENTITIES);
+}

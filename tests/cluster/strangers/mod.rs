@@ -5,6 +5,7 @@ mod clean;
 mod doors;
 mod drain;
 mod keys;
+mod planned;
 mod settings;
 mod shared_process;
 mod sources;

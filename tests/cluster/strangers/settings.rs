@@ -29,7 +29,7 @@ const PINNED: [(&str, &str, &str); 16] = [
 ];
 
 /// The same for all: what it is, and what somebody sets.
-const FORCED: [(&str, &str, &str); 13] = [
+const FORCED: [(&str, &str, &str); 14] = [
     ("search_path", "pg_catalog, pg_temp", "app, public"),
     ("row_security", "on", "off"),
     ("session_replication_role", "origin", "local"),
@@ -42,6 +42,7 @@ const FORCED: [(&str, &str, &str); 13] = [
     ("gin_fuzzy_search_limit", "0", "5"),
     ("plpgsql.check_asserts", "on", "off"),
     ("plpgsql.extra_errors", "none", "all"),
+    ("constraint_exclusion", "off", "on"),
     ("jit", "off", "on"),
 ];
 
@@ -53,7 +54,6 @@ const CANNOT_MATTER: &[(&str, &[&str])] = &[
             "backend_flush_after",
             "commit_delay",
             "commit_siblings",
-            "constraint_exclusion",
             "cpu_index_tuple_cost",
             "cpu_operator_cost",
             "cpu_tuple_cost",
