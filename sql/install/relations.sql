@@ -29,6 +29,8 @@ CREATE TABLE @extschema@.pg_tview_definition (
 CREATE INDEX pg_tview_definition_view_oid_idx ON @extschema@.pg_tview_definition (view_oid);
 CREATE INDEX pg_tview_definition_view_name_idx ON @extschema@.pg_tview_definition (view_name, view_schema);
 CREATE INDEX pg_tview_definition_suspended_idx ON @extschema@.pg_tview_definition (state) WHERE state = 'suspended';
+CREATE INDEX pg_tview_definition_text_search_idx ON @extschema@.pg_tview_definition ((pinned_settings ->> 'default_text_search_config'))
+    WHERE pinned_settings ->> 'default_text_search_config' ~ '\.' AND pinned_settings ->> 'default_text_search_config' !~ '^pg_catalog\.';
 -- Dumped: the rest is known again after a restore, or means nothing there.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.pg_tview_definition', '');
 

@@ -1,40 +1,47 @@
--- Whether the running command may concern a TVIEW. It does not if all it touched are relations, and none of these, nor what depends on them
--- in whatever way, has a trigger of ours, is a backing view, by OID or by name, or belongs to an extension. Everything is looked up by index.
+-- Whether the running command may concern a TVIEW. It does not if nothing that depends on what it touched is a tv table or a backing view,
+-- nothing it touched has a trigger of ours, or partitions or children or parents with one, or belongs to this extension, and none of it
+-- is found by refreshes without a trace in the catalogs: what text search and conversions are by default.
 WITH RECURSIVE command AS MATERIALIZED (
-    SELECT c.classid, c.objid FROM pg_catalog.pg_event_trigger_ddl_commands() c WHERE c.schema_name IS DISTINCT FROM 'pg_temp'
-), touched (class, object) AS (
-    SELECT classid, objid FROM command
+    SELECT c.classid, c.objid, c.schema_name FROM pg_catalog.pg_event_trigger_ddl_commands() c WHERE c.schema_name IS DISTINCT FROM 'pg_temp'
+), seed (class, object) AS (
+    SELECT command.classid, command.objid FROM command WHERE command.classid IS NOT NULL
+), @touched@, family (oid, way) AS (
+    SELECT command.objid, 0 FROM command WHERE command.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
     UNION
-    SELECT next.class, next.object
-      FROM touched
+    SELECT next.oid, next.way
+      FROM family
      CROSS JOIN LATERAL (
-            SELECT d.classid, d.objid
-              FROM pg_catalog.pg_depend d
-             WHERE d.refclassid = touched.class AND d.refobjid = touched.object
+            SELECT i.inhparent, 1 FROM pg_catalog.pg_inherits i WHERE i.inhrelid = family.oid AND family.way >= 0
             UNION ALL
-            SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, r.ev_class
-              FROM pg_catalog.pg_rewrite r
-             WHERE touched.class = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = touched.object
-            UNION ALL
-            SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, c.reltype
-              FROM pg_catalog.pg_class c
-             WHERE touched.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = touched.object AND c.reltype <> 0
-            UNION ALL
-            -- Partitions and children have triggers of ours where the tables above do; the other way round is no less true.
-            SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.inhparent
-              FROM pg_catalog.pg_inherits i
-             WHERE touched.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.inhrelid = touched.object
-           ) next (class, object)
+            SELECT i.inhrelid, -1 FROM pg_catalog.pg_inherits i WHERE i.inhparent = family.oid AND family.way <= 0) next (oid, way)
 )
-SELECT EXISTS (SELECT 1 FROM command WHERE classid IS DISTINCT FROM 'pg_catalog.pg_class'::pg_catalog.regclass)
-    OR EXISTS (
-        SELECT 1
-          FROM touched
-          JOIN pg_catalog.pg_class c ON touched.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = touched.object
-          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
-                        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')
-            OR EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname LIKE 'pg\_tviews\_%')
-            OR EXISTS (SELECT 1 FROM @extschema@.pg_tview_definition m WHERE m.tview_oid = c.oid::pg_catalog.regclass)
-            OR EXISTS (SELECT 1 FROM @extschema@.pg_tview_definition m WHERE m.view_oid = c.oid::pg_catalog.regclass)
-            OR EXISTS (SELECT 1 FROM @extschema@.pg_tview_definition m WHERE m.view_schema = n.nspname AND m.view_name = c.relname))
+SELECT EXISTS (SELECT 1 FROM tview)
+    OR EXISTS (SELECT 1
+                 FROM family
+                WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgrelid = family.oid AND t.tgname LIKE 'pg\_tviews\_%' OFFSET 0))
+    OR EXISTS (SELECT 1
+                 FROM command
+                WHERE command.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+                  AND EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t
+                               WHERE t.oid = command.objid
+                                 AND (t.tgname LIKE 'pg\_tviews\_%'
+                                      OR t.tgfoid IN ('@extschema@.pg_tviews_capture()'::pg_catalog.regprocedure,
+                                                      '@extschema@.pg_tviews_guard()'::pg_catalog.regprocedure))
+                              OFFSET 0))
+    OR EXISTS (SELECT 1
+                 FROM command
+                 JOIN pg_catalog.pg_extension e ON e.extname = 'pg_tviews'
+                 LEFT JOIN LATERAL (
+                        SELECT d.refobjid
+                          FROM pg_catalog.pg_depend d
+                         WHERE d.classid = command.classid AND d.objid = command.objid AND d.deptype = 'e'
+                        OFFSET 0) of ON of.refobjid = e.oid
+                WHERE of.refobjid IS NOT NULL OR command.classid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND command.objid = e.oid)
+    OR EXISTS (SELECT 1
+                 FROM command
+                WHERE command.classid IN ('pg_catalog.pg_conversion'::pg_catalog.regclass, 'pg_catalog.pg_ts_config'::pg_catalog.regclass,
+                                          'pg_catalog.pg_ts_dict'::pg_catalog.regclass)
+                  AND (command.schema_name = 'pg_catalog'
+                       OR EXISTS (SELECT 1 FROM @extschema@.pg_tview_definition m
+                                   WHERE m.pinned_settings ->> 'default_text_search_config' ~ '\.'
+                                     AND m.pinned_settings ->> 'default_text_search_config' !~ '^pg_catalog\.')))

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::{definition, drop, register, subscriptions, triggers};
+use super::{definition, drop, register, triggers};
 use crate::capture;
 use crate::error::Problem;
 use crate::postgres::identity::run_internal;
@@ -75,7 +75,6 @@ pub fn happened(table: &TableChange) {
             | "ALTER CONVERSION"
             | "CREATE TEXT SEARCH CONFIGURATION"
             | "ALTER TEXT SEARCH CONFIGURATION" => look_again(oids(&statement!("tviews_by_default"), &[])),
-            "CREATE SUBSCRIPTION" | "ALTER SUBSCRIPTION" => subscriptions::leave(),
             _ => {}
         }
     }
@@ -133,10 +132,8 @@ pub fn dropped() {
     if types.iter().any(|kind| kind == "table") {
         rows_came_or_went(oids(&statement!("trees_of_dropped"), &[]));
     }
-    if types.iter().any(|kind| kind == "view" || kind == "policy") {
-        look_again(oids(&statement!("tviews_bereft"), &[]));
-    }
-    if !oids(&statement!("dropped_unseen"), &[]).is_empty() {
+    look_again(oids(&statement!("tviews_bereft"), &[]));
+    if !oids(&statement!("dropped_defaults"), &[]).is_empty() {
         look_at_all();
     }
     if types.iter().any(|kind| kind == "trigger") {

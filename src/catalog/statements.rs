@@ -1,10 +1,19 @@
-//! The named statements of `sql/statements`, with the extension's schema put in.
+//! The named statements of `sql/statements`, with the extension's schema put in, and parts that several of them share.
 
 use crate::postgres::{extension, relation, transaction};
 
-/// The text of a statement with `@extschema@` replaced by the quoted schema of the extension. At the start of a literal
+/// Parts of statements, each under the name that stands for it.
+const PARTS: [(&str, &str); 2] = [
+    ("@dropped@", include_str!("../../sql/statements/part/dropped.sql")),
+    ("@touched@", include_str!("../../sql/statements/part/touched.sql")),
+];
+
+/// The text of a statement with its parts, and with `@extschema@` replaced by the quoted schema of the extension. At the start of a literal
 /// the literal as a whole is quoted again: who may rename the schema must not be able to end it.
 pub fn text(statement: &str) -> String {
+    let statement = PARTS.iter().fold(statement.to_string(), |text, (name, part)| {
+        text.replace(name, part.trim_end())
+    });
     if transaction::is_serializable() && !statement.contains("ctid") {
         // Read without conflicts, see `postgres/queue_scan.rs`. Not where rows of the table itself are needed.
         let quiet = statement.replace(
@@ -13,7 +22,7 @@ pub fn text(statement: &str) -> String {
         );
         return with_schema(&quiet);
     }
-    with_schema(statement)
+    with_schema(&statement)
 }
 
 fn with_schema(statement: &str) -> String {

@@ -1,10 +1,10 @@
 //! DDL that has nothing to do with TVIEWs, told apart before anything else is looked at: what it costs does not grow with the
 //! number of TVIEWs, and workers hear nothing of it.
 
-use super::definition;
 use super::session_cache::SessionStatement;
+use super::{definition, subscriptions};
 use crate::postgres::ddl_command::Command;
-use crate::postgres::identity::{planned_once, run_internal};
+use crate::postgres::identity::{planned_once, run_internal, set};
 use crate::postgres::spi::{self, Access};
 use crate::{capture, statement};
 
@@ -20,6 +20,7 @@ pub fn is_unrelated(command: Command) -> bool {
         Command::Temporary => return true,
         Command::Harmless => {}
         Command::TableTree => return false,
+        Command::Subscription => subscriptions::leave(),
         Command::Other if asked(&COMMAND, || statement!("is_command_related")) => return false,
         Command::Other => {}
     }
@@ -43,6 +44,8 @@ fn asked(statement: &'static std::thread::LocalKey<SessionStatement>, text: impl
     run_internal(|| {
         // By index, however few TVIEWs there are.
         planned_once();
+        set("enable_hashjoin", "off");
+        set("enable_mergejoin", "off");
         spi::session(|| {
             let rows = statement.with(|s| s.get(text, &[]).run(Access::Current, &[], 1));
             rows.one::<bool>().unwrap_or(true)

@@ -14,6 +14,8 @@ pub enum Command {
     Harmless,
     /// It concerns tables whose rows come or go with it.
     TableTree,
+    /// It makes or changes a subscription.
+    Subscription,
     /// Not known from its tree.
     Other,
 }
@@ -57,6 +59,14 @@ unsafe fn classify(node: *mut pg_sys::Node) -> Command {
             | pg_sys::NodeTag::T_AlterStatsStmt
             | pg_sys::NodeTag::T_CommentStmt
             | pg_sys::NodeTag::T_RefreshMatViewStmt => Command::Harmless,
+            pg_sys::NodeTag::T_CreateSubscriptionStmt | pg_sys::NodeTag::T_AlterSubscriptionStmt => {
+                Command::Subscription
+            }
+            pg_sys::NodeTag::T_CreateForeignTableStmt
+                if !(*node.cast::<pg_sys::CreateStmt>()).inhRelations.is_null() =>
+            {
+                Command::TableTree
+            }
             pg_sys::NodeTag::T_AlterTableStmt => altered(&*node.cast::<pg_sys::AlterTableStmt>()),
             _ => Command::Other,
         }

@@ -46,7 +46,10 @@ impl Statement {
             Statement::CreateExtension if super::bgworker::extension_exists() => {
                 crate::capture::note_catalog_change();
             }
-            Statement::Drop if signal::known_here() => crate::capture::note_catalog_change(),
+            // The extension is gone: its event triggers, which see what else is dropped, are, too.
+            Statement::Drop if signal::known_here() && !super::bgworker::extension_exists() => {
+                crate::capture::note_catalog_change();
+            }
             Statement::Rights { owners } => {
                 if signal::known_here() {
                     crate::capture::note_catalog_change();

@@ -49,6 +49,7 @@ mod strangers;
 mod time_limits;
 mod two_phase;
 mod unrelated_ddl;
+mod unrelated_ddl_cost;
 mod waiting;
 mod worker_slots;
 mod workers;

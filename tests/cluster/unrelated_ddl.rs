@@ -43,11 +43,12 @@ fn nobody_goes_over_the_definitions() {
         ));
         other.run(&format!("CREATE VIEW seen_{n} AS SELECT * FROM plain_{n}; CREATE TABLE copy_{n} AS SELECT * FROM plain_{n}"));
         other.run(&format!(
-            "CREATE FUNCTION f_{n}() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE s_{n}"
+            "CREATE FUNCTION f_{n}() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE s_{n};
+             CREATE OR REPLACE FUNCTION f_{n}() RETURNS int LANGUAGE sql AS 'SELECT 2'; GRANT SELECT ON plain_{n} TO pg_monitor"
         ));
         other.run("BEGIN; CREATE TEMP TABLE mine (id int) ON COMMIT DROP; ALTER TABLE mine ADD COLUMN n int; COMMIT");
         other.run(&format!(
-            "DROP VIEW seen_{n}; DROP FUNCTION f_{n}(); DROP TABLE plain_{n}, copy_{n}; DROP SEQUENCE s_{n}"
+            "DROP VIEW seen_{n}; DROP FUNCTION f_{n}(); DROP TABLE plain_{n}, copy_{n} CASCADE; DROP SEQUENCE s_{n}"
         ));
     }
     // Housekeeping does, every few seconds; 200 commands are more than that.
@@ -92,6 +93,10 @@ fn what_concerns_a_tview_is_followed() {
         ("DROP VIEW v_item; ALTER TABLE tb_item RENAME TO old; ALTER TABLE spare RENAME TO tb_item;
           CREATE VIEW v_item AS SELECT pk_item, n FROM tb_item", "1|7"),
         ("UPDATE tb_item SET n = 8", "1|8"),
+        // A column that goes with its type, where no view names it.
+        ("CREATE DOMAIN size AS int; ALTER TABLE tb_item ADD COLUMN size size;
+          CREATE OR REPLACE VIEW v_item AS SELECT pk_item, (SELECT count(*)::int FROM jsonb_object_keys(to_jsonb(tb_item))) AS n FROM tb_item", "1|3"),
+        ("DROP DOMAIN size CASCADE", "1|2"),
     ] {
         client.run(command);
         client.wait_until(&format!("SELECT string_agg(concat_ws('|', pk_item, n), ',') = '{rows}' FROM tv_item"), WAIT);
