@@ -63,6 +63,7 @@ pub extern "C-unwind" fn _PG_init() {
         postgres::relation_changes::note,
         catalog::known::forget,
     ]);
+    postgres::named::install();
     preview::init();
     worker::init();
 }

@@ -14,7 +14,7 @@ use pgrx::pg_sys::Oid;
 use crate::error::Problem;
 use crate::lineage::{KeyQuery, Occurrence, Source, Strategy};
 use crate::postgres::identity::run_restricted;
-use crate::postgres::{relation, spi};
+use crate::postgres::{named, relation, spi};
 use crate::refresh::plan;
 use advice::Advice;
 use subject::Subject;
@@ -36,7 +36,7 @@ pub fn explain(name_or_query: &str, key: Option<Vec<String>>) -> Result<Vec<Row>
     let mut advice = match &subject.permit {
         Err(reason) => vec![Advice::not_checked(reason); subject.occurrences().len()],
         Ok(permit) => run_restricted(*permit, &subject.settings, || {
-            spi::session(|| advice::advise(&subject))
+            named::within(&subject.named, || spi::session(|| advice::advise(&subject)))
         }),
     };
     let rows = subject

@@ -1,5 +1,7 @@
 //! What is to be explained: a TVIEW as it is refreshed, or what pg_tviews_create would make of a view or a query.
 
+use std::rc::Rc;
+
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
@@ -9,6 +11,7 @@ use crate::catalog::name::{self, Entity};
 use crate::error::Problem;
 use crate::lineage::{self, Lineage, Occurrence, Source};
 use crate::postgres::identity::{self, run_internal, run_restricted};
+use crate::postgres::named::Named;
 use crate::postgres::permit::Permit;
 use crate::postgres::query_tree::Select;
 use crate::postgres::{relation, spi};
@@ -24,6 +27,8 @@ pub struct Subject {
     pub reader: Oid,
     /// Settings that its refreshes run under.
     pub settings: Vec<(String, String)>,
+    /// What statements may find by name.
+    pub named: Rc<Named>,
     /// To ask the planner as the reader; or why the caller is not told what it says.
     pub permit: Result<Permit, String>,
 }
@@ -98,6 +103,7 @@ fn registered(definition: Definition) -> Result<Subject, Problem> {
         shape: plan.shape.clone(),
         reader: owner,
         settings: plan.definition.pinned.clone(),
+        named: plan.named.clone(),
         permit,
     })
 }
@@ -112,12 +118,7 @@ fn of_view(
     let in_table = table.map(|table| (table, columns::of(table)));
     let in_table = in_table.as_ref().map(|(table, columns)| (*table, &columns[..]));
     let key = spi::session(|| columns::pick_key(entity, &in_view, in_table, key))?;
-    unregistered(
-        Select::of_view(view),
-        relation::qualified_name(view),
-        &in_view,
-        key,
-    )
+    unregistered(Select::of_view(view), Some(view), &in_view, key)
 }
 
 fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
@@ -169,19 +170,29 @@ fn key_of_query(columns: &[Column]) -> Result<String, Problem> {
     })
 }
 
-/// What would become of a query: read by the caller. `view`: its name, where it is a view's.
+/// What would become of a query: read by the caller. `view`: the view that has it, if there is one.
 fn unregistered(
     query: Select,
-    view: Option<String>,
+    view: Option<Oid>,
     columns: &[Column],
     key: Vec<String>,
 ) -> Result<Subject, Problem> {
     let caller = identity::current_role();
     run_restricted(Permit::of_caller(), &[], || {
+        let lineage = lineage::analyse(query, &key)?;
+        let queries = lineage.views.iter().copied().map(Select::of_view).chain([query]);
+        let tables = lineage.sources.iter().flat_map(Source::tables).chain(view);
+        let named = Rc::new(Named::new(
+            caller,
+            queries,
+            tables.chain(lineage.views.iter().copied()),
+        ));
         Ok(Subject {
-            lineage: lineage::analyse(query, &key)?,
+            named,
+            lineage,
             shape: shape(
-                view.unwrap_or_else(|| format!("({})", query.sql())),
+                view.and_then(relation::qualified_name)
+                    .unwrap_or_else(|| format!("({})", query.sql())),
                 columns,
                 &key,
             )?,

@@ -80,6 +80,12 @@ pub struct Source {
 }
 
 impl Source {
+    /// Itself, its partitions, and the tables its key queries read.
+    pub fn tables(&self) -> impl Iterator<Item = Oid> + '_ {
+        let others = self.followed.iter().chain(&self.partitions).copied();
+        others.chain([self.relation])
+    }
+
     /// Columns that key queries start from.
     pub fn captured(&self) -> BTreeSet<String> {
         self.occurrences

@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys::{self, Oid};
 
+use super::named;
 use super::permit::{self, Permit};
 use super::row_settings::{ALWAYS, FORCED, PINNED};
 
@@ -28,6 +29,7 @@ impl Drop for Restore {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
         permit::leave();
+        named::leave();
         // An ERROR on its way out: the transaction's own abort resets both, and settings functions must
         // not run meanwhile.
         if !std::thread::panicking() {
@@ -123,6 +125,7 @@ pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl
 /// What leaving restores. `role`: whose code is going to run.
 fn enter(role: Option<Oid>) -> Restore {
     permit::enter(role);
+    named::enter(None);
     DEPTH.set(DEPTH.get() + 1);
     let (mut user, mut context) = (Oid::INVALID, 0);
     // SAFETY: plain reads of the backend's identity; the level of settings is closed by `Restore`.

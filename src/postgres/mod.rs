@@ -22,6 +22,7 @@ pub mod leftovers;
 pub mod lock;
 pub mod memory;
 pub mod meta_trigger;
+pub mod named;
 pub mod own_row;
 pub mod partition;
 pub mod permit;

@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, IntoDatum};
 
-use super::{identity, memory};
+use super::{identity, memory, named};
 
 /// What a statement sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,7 +130,9 @@ impl Statement {
     fn run_as_it_is(&self, access: Access, args: &[Value], limit: i64) -> Rows {
         // SAFETY: called inside an SPI connection; the arrays live across the call; the plan was prepared
         // from `types`, which has as many entries as `args`.
-        unsafe { execute(self.prepared(), access, args, limit) }
+        named::reading(&self.sql, || unsafe {
+            execute(self.prepared(), access, args, limit)
+        })
     }
 
     /// # Safety
@@ -176,7 +178,7 @@ impl Statement {
     pub fn stream(&self, args: &[Value], each: impl FnMut(&Rows) -> bool) {
         assert_eq!(args.len(), self.types.len(), "parameters of {}", self.sql());
         // SAFETY: as in `run_as_it_is`.
-        identity::pinned(|| unsafe { stream(self.prepared(), args, each) })
+        identity::pinned(|| named::reading(&self.sql, || unsafe { stream(self.prepared(), args, each) }))
     }
 }
 
@@ -238,7 +240,7 @@ fn run_as_it_is(sql: &str, access: Access, args: &[(Oid, Value)]) -> Rows {
     let mut types: Vec<Oid> = args.iter().map(|(oid, _)| *oid).collect();
     let values: Vec<Value> = args.iter().map(|(_, value)| *value).collect();
     // SAFETY: as in Statement::run; the plan is freed after its only use.
-    unsafe {
+    named::reading(&text, || unsafe {
         let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());
         if plan.is_null() {
             pgrx::error!("could not prepare: {sql}");
@@ -246,7 +248,7 @@ fn run_as_it_is(sql: &str, access: Access, args: &[(Oid, Value)]) -> Rows {
         let rows = execute(plan, access, &values, 0);
         pg_sys::SPI_freeplan(plan);
         rows
-    }
+    })
 }
 
 thread_local! {

@@ -9,7 +9,7 @@ use super::source_rows::{self, Condition};
 use crate::catalog::definition;
 use crate::error::Problem;
 use crate::lineage::Source;
-use crate::postgres::identity::{self, run_internal, run_restricted};
+use crate::postgres::identity::{self, run_internal};
 use crate::postgres::permit::Permit;
 use crate::postgres::spi::{self, Access, Rows};
 use crate::postgres::{partition, relation};
@@ -27,7 +27,6 @@ pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<J
     };
     let sources = sources(&plan, named)?;
     let reader = reader(&plan, &sources)?;
-    let pinned = &plan.definition.pinned;
     let conditions: Vec<(&Source, Vec<Condition>)> = sources
         .into_iter()
         .map(|source| Ok((source, source_rows::conditions(named, source.relation, &rows)?)))
@@ -35,7 +34,7 @@ pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<J
     Ok(spi::session(|| {
         let everything = |what: String| {
             pgrx::notice!("{what} recomputes all of {}", plan.definition.display());
-            run_restricted(reader, pinned, || every_key(&plan))
+            plan.as_reader(reader, || every_key(&plan))
         };
         let mut pending = Vec::new();
         for (source, conditions) in &conditions {
@@ -43,7 +42,7 @@ pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<J
                 return everything(format!("any change of {}", relation::display(source.relation)));
             }
             let find = || source_rows::find(source, conditions);
-            pending.extend(run_restricted(reader, pinned, find));
+            pending.extend(plan.as_reader(reader, find));
         }
         let wanted = plan.as_owner(|| {
             match keys::wanted(&plan, &pending) {

@@ -18,7 +18,7 @@ use super::wait;
 use super::{dead_letter, equal_keys};
 use crate::catalog::definition::{self, State};
 use crate::error::Problem;
-use crate::postgres::identity::{self, run_internal, run_restricted};
+use crate::postgres::identity::{self, run_internal};
 use crate::postgres::permit::Permit;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
@@ -226,7 +226,7 @@ fn visible(plan: &Plan, keys: &[Key]) -> HashSet<usize> {
         return HashSet::new();
     }
     let typed = Batch::from(keys).typed(plan);
-    run_restricted(Permit::of_caller(), &plan.definition.pinned, || {
+    plan.as_reader(Permit::of_caller(), || {
         let rows = spi::run(&plan.shape.keys_in_table(), Access::Snapshot, &typed);
         (0..rows.len())
             .filter_map(|row| usize::try_from(rows.get::<i64>(row, 0)? - 1).ok())

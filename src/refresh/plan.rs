@@ -24,6 +24,7 @@ use crate::error::Problem;
 use crate::lineage::{self, policies, ChangedColumn, KeyQuery, Lineage, Rowcount, Source, Strategy};
 use crate::postgres::identity::{self, run_restricted};
 use crate::postgres::key_type::KeyType;
+use crate::postgres::named::{self, Named};
 use crate::postgres::permit::{Permit, Refusal};
 use crate::postgres::query_tree::Select;
 use crate::postgres::spi::{self, Access, Rows, Statement, Value};
@@ -55,6 +56,8 @@ pub struct Plan {
     /// How many rows view and table may have; found out when first needed.
     pub rows: Cell<Option<f64>>,
     reachable: Reachable,
+    /// What its statements may find by name.
+    pub named: Rc<Named>,
     /// A preview has taken more locks than a transaction has places for.
     pub takes_many_locks: Cell<bool>,
     stamp: u64,
@@ -119,7 +122,7 @@ impl Plan {
         let permit = self.permit().unwrap_or_else(|refusal| refusal.raise(self));
         run_restricted(permit, &self.definition.pinned, || {
             identity::set("pg_tviews.allow_table_writes", "on");
-            work()
+            named::within(&self.named, work)
         })
     }
 
@@ -132,7 +135,14 @@ impl Plan {
             }
             Permit::of_caller()
         });
-        run_restricted(permit, &self.definition.pinned, work)
+        self.as_reader(permit, work)
+    }
+
+    /// Runs `work`, which writes nothing, with rights that were permitted.
+    pub fn as_reader<R>(&self, permit: Permit, work: impl FnOnce() -> R) -> R {
+        run_restricted(permit, &self.definition.pinned, || {
+            named::within(&self.named, work)
+        })
     }
 
     /// Whether [`Plan::as_owner`] may be called here.
@@ -226,6 +236,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         .filter(|partition| relation::kind(*partition) == Some('p'))
         .collect();
     let fingerprint = Fingerprint::of(&definition, &shape, &lineage, view);
+    let named = named(&definition, &lineage);
     Ok(Plan {
         each_key: Statement::new(shape.recompute(Reach::EachKey), &arrays),
         lock_rows: Statement::new(shape.lock_rows(), &arrays),
@@ -243,9 +254,20 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         costs: OnceCell::new(),
         rows: Cell::new(None),
         reachable: Reachable::default(),
+        named: Rc::new(named),
         takes_many_locks: Cell::new(false),
         stamp,
     })
+}
+
+/// What statements that are made of the view may find.
+fn named(definition: &Definition, lineage: &Lineage) -> Named {
+    let views = lineage.views.iter().copied().chain(lineage.root_view);
+    let relations = views
+        .clone()
+        .chain([definition.tview])
+        .chain(lineage.sources.iter().flat_map(Source::tables));
+    Named::new(definition.owner, views.map(Select::of_view), relations)
 }
 
 fn readers(definition: &Definition, lineage: &Lineage) -> Vec<Oid> {

@@ -5,6 +5,7 @@ use std::ffi::CString;
 use pgrx::pg_sys::{self, Oid};
 
 use super::{list_of, make_node, pointers, string, Expr, Select};
+use crate::postgres::named;
 
 impl Select {
     /// The query of a view, as a copy.
@@ -32,13 +33,15 @@ impl Select {
             {
                 return None;
             }
-            let query = pg_sys::parse_analyze_fixedparams(
-                raw,
-                text.as_ptr(),
-                std::ptr::null(),
-                0,
-                std::ptr::null_mut(),
-            );
+            let query = named::reading(&text, || {
+                pg_sys::parse_analyze_fixedparams(
+                    raw,
+                    text.as_ptr(),
+                    std::ptr::null(),
+                    0,
+                    std::ptr::null_mut(),
+                )
+            });
             if (*query).commandType != pg_sys::CmdType::CMD_SELECT || (*query).hasModifyingCTE {
                 return None;
             }

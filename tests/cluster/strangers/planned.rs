@@ -142,3 +142,86 @@ fn check_constraints_of_sources_are_not_evaluated_after_another_owners_code() {
     assert_no_superuser(&mut admin, name, "a check constraint");
     assert_eq!(admin.rows("SELECT n FROM app.tv_item"), ["2"]);
 }
+
+/// What a view calls, of the superuser's; a function that fits the arguments of the call better, and makes its caller a superuser;
+/// what pg_tviews_explain says then.
+const OVERLOADS: [(&str, &str, &str, &str); 4] = [
+    (
+        "CREATE FUNCTION app.pick(anyelement) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1 + length($1::text)'",
+        "app.pick(i.n)",
+        "app.pick(int)",
+        "function app.pick(integer) belongs to",
+    ),
+    (
+        "CREATE FUNCTION app.pick(int, int DEFAULT 1) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $2'",
+        "app.pick(i.n)",
+        "app.pick(int)",
+        "function app.pick(integer) is not unique",
+    ),
+    (
+        "CREATE FUNCTION app.pick(VARIADIC int[]) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1[1]'",
+        "app.pick(i.n, 2)",
+        "app.pick(int, int)",
+        "CREATE INDEX",
+    ),
+    (
+        "CREATE FUNCTION app.both(anyelement, anyelement) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1::text::int + $2::text::int';
+         CREATE OPERATOR app.<+> (leftarg = anyelement, rightarg = anyelement, function = app.both)",
+        "(i.n OPERATOR(app.<+>) 1)",
+        "app.pick(int, int)",
+        "function app.pick(integer,integer) belongs to",
+    ),
+];
+
+#[test]
+fn a_function_that_fits_better_is_not_called() {
+    for (place, (create, call, overload, said)) in OVERLOADS.iter().enumerate() {
+        let name = format!("named_{place}");
+        let (database, mut admin, mut mallory) = open(super::cluster(), &name);
+        let role = format!("{name}_mallory");
+        admin.run(&format!(
+            "CREATE SCHEMA app;
+             GRANT ALL ON SCHEMA app TO {role};
+             {create};
+             CREATE TABLE app.tb_item (pk_item int PRIMARY KEY, n int NOT NULL);
+             CREATE TABLE app.tb_two (pk_two int PRIMARY KEY, k int NOT NULL, label text);
+             INSERT INTO app.tb_item SELECT i, i FROM generate_series(1, 9000) AS i;
+             INSERT INTO app.tb_two VALUES (1, 2, 'x'), (2, 5, 'y');
+             SELECT pg_tviews_create('app.item', 'SELECT i.pk_item, t.label FROM app.tb_item i JOIN app.tb_two t ON {call} = t.k');
+             ANALYZE app.tb_item;
+             GRANT SELECT ON app.tb_item, app.tv_item, app.v_item TO {role};
+             GRANT SELECT, UPDATE ON app.tb_two TO {role}"
+        ));
+        admin.run("CALL pg_tviews_drain()");
+        let keyed =
+            "SELECT strategy FROM pg_tviews_explain('app.item') WHERE source = 'app.tb_two'::regclass";
+        assert_eq!(admin.rows(keyed), ["keyed"], "{call}");
+        let body = "LANGUAGE plpgsql AS $$BEGIN RETURN CASE WHEN lair.run() THEN 2 END; END$$";
+        mallory.run(&format!("CREATE FUNCTION {overload} RETURNS int {body}"));
+        mallory.run(&format!(
+            "CREATE FUNCTION app.constant() RETURNS int IMMUTABLE {body}"
+        ));
+        if call.contains("OPERATOR") {
+            mallory.run("CREATE OPERATOR app.<+> (leftarg = int, rightarg = int, function = app.pick)");
+        }
+        mallory.run("UPDATE app.tb_two SET label = label || label");
+        for door in [
+            "SELECT pg_tviews_explain('app.item')",
+            "SELECT pg_tviews_explain('SELECT * FROM app.v_item', '{pk_item}')",
+            "SELECT pg_tviews_pending('app.item')",
+            "SELECT pg_tviews_affected('app.item', 'app.tb_two', '[1, 2]')",
+            "BEGIN; UPDATE app.tb_two SET label = label || label; SELECT count(*) FROM app.tv_item; COMMIT",
+            "CALL pg_tviews_drain()",
+        ] {
+            let mut session = database.client();
+            session.run(door);
+            assert_no_superuser(&mut admin, &name, &format!("{door} with {overload}"));
+        }
+        // It is as right as before, and says what is in its way.
+        admin.assert_views_equal(&["app.tv_item"]);
+        assert_eq!(admin.rows("SELECT state FROM pg_tview_meta"), ["active"]);
+        let advice = "SELECT advice FROM pg_tviews_explain('app.item') WHERE source = 'app.tb_two'::regclass";
+        let advice: String = admin.one(advice);
+        assert!(advice.contains(said), "{advice}");
+    }
+}
