@@ -19,6 +19,7 @@ use crate::postgres::query_tree::Select;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
+use crate::refresh::key_column;
 use crate::refresh::plan::{self, Plan};
 
 /// What the caller of pg_tviews_create says.
@@ -156,7 +157,34 @@ fn key_columns(
     let in_table = table.map(|table| (table, columns::of(table)));
     let named = request.key_columns.clone().or_else(|| kept_key(before, in_view));
     let in_table = in_table.as_ref().map(|(oid, columns)| (*oid, &columns[..]));
-    spi::session(|| columns::pick_key(entity, in_view, in_table, named)).or_raise()
+    let key = spi::session(|| columns::pick_key(entity, in_view, in_table, named)).or_raise();
+    check_key_types(entity, &key, in_view, in_table.map(|(_, columns)| columns)).or_raise();
+    key
+}
+
+/// Before the unique index is made, whose error would say less.
+fn check_key_types(
+    entity: &Entity,
+    key: &[String],
+    in_view: &[Column],
+    in_table: Option<&[Column]>,
+) -> Result<(), Problem> {
+    let table = entity.qualified(&entity.table());
+    let of_view = format!(" of {}", entity.qualified(&entity.view()));
+    let of_table = format!(" of {table}");
+    for of_key in in_view.iter().filter(|column| key.contains(&column.name)) {
+        key_column::check_type(of_key, &of_view)?;
+        let same = in_table.and_then(|columns| columns.iter().find(|column| column.name == of_key.name));
+        same.map_or(Ok(()), |same| key_column::check_type(same, &of_table))
+            .map_err(|problem| {
+                problem.hint(format!(
+                    "ALTER TABLE {table} ALTER COLUMN {} TYPE {};",
+                    relation::quote(&of_key.name),
+                    relation::type_display(of_key.type_oid, of_key.modifier)
+                ))
+            })?;
+    }
+    Ok(())
 }
 
 /// `Order` without quotes is `order`: whoever means to make another TVIEW must not replace this one.

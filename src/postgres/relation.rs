@@ -117,6 +117,14 @@ pub fn equality_operator(type_oid: Oid) -> Option<String> {
     infix(operator)
 }
 
+/// Whether btree indexes can order values of a type: those of its elements and fields, too.
+pub fn is_ordered(type_oid: Oid) -> bool {
+    // SAFETY: the type cache entry lives for ever.
+    let compare =
+        unsafe { (*pg_sys::lookup_type_cache(type_oid, pg_sys::TYPECACHE_CMP_PROC as i32)).cmp_proc };
+    compare != Oid::INVALID
+}
+
 /// The operators "greater than" and "at most" of a type's default order as SQL infix, valid under any search_path; None for a
 /// type without an order.
 pub fn order_operators(type_oid: Oid) -> Option<[String; 2]> {

@@ -83,15 +83,32 @@ fn collate(column: &Column) -> String {
 }
 
 fn equality(column: &Column, of: &str) -> Result<String, Problem> {
-    relation::equality_operator(column.type_oid).ok_or_else(|| {
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
-            format!(
-                "key column \"{}\"{of} has type {}, which has no equality operator",
-                column.name,
-                relation::type_name(column.type_oid, -1)
-            ),
-        )
-        .hint("Cast the column in the view, for example to text.")
-    })
+    check_type(column, of)?;
+    relation::equality_operator(column.type_oid).ok_or_else(|| unsuitable(column, of, "equality operator"))
+}
+
+/// Refuses a key column of a type without equality, or without an order: no unique index can be made of it.
+pub fn check_type(column: &Column, of: &str) -> Result<(), Problem> {
+    if relation::equality_operator(column.type_oid).is_none() {
+        return Err(unsuitable(column, of, "equality operator"));
+    }
+    if !relation::is_ordered(column.type_oid) {
+        return Err(unsuitable(column, of, "order"));
+    }
+    Ok(())
+}
+
+fn unsuitable(column: &Column, of: &str, lacks: &str) -> Problem {
+    let name = relation::quote(&column.name);
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
+        format!(
+            "key column {name}{of} has type {}, which has no {lacks}",
+            relation::type_display(column.type_oid, column.modifier)
+        ),
+    )
+    .detail("Rows are found by their key, and the unique index on the key needs a type that btree indexes can order.")
+    .hint(format!(
+        "Cast the column in the view, for example {name}::text AS {name}, or choose another key with key_columns."
+    ))
 }

@@ -1,5 +1,5 @@
 -- Key columns whose types differ between view and table: accepted where the cast keeps different keys apart and equal ones equal,
--- else refused with the columns, the types, and what to type.
+-- else refused with the columns, the types, and what to type. So are types without equality or order.
 \set ECHO none
 \pset format unaligned
 \pset tuples_only on
@@ -126,4 +126,20 @@ SELECT m.state FROM pg_tview_meta m WHERE m.tview_oid = 'tv_later'::regclass;
 SELECT * FROM tv_later ORDER BY 1;
 
 SELECT pg_tviews_drop(name) FROM unnest('{other,made,later}'::text[]) name;
+-- Types without equality, or without an order, as a new table's key and as an existing table's.
+CREATE TYPE with_json AS (n int, j json);
+CREATE TYPE with_xid AS (n int, x xid);
+CREATE DOMAIN some_json AS json;
+CREATE TABLE tb_unsuited (n int PRIMARY KEY, j json, x xml, p point, ar json[], pr with_json, "Some" some_json, i xid, px with_xid);
+CREATE FUNCTION try_key(k text) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT error_of(format('SELECT pg_tviews_create(%L, %L, key_columns => %L)', 'unsuited', format('SELECT %I, n FROM tb_unsuited', k), ARRAY[k])) $$;
+SELECT try_key(k) FROM unnest('{j,x,p,ar,pr,Some,i,px}'::text[]) k;
+CREATE VIEW v_document AS SELECT j, n FROM tb_unsuited;
+CREATE TABLE tv_document (j json, n int);
+SELECT error_of($$SELECT pg_tviews_create('document', key_columns => '{j}')$$);
+CREATE OR REPLACE VIEW v_texts AS SELECT j::text AS j, n FROM tb_unsuited;
+CREATE TABLE tv_texts (j json, n int);
+SELECT error_of($$SELECT pg_tviews_create('texts', key_columns => '{j}')$$);
+SELECT error_of($$SELECT pg_tviews_explain('SELECT i, n FROM tb_unsuited', key_columns => '{i}')$$);
+
 DROP SCHEMA key_types_that_differ CASCADE;
