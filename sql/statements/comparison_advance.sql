@@ -5,6 +5,11 @@ UPDATE @extschema@.pg_tview_comparison
        rows_inserted = rows_inserted + $5, rows_updated = rows_updated + $6,
        rows_deleted = rows_deleted + $7, rows_unchanged = rows_unchanged + $8,
        message = CASE WHEN sqlstate IS NULL THEN $10 ELSE message END,
-       details = CASE WHEN sqlstate IS NULL THEN $11::jsonb ELSE details END,
+       details = CASE
+           WHEN sqlstate IS NULL THEN $11::jsonb
+           WHEN $11::jsonb ? 'left_out' AND NOT details ? 'left_out'
+           THEN details || jsonb_build_object('left_out', $11::jsonb -> 'left_out')
+           ELSE details
+       END,
        sqlstate = coalesce(sqlstate, $9)
  WHERE tview_oid = $1

@@ -1,5 +1,6 @@
 -- The TVIEWs that role $1 may know about: name, state, backing view, whether that exists, age of the oldest change not
--- absorbed, bound (by default $2 seconds), dead keys, why one of them is dead, how the last refresh failed.
+-- absorbed, bound (by default $2 seconds), dead keys, why one of them is dead, how the last refresh failed, which
+-- rows it left out.
 SELECT m.tview_oid::text,
        m.state,
        format('%I.%I', m.view_schema, m.view_name),
@@ -11,11 +12,13 @@ SELECT m.tview_oid::text,
        coalesce(extract(epoch FROM m.max_latency)::float8, $2),
        dead.keys,
        dead.because,
-       failure.message
+       failure.message,
+       newest.left_out
   FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
   LEFT JOIN LATERAL (
-        SELECT a.position
+        SELECT a.position,
+               (a.details #>> '{left_out,sqlstate}') || ': ' || (a.details #>> '{left_out,message}') AS left_out
           FROM @extschema@.pg_tview_meta_audit a
          WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
          ORDER BY a.tview_oid DESC, a.audit_id DESC

@@ -1,12 +1,15 @@
 -- State, position and registered fingerprint of TVIEW $1, the snapshot this is read in, and whether some of its keys are
--- dead, and whether a comparison of all rows is under way: if so, whether it is a population.
-SELECT m.state, m.definition_hash, pg_current_snapshot()::text,
-       (SELECT a.position::text
+-- dead, and whether a comparison of all rows is under way: if so, whether it is a population; which rows the newest refresh left
+-- out.
+SELECT m.state, m.definition_hash, pg_current_snapshot()::text, newest.position::text,
+       EXISTS (SELECT 1 FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid),
+       (SELECT c.populates FROM @extschema@.pg_tview_comparison c WHERE c.tview_oid = m.tview_oid),
+       (newest.details -> 'left_out')::text
+  FROM @extschema@.pg_tview_definition m
+  LEFT JOIN LATERAL (
+        SELECT a.position, a.details
           FROM @extschema@.pg_tview_meta_audit a
          WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
          ORDER BY a.tview_oid DESC, a.audit_id DESC
-         LIMIT 1),
-       EXISTS (SELECT 1 FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid),
-       (SELECT c.populates FROM @extschema@.pg_tview_comparison c WHERE c.tview_oid = m.tview_oid)
-  FROM @extschema@.pg_tview_definition m
+         LIMIT 1) newest ON true
  WHERE m.tview_oid = $1

@@ -30,6 +30,8 @@ pub(super) struct Tview {
     dead_because: Option<String>,
     /// How its last refresh failed.
     failure: Option<String>,
+    /// Which rows it left out.
+    left_out: Option<String>,
 }
 
 impl Tview {
@@ -59,6 +61,7 @@ impl Patient {
                     dead_keys: rows.get(row, 6)?,
                     dead_because: rows.get(row, 7),
                     failure: rows.get(row, 8),
+                    left_out: rows.get(row, 9),
                 })
             })
         })
@@ -119,7 +122,10 @@ pub(super) fn states(patient: &Patient) -> Faults {
                 Warning,
                 format!("the last refresh of {name} failed: {failure}. It is tried again; SELECT * FROM pg_tview_meta_audit WHERE tview_oid = {argument}::regclass ORDER BY audit_id DESC LIMIT 10; shows more."),
             )),
-            (_, None) => None,
+            (_, None) => tview.left_out.as_ref().map(|left_out| (
+                Warning,
+                format!("rows are missing in {name}: {left_out}. SELECT * FROM pg_tviews_check({argument}); shows which. If this stays when there are none, SELECT pg_tviews_refresh({argument});"),
+            )),
         }
     })
 }

@@ -10,12 +10,7 @@ const MOST: usize = 64;
 
 /// Every combination of expressions the key columns can come from; None when one of them hides its row.
 pub fn alternatives(query: Select, flat: &Unfolded, key: &[String]) -> Option<Vec<Vec<Expr>>> {
-    let names: Vec<String> = query
-        .targets()
-        .into_iter()
-        .filter(|target| !target.hidden)
-        .map(|target| target.name)
-        .collect();
+    let names = names(query);
     let mut combinations: Vec<Vec<Expr>> = vec![Vec::new()];
     for column in key {
         let at = names.iter().position(|name| name == column)?;
@@ -35,6 +30,28 @@ pub fn alternatives(query: Select, flat: &Unfolded, key: &[String]) -> Option<Ve
         }
     }
     Some(combinations)
+}
+
+/// Key columns that may be NULL because an outer join found no match: key queries do not lead to these rows.
+pub fn unmatched(query: Select, flat: &Unfolded, key: &[String]) -> Vec<String> {
+    let names = names(query);
+    let value = |column: &String| {
+        let at = names.iter().position(|name| name == column)?;
+        *flat.outputs.get(at)?
+    };
+    let is_unmatched = |column: &&String| {
+        value(column).is_some_and(|value| value.ranges().iter().any(|node| flat.graph.is_optional(*node)))
+    };
+    key.iter().filter(is_unmatched).cloned().collect()
+}
+
+fn names(query: Select) -> Vec<String> {
+    query
+        .targets()
+        .into_iter()
+        .filter(|target| !target.hidden)
+        .map(|target| target.name)
+        .collect()
 }
 
 /// What an expression takes turns in being, where that tells the row.

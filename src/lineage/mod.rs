@@ -103,6 +103,8 @@ pub struct Lineage {
     pub root_view: Option<Oid>,
     /// The backing view's own views, all the way down.
     pub views: HashSet<Oid>,
+    /// Key columns that are NULL in rows to which no key query leads: an outer join found no match for them.
+    pub unmatched: BTreeSet<String>,
 }
 
 /// More ways than this are not written down: planning their key queries would cost more than the view.
@@ -154,6 +156,7 @@ struct Found {
     with_children: BTreeSet<(String, u32)>,
     watched: HashMap<Oid, BTreeSet<i16>>,
     views: HashSet<Oid>,
+    unmatched: BTreeSet<String>,
 }
 
 impl Found {
@@ -169,6 +172,7 @@ impl Found {
             self.with_children.insert((label.clone(), relation.to_u32()));
             self.entry(label, *relation).full = Some(format!("{reason} around it"));
         }
+        self.unmatched.extend(key::unmatched(query, flat, key));
         let keys = key::alternatives(query, flat, key);
         for (node, occurrence) in flat.occurrences.iter().enumerate() {
             let Rows::Table { oid, with_children } = occurrence.rows else {
@@ -334,6 +338,7 @@ impl Found {
             sources,
             root_view: None,
             views: self.views,
+            unmatched: self.unmatched,
         }
     }
 }

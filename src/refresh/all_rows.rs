@@ -20,6 +20,7 @@ use super::dead_letter;
 use super::equal_keys;
 use super::key_order::KeyOrder;
 use super::keys::{few_rows, key_of, Batch, Key};
+use super::left_out;
 use super::plan::{self, Plan};
 use super::recompute::{self, expected, Expected};
 use super::run::{Run, Status, Step};
@@ -200,11 +201,11 @@ impl Run<'_> {
     }
 
     fn complete(&self, plan: &Plan, now: apply::Now, comparison: Comparison, mut entry: Entry) -> Step {
-        if entry.status == audit::Status::Success {
-            entry.add_problem(self.as_owner(plan, || recompute::null_keys(plan)));
-        }
+        entry.add_left_out(self.as_owner(plan, || recompute::null_keys(plan)));
         let again = comparison.again;
         let mut entry = comparison.entry(plan, entry);
+        // Found by a refresh in between, of keys that were compared before.
+        self.as_owner(plan, || left_out::keep(plan, now.left_out, &mut entry));
         // Where the log was read up to; it says when the rows became visible.
         entry.position = now.position;
         match again {

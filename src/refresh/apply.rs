@@ -9,11 +9,13 @@ use super::care::Care;
 use super::careful::{self, Failed, Isolate};
 use super::dead_letter::{self, DeadKeys};
 use super::keys::{self, Batch, Batches, Keys, Wanted};
+use super::left_out;
 use super::parts;
 use super::plan::{self, Plan};
 use super::recompute;
 use super::run::{Backlog, Run, Status, Step};
 use super::together::Shared;
+use super::unmatched;
 use crate::catalog::change_state;
 use crate::catalog::definition::State;
 use crate::catalog::manage::needs_population;
@@ -21,7 +23,7 @@ use crate::catalog::session_cache::SessionStatement;
 use crate::error::Problem;
 use crate::postgres::identity::{planned_once, run_internal};
 use crate::postgres::spi::{Access, Value};
-use crate::queue::log;
+use crate::queue::log::{self, Pending};
 use crate::queue::position::Position;
 use crate::{settings, statement};
 
@@ -32,6 +34,8 @@ pub(super) struct Now {
     pub snapshot: Position,
     pub position: Option<Position>,
     pub has_dead_keys: bool,
+    /// Which rows the newest refresh left out.
+    pub left_out: Option<Problem>,
     /// A comparison of all rows is under way; whether it is a population.
     pub comparing: Option<bool>,
 }
@@ -113,6 +117,8 @@ impl Run<'_> {
             audit::add(entry);
             return (Step::Done(Status::UpToDate), changes, 0);
         }
+        // All keys are recomputed: what was left out before is found again.
+        let earlier = now.left_out.filter(|_| !matches!(wanted, Wanted::Everything));
         if let (Wanted::Everything, true) = (&wanted, self.careful || self.yields) {
             wanted = self.as_owner(plan, || keys::every(plan));
         }
@@ -120,6 +126,7 @@ impl Run<'_> {
             Wanted::Everything => self.everything(plan, now.has_dead_keys, &mut entry),
             Wanted::Keys(mut keys) => {
                 let total = self.dead_keys(plan, &mut keys, &dead, &mut entry);
+                self.left_out(plan, &keys, &pending, earlier, &mut entry);
                 if let Some(size) = self.size_of_parts(plan, &keys) {
                     let shared = Shared {
                         parts: parts::store(self.tview, keys.batches(size), before.as_ref()),
@@ -172,10 +179,25 @@ impl Run<'_> {
         let total = keys.len() + risky.len();
         entry.keys_refreshed = Some(total as i64);
         self.again(plan, risky, entry);
-        if keys.null_key && entry.status == audit::Status::Success {
-            entry.add_problem(self.as_owner(plan, || recompute::null_keys(plan)));
-        }
         total as u64
+    }
+
+    /// Reports rows of the view that have no place in the table: those that come with these changes, and those that were there before.
+    fn left_out(
+        &self,
+        plan: &Plan,
+        keys: &Keys,
+        pending: &[Pending],
+        earlier: Option<Problem>,
+        entry: &mut Entry,
+    ) {
+        self.as_owner(plan, || {
+            entry.add_left_out(match keys.null_key {
+                true => left_out::null_keys(plan),
+                false => unmatched::problem(plan, pending),
+            });
+            left_out::keep(plan, earlier, entry);
+        });
     }
 
     /// Recomputes the first batch of keys; returns those left.
@@ -322,6 +344,9 @@ pub(super) fn now(tview: Oid) -> Option<Now> {
             position: rows.get::<String>(0, 3).and_then(|text| text.parse().ok()),
             has_dead_keys: rows.get(0, 4)?,
             comparing: rows.get(0, 5),
+            left_out: rows
+                .get::<String>(0, 6)
+                .and_then(|text| left_out::from_json(&serde_json::from_str(&text).ok()?)),
         })
     })
 }
@@ -338,5 +363,5 @@ fn counted(keys: usize, rest: &str) -> String {
 
 pub(super) fn complete(entry: &mut Entry, result: recompute::Result) {
     entry.add_written(result.written);
-    entry.add_problem(result.problem);
+    entry.add_left_out(result.problem);
 }

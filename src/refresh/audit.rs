@@ -3,6 +3,7 @@
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
 
+use super::left_out;
 use crate::catalog::session_cache::SessionStatement;
 use crate::error::Problem;
 use crate::postgres::identity::{planned_once, run_internal};
@@ -114,6 +115,22 @@ impl Entry {
         self.sqlstate = Some(sqlstate(problem.code));
         self.message = Some(problem.message);
         self.details = Some(serde_json::json!({ "detail": problem.detail, "hint": problem.hint }));
+    }
+
+    /// Rows of the view have no place in the table. Later refreshes read this in the row, whatever else it reports.
+    pub fn add_left_out(&mut self, problem: Option<Problem>) {
+        let Some(problem) = problem.filter(|_| self.left_out().is_none()) else {
+            return;
+        };
+        let left_out = left_out::to_json(&problem);
+        self.add_problem(Some(problem));
+        let details = self.details.get_or_insert_with(|| serde_json::json!({}));
+        details[left_out::NAME] = left_out;
+    }
+
+    /// What it reports of such rows.
+    pub fn left_out(&self) -> Option<Problem> {
+        left_out::from_json(self.details.as_ref()?.get(left_out::NAME)?)
     }
 }
 

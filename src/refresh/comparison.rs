@@ -163,6 +163,7 @@ impl Comparison {
         written += last.written.unwrap_or_default();
         entry.written = Some(written);
         entry.keys_refreshed = Some(written.inserted + written.updated + written.deleted + written.unchanged);
+        let left_out = last.left_out();
         (entry.status, entry.sqlstate, entry.message, entry.details) = match self.sqlstate {
             None => (last.status, last.sqlstate, last.message, last.details),
             some => (
@@ -172,6 +173,7 @@ impl Comparison {
                 self.details.and_then(|text| serde_json::from_str(&text).ok()),
             ),
         };
+        entry.add_left_out(left_out);
         entry
     }
 }

@@ -3,6 +3,7 @@
 use super::key_column::KeyColumn;
 use super::key_order::KeyOrder;
 use super::texts::{Shape, Within};
+use crate::lineage::Rowcount;
 use crate::postgres::relation::quote;
 
 impl Shape {
@@ -269,15 +270,114 @@ impl Shape {
 
     /// Whether the view returns rows with a NULL key.
     pub fn null_keys(&self) -> String {
+        format!(
+            "SELECT EXISTS (SELECT 1 FROM {} AS v WHERE {})",
+            self.view,
+            self.some_key_null()
+        )
+    }
+
+    /// Up to ten keys that the view returns more than once, as JSON; NULL if there are none.
+    pub fn repeated_keys(&self) -> String {
+        let columns: Vec<String> = self.key.iter().map(|k| format!("v.{}", k.name)).collect();
+        let columns = columns.join(", ");
+        format!(
+            "SELECT jsonb_agg(to_jsonb(r))::text FROM (SELECT {columns} FROM {} AS v WHERE {} \
+             GROUP BY {columns} HAVING count(*) > 1 LIMIT 10) AS r",
+            self.view,
+            self.key_not_null()
+        )
+    }
+
+    /// What the planner expects of the whole view.
+    pub fn explain_view(&self) -> String {
+        format!("EXPLAIN (FORMAT JSON) SELECT * FROM {}", self.view)
+    }
+
+    fn some_key_null(&self) -> String {
         let nulls: Vec<String> = self
             .key
             .iter()
             .map(|k| format!("v.{} IS NOT DISTINCT FROM NULL", k.name))
             .collect();
+        nulls.join(" OR ")
+    }
+
+    /// What the planner expects of looking through the whole view for such rows.
+    pub fn explain_null_keys(&self) -> String {
         format!(
-            "SELECT EXISTS (SELECT 1 FROM {} AS v WHERE {})",
+            "EXPLAIN (FORMAT JSON) SELECT 1 FROM {} AS v WHERE {}",
             self.view,
+            self.some_key_null()
+        )
+    }
+
+    /// Whether the view returns rows with a NULL key among those that have the values which some key queries find for some of
+    /// the key columns: `row` or `nothing`; `unknown`: one of the values is NULL. Few values are looked up one by one: `too many`
+    /// if there are more than `$2`. Many are joined.
+    pub fn unmatched_rows(&self, columns: &[String], queries: &[String], rows: Rowcount) -> String {
+        let part = self.part(columns);
+        let nulls: Vec<String> = part
+            .key
+            .iter()
+            .map(|k| format!("k.{} IS NOT DISTINCT FROM NULL", k.name))
+            .collect();
+        let (limit, too_many) = match rows {
+            Rowcount::Few => (
+                " LIMIT $2 + 1",
+                "WHEN (SELECT count(*) > $2 FROM k) THEN 'too many' ",
+            ),
+            Rowcount::Many => ("", ""),
+        };
+        format!(
+            "WITH k({}) AS MATERIALIZED ({}{limit}), fresh AS ({}) \
+             SELECT CASE {too_many}WHEN EXISTS (SELECT 1 FROM fresh) THEN 'row' \
+             WHEN (SELECT bool_or({}) FROM k) THEN 'unknown' ELSE 'nothing' END",
+            part.key_names(),
+            part.distinct_keys(queries),
+            self.unmatched_row(&part, rows),
             nulls.join(" OR ")
         )
+    }
+
+    /// What the planner expects of looking for such a row by one value.
+    pub fn explain_unmatched_row(&self, columns: &[String]) -> String {
+        let part = self.part(columns);
+        let values: Vec<String> = part
+            .key
+            .iter()
+            .map(|k| format!("NULL::{} AS {}", k.view_type, k.name))
+            .collect();
+        format!(
+            "EXPLAIN (FORMAT JSON) WITH k AS MATERIALIZED (SELECT {}) {}",
+            values.join(", "),
+            self.unmatched_row(&part, Rowcount::Few)
+        )
+    }
+
+    fn unmatched_row(&self, part: &Shape, rows: Rowcount) -> String {
+        let same: Vec<String> = part
+            .key
+            .iter()
+            .map(|k| format!("v.{} {} k.{} AND ", k.name, k.view_equality, k.name))
+            .collect();
+        let fence = match rows {
+            Rowcount::Few => " OFFSET 0",
+            Rowcount::Many => "",
+        };
+        format!(
+            "SELECT 1 FROM k, LATERAL (SELECT 1 FROM {} AS v WHERE {}({}){fence}) AS f",
+            self.view,
+            same.concat(),
+            self.some_key_null()
+        )
+    }
+
+    /// The same with only some of the key columns.
+    fn part(&self, columns: &[String]) -> Shape {
+        let mut part = self.clone();
+        part.key
+            .retain(|k| columns.iter().any(|column| quote(column) == k.name));
+        part
     }
 }

@@ -26,7 +26,7 @@ const BYTES_PER_BATCH: usize = 4 * 1024 * 1024;
 /// So many are gathered in any case.
 const WORTH_GATHERING: usize = 10_000;
 /// Up to this many change keys, the plan that was made once for a few rows is used.
-const FEW_CHANGES: i64 = 500;
+pub const FEW_CHANGES: i64 = 500;
 
 /// A key: the values of its columns in the types of the view, as [`crate::postgres::key_type`] writes them.
 pub type Key = Box<[String]>;
@@ -40,7 +40,7 @@ pub struct Keys {
     /// The same, once it takes looking up whether one is there.
     known: HashSet<Key>,
     spilled: Option<Spilled>,
-    /// A changed row leads to a view row without a key.
+    /// A row of the view may be without a key.
     pub null_key: bool,
 }
 
@@ -158,7 +158,11 @@ pub fn few_rows(few: bool) {
 /// Every key that view or table has. As the TVIEW's owner, inside an SPI session.
 pub fn every(plan: &Plan) -> Wanted {
     few_rows(false);
-    let mut keys = Keys::default();
+    let mut keys = Keys {
+        // Such rows are not among them.
+        null_key: true,
+        ..Keys::default()
+    };
     let mut add = keys.adding(|rows, row| key_of(plan, rows, row));
     spi::stream_once(&plan.shape.every_key(), &[], |rows| add(rows) <= MOST_KEYS);
     drop(add);

@@ -15,6 +15,7 @@ use super::plan_cache;
 use super::reachable::Reachable;
 use super::recompute::Costs;
 use super::texts::{Content, Reach, Shape};
+use super::unmatched::Unmatched;
 use super::{key_cast, key_code};
 use crate::capture::json_text;
 use crate::catalog::columns::{self, Column};
@@ -46,6 +47,8 @@ pub struct Plan {
     pub lock_rows: Statement,
     pub all_keys: String,
     pub everything: Statement,
+    /// Where rows without a key may come that key queries do not find.
+    pub unmatched: Option<Unmatched>,
     /// Fingerprint of what rows depend on; and how it differs from the registered one.
     pub hash: String,
     pub difference: Difference,
@@ -115,6 +118,7 @@ impl Plan {
             .map(|statement| statement.memory() + 3 * statement.sql().len())
             .sum::<usize>()
             + self.all_keys.len()
+            + self.unmatched.as_ref().map_or(0, Unmatched::memory)
     }
 
     /// Runs `work` with the rights and settings that rows of this TVIEW are computed with.
@@ -224,6 +228,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
     foreign_keys::extend(&definition, view, &mut lineage)?;
     let readers = readers(&definition, &lineage);
     policies::extend(&mut lineage, &readers);
+    let unmatched = Unmatched::of(&definition, view, &lineage, &shape, &readers)?;
     let mut sources = HashMap::new();
     for source in &lineage.sources {
         sources.insert(source.relation, source_plan(&definition, &shape, source));
@@ -242,6 +247,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         lock_rows: Statement::new(shape.lock_rows(), &arrays),
         all_keys: shape.recompute(Reach::AllKeys),
         everything: Statement::new(shape.recompute(Reach::Everything), &[]),
+        unmatched,
         requested: requested(&shape),
         fires_triggers: relation::has_user_triggers(definition.tview),
         sources,

@@ -205,26 +205,46 @@ fn fill(plan: &Plan) -> Option<i64> {
     unless_it_fails(|| spi::run(&plan.shape.fill(), Access::Current, &[]).len() as i64)
 }
 
-/// The problem of a view that returns rows without a key.
+/// The problem of a view that returns rows without a key, if it does.
 pub fn null_keys(plan: &Plan) -> Option<Problem> {
     let found = spi::run(&plan.shape.null_keys(), Access::Snapshot, &[]).one::<bool>() == Some(true);
-    found.then(|| {
-        let names: Vec<&str> = plan.shape.key.iter().map(|k| k.name.as_str()).collect();
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION,
-            format!(
-                "view {} returns a row whose key ({}) is NULL",
-                plan.shape.view,
-                names.join(", ")
-            ),
-        )
-        .detail("Such a row has no place in the table.")
-        .hint(format!(
-            "SELECT * FROM {} WHERE {} IS NULL;",
+    found.then(|| null_key(plan))
+}
+
+/// The problem of a view that returns rows without a key.
+pub fn null_key(plan: &Plan) -> Problem {
+    let names: Vec<&str> = plan.shape.key.iter().map(|k| k.name.as_str()).collect();
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION,
+        format!(
+            "view {} returns a row whose key ({}) is NULL",
             plan.shape.view,
-            names.join(" IS NULL OR ")
-        ))
-    })
+            names.join(", ")
+        ),
+    )
+    .detail("Such a row has no place in the table.")
+    .hint(format!(
+        "SELECT * FROM {} WHERE {} IS NULL;",
+        plan.shape.view,
+        names.join(" IS NULL OR ")
+    ))
+}
+
+/// The problem of a view that returns a key more than once, if it does.
+pub fn repeated_keys(plan: &Plan) -> Option<Problem> {
+    let keys = spi::run(&plan.shape.repeated_keys(), Access::Snapshot, &[]).one::<String>();
+    keys.map(|keys| repeated(plan, &keys))
+}
+
+/// What the planner expects computing the whole view to cost.
+pub fn view_cost(plan: &Plan) -> f64 {
+    few_rows(false);
+    expected(&plan.shape.explain_view(), &[]).cost
+}
+
+/// Whether so many keys are computed together, which may cost as much as the view.
+pub fn are_many(plan: &Plan, keys: i64) -> bool {
+    keys > costs(plan).few as i64
 }
 
 /// The problem of a view that returns a key more than once. `keys`: some of them, as JSON.

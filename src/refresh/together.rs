@@ -160,7 +160,7 @@ impl Run<'_> {
                     }
                     let result = self.as_owner(plan, || recompute::keys(plan, &found.keys));
                     match (entry, result.problem) {
-                        (Some(entry), problem) => entry.add_problem(problem),
+                        (Some(entry), problem) => entry.add_left_out(problem),
                         (None, Some(problem)) => problem.raise(),
                         (None, None) => {}
                     }
