@@ -223,6 +223,60 @@ fn rows_the_view_does_not_have_go_and_keys_may_have_several_columns() {
 }
 
 #[test]
+fn no_batch_reads_the_rows_before_it_where_keys_have_several_columns() {
+    const ROWS: i64 = 6_000;
+    let cluster = cluster();
+    let database = Database::new(&cluster, "compare_several_columns");
+    let mut client = database.client();
+    client.run(&format!(
+        "CREATE TABLE tb_part (id int PRIMARY KEY, a int);
+         CREATE TABLE tb_doc (a int, b int, id int, n int, PRIMARY KEY (a, b));
+         CREATE INDEX ON tb_doc (id);
+         INSERT INTO tb_part SELECT i, i % 100 FROM generate_series(1, {ROWS}) i;
+         INSERT INTO tb_doc SELECT i % 100, i, i, i FROM generate_series(1, {ROWS}) i;
+         ANALYZE tb_part, tb_doc;
+         CREATE SEQUENCE reads;
+         CREATE FUNCTION is_read(id int) RETURNS bool LANGUAGE plpgsql IMMUTABLE COST 1 AS
+         $$BEGIN PERFORM nextval('public.reads'); RETURN true; END$$;
+         CREATE FUNCTION dear(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE COST 1000 AS $$BEGIN RETURN n; END$$"
+    ));
+    let joined = "FROM tb_part p JOIN tb_doc d USING (id) WHERE is_read(d.id)";
+    let both = format!("SELECT p.a, d.b, dear(d.n) AS n {joined}");
+    let sums = format!("SELECT p.a, d.b, sum(dear(d.n)) AS n {joined} GROUP BY p.a, d.b");
+    for (name, query, in_batches) in [
+        (
+            "one",
+            "SELECT a, b, dear(n) AS n FROM tb_doc WHERE is_read(id)",
+            1,
+        ),
+        (
+            "grouped",
+            "SELECT a, b, sum(dear(n)) AS n FROM tb_doc WHERE is_read(id) GROUP BY a, b",
+            1,
+        ),
+        ("both", &both, 0),
+        ("sums", &sums, 0),
+    ] {
+        client.run(&format!(
+            "SELECT pg_tviews_create('{name}', '{query}', key_columns => '{{a,b}}')"
+        ));
+        assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
+        let begun = comparisons(&mut client);
+        let reads = client.one::<i64>("SELECT last_value FROM reads");
+        client.run(&format!("SELECT pg_tviews_refresh('{name}')"));
+        assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
+        let reads = client.one::<i64>("SELECT last_value FROM reads") - reads;
+        let begun = comparisons(&mut client) - begun;
+        // Once to find the keys of a batch and once to compute them, and at the end for those that are NULL.
+        assert!(
+            (ROWS..5 * ROWS).contains(&reads) && begun == in_batches,
+            "{name}: {reads} reads of {ROWS} rows, {begun} comparisons in batches"
+        );
+        client.run(&format!("SELECT pg_tviews_drop('{name}')"));
+    }
+}
+
+#[test]
 fn keys_that_are_null_or_come_twice_are_reported() {
     let cluster = cluster();
     let database = Database::new(&cluster, "compare_bad_keys");
