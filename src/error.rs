@@ -59,6 +59,28 @@ impl From<Caught> for Problem {
     }
 }
 
+/// So many bytes of a value that a user has given are repeated in a message.
+const MOST_OF_A_VALUE: usize = 100;
+/// The same of a message that PostgreSQL has made of it.
+const MOST_OF_A_MESSAGE: usize = 1000;
+
+/// A value that a user has given, for a message: it may have megabytes.
+pub fn shown(value: &str) -> String {
+    cut(value, MOST_OF_A_VALUE)
+}
+
+/// A message that may repeat such a value.
+pub fn shown_message(message: &str) -> String {
+    cut(message, MOST_OF_A_MESSAGE)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.len() > most {
+        true => format!("{}...", &text[..text.floor_char_boundary(most)]),
+        false => text.to_string(),
+    }
+}
+
 /// Raises the problem, or hands on the value.
 pub trait OrRaise<T> {
     fn or_raise(self) -> T;

@@ -1,6 +1,6 @@
 -- The TVIEWs that role $1 may know about: name, state, backing view, whether that exists, age of the oldest change not
 -- absorbed, bound (by default $2 seconds), dead keys, why one of them is dead, how the last refresh failed, which
--- rows it left out.
+-- rows it left out, the hint that came with the failure.
 SELECT m.tview_oid::text,
        m.state,
        format('%I.%I', m.view_schema, m.view_name),
@@ -13,7 +13,8 @@ SELECT m.tview_oid::text,
        dead.keys,
        dead.because,
        failure.message,
-       newest.left_out
+       newest.left_out,
+       failure.hint
   FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
   LEFT JOIN LATERAL (
@@ -38,8 +39,8 @@ SELECT m.tview_oid::text,
           FROM @extschema@.pg_tview_dead_letter d
          WHERE d.tview_oid = m.tview_oid) dead
   LEFT JOIN LATERAL (
-        SELECT a.sqlstate || ': ' || a.message AS message
-          FROM (SELECT a.status, a.sqlstate, a.message
+        SELECT a.sqlstate || ': ' || a.message AS message, a.details->>'hint' AS hint
+          FROM (SELECT a.status, a.sqlstate, a.message, a.details
                   FROM @extschema@.pg_tview_meta_audit a
                  WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid
                    AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')

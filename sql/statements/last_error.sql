@@ -1,5 +1,5 @@
--- SQLSTATE and message of what TVIEW $1 was last suspended for.
-SELECT a.sqlstate || ': ' || a.message
+-- SQLSTATE and message of what TVIEW $1 was last suspended for, and the hint that came with it.
+SELECT a.sqlstate || ': ' || a.message, a.details->>'hint'
   FROM @extschema@.pg_tview_meta_audit a
  WHERE a.tview_oid BETWEEN $1 AND $1 AND a.operation = 'suspend'
  ORDER BY a.tview_oid DESC, a.audit_id DESC

@@ -1,7 +1,6 @@
 //! Functions that only look.
 
 use pgrx::prelude::*;
-use pgrx::JsonB;
 
 use super::manage::given;
 use crate::catalog::meta_update::no_nulls;
@@ -9,7 +8,7 @@ use crate::catalog::status;
 use crate::error::OrRaise;
 use crate::explain::explain;
 use crate::health;
-use crate::postgres::sql_types::RegClass;
+use crate::postgres::sql_types::{Document, RegClass};
 use crate::refresh::{affected, check, pending};
 
 ::pgrx::extension_sql_file!(
@@ -24,7 +23,7 @@ fn pg_tviews_version() -> &'static str {
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn pg_tviews_check(name: &str) -> TableIterator<'static, (name!(key, JsonB), name!(problem, String))> {
+fn pg_tviews_check(name: &str) -> TableIterator<'static, (name!(key, Document), name!(problem, String))> {
     TableIterator::new(check::differences(name).or_raise())
 }
 
@@ -63,10 +62,10 @@ fn pg_tviews_explain(
 fn pg_tviews_affected(
     name: &str,
     source: RegClass,
-    keys: JsonB,
-) -> TableIterator<'static, (name!(key, JsonB),)> {
+    keys: Document,
+) -> TableIterator<'static, (name!(key, Document),)> {
     TableIterator::new(
-        affected::affected(name, source.0, keys.0)
+        affected::affected(name, source.0, keys)
             .or_raise()
             .into_iter()
             .map(|key| (key,)),
@@ -81,7 +80,7 @@ fn pg_tviews_pending(
 ) -> TableIterator<
     'static,
     (
-        name!(key, JsonB),
+        name!(key, Document),
         name!(key_text, String),
         name!(pending_since, Option<TimestampWithTimeZone>),
     ),

@@ -4,7 +4,7 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::name::Entity;
-use crate::error::Problem;
+use crate::error::{shown, Problem};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 
@@ -196,7 +196,7 @@ pub fn check_key(of: &str, view: &[Column], named: Vec<String>) -> Result<Vec<St
 fn no_such_key(column: &str, of: &str, view: &[Column]) -> Problem {
     Problem::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-        format!("key column \"{column}\" does not exist in {of}"),
+        format!("key column \"{}\" does not exist in {of}", shown(column)),
     )
     .detail(format!("Columns to choose from are {}.", list(view)))
 }

@@ -11,7 +11,7 @@ use super::definition::{self, Definition, State};
 use super::name::{self, Entity};
 use super::notice::Notice;
 use super::register::{self, Fill};
-use super::{ddl, follow_columns, not_followed, patience, subscriptions};
+use super::{ddl, follow_columns, not_followed, patience, rights, subscriptions};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity;
 use crate::postgres::lock::{self, TableLock};
@@ -86,16 +86,19 @@ fn define(request: &Request, target: Target) -> Made {
         before,
     } = target;
     let old_view = entity.find(&entity.view());
+    let owner = existing
+        .and_then(relation::owner)
+        .unwrap_or_else(identity::current_role);
     let mut notices = Vec::new();
     let mut defined = Defined::default();
     if let Some(query) = &request.query {
-        defined = ddl::defining(existing, || define_view(&entity, query)).or_raise();
+        defined = ddl::defining(existing, || define_view(&entity, owner, query)).or_raise();
         if let (Some(before), Some(_)) = (&before, &defined.replaced) {
             refuse_another_case(request, before);
             notices.push(Notice::another_query(before));
         }
     }
-    let view = backing_view(&entity).or_raise();
+    let view = backing_view(&entity, owner).or_raise();
     let in_view = columns::of(view);
     if let (Some(table), Some(before)) = (existing, &before) {
         let changed = defined.replaced.as_deref();
@@ -116,7 +119,6 @@ fn define(request: &Request, target: Target) -> Made {
         }
     };
     notices.extend(ensure_unique(table, &entity, &key));
-    let owner = relation::owner(table).unwrap_or_else(identity::current_role);
     check_reader(owner, view, table);
     let is_ours = |before: &Definition| before.view_created && Some(before.seen_view) == old_view;
     let mut definition = Definition {
@@ -289,12 +291,14 @@ pub fn must_own(table: Oid) -> Problem {
         format!("must be owner of table {}", relation::display(table)),
     )
     .hint(match relation::owner(table) {
-        Some(owner) => format!("SET ROLE {};", relation::role_name(owner)),
+        Some(owner) if identity::may_become(owner) => format!("SET ROLE {};", relation::role_name(owner)),
+        Some(owner) => format!("Call it as {}.", relation::role_name(owner)),
         None => "Ask the owner of the table.".to_string(),
     })
 }
 
-fn backing_view(entity: &Entity) -> Result<Oid, Problem> {
+/// The view of a TVIEW whose table is, or will be, that of `owner`.
+fn backing_view(entity: &Entity, owner: Oid) -> Result<Oid, Problem> {
     let display = entity.qualified(&entity.view());
     let Some(view) = entity.find(&entity.view()) else {
         return Err(Problem::new(
@@ -323,6 +327,8 @@ fn backing_view(entity: &Entity) -> Result<Oid, Problem> {
         .detail("Background workers cannot see the temporary objects of a session.")
         .hint("Let the view read permanent tables only."));
     }
+    // Reading it would not do.
+    rights::check_view(&entity.qualified(&entity.table()), owner, view)?;
     if !relation::may_select(identity::current_role(), view) {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -347,7 +353,7 @@ struct Defined {
 
 /// Creates or replaces the backing view as the caller, with the caller's rights and search_path. A view that has this query
 /// already is left alone: replacing it keeps its readers waiting.
-fn define_view(entity: &Entity, query: &str) -> Result<Defined, Problem> {
+fn define_view(entity: &Entity, owner: Oid, query: &str) -> Result<Defined, Problem> {
     let select = Select::analyse(query).ok_or_else(|| {
         Problem::new(
             PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
@@ -374,7 +380,7 @@ fn define_view(entity: &Entity, query: &str) -> Result<Defined, Problem> {
             replaced: None,
         });
     };
-    backing_view(entity)?;
+    backing_view(entity, owner)?;
     check_owner(old)?;
     if has_query(old, &body) {
         return Ok(Defined::default());

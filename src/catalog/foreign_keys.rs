@@ -9,7 +9,7 @@ use pgrx::PgSqlErrorCode;
 use super::columns;
 use super::definition::Definition;
 use super::name::Entity;
-use crate::error::Problem;
+use crate::error::{shown, Problem};
 use crate::lineage::{
     self, ChangedColumn, KeyQuery, Lineage, Lookup, Occurrence, Rowcount, Source, Strategy,
 };
@@ -114,8 +114,9 @@ fn find(definition: &Definition, view: Oid, column: &str) -> Result<ForeignKey, 
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             format!(
-                "fk_columns of TVIEW \"{}\" names \"{column}\", which does not exist",
-                definition.entity_name
+                "fk_columns of TVIEW \"{}\" names \"{}\", which does not exist",
+                definition.entity_name,
+                shown(column)
             ),
         )
         .detail(format!(

@@ -3,12 +3,15 @@
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use crate::error::Problem;
+use crate::error::{shown, Problem};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 
 /// Longest identifier PostgreSQL keeps whole, in bytes.
 const MAX_IDENTIFIER: usize = pg_sys::NAMEDATALEN as usize - 1;
+
+/// Two such identifiers, quoted and with every letter a doubled quote, take much less.
+const LONGEST_NAME: usize = 1000;
 
 /// An entity in a schema; the names of its relations follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,9 @@ impl Entity {
 /// another search path.
 pub fn resolve(name: &str) -> Result<Entity, Problem> {
     let parts = parse(name)?;
+    if let Some(longest) = parts.iter().find(|part| part.len() > MAX_IDENTIFIER) {
+        return Err(too_long(longest));
+    }
     let entity = |part: &str| {
         part.strip_prefix("tv_")
             .filter(|rest| !rest.is_empty())
@@ -89,18 +95,19 @@ pub fn resolve(name: &str) -> Result<Entity, Problem> {
     }
     let longest = resolved.table();
     if longest.len() > MAX_IDENTIFIER {
-        return Err(Problem::new(
-            PgSqlErrorCode::ERRCODE_NAME_TOO_LONG,
-            format!("the name \"{longest}\" is longer than {MAX_IDENTIFIER} bytes"),
-        )
-        .hint("Use a shorter entity name."));
+        return Err(too_long(&longest));
     }
     Ok(resolved)
 }
 
 /// Whether a text has the form of a name at all.
 pub fn is_name(text: &str) -> bool {
-    text.trim().is_empty() || parse(text).is_ok()
+    let text = text.trim();
+    if text.len() > LONGEST_NAME {
+        // No query does without both.
+        return !text.contains(|letter: char| letter.is_whitespace() || letter == '(');
+    }
+    text.is_empty() || parse(text).is_ok()
 }
 
 /// Whether reading the name folds capitals to lower case.
@@ -118,8 +125,12 @@ pub fn quoted(name: &str) -> String {
 }
 
 fn parse(name: &str) -> Result<Vec<String>, Problem> {
-    if name.trim().is_empty() || name.contains('\0') {
+    let name = name.trim();
+    if name.is_empty() || name.contains('\0') {
         return Err(invalid(name));
+    }
+    if name.len() > LONGEST_NAME {
+        return Err(too_long(name));
     }
     let parsed = crate::postgres::transaction::attempt(|| {
         spi::session(|| {
@@ -137,10 +148,21 @@ fn parse(name: &str) -> Result<Vec<String>, Problem> {
     }
 }
 
+fn too_long(name: &str) -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_NAME_TOO_LONG,
+        format!(
+            "the name \"{}\" is longer than {MAX_IDENTIFIER} bytes",
+            shown(name)
+        ),
+    )
+    .hint("Use a shorter name.")
+}
+
 fn invalid(name: &str) -> Problem {
     Problem::new(
         PgSqlErrorCode::ERRCODE_INVALID_NAME,
-        format!("\"{name}\" is not the name of a TVIEW"),
+        format!("\"{}\" is not the name of a TVIEW", shown(name)),
     )
     .hint("Write it like post, tv_post or app.post; quote names with capitals or spaces: app.\"My Post\".")
 }

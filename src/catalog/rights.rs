@@ -10,12 +10,13 @@ use crate::settings;
 
 /// The view's code runs with the rights of the TVIEW's owner: whoever owns the view must have these anyway. A view of the
 /// registered name may be anybody's who can create objects in its schema.
-pub fn check_view(tview: Oid, owner: Oid, view: Oid) -> Result<(), Problem> {
+/// `table`: the TVIEW's, as it is shown.
+pub fn check_view(table: &str, owner: Oid, view: Oid) -> Result<(), Problem> {
     let Some(of_view) = relation::owner(view).filter(|of_view| !identity::has_rights_of(*of_view, owner))
     else {
         return Ok(());
     };
-    let (view, table) = (relation::display(view), relation::display(tview));
+    let view = relation::display(view);
     let (of_view, owner) = (relation::role_name(of_view), relation::role_name(owner));
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,

@@ -32,6 +32,8 @@ pub(super) struct Tview {
     failure: Option<String>,
     /// Which rows it left out.
     left_out: Option<String>,
+    /// What would help.
+    hint: Option<String>,
 }
 
 impl Tview {
@@ -62,6 +64,7 @@ impl Patient {
                     dead_because: rows.get(row, 7),
                     failure: rows.get(row, 8),
                     left_out: rows.get(row, 9),
+                    hint: rows.get(row, 10),
                 })
             })
         })
@@ -109,6 +112,7 @@ pub(super) fn states(patient: &Patient) -> Faults {
     patient.faults(|tview| {
         let (name, argument) = (&tview.name, tview.argument());
         let reason = tview.failure.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
+        let hint = tview.hint.as_ref().map(|hint| format!(" {hint}")).unwrap_or_default();
         match (tview.state.as_str(), &tview.failure) {
             ("paused", _) => Some((
                 Warning,
@@ -116,11 +120,11 @@ pub(super) fn states(patient: &Patient) -> Faults {
             )),
             ("suspended", _) => Some((
                 Error,
-                format!("{name} is suspended{reason}. It goes on automatically when its view works again; SELECT pg_tviews_resume({argument}); tries immediately."),
+                format!("{name} is suspended{reason}.{hint} It goes on automatically when its view works again; SELECT pg_tviews_resume({argument}); tries immediately."),
             )),
             (_, Some(failure)) => Some((
                 Warning,
-                format!("the last refresh of {name} failed: {failure}. It is tried again; SELECT * FROM pg_tview_meta_audit WHERE tview_oid = {argument}::regclass ORDER BY audit_id DESC LIMIT 10; shows more."),
+                format!("the last refresh of {name} failed: {failure}.{hint} It is tried again; SELECT * FROM pg_tview_meta_audit WHERE tview_oid = {argument}::regclass ORDER BY audit_id DESC LIMIT 10; shows more."),
             )),
             (_, None) => tview.left_out.as_ref().map(|left_out| (
                 Warning,

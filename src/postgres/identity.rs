@@ -244,6 +244,16 @@ pub fn has_rights_of(role: Oid, member_of: Oid) -> bool {
     unsafe { pg_sys::has_privs_of_role(role, member_of) }
 }
 
+/// Whether SET ROLE makes the session that role, here and now.
+pub fn may_become(role: Oid) -> bool {
+    // SAFETY: reads backend-local variables; a catalog look-up inside a transaction.
+    unsafe {
+        let session = pg_sys::GetSessionUserId();
+        !pg_sys::InLocalUserIdChange()
+            && (pg_sys::superuser_arg(session) || pg_sys::is_member_of_role(session, role))
+    }
+}
+
 /// The role whose members see all of the monitoring.
 pub fn monitoring_role() -> Oid {
     Oid::from(pg_sys::ROLE_PG_MONITOR)

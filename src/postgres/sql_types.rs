@@ -78,3 +78,62 @@ unsafe impl<'fcx> ArgAbi<'fcx> for RegClass {
         unsafe { arg.unbox_arg_using_from_datum::<Oid>().map(RegClass).into() }
     }
 }
+
+/// An argument or a result of type `jsonb`, as text: however deep it is, and with all digits of its numbers.
+pub struct Document(pub String);
+
+impl_sql_translatable!(Document, "jsonb");
+
+impl FromDatum for Document {
+    unsafe fn from_polymorphic_datum(datum: Datum, is_null: bool, _type: Oid) -> Option<Document> {
+        if is_null {
+            return None;
+        }
+        // SAFETY: the output function of the type returns a C string.
+        unsafe {
+            let text = pgrx::direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(datum)])?;
+            let text = std::ffi::CStr::from_ptr(text.cast_mut_ptr::<std::ffi::c_char>());
+            Some(Document(text.to_string_lossy().into_owned()))
+        }
+    }
+}
+
+impl IntoDatum for Document {
+    fn into_datum(self) -> Option<Datum> {
+        // JSON text holds no NUL byte.
+        let text = std::ffi::CString::new(self.0).ok()?;
+        // SAFETY: the input function of the type takes a C string.
+        unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(Datum::from(text.as_ptr()))]) }
+    }
+
+    fn type_oid() -> Oid {
+        pg_sys::JSONBOID
+    }
+}
+
+// SAFETY: the datum was made by the input function of the type.
+unsafe impl BoxRet for Document {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
+        match self.into_datum() {
+            // SAFETY: a value of the declared type.
+            Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
+            None => fcinfo.return_null(),
+        }
+    }
+}
+
+// SAFETY: unboxed through FromDatum above.
+unsafe impl<'fcx> ArgAbi<'fcx> for Document {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the SQL declaration says `jsonb`; a NULL argument never gets here (STRICT).
+        unsafe {
+            arg.unbox_arg_using_from_datum()
+                .unwrap_or(Document(String::new()))
+        }
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        // SAFETY: as above.
+        unsafe { arg.unbox_arg_using_from_datum().into() }
+    }
+}

@@ -1,7 +1,7 @@
 //! A dry run: the keys that changes of some source rows would refresh.
 
 use pgrx::pg_sys::Oid;
-use pgrx::{JsonB, PgSqlErrorCode};
+use pgrx::PgSqlErrorCode;
 
 use super::keys::{self, few_rows, Wanted};
 use super::plan::{self, Plan};
@@ -12,6 +12,8 @@ use crate::lineage::Source;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::permit::Permit;
 use crate::postgres::spi::{self, Access, Rows};
+use crate::postgres::sql_types::Document;
+use crate::postgres::transaction::{self, Caught};
 use crate::postgres::{partition, relation};
 
 /// Keys of the TVIEW that changes of the rows of `named` that `rows` tells concern, as these rows are now.
@@ -19,7 +21,7 @@ use crate::postgres::{partition, relation};
 /// The rows are looked up with the rights of the caller (of the TVIEW's owner, should the caller have them all):
 /// row security hides what it hides otherwise. The key query runs as the owner, as in a refresh, so the caller must
 /// be allowed to read every table it goes through.
-pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<JsonB>, Problem> {
+pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Vec<Document>, Problem> {
     let definition = definition::find(name)?;
     let plan = match plan::kept(definition.tview) {
         Some(plan) => plan,
@@ -27,10 +29,17 @@ pub fn affected(name: &str, named: Oid, rows: serde_json::Value) -> Result<Vec<J
     };
     let sources = sources(&plan, named)?;
     let reader = reader(&plan, &sources)?;
-    let conditions: Vec<(&Source, Vec<Condition>)> = sources
-        .into_iter()
-        .map(|source| Ok((source, source_rows::conditions(named, source.relation, &rows)?)))
-        .collect::<Result<_, Problem>>()?;
+    let rows = source_rows::read(named, &rows)?;
+    let read = |source: &Source| source_rows::conditions(named, source.relation, &rows);
+    let read = || {
+        sources
+            .into_iter()
+            .map(|source| Ok((source, read(source)?)))
+            .collect()
+    };
+    let read: Result<Result<_, Problem>, Caught> = transaction::attempt(read);
+    let conditions: Vec<(&Source, Vec<Condition>)> =
+        read.map_err(|caught| source_rows::not_a_value(named, caught))??;
     Ok(spi::session(|| {
         let everything = |what: String| {
             pgrx::notice!("{what} recomputes all of {}", plan.definition.display());
@@ -115,20 +124,17 @@ fn reader(plan: &Plan, sources: &[&Source]) -> Result<Permit, Problem> {
     }
 }
 
-fn every_key(plan: &Plan) -> Vec<JsonB> {
+fn every_key(plan: &Plan) -> Vec<Document> {
     let rows = spi::run(&plan.shape.table_keys_in_order(), Access::Snapshot, &[]);
     json(plan, rows)
 }
 
-fn named_keys(plan: &Plan, batch: &keys::Batch) -> Vec<JsonB> {
+fn named_keys(plan: &Plan, batch: &keys::Batch) -> Vec<Document> {
     let rows = spi::run(&plan.shape.keys_in_order(), Access::Snapshot, &batch.typed(plan));
     json(plan, rows)
 }
 
-fn json(plan: &Plan, rows: Rows) -> Vec<JsonB> {
-    let object = |row| {
-        let key = keys::key_of(plan, &rows, row)?;
-        Some(JsonB(serde_json::from_str(&plan.key_object(&key)).ok()?))
-    };
+fn json(plan: &Plan, rows: Rows) -> Vec<Document> {
+    let object = |row| Some(Document(plan.key_object(&keys::key_of(plan, &rows, row)?)));
     (0..rows.len()).filter_map(object).collect()
 }

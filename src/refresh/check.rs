@@ -1,6 +1,6 @@
 //! Comparing a tv table with its view, right now.
 
-use pgrx::{JsonB, PgSqlErrorCode};
+use pgrx::PgSqlErrorCode;
 
 use super::keys::key_values;
 use super::plan;
@@ -10,6 +10,7 @@ use crate::error::Problem;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access};
+use crate::postgres::sql_types::Document;
 use crate::postgres::transaction::with_latest_snapshot;
 
 /// Whoever may read the table, or owns it, may know how it stands.
@@ -37,7 +38,7 @@ pub fn may_see_errors(definition: &Definition) -> bool {
 }
 
 /// Rows that differ: key, and `missing`, `extra` or `different`.
-pub fn differences(name: &str) -> Result<Vec<(JsonB, String)>, Problem> {
+pub fn differences(name: &str) -> Result<Vec<(Document, String)>, Problem> {
     let definition = definition::find(name)?;
     check_reader(&definition)?;
     let plan = match plan::kept(definition.tview) {
@@ -52,7 +53,7 @@ pub fn differences(name: &str) -> Result<Vec<(JsonB, String)>, Problem> {
                     let key = key_values(&plan, &rows, row, 1);
                     let texts: Vec<Option<&str>> = key.iter().map(Option::as_deref).collect();
                     let object = plan.key_object_of(&texts);
-                    Some((JsonB(serde_json::from_str(&object).ok()?), rows.get(row, 0)?))
+                    Some((Document(object), rows.get(row, 0)?))
                 };
                 (0..rows.len()).filter_map(difference).collect()
             })

@@ -84,24 +84,28 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
     match definition.state {
         State::Paused => problem.hint(format!("SELECT pg_tviews_resume({name});")),
         _ => {
+            let resume = format!("It goes on automatically when the view works again; SELECT pg_tviews_resume({name}); tries immediately.");
             let reason = may_see_errors(definition)
                 .then(|| last_error(definition))
                 .flatten();
-            let problem = match reason {
-                Some(reason) => problem.detail(format!("Its view fails: {reason}.")),
-                None => problem,
-            };
-            problem.hint(format!("It goes on automatically when the view works again; SELECT pg_tviews_resume({name}); tries immediately."))
+            match reason {
+                Some((reason, hint)) => problem
+                    .detail(format!("Its view fails: {reason}."))
+                    .hint(hint.map_or(resume.clone(), |hint| format!("{hint} {resume}"))),
+                None => problem.hint(resume),
+            }
         }
     }
 }
 
-/// Why a TVIEW is suspended: SQLSTATE and message.
-fn last_error(definition: &Definition) -> Option<String> {
+/// Why a TVIEW is suspended: SQLSTATE and message, and the hint that came with it.
+fn last_error(definition: &Definition) -> Option<(String, Option<String>)> {
     let args = [(pg_sys::OIDOID, Value::of(definition.tview))];
-    transaction::with_latest_snapshot(|| {
-        run_internal(|| spi::session(|| spi::run(&statement!("last_error"), Access::Snapshot, &args).one()))
-    })
+    let look = || {
+        let rows = spi::run(&statement!("last_error"), Access::Snapshot, &args);
+        (!rows.is_empty()).then(|| Some((rows.get(0, 0)?, rows.get(0, 1))))?
+    };
+    transaction::with_latest_snapshot(|| run_internal(|| spi::session(look)))
 }
 
 /// Goes over the TVIEWs until a whole round finds nothing to do; returns the first error met.

@@ -11,7 +11,7 @@ use super::keys::Key;
 use super::plan::{self, key_object, Plan};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
-use crate::error::Problem;
+use crate::error::{shown, shown_message, Problem};
 use crate::postgres::identity::{run_internal, run_restricted, settings_here};
 use crate::postgres::key_type::KeyType;
 use crate::postgres::permit::Permit;
@@ -34,7 +34,7 @@ pub fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, 
     let not_a_key = || {
         invalid(
             definition,
-            format!("\"{key}\" is not a key of {}", definition.display()),
+            format!("\"{}\" is not a key of {}", shown(key), definition.display()),
         )
     };
     let types = key_types(definition);
@@ -65,7 +65,7 @@ pub fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, 
         Err(caught) => {
             let mut problem = not_a_key();
             problem.code = caught.code;
-            Err(problem.detail(caught.message))
+            Err(problem.detail(shown_message(&caught.message)))
         }
     }
 }

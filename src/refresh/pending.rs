@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::{pg_sys, JsonB};
+use pgrx::pg_sys;
 
 use super::apply::{self, Now};
 use super::check::check_reader;
@@ -22,6 +22,7 @@ use crate::postgres::identity::{self, run_internal};
 use crate::postgres::permit::Permit;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::sql_types::Document;
 use crate::queue::log;
 use crate::queue::position::Position;
 use crate::statement;
@@ -31,7 +32,7 @@ type Since = Option<TimestampWithTimeZone>;
 /// A row that is behind.
 pub struct PendingRow {
     /// As a JSON object.
-    pub key: JsonB,
+    pub key: Document,
     /// As `pg_tviews_refresh` and `pg_tviews_wait` take it.
     pub text: String,
     pub since: Since,
@@ -211,7 +212,7 @@ impl Found {
                     ([text], [only]) => only.values.shown(text),
                     _ => object.clone(),
                 },
-                key: JsonB(serde_json::from_str(&object).unwrap_or_default()),
+                key: Document(object),
                 since: self.since.get(key).copied().flatten(),
             }
         };

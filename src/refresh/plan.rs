@@ -212,7 +212,7 @@ impl Plan {
 }
 
 fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem> {
-    rights::check_view(definition.tview, definition.owner, view)?;
+    rights::check_view(&definition.display(), definition.owner, view)?;
     let shape = shape(&definition, view)?;
     if relation::hides_rows_from(definition.tview, definition.owner) {
         let table = definition.display();

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 
 use pgrx::pg_sys::{self, Oid};
-use pgrx::{JsonB, PgSqlErrorCode};
+use pgrx::PgSqlErrorCode;
 use serde_json::{Map, Value as Json};
 
 use super::plan::key_object;
 use crate::catalog::columns::{self, Column};
-use crate::error::Problem;
+use crate::error::{shown, shown_message, Problem};
 use crate::lineage::Source;
 use crate::postgres::key_type::KeyType;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::postgres::sql_types::Document;
+use crate::postgres::transaction::Caught;
 use crate::queue::log::Pending;
 
 /// A condition on source rows, and the values it is to be true for.
@@ -27,12 +29,33 @@ pub struct Condition {
 }
 
 /// Reads what a user gives as rows of `named`: an array of objects with values of columns, or of values of the primary
-/// key; or one such. The conditions are for `source`, which holds rows of it.
-pub fn conditions(named: Oid, source: Oid, rows: &Json) -> Result<Vec<Condition>, Problem> {
+/// key; or one such object.
+pub fn read(named: Oid, rows: &Document) -> Result<Vec<Json>, Problem> {
+    match serde_json::from_str(&rows.0) {
+        Ok(Json::Array(rows)) => Ok(rows),
+        Ok(Json::Object(row)) => Ok(vec![Json::Object(row)]),
+        Ok(_) => {
+            Err(invalid(named, "keys is not an array".to_string())
+                .detail(format!("It is {}.", shown(&rows.0))))
+        }
+        Err(error) => {
+            Err(invalid(named, "keys is nested too deeply".to_string()).detail(format!("{error}.")))
+        }
+    }
+}
+
+/// What PostgreSQL says of a value that a column cannot have.
+pub fn not_a_value(named: Oid, caught: Caught) -> Problem {
+    let mut problem = invalid(named, shown_message(&caught.message));
+    problem.code = caught.code;
+    problem
+}
+
+/// The conditions that rows of `source` meet which are among `rows` of `named`.
+pub fn conditions(named: Oid, source: Oid, rows: &[Json]) -> Result<Vec<Condition>, Problem> {
     let columns = columns::of(source);
-    let one = std::slice::from_ref(rows);
     let mut groups: BTreeMap<Vec<(String, bool)>, Vec<Json>> = BTreeMap::new();
-    for row in rows.as_array().map_or(one, |rows| &rows[..]) {
+    for row in rows {
         let row = match row {
             Json::Object(row) => row.clone(),
             value => Map::from_iter([(primary_key(named, value)?, value.clone())]),
@@ -64,7 +87,8 @@ fn condition(
             Problem::new(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
                 format!(
-                    "column \"{name}\" of {} does not exist",
+                    "column \"{}\" of {} does not exist",
+                    shown(&name),
                     relation::display(source)
                 ),
             )
@@ -102,14 +126,17 @@ fn primary_key(source: Oid, value: &Json) -> Result<String, Problem> {
     if value.is_null() || value.is_array() {
         return Err(invalid(
             source,
-            format!("{value} in keys names no row of {display}"),
+            format!("{} in keys names no row of {display}", shown(&value.to_string())),
         ));
     }
     match &columns::primary_key(source)[..] {
         [only] => Ok(only.clone()),
         _ => Err(invalid(
             source,
-            format!("{value} in keys names no row of {display}, which has no primary key of one column"),
+            format!(
+                "{} in keys names no row of {display}, which has no primary key of one column",
+                shown(&value.to_string())
+            ),
         )),
     }
 }
@@ -148,7 +175,7 @@ pub fn find(source: &Source, conditions: &[Condition]) -> Vec<Pending> {
             condition.definitions.join(", "),
             condition.sql
         );
-        let named = JsonB(Json::Array(condition.rows.clone()));
+        let named = Document(Json::Array(condition.rows.clone()).to_string());
         let rows = spi::run(&sql, Access::Snapshot, &[(pg_sys::JSONBOID, Value::of(named))]);
         let keys = change_keys(&captured, &rows)?;
         Some(Pending {

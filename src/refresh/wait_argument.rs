@@ -9,7 +9,7 @@ use pgrx::{pg_sys, PgSqlErrorCode};
 use super::named_key::change_key;
 use crate::catalog::columns;
 use crate::catalog::definition::{self, Definition};
-use crate::error::{OrRaise, Problem};
+use crate::error::{shown, OrRaise, Problem};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
@@ -30,7 +30,7 @@ pub fn read(name: Option<&str>, text: &str) -> Argument {
             Some(timeout) => Argument::Timeout(timeout),
             None => Problem::new(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("\"{text}\" is not an interval"),
+                format!("\"{}\" is not an interval", shown(text)),
             )
             .hint("A key is waited for in one TVIEW: SELECT pg_tviews_wait('post', key => '42');")
             .raise(),
@@ -46,7 +46,8 @@ pub fn read(name: Option<&str>, text: &str) -> Argument {
             Problem::new(
                 problem.code,
                 format!(
-                    "\"{text}\" is neither a key of {} nor an interval",
+                    "\"{}\" is neither a key of {} nor an interval",
+                    shown(text),
                     definition.display()
                 ),
             )

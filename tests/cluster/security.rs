@@ -353,3 +353,41 @@ fn names_and_values_with_quotes_inject_nothing() {
     client.run("CALL pg_tviews_drain()");
     assert_eq!(client.rows("SELECT n FROM public.bystander"), ["1"]);
 }
+
+#[test]
+fn set_role_is_advised_to_those_who_can() {
+    let database = Database::new(shared(), "set_role");
+    let mut admin = database.client();
+    admin.run(
+        "DO $$BEGIN IF to_regrole('set_role_owner') IS NULL THEN
+             CREATE ROLE set_role_owner; CREATE ROLE set_role_member LOGIN NOINHERIT IN ROLE set_role_owner; CREATE ROLE set_role_other LOGIN;
+         END IF; END$$;
+         CREATE SCHEMA app AUTHORIZATION set_role_owner;
+         GRANT USAGE ON SCHEMA app TO PUBLIC;
+         SET ROLE set_role_owner;
+         CREATE TABLE app.tb_item (pk_item int PRIMARY KEY, n int);
+         SELECT pg_tviews_create('app.item', 'SELECT pk_item, n FROM app.tb_item');
+         CREATE FUNCTION app.pause() RETURNS void LANGUAGE sql AS $$SELECT pg_tviews_pause('app.item')$$;
+         RESET ROLE;
+         ALTER FUNCTION app.pause OWNER TO set_role_other;
+         ALTER FUNCTION app.pause SECURITY DEFINER",
+    );
+    let mut member = database.client_as("set_role_member");
+    let mut other = database.client_as("set_role_other");
+    for call in [
+        "SELECT pg_tviews_pause('app.item')",
+        "SELECT pg_tviews_refresh('app.item')",
+        "SELECT pg_tviews_drop('app.item')",
+        "CALL pg_tviews_drain('app.item')",
+        "UPDATE pg_tview_meta SET max_latency = '1 s'",
+    ] {
+        let error = member.fails(call);
+        assert_eq!(error.hint(), Some("SET ROLE set_role_owner;"), "{call}");
+        let error = other.fails(call);
+        assert_eq!(error.hint(), Some("Call it as set_role_owner."), "{call}");
+    }
+    // Not where SET ROLE is refused.
+    let error = member.fails("SELECT app.pause()");
+    assert_eq!(error.hint(), Some("Call it as set_role_owner."));
+    member.run("SET ROLE set_role_owner; SELECT pg_tviews_pause('app.item')");
+}

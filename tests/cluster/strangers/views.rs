@@ -52,6 +52,21 @@ fn a_view_of_a_stranger_takes_no_place() {
             "42501|view app.v_item belongs to {role}, who does not have the rights of postgres|ALTER VIEW app.v_item OWNER TO postgres;"
         )]
     );
+    // What helps is said wherever it is missed, to those who may know.
+    let error = admin.fails("SELECT pg_tviews_wait('app.item')");
+    let help = "ALTER VIEW app.v_item OWNER TO postgres; It goes on automatically";
+    assert!(
+        error.hint().is_some_and(|hint| hint.starts_with(help)),
+        "{error:?}"
+    );
+    let health = admin.rows("SELECT message FROM pg_tviews_health_check() WHERE component = 'tviews'");
+    assert!(health[0].contains(help), "{health:?}");
+    admin.run(&format!("GRANT SELECT ON app.tv_item TO {role}"));
+    let error = mallory.fails("SELECT pg_tviews_wait('app.item')");
+    assert!(
+        error.hint().is_some_and(|hint| !hint.contains("ALTER VIEW")),
+        "{error:?}"
+    );
     // Nor does anything that the superuser calls run it.
     for sql in [
         "SELECT * FROM pg_tviews_check('app.item')",
@@ -91,7 +106,7 @@ fn a_view_given_to_a_stranger_suspends_until_it_is_given_back() {
 
 #[test]
 fn no_tview_is_made_of_a_view_of_a_stranger() {
-    let (_database, mut admin, mut mallory, role) = open("view_other");
+    let (database, mut admin, mut mallory, role) = open("view_other");
     mallory.run(
         "CREATE VIEW app.v_bait AS SELECT pk_item AS pk_bait, CASE WHEN app.evil() THEN n END AS n FROM app.tb_item;
          GRANT SELECT ON app.v_bait TO PUBLIC",
@@ -107,6 +122,25 @@ fn no_tview_is_made_of_a_view_of_a_stranger() {
         "{converted:?}"
     );
     assert_no_superuser(&mut admin, &role);
+    // Being allowed to read it would not help.
+    admin.run(&format!(
+        "DO $$BEGIN IF to_regrole('{role}_two') IS NULL THEN CREATE ROLE {role}_two LOGIN; END IF; END$$;
+         GRANT ALL ON SCHEMA app TO {role}_two;
+         REVOKE SELECT ON app.v_bait FROM PUBLIC"
+    ));
+    let mut two = database.client_as(&format!("{role}_two"));
+    admin.run("DROP TABLE app.tv_bait");
+    for sql in [
+        "SELECT pg_tviews_create('app.bait')",
+        "SELECT pg_tviews_create('app.bait', 'SELECT 1 AS pk_bait')",
+    ] {
+        let error = two.fails(sql);
+        assert_eq!(
+            error.message(),
+            format!("view app.v_bait belongs to {role}, who does not have the rights of {role}_two"),
+            "{sql}"
+        );
+    }
     // A superuser's view may serve anybody, and a member's the role it is a member of.
     admin.run(&format!(
         "CREATE VIEW app.v_given AS SELECT pk_item AS pk_given, n FROM app.tb_item;
