@@ -2,6 +2,7 @@
 
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
+use pgrx::Array;
 use std::time::Duration;
 
 use crate::catalog::create::{self, Request};
@@ -9,7 +10,7 @@ use crate::catalog::meta_update::{self, check_latency, no_nulls};
 use crate::catalog::{convert, ddl, drop, guard, manage, restored, unrelated};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::meta_trigger::{MetaRow, MetaWrite, WrittenRow};
-use crate::postgres::sql_types::{Name, RegClass};
+use crate::postgres::sql_types::{texts, Name, RegClass};
 use crate::postgres::transaction::refuse_read_only;
 use crate::postgres::{ddl_command, guard_trigger, table_tree};
 
@@ -29,7 +30,7 @@ fn pg_tviews_create(
     name: Option<&str>,
     query: default!(Option<&str>, "NULL"),
     max_latency: default!(Option<Interval>, "NULL"),
-    key_columns: default!(Option<Vec<Option<String>>>, "NULL"),
+    key_columns: default!(Option<Array<&str>>, "NULL"),
 ) -> RegClass {
     refuse_read_only("pg_tviews_create()");
     let max_latency = max_latency.map(|interval| {
@@ -37,7 +38,9 @@ fn pg_tviews_create(
         check_latency(seconds).or_raise();
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     });
-    let key_columns = key_columns.map(|columns| no_nulls("key_columns", columns).or_raise());
+    let key_columns = key_columns
+        .as_ref()
+        .map(|columns| no_nulls("key_columns", &texts(columns)).or_raise());
     let table = create::create(Request {
         name: given(name).to_string(),
         query: query.map(str::to_string),

@@ -1,6 +1,7 @@
 //! Functions that only look.
 
 use pgrx::prelude::*;
+use pgrx::Array;
 
 use super::manage::given;
 use crate::catalog::meta_update::no_nulls;
@@ -8,7 +9,7 @@ use crate::catalog::status;
 use crate::error::OrRaise;
 use crate::explain::explain;
 use crate::health;
-use crate::postgres::sql_types::{Document, RegClass};
+use crate::postgres::sql_types::{texts, Document, RegClass};
 use crate::refresh::{affected, check, pending};
 
 ::pgrx::extension_sql_file!(
@@ -24,14 +25,18 @@ fn pg_tviews_version() -> &'static str {
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_check(name: &str) -> TableIterator<'static, (name!(key, Document), name!(problem, String))> {
-    TableIterator::new(check::differences(name).or_raise())
+    let rows = check::differences(name).or_raise();
+    TableIterator::new(
+        rows.into_iter()
+            .map(|[key, problem]| (Document(key.unwrap_or_default()), problem.unwrap_or_default())),
+    )
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
 fn pg_tviews_explain(
     name_or_query: Option<&str>,
-    key_columns: default!(Option<Vec<Option<String>>>, "NULL"),
+    key_columns: default!(Option<Array<&str>>, "NULL"),
 ) -> TableIterator<
     'static,
     (
@@ -43,7 +48,9 @@ fn pg_tviews_explain(
         name!(advice, Option<String>),
     ),
 > {
-    let key = key_columns.map(|columns| no_nulls("key_columns", columns).or_raise());
+    let key = key_columns
+        .as_ref()
+        .map(|columns| no_nulls("key_columns", &texts(columns)).or_raise());
     // As of a function that is STRICT, which one with an optional argument cannot be.
     let rows = name_or_query.map(|text| explain(text, key).or_raise());
     TableIterator::new(rows.unwrap_or_default().into_iter().map(|row| {
@@ -68,7 +75,7 @@ fn pg_tviews_affected(
         affected::affected(name, source.0, keys)
             .or_raise()
             .into_iter()
-            .map(|key| (key,)),
+            .map(|[key]| (Document(key.unwrap_or_default()),)),
     )
 }
 
@@ -76,7 +83,7 @@ fn pg_tviews_affected(
 #[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
 fn pg_tviews_pending(
     name: Option<&str>,
-    keys: default!(Option<Vec<Option<String>>>, "NULL"),
+    keys: default!(Option<Array<&str>>, "NULL"),
 ) -> TableIterator<
     'static,
     (
@@ -85,8 +92,15 @@ fn pg_tviews_pending(
         name!(pending_since, Option<TimestampWithTimeZone>),
     ),
 > {
-    let rows = pending::pending(given(name), keys).or_raise();
-    TableIterator::new(rows.into_iter().map(|row| (row.key, row.text, row.since)))
+    let keys = keys.as_ref().map(texts);
+    let rows = pending::pending(given(name), keys.as_deref()).or_raise();
+    TableIterator::new(rows.into_iter().map(|[key, text, since]| {
+        (
+            Document(key.unwrap_or_default()),
+            text.unwrap_or_default(),
+            since.and_then(|since| pending::since(&since)),
+        )
+    }))
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

@@ -2,11 +2,12 @@
 
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
+use pgrx::Array;
 use std::time::Duration;
 
 use super::manage::given;
 use crate::error::{OrRaise, Problem};
-use crate::postgres::sql_types::text_of;
+use crate::postgres::sql_types::{text_of, texts};
 use crate::postgres::transaction::refuse_read_only;
 use crate::refresh::wait_argument::{self, Argument};
 use crate::refresh::{drain, request, retry, wait, wait_for_key};
@@ -14,9 +15,10 @@ use crate::refresh::{drain, request, retry, wait, wait_for_key};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn pg_tviews_refresh(name: Option<&str>, keys: default!(Option<Vec<Option<String>>>, "NULL")) {
+fn pg_tviews_refresh(name: Option<&str>, keys: default!(Option<Array<&str>>, "NULL")) {
     refuse_read_only("pg_tviews_refresh()");
-    request::request(given(name), keys);
+    let keys = keys.as_ref().map(texts);
+    request::request(given(name), keys.as_deref());
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

@@ -350,6 +350,11 @@ impl ChangeBuffer {
         self.levels.is_empty()
     }
 
+    /// Bytes of keys in memory.
+    pub fn bytes(&self) -> usize {
+        self.buffered
+    }
+
     /// Every source that has a change at some level, written or not; may repeat.
     pub fn sources(&self) -> impl Iterator<Item = u32> + '_ {
         self.levels

@@ -75,7 +75,10 @@ pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoItera
 /// For previews. Requests are none of their business: they take effect at commit.
 fn note(state: &State, level: u32, source: u32, operation: Operation, key: Option<&[u8]>) {
     if operation != Operation::Refresh && !state.ending {
-        UNSEEN.with_borrow_mut(|unseen| unseen.add(level, source, key));
+        UNSEEN.with_borrow_mut(|unseen| {
+            memory::room(unseen.growth(key.map_or(0, <[u8]>::len)));
+            unseen.add(level, source, key);
+        });
         CHANGED.set(true);
     }
 }
@@ -88,7 +91,10 @@ pub fn has_changes() -> bool {
 /// What the reader (a TVIEW) has not been shown of these sources, if it could be.
 pub fn unseen(reader: Oid, sources: &[Oid]) -> Option<Changes> {
     let sources: Vec<u32> = sources.iter().map(|source| source.to_u32()).collect();
-    UNSEEN.with_borrow(|unseen| unseen.of(reader.to_u32(), &sources))
+    UNSEEN.with_borrow(|unseen| {
+        memory::room(2 * unseen.bytes());
+        unseen.of(reader.to_u32(), &sources)
+    })
 }
 
 /// The reader has been shown what [`unseen`] returned, or could not be. Holds for the current subtransaction.
@@ -150,6 +156,8 @@ pub fn on_transaction(event: TransactionEvent) {
             CHANGED.set(false);
             write(STATE.with_borrow_mut(|state| {
                 state.ending = true;
+                // What subtransactions have left is put together, and written as the image of a document.
+                memory::room(4 * state.buffer.bytes());
                 state.buffer.take_rest()
             }));
         }

@@ -105,6 +105,29 @@ impl Unseen {
         self.hash_many();
     }
 
+    /// Bytes that the next key may ask for at once, where something has to grow for it.
+    pub fn growth(&self, key: usize) -> usize {
+        /// A hash, a place, and what the table needs besides.
+        const IN_TABLE: usize = 40;
+        let doubled = |needed: usize, capacity: usize, size: usize| match needed > capacity {
+            true => 2 * needed * size,
+            false => 0,
+        };
+        let text = doubled(self.text.len() + key, self.text.capacity(), 1);
+        let entries = doubled(
+            self.entries.len() + 1,
+            self.entries.capacity(),
+            size_of::<Entry>(),
+        );
+        text.max(entries)
+            .max(doubled(self.last.len() + 1, self.last.capacity(), IN_TABLE))
+    }
+
+    /// Bytes of all keys.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Whether there is nothing to show to anybody.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

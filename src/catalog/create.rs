@@ -11,7 +11,7 @@ use super::definition::{self, Definition, State};
 use super::name::{self, Entity};
 use super::notice::Notice;
 use super::register::{self, Fill};
-use super::{ddl, follow_columns, not_followed, patience, rights, subscriptions};
+use super::{ddl, follow_columns, limits, not_followed, patience, rights, subscriptions};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity;
 use crate::postgres::lock::{self, TableLock};
@@ -92,6 +92,7 @@ fn define(request: &Request, target: Target) -> Made {
     let mut notices = Vec::new();
     let mut defined = Defined::default();
     if let Some(query) = &request.query {
+        limits::check_query(query).or_raise();
         defined = ddl::defining(existing, || define_view(&entity, owner, query)).or_raise();
         if let (Some(before), Some(_)) = (&before, &defined.replaced) {
             refuse_another_case(request, before);

@@ -6,6 +6,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::create::{by_whom, check_owner};
 use super::definition::{self, Definition};
+use super::limits;
 use super::patience;
 use super::register::{self, Fill};
 use crate::capture;
@@ -71,7 +72,9 @@ fn change_fk_columns(tview: Oid, columns: Option<Vec<Option<String>>>) {
         )
         .hint("Set it to '{}' to declare no column.")
     });
-    let columns = no_nulls("fk_columns", columns.or_raise()).or_raise();
+    let columns = columns.or_raise();
+    let columns: Vec<Option<&str>> = columns.iter().map(Option::as_deref).collect();
+    let columns = no_nulls("fk_columns", &columns).or_raise();
     if !transaction::is_read_committed() {
         Problem::new(
             PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
@@ -152,8 +155,10 @@ pub fn check_latency(seconds: f64) -> Result<(), Problem> {
 }
 
 /// A list of column names as given.
-pub fn no_nulls(what: &str, columns: Vec<Option<String>>) -> Result<Vec<String>, Problem> {
-    columns.into_iter().collect::<Option<_>>().ok_or_else(|| {
+pub fn no_nulls(what: &str, columns: &[Option<&str>]) -> Result<Vec<String>, Problem> {
+    limits::check_columns(what, columns.len())?;
+    let columns = columns.iter().map(|column| column.map(str::to_string));
+    columns.collect::<Option<_>>().ok_or_else(|| {
         Problem::new(
             PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             format!("{what} must not contain NULL"),

@@ -11,6 +11,7 @@ pub mod follow_columns;
 pub mod foreign_keys;
 pub mod guard;
 pub mod known;
+pub mod limits;
 pub mod manage;
 pub mod meta_update;
 pub mod name;

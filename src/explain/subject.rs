@@ -7,6 +7,7 @@ use pgrx::PgSqlErrorCode;
 
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::{self, Definition};
+use crate::catalog::limits;
 use crate::catalog::name::{self, Entity};
 use crate::error::Problem;
 use crate::lineage::{self, Lineage, Occurrence, Source};
@@ -122,6 +123,7 @@ fn of_view(
 }
 
 fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
+    limits::check_query(query)?;
     let select = Select::analyse(query).ok_or_else(|| {
         Problem::new(
             PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,

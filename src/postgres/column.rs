@@ -7,6 +7,9 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use super::canonical::CanonicalText;
 use crate::capture::json_text;
 
+/// Values and keys with more bytes than this are not written: a row whose key is that long may be any row.
+const LONGEST: usize = 1 << 20;
+
 /// A column as the relation defines it now.
 pub struct Column {
     /// Name in the encoding of the database.
@@ -114,7 +117,10 @@ impl Column {
             return true;
         };
         // SAFETY: the value is of this column's type, not null.
-        unsafe { self.kind.write(value, out) }
+        unsafe {
+            let is_long = self.length == -1 && pg_sys::toast_raw_datum_size(value) > LONGEST;
+            !is_long && self.kind.write(value, out) && out.len() <= LONGEST
+        }
     }
 }
 
@@ -163,11 +169,15 @@ impl Kind {
             Kind::Name => json_text::push_string(out, CStr::from_ptr(value.cast_mut_ptr()).to_bytes()),
             Kind::Uuid => push_uuid(out, bytes(value.cast_mut_ptr(), 16)),
             Kind::Text => json_text::push_string(out, varlena_bytes(value)),
-            Kind::Jsonb => json_text::push_document(out, output(pg_sys::F_JSONB_OUT.into(), value)),
-            Kind::Output(function) => json_text::push_string(out, output(*function, value)),
+            Kind::Jsonb => {
+                return output(pg_sys::F_JSONB_OUT.into(), value)
+                    .map(|text| json_text::push_document(out, text))
+                    .is_some()
+            }
+            Kind::Output(function) => return push_output(out, *function, value),
             Kind::PinnedOutput(function) => {
                 let _settings = CanonicalText::new();
-                json_text::push_string(out, output(*function, value));
+                return push_output(out, *function, value);
             }
             Kind::Private => return false,
         }
@@ -249,9 +259,16 @@ fn push_uuid(out: &mut Vec<u8>, uuid: &[u8]) {
     out.push(b'"');
 }
 
-/// The result lives in the current memory context, which the executor resets after each trigger call.
-unsafe fn output<'a>(function: Oid, value: Datum) -> &'a [u8] {
-    CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, value)).to_bytes()
+unsafe fn push_output(out: &mut Vec<u8>, function: Oid, value: Datum) -> bool {
+    output(function, value)
+        .map(|text| json_text::push_string(out, text))
+        .is_some()
+}
+
+/// None if it is too long. The result lives in the current memory context, which the executor resets after each trigger call.
+unsafe fn output<'a>(function: Oid, value: Datum) -> Option<&'a [u8]> {
+    let text = CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, value)).to_bytes();
+    (text.len() <= LONGEST).then_some(text)
 }
 
 unsafe fn bytes<'a>(start: *mut u8, length: usize) -> &'a [u8] {

@@ -1,12 +1,13 @@
 //! Values of a key column as texts that no setting touches, and back. Every key that leaves the statement that found it is
 //! written here: on its way to another statement, to the queue, the dead letter, a part of a backlog, a user.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 use pgrx::pg_sys::{self, Datum, Oid};
 
 use super::canonical::CanonicalText;
 use super::column::is_name_of_object;
+use super::memory;
 use super::spi::Value;
 use crate::capture::json_text;
 
@@ -229,7 +230,7 @@ impl Kind {
 
 /// A C string that an output function has made.
 unsafe fn taken(text: *mut std::ffi::c_char) -> String {
-    let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
+    let copy = memory::text_of(text);
     pg_sys::pfree(text.cast());
     copy
 }

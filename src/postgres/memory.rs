@@ -1,9 +1,15 @@
-//! Where memory ends, Rust ends the process, and with it PostgreSQL restarts the server. So memory is kept in
-//! reserve: it is given back when there is no more, which is enough to get to a place where an ERROR can be raised.
+//! Where memory ends, Rust ends the process, and with it PostgreSQL restarts the server. Three things are in the way:
+//!
+//! - memory is kept in reserve: it is given back when there is no more, which is enough to get to a place where an
+//!   ERROR can be raised ([`check`]);
+//! - before a value of a user's is copied, which may be large, [`room`] raises the ERROR if the copy would not fit;
+//! - where neither was enough, the session ends (FATAL), and no other does.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
+#[cfg(not(test))]
+use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
 /// What can be asked for at once, or little by little until the next [`check`], after memory has run out: what grows with what
@@ -43,6 +49,43 @@ pub fn check() {
     }
     if RESERVED.load(Relaxed).is_null() {
         take();
+    }
+}
+
+/// An ERROR if there is no room for so many bytes; called before something is copied whose size a user has chosen.
+#[inline]
+pub fn room(bytes: usize) {
+    check();
+    if bytes > LEAST / 4 {
+        probe(bytes);
+    }
+}
+
+/// A C string as a text of our own; an ERROR if there is no room for the copy.
+///
+/// # Safety
+/// It must be one, in the encoding of the server.
+pub(super) unsafe fn text_of(text: *const std::ffi::c_char) -> String {
+    let text = std::ffi::CStr::from_ptr(text);
+    room(text.count_bytes());
+    text.to_string_lossy().into_owned()
+}
+
+#[cold]
+fn probe(bytes: usize) {
+    // SAFETY: the layout is not empty. What is allocated is not used; the compiler must not leave it out for that.
+    let fits = unsafe {
+        let place = std::hint::black_box(System.alloc(layout(bytes)));
+        System.dealloc(place, layout(bytes));
+        !place.is_null()
+    };
+    if !fits {
+        pgrx::ereport!(
+            ERROR,
+            PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
+            "out of memory",
+            format!("Failed on request of size {bytes}, while pg_tviews was at work.")
+        );
     }
 }
 
@@ -103,28 +146,74 @@ fn release() -> bool {
     true
 }
 
+#[cfg(not(test))]
+extern "C-unwind" {
+    fn errstart(level: i32, domain: *const std::ffi::c_char) -> bool;
+    fn errcode(code: i32) -> i32;
+    fn errmsg(format: *const std::ffi::c_char, ...) -> i32;
+    fn errdetail(format: *const std::ffi::c_char, ...) -> i32;
+    fn errfinish(file: *const std::ffi::c_char, line: i32, function: *const std::ffi::c_char);
+}
+
+/// Ends the session, or the worker, for want of so many bytes. An ERROR would have to unwind through the allocator, which must
+/// not be. Returns in the postmaster only, which has no session to end.
+#[cfg(not(test))]
+#[cold]
+fn end_session(bytes: usize) {
+    // SAFETY: reads a variable that the postmaster sets at a fork. The message is made by PostgreSQL's allocator; a FATAL one
+    // leaves through the end of the process, and unwinds nothing.
+    unsafe {
+        if pg_sys::IsUnderPostmaster && errstart(pg_sys::FATAL as i32, std::ptr::null()) {
+            errcode(PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32);
+            errmsg(c"out of memory".as_ptr());
+            errdetail(
+                c"Failed on request of size %zu, while pg_tviews was at work.".as_ptr(),
+                bytes,
+            );
+            errfinish(c"memory.rs".as_ptr(), 0, c"end_session".as_ptr());
+        }
+    }
+}
+
+/// Unit tests run outside of a server.
+#[cfg(test)]
+fn end_session(_bytes: usize) {}
+
+/// What an allocation that failed gets after all.
+#[cold]
+fn again(bytes: usize, allocate: impl Fn() -> *mut u8) -> *mut u8 {
+    if release() {
+        let place = allocate();
+        if !place.is_null() {
+            return place;
+        }
+    }
+    end_session(bytes);
+    std::ptr::null_mut()
+}
+
 // SAFETY: hands every call on to the allocator of the system, at most twice, and never unwinds.
 unsafe impl GlobalAlloc for WithReserve {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let place = System.alloc(layout);
-        if place.is_null() && release() {
-            return System.alloc(layout);
+        if place.is_null() {
+            return again(layout.size(), || System.alloc(layout));
         }
         place
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let place = System.alloc_zeroed(layout);
-        if place.is_null() && release() {
-            return System.alloc_zeroed(layout);
+        if place.is_null() {
+            return again(layout.size(), || System.alloc_zeroed(layout));
         }
         place
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let moved = System.realloc(place, layout, size);
-        if moved.is_null() && release() {
-            return System.realloc(place, layout, size);
+        if moved.is_null() {
+            return again(size, || System.realloc(place, layout, size));
         }
         moved
     }
@@ -164,6 +253,16 @@ mod tests {
     extern "C" {
         fn getrlimit(resource: i32, limit: *mut Limit) -> i32;
         fn setrlimit(resource: i32, limit: *const Limit) -> i32;
+    }
+
+    #[pg_test]
+    fn what_does_not_fit_is_an_error_before() {
+        room(LEAST);
+        let caught = transaction::attempt_whatever(|| room(1 << 46)).err();
+        let caught = caught.map(|caught| (caught.sqlstate(), caught.detail.unwrap_or_default()));
+        let (sqlstate, detail) = caught.expect("no machine has as much");
+        assert_eq!(sqlstate, "53200");
+        assert!(detail.contains("size 70368744177664"), "{detail}");
     }
 
     const ADDRESSES: i32 = 9;

@@ -6,6 +6,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{impl_sql_translatable, FromDatum, PgSqlErrorCode};
 use std::ffi::CStr;
 
+use super::memory;
 use super::spi::Value;
 use crate::error::Problem;
 
@@ -83,7 +84,10 @@ impl MetaRow<'_> {
             let descriptor = (*self.data.tg_relation).rd_att;
             let number = pg_sys::SPI_fnumber(descriptor, column.as_ptr());
             let mut null = false;
-            let datum = pg_sys::SPI_getbinval(self.new_tuple(), descriptor, number, &mut null);
+            let tuple = self.new_tuple();
+            // Elements of an array take more in Rust.
+            memory::room(3 * (*tuple).t_len as usize);
+            let datum = pg_sys::SPI_getbinval(tuple, descriptor, number, &mut null);
             T::from_datum(datum, null)
         }
     }

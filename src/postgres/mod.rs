@@ -3,6 +3,7 @@
 pub mod bgworker;
 mod canonical;
 pub mod clock;
+pub mod collected;
 pub mod column;
 pub mod copy_to;
 pub mod create_view;

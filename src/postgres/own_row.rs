@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::{ereport, pg_guard, PgSqlErrorCode};
 
+use super::memory;
 use crate::catalog::restored;
 
 /// A row on its way into a table.
@@ -44,7 +45,7 @@ impl<'a> OwnRow<'a> {
             let descriptor = (*self.data.tg_relation).rd_att;
             let number = pg_sys::SPI_fnumber(descriptor, column.as_ptr());
             let value = pg_sys::SPI_getvalue(self.tuple(), descriptor, number);
-            (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+            (!value.is_null()).then(|| memory::text_of(value))
         }
     }
 

@@ -1,15 +1,16 @@
 //! Facts about relations, types and columns from the catalogs.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
+use super::memory;
 use crate::error::Problem;
 
 fn text(pointer: *const std::ffi::c_char) -> Option<String> {
     // SAFETY: the catalog functions return NULL or a C string in the server's encoding.
-    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
+    (!pointer.is_null()).then(|| unsafe { memory::text_of(pointer) })
 }
 
 /// The name of a relation without its schema.

@@ -332,11 +332,24 @@ impl Rows {
         }
     }
 
-    /// The value in a row and column as a Rust value; None for NULL.
+    /// The value in a row and column as a Rust value; None for NULL. An ERROR if there is no room for the copy.
     pub fn get<T: FromDatum>(&self, row: usize, column: usize) -> Option<T> {
         let value = self.value(row, column);
+        memory::room(self.copied(&value, column));
         // SAFETY: callers ask for the type the statement's text returns.
         unsafe { T::from_datum(value.datum, value.null) }
+    }
+
+    /// Bytes that a copy of a value may ask for at once: of an array, whose elements take more than in PostgreSQL.
+    fn copied(&self, value: &Value, column: usize) -> usize {
+        // SAFETY: the value stands in this column of the tuple table.
+        unsafe {
+            let attributes = (*(*self.table).tupdesc).attrs.as_slice(column + 1);
+            match attributes[column].attlen {
+                -1 if !value.null => 3 * pg_sys::toast_raw_datum_size(value.datum),
+                _ => 0,
+            }
+        }
     }
 
     /// The value of the only row; None without a row or for NULL.

@@ -1,11 +1,18 @@
-//! SQL types of function arguments and results that pgrx does not map.
+//! SQL types of function arguments and results that pgrx does not map, or maps for small values.
 
 use super::key_type::KeyType;
+use super::memory;
 use super::spi::Value;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::nullable::Nullable;
 use pgrx::pg_sys::{self, Datum, Oid};
-use pgrx::{impl_sql_translatable, FromDatum, IntoDatum};
+use pgrx::{impl_sql_translatable, Array, FromDatum, IntoDatum};
+
+/// An array of texts, which stay where they are.
+pub fn texts<'a>(array: &'a Array<'_, &'_ str>) -> Vec<Option<&'a str>> {
+    memory::room(array.len() * size_of::<Option<&str>>());
+    array.iter().collect()
+}
 
 /// A value of any type with all its digits, as this session reads it back.
 pub fn text_of(value: pgrx::AnyElement) -> String {
@@ -92,8 +99,7 @@ impl FromDatum for Document {
         // SAFETY: the output function of the type returns a C string.
         unsafe {
             let text = pgrx::direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(datum)])?;
-            let text = std::ffi::CStr::from_ptr(text.cast_mut_ptr::<std::ffi::c_char>());
-            Some(Document(text.to_string_lossy().into_owned()))
+            Some(Document(memory::text_of(text.cast_mut_ptr())))
         }
     }
 }

@@ -29,9 +29,9 @@ impl Caught {
                     PgSqlErrorCode::ERRCODE_INTERNAL_ERROR if of_postgres && raw != 0 => raw,
                     known => known as i32,
                 },
-                message: report.message().to_string(),
-                detail: report.detail().map(str::to_string),
-                hint: report.hint().map(str::to_string),
+                message: beginning(report.message()),
+                detail: report.detail().map(beginning),
+                hint: report.hint().map(beginning),
             },
         }
     }
@@ -61,6 +61,15 @@ impl Caught {
     /// The five letters and digits of the SQLSTATE.
     pub fn sqlstate(&self) -> String {
         letters(self.sqlstate)
+    }
+}
+
+/// As much of a message as is kept: functions of users raise what they like.
+fn beginning(text: &str) -> String {
+    const MOST: usize = 64 << 10;
+    match text.len() > MOST {
+        true => format!("{}...", &text[..text.floor_char_boundary(MOST)]),
+        false => text.to_string(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::catalog::definition::{self, State};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::lock::{self, TableLock};
+use crate::postgres::memory;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::queue::log::Pending;
@@ -116,6 +117,7 @@ fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
         .sources
         .iter()
         .map(|source| {
+            memory::room(source.keys.as_ref().map_or(0, Vec::len));
             // Key text holds no NUL byte: PostgreSQL's text types cannot.
             let keys = source.keys.as_ref().and_then(|keys| CString::new(&keys[..]).ok());
             Pending {

@@ -9,9 +9,10 @@ use super::source_rows::{self, Condition};
 use crate::catalog::definition;
 use crate::error::Problem;
 use crate::lineage::Source;
+use crate::postgres::collected::Collected;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::permit::Permit;
-use crate::postgres::spi::{self, Access, Rows};
+use crate::postgres::spi::{self, Value};
 use crate::postgres::sql_types::Document;
 use crate::postgres::transaction::{self, Caught};
 use crate::postgres::{partition, relation};
@@ -21,7 +22,7 @@ use crate::postgres::{partition, relation};
 /// The rows are looked up with the rights of the caller (of the TVIEW's owner, should the caller have them all):
 /// row security hides what it hides otherwise. The key query runs as the owner, as in a refresh, so the caller must
 /// be allowed to read every table it goes through.
-pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Vec<Document>, Problem> {
+pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Collected<1>, Problem> {
     let definition = definition::find(name)?;
     let plan = match plan::kept(definition.tview) {
         Some(plan) => plan,
@@ -57,8 +58,12 @@ pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Vec<Document>,
             match keys::wanted(&plan, &pending) {
                 Wanted::Keys(keys) => {
                     few_rows(false);
-                    let batches = keys.batches(usize::MAX);
-                    Some(batches.flat_map(|batch| named_keys(&plan, &batch)).collect())
+                    let mut found = Collected::default();
+                    for batch in keys.batches(usize::MAX) {
+                        let statement = plan.shape.keys_in_order();
+                        list(&plan, &statement, &batch.typed(&plan), &mut found);
+                    }
+                    Some(found)
                 }
                 // Too many keys, or an expression on the way fails for one of the rows.
                 Wanted::Everything => None,
@@ -124,17 +129,18 @@ fn reader(plan: &Plan, sources: &[&Source]) -> Result<Permit, Problem> {
     }
 }
 
-fn every_key(plan: &Plan) -> Vec<Document> {
-    let rows = spi::run(&plan.shape.table_keys_in_order(), Access::Snapshot, &[]);
-    json(plan, rows)
+fn every_key(plan: &Plan) -> Collected<1> {
+    let mut found = Collected::default();
+    list(plan, &plan.shape.table_keys_in_order(), &[], &mut found);
+    found
 }
 
-fn named_keys(plan: &Plan, batch: &keys::Batch) -> Vec<Document> {
-    let rows = spi::run(&plan.shape.keys_in_order(), Access::Snapshot, &batch.typed(plan));
-    json(plan, rows)
-}
-
-fn json(plan: &Plan, rows: Rows) -> Vec<Document> {
-    let object = |row| Some(Document(plan.key_object(&keys::key_of(plan, &rows, row)?)));
-    (0..rows.len()).filter_map(object).collect()
+/// Adds the keys that a statement returns, as JSON objects.
+fn list(plan: &Plan, statement: &str, args: &[(Oid, Value)], found: &mut Collected<1>) {
+    spi::stream_once(statement, args, |rows| {
+        for key in (0..rows.len()).filter_map(|row| keys::key_of(plan, rows, row)) {
+            found.push([Some(&plan.key_object(&key))]);
+        }
+        true
+    });
 }

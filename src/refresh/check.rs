@@ -7,10 +7,10 @@ use super::plan;
 use super::texts::Reach;
 use crate::catalog::definition::{self, Definition};
 use crate::error::Problem;
+use crate::postgres::collected::Collected;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::relation;
-use crate::postgres::spi::{self, Access};
-use crate::postgres::sql_types::Document;
+use crate::postgres::spi;
 use crate::postgres::transaction::with_latest_snapshot;
 
 /// Whoever may read the table, or owns it, may know how it stands.
@@ -37,8 +37,8 @@ pub fn may_see_errors(definition: &Definition) -> bool {
         || identity::has_rights_of(caller, identity::monitoring_role())
 }
 
-/// Rows that differ: key, and `missing`, `extra` or `different`.
-pub fn differences(name: &str) -> Result<Vec<(Document, String)>, Problem> {
+/// Rows that differ: key as a JSON object, and `missing`, `extra` or `different`.
+pub fn differences(name: &str) -> Result<Collected<2>, Problem> {
     let definition = definition::find(name)?;
     check_reader(&definition)?;
     let plan = match plan::kept(definition.tview) {
@@ -48,14 +48,17 @@ pub fn differences(name: &str) -> Result<Vec<(Document, String)>, Problem> {
     Ok(with_latest_snapshot(|| {
         plan.as_owner(|| {
             spi::session(|| {
-                let rows = spi::run(&plan.shape.check(Reach::Everything), Access::Snapshot, &[]);
-                let difference = |row| {
-                    let key = key_values(&plan, &rows, row, 1);
-                    let texts: Vec<Option<&str>> = key.iter().map(Option::as_deref).collect();
-                    let object = plan.key_object_of(&texts);
-                    Some((Document(object), rows.get(row, 0)?))
-                };
-                (0..rows.len()).filter_map(difference).collect()
+                let mut found = Collected::default();
+                spi::stream_once(&plan.shape.check(Reach::Everything), &[], |rows| {
+                    for row in 0..rows.len() {
+                        let key = key_values(&plan, rows, row, 1);
+                        let texts: Vec<Option<&str>> = key.iter().map(Option::as_deref).collect();
+                        let problem = rows.get::<String>(row, 0);
+                        found.push([Some(&plan.key_object_of(&texts)), problem.as_deref()]);
+                    }
+                    true
+                });
+                found
             })
         })
     }))

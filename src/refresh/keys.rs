@@ -181,6 +181,16 @@ pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Key> {
         .collect()
 }
 
+/// Every key of the tv table. As above.
+pub fn in_table(plan: &Plan, mut each: impl FnMut(Key)) {
+    let limit = (pg_sys::INT8OID, Value::of(i64::MAX));
+    spi::stream_once(&plan.shape.some_keys(), &[limit], |rows| {
+        let keys = (0..rows.len()).filter_map(|row| key_of(plan, rows, row));
+        keys.for_each(&mut each);
+        true
+    });
+}
+
 impl Keys {
     /// Adds what one query returns, in which no key comes twice, a portion at a time; tells how many keys there are then.
     fn adding<'k>(
@@ -299,7 +309,7 @@ fn sort(keys: &mut [Key]) {
 }
 
 /// What a key takes in memory.
-fn bytes(key: &[String]) -> usize {
+pub fn bytes(key: &[String]) -> usize {
     const POINTER: usize = 16;
     const TEXT: usize = 40;
     POINTER + key.iter().map(|text| TEXT + text.len()).sum::<usize>()

@@ -11,44 +11,94 @@ use super::keys::Key;
 use super::plan::{self, key_object, Plan};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
+use crate::catalog::limits;
 use crate::error::{shown, shown_message, Problem};
 use crate::postgres::identity::{run_internal, run_restricted, settings_here};
 use crate::postgres::key_type::KeyType;
 use crate::postgres::permit::Permit;
+use crate::postgres::recursion;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
 
-/// Objects that [`change_key`] has made, as keys. As the TVIEW's owner, inside an SPI session.
+/// Keys that are read in one statement.
+const AT_ONCE: usize = 1_000;
+
+/// Objects that [`change_keys`] has made, as keys. As the TVIEW's owner, inside an SPI session.
 pub fn key_texts(plan: &Plan, objects: &[String]) -> Vec<Key> {
-    // JSON text holds no NUL byte.
-    let objects = CString::new(format!("[{}]", objects.join(", "))).unwrap_or_default();
-    plan.requested.keys(plan, Value::jsonb_array(&objects))
+    let parts = objects.chunks(AT_ONCE).flat_map(|part| {
+        // JSON text holds no NUL byte.
+        let part = CString::new(format!("[{}]", part.join(", "))).unwrap_or_default();
+        plan.requested.keys(plan, Value::jsonb_array(&part))
+    });
+    parts.collect()
 }
 
 /// A key as a JSON object, its values checked against the key's types. A key of several columns is given as one.
-pub fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, Problem> {
-    let Some(key) = key else {
-        return Err(invalid(definition, "a key is NULL".to_string()));
-    };
-    let not_a_key = || {
-        invalid(
-            definition,
-            format!("\"{}\" is not a key of {}", shown(key), definition.display()),
-        )
-    };
+pub fn change_key(definition: &Definition, key: &str) -> Result<String, Problem> {
+    let mut object = String::new();
+    change_keys(definition, &[Some(key)], |objects| object = objects.concat())?;
+    Ok(object)
+}
+
+/// The same of many: `each` gets them in portions.
+pub fn change_keys(
+    definition: &Definition,
+    keys: &[Option<&str>],
+    mut each: impl FnMut(Vec<String>),
+) -> Result<(), Problem> {
     let types = key_types(definition);
-    if types.len() > 1 && !names_all(&types, key) {
-        return Err(not_a_key());
-    }
     let permit = match key_code::runs(types.iter().map(|(_, of_type)| of_type)) {
         true => Some(permit_of_owner(definition)?),
         false => None,
     };
+    for keys in keys.chunks(AT_ONCE) {
+        let keys = keys.iter().map(|key| given(definition, &types, *key));
+        each(read(
+            definition,
+            &types,
+            permit,
+            &keys.collect::<Result<Vec<_>, _>>()?,
+        )?);
+    }
+    Ok(())
+}
+
+/// What can be said of a key before its types are asked.
+fn given<'k>(
+    definition: &Definition,
+    types: &[(Column, KeyType)],
+    key: Option<&'k str>,
+) -> Result<&'k str, Problem> {
+    let Some(key) = key else {
+        return Err(invalid(definition, "a key is NULL".to_string()));
+    };
+    limits::check_key(key)?;
+    match types.len() > 1 && !names_all(types, key) {
+        true => Err(not_a_key(definition, key)),
+        false => Ok(key),
+    }
+}
+
+fn read(
+    definition: &Definition,
+    types: &[(Column, KeyType)],
+    permit: Option<Permit>,
+    keys: &[&str],
+) -> Result<Vec<String>, Problem> {
+    let names = || types.iter().map(|(column, of_type)| (&column.name[..], of_type));
+    let mut objects = Vec::new();
     let read = transaction::attempt(|| {
-        let read = || match &types[..] {
-            [(_, only)] => vec![Some(only.given(key))],
-            several => members(several, key),
+        let mut read = || {
+            for key in keys {
+                recursion::step();
+                let texts = match types {
+                    [(_, only)] => vec![Some(only.given(key))],
+                    several => members(several, key),
+                };
+                let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
+                objects.push(key_object(names(), &texts));
+            }
         };
         match permit {
             Some(permit) => run_restricted(permit, &settings_here(), read),
@@ -56,18 +106,22 @@ pub fn change_key(definition: &Definition, key: Option<&str>) -> Result<String, 
         }
     });
     match read {
-        Ok(texts) => {
-            let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
-            let names = types.iter().map(|(column, of_type)| (&column.name[..], of_type));
-            Ok(key_object(names, &texts))
-        }
+        Ok(()) => Ok(objects),
         Err(caught) if caught.is_cancel() => Err(caught.into()),
         Err(caught) => {
-            let mut problem = not_a_key();
+            // The first that is not among them.
+            let mut problem = not_a_key(definition, keys.get(objects.len()).copied().unwrap_or_default());
             problem.code = caught.code;
             Err(problem.detail(shown_message(&caught.message)))
         }
     }
+}
+
+fn not_a_key(definition: &Definition, key: &str) -> Problem {
+    invalid(
+        definition,
+        format!("\"{}\" is not a key of {}", shown(key), definition.display()),
+    )
 }
 
 /// Types are their owner's, or were chosen by the owner of the TVIEW: their code runs with no other rights.

@@ -6,76 +6,85 @@
 use std::collections::{HashMap, HashSet};
 
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::pg_sys;
+use pgrx::{pg_sys, PgSqlErrorCode};
 
 use super::apply::{self, Now};
 use super::check::check_reader;
 use super::comparison;
 use super::keys::{self, few_rows, Batch, Key, Wanted};
-use super::named_key::{change_key, key_texts};
+use super::named_key::{change_keys, key_texts};
 use super::plan::{self, Plan};
 use super::wait;
 use super::{dead_letter, equal_keys};
 use crate::catalog::definition::{self, State};
+use crate::catalog::limits;
 use crate::error::Problem;
+use crate::postgres::collected::Collected;
 use crate::postgres::identity::{self, run_internal};
 use crate::postgres::permit::Permit;
+use crate::postgres::recursion;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::sql_types::Document;
 use crate::queue::log;
 use crate::queue::position::Position;
 use crate::statement;
 
+/// More bytes of keys than this are not held against each other.
+const MOST_BYTES: usize = 64 << 20;
+/// Keys that are looked up in one statement.
+const AT_ONCE: usize = 10_000;
+
 type Since = Option<TimestampWithTimeZone>;
 
-/// A row that is behind.
-pub struct PendingRow {
-    /// As a JSON object.
-    pub key: Document,
-    /// As `pg_tviews_refresh` and `pg_tviews_wait` take it.
-    pub text: String,
-    pub since: Since,
-}
-
-/// The rows of a TVIEW, of `given` keys only if there are any, that a committed change concerns which is not applied.
-pub fn pending(name: &str, given: Option<Vec<Option<String>>>) -> Result<Vec<PendingRow>, Problem> {
+/// The rows of a TVIEW, of `given` keys only if there are any, that a committed change concerns which is not applied: the key
+/// as a JSON object, the same as `pg_tviews_refresh` and `pg_tviews_wait` take it, and what [`since`] reads.
+pub fn pending(name: &str, given: Option<&[Option<&str>]>) -> Result<Collected<3>, Problem> {
     let definition = definition::find(name)?;
     check_reader(&definition)?;
     let given = given
         .map(|keys| {
-            let keys = keys.iter();
-            keys.map(|key| change_key(&definition, key.as_deref()))
-                .collect::<Result<Vec<_>, _>>()
+            limits::check_keys(keys)?;
+            let mut objects = Vec::new();
+            change_keys(&definition, keys, |more| objects.extend(more))?;
+            Ok::<_, Problem>(objects)
         })
         .transpose()?;
     let plan = match plan::kept(definition.tview) {
         Some(plan) => plan,
         None => run_internal(|| plan::prepare(definition))?,
     };
-    Ok(spi::session(|| {
+    spi::session(|| {
         let given = given.map(|objects| plan.as_owner(|| key_texts(&plan, &objects)));
-        let mut found = find(&plan);
-        found.keep(&plan, given);
-        found.rows(&plan)
-    }))
+        let mut found = Found::new(&plan, given);
+        find(&plan, &mut found)?;
+        found.rows()
+    })
+}
+
+/// Since when, as it was collected.
+pub fn since(text: &str) -> Since {
+    TimestampWithTimeZone::try_from(text.parse::<pg_sys::TimestampTz>().ok()?).ok()
 }
 
 /// What was found to be behind.
-#[derive(Default)]
-struct Found {
+struct Found<'p> {
+    plan: &'p Plan,
+    /// Nothing but these keys is asked for.
+    given: Option<Vec<Key>>,
+    /// The same, where a text is a key.
+    asked: HashSet<Key>,
     /// In this order: the oldest first, apart from dead keys.
     keys: Vec<Key>,
+    bytes: usize,
     since: HashMap<Key, Since>,
     /// Any row may be behind, since then.
     everything: Option<Since>,
 }
 
-fn find(plan: &Plan) -> Found {
-    let mut found = Found::default();
+fn find(plan: &Plan, found: &mut Found) -> Result<(), Problem> {
     let tview = plan.definition.tview;
     let Some(now) = apply::now(tview) else {
-        return found;
+        return Ok(());
     };
     if let Some(since) = unfilled(plan, &now) {
         found.all(since);
@@ -88,7 +97,9 @@ fn find(plan: &Plan) -> Found {
     for changes in run_internal(|| log::by_age(&position, &sources)) {
         let since = changes.oldest;
         match plan.as_owner(|| keys::wanted(plan, &[changes])) {
-            Wanted::Keys(keys) => keys.into_rows().iter().for_each(|key| found.add(key, since)),
+            Wanted::Keys(keys) => keys
+                .batches(AT_ONCE)
+                .try_for_each(|batch| found.add(batch.rows(), |_| since))?,
             Wanted::Everything => found.all(since),
         }
     }
@@ -101,11 +112,11 @@ fn find(plan: &Plan) -> Found {
             spi::run(&statement!("dead_letter_since"), Access::Snapshot, &args)
         });
         for row in 0..dead.len() {
-            let keys = dead_letter::keys_in(plan, dead.value(row, 0));
-            keys.iter().for_each(|key| found.add(key, dead.get(row, 1)));
+            let since = dead.get(row, 1);
+            found.add(dead_letter::keys_in(plan, dead.value(row, 0)), |_| since)?;
         }
     }
-    found
+    Ok(())
 }
 
 /// Since when every row waits to be compared with the view: at first, after a redefinition, after changes were given up.
@@ -149,12 +160,56 @@ fn beginning() -> Position {
     }
 }
 
-impl Found {
-    fn add(&mut self, key: &Key, since: Since) {
-        if !self.since.contains_key(key) {
-            self.since.insert(key.clone(), since);
-            self.keys.push(key.clone());
+impl<'p> Found<'p> {
+    fn new(plan: &'p Plan, given: Option<Vec<Key>>) -> Found<'p> {
+        let texts = given.iter().flatten().filter(|_| plan.shape.one_text_per_key());
+        Found {
+            plan,
+            asked: texts.cloned().collect(),
+            given,
+            keys: Vec::new(),
+            bytes: 0,
+            since: HashMap::new(),
+            everything: None,
         }
+    }
+
+    /// Adds those of the keys that are asked for.
+    fn add(&mut self, mut keys: Vec<Key>, since: impl Fn(&Key) -> Since) -> Result<(), Problem> {
+        recursion::step();
+        if !self.asked.is_empty() {
+            keys.retain(|key| self.asked.contains(key));
+        } else if let Some(given) = &self.given {
+            let pairs = self.plan.as_owner(|| equal_keys::pairs(self.plan, &keys, given));
+            retain(&mut keys, &pairs.into_iter().map(|(place, _)| place).collect());
+        }
+        for key in keys {
+            if !self.since.contains_key(&key) {
+                self.bytes += keys::bytes(&key);
+                self.since.insert(key.clone(), since(&key));
+                self.keys.push(key);
+            }
+        }
+        match self.bytes > MOST_BYTES {
+            true => Err(self.too_many()),
+            false => Ok(()),
+        }
+    }
+
+    fn too_many(&self) -> Problem {
+        let name = self.plan.definition.display();
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!("more rows of {name} are behind than can be listed"),
+        )
+        .detail(format!(
+            "The keys of {} rows take more than {MOST_BYTES} bytes of memory.",
+            self.keys.len()
+        ))
+        .hint(format!(
+            "Name keys: SELECT * FROM pg_tviews_pending({}, '{{...}}');",
+            relation::quote_literal(&name)
+        ))
     }
 
     fn all(&mut self, since: Since) {
@@ -165,59 +220,93 @@ impl Found {
         });
     }
 
-    /// Leaves the keys that were given, or adds every row if all are behind; and hides what the caller may not see.
-    fn keep(&mut self, plan: &Plan, given: Option<Vec<Key>>) {
+    /// What is asked for and behind: every row, if any row may be.
+    fn rows(mut self) -> Result<Collected<3>, Problem> {
+        let plan = self.plan;
         let everything = self.everything;
-        let rest = match (&given, everything) {
-            (Some(given), Some(_)) => given.clone(),
-            (None, Some(_)) => {
-                pgrx::notice!("any row of {} may be behind", plan.definition.display());
-                plan.as_owner(|| {
-                    few_rows(false);
-                    keys::some_in_table(plan, usize::MAX >> 1)
-                })
-            }
-            (_, None) => Vec::new(),
-        };
         // What makes every row wait may be older than what named one.
         if let Some(all) = everything.flatten() {
             for since in self.since.values_mut() {
                 *since = Some(since.map_or(all, |since| if since < all { since } else { all }));
             }
         }
-        rest.iter().for_each(|key| self.add(key, everything.flatten()));
-        plan.as_owner(|| equal_keys::merge(plan, &mut self.keys));
-        if let Some(given) = given {
-            let pairs = plan.as_owner(|| equal_keys::pairs(plan, &self.keys, &given));
-            self.retain(pairs.into_iter().map(|(place, _)| place).collect());
-        }
-        let caller = identity::current_role();
-        if relation::hides_rows_from(plan.definition.tview, caller) {
-            self.retain(visible(plan, &self.keys));
-        }
-    }
-
-    /// Leaves the keys at some positions.
-    fn retain(&mut self, places: HashSet<usize>) {
-        let mut place = 0..;
-        self.keys
-            .retain(|_| place.next().is_some_and(|place| places.contains(&place)));
-    }
-
-    fn rows(self, plan: &Plan) -> Vec<PendingRow> {
-        let row = |key: &Key| {
-            let object = plan.key_object(key);
-            PendingRow {
-                text: match (&key[..], &plan.shape.key[..]) {
-                    ([text], [only]) => only.values.shown(text),
-                    _ => object.clone(),
-                },
-                key: Document(object),
-                since: self.since.get(key).copied().flatten(),
+        let mut rest = Collected::default();
+        match (&self.given, everything) {
+            (Some(given), Some(all)) => self.add(given.clone(), |_| all)?,
+            (None, Some(_)) => {
+                pgrx::notice!("any row of {} may be behind", plan.definition.display());
+                rest = self.keys_in_table();
             }
-        };
-        self.keys.iter().map(row).collect()
+            (_, None) => {}
+        }
+        plan.as_owner(|| equal_keys::merge(plan, &mut self.keys));
+        let mut rows = Collected::default();
+        for keys in self.keys.chunks(AT_ONCE) {
+            self.list(keys.to_vec(), &mut rows);
+        }
+        let mut rest = rest
+            .into_iter()
+            .filter_map(|[key]| serde_json::from_str(&key?).ok());
+        loop {
+            let mut keys: Vec<Key> = rest.by_ref().take(AT_ONCE).collect();
+            if keys.is_empty() {
+                return Ok(rows);
+            }
+            self.leave_unknown(&mut keys);
+            self.list(keys, &mut rows);
+        }
     }
+
+    /// The keys of the tv table, each as a JSON array of texts.
+    fn keys_in_table(&self) -> Collected<1> {
+        let mut found = Collected::default();
+        self.plan.as_owner(|| {
+            few_rows(false);
+            keys::in_table(self.plan, |key| {
+                found.push([Some(&serde_json::json!(key).to_string())])
+            });
+        });
+        found
+    }
+
+    /// Leaves keys that are not listed yet.
+    fn leave_unknown(&self, keys: &mut Vec<Key>) {
+        if self.plan.shape.one_text_per_key() {
+            return keys.retain(|key| !self.since.contains_key(key));
+        }
+        let pairs = self
+            .plan
+            .as_owner(|| equal_keys::pairs(self.plan, keys, &self.keys));
+        let known: HashSet<usize> = pairs.into_iter().map(|(place, _)| place).collect();
+        let unknown = (0..keys.len()).filter(|place| !known.contains(place));
+        retain(keys, &unknown.collect());
+    }
+
+    /// Lists keys, but for what the caller may not see.
+    fn list(&self, mut keys: Vec<Key>, rows: &mut Collected<3>) {
+        recursion::step();
+        let caller = identity::current_role();
+        if relation::hides_rows_from(self.plan.definition.tview, caller) {
+            let visible = visible(self.plan, &keys);
+            retain(&mut keys, &visible);
+        }
+        for key in keys {
+            let object = self.plan.key_object(&key);
+            let text = match (&key[..], &self.plan.shape.key[..]) {
+                ([text], [only]) => only.values.shown(text),
+                _ => object.clone(),
+            };
+            let since = self.since.get(&key).copied().or(self.everything).flatten();
+            let since = since.map(|since| pg_sys::TimestampTz::from(since).to_string());
+            rows.push([Some(&object), Some(&text), since.as_deref()]);
+        }
+    }
+}
+
+/// Leaves the keys at some positions.
+fn retain(keys: &mut Vec<Key>, places: &HashSet<usize>) {
+    let mut place = 0..;
+    keys.retain(|_| place.next().is_some_and(|place| places.contains(&place)));
 }
 
 /// Which of the keys, by position, are those of rows that row security shows the caller: of a row that is not there yet, nobody

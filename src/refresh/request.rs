@@ -1,6 +1,6 @@
 //! `pg_tviews_refresh`: keys a user wants recomputed, through the log like any change.
 
-use super::named_key::change_key;
+use super::named_key::change_keys;
 use crate::capture;
 use crate::catalog::create::check_owner;
 use crate::catalog::definition;
@@ -8,13 +8,15 @@ use crate::error::OrRaise;
 
 /// Asks for these keys, or everything, to be recomputed once the caller commits. A key of several columns is
 /// given as a JSON object.
-pub fn request(name: &str, keys: Option<Vec<Option<String>>>) {
+pub fn request(name: &str, keys: Option<&[Option<&str>]>) {
     let definition = definition::find(name).or_raise();
-    check_owner(definition.tview).or_raise();
-    let keys = keys.map(|keys| {
-        keys.iter()
-            .map(|key| change_key(&definition, key.as_deref()).or_raise())
-            .collect()
-    });
-    capture::request_refresh(definition.tview, keys);
+    let tview = definition.tview;
+    check_owner(tview).or_raise();
+    match keys {
+        None => capture::request_refresh(tview, None),
+        Some(keys) => change_keys(&definition, keys, |keys| {
+            capture::request_refresh(tview, Some(keys));
+        })
+        .or_raise(),
+    }
 }

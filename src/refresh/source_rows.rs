@@ -10,9 +10,11 @@ use serde_json::{Map, Value as Json};
 
 use super::plan::key_object;
 use crate::catalog::columns::{self, Column};
+use crate::catalog::limits;
 use crate::error::{shown, shown_message, Problem};
 use crate::lineage::Source;
 use crate::postgres::key_type::KeyType;
+use crate::postgres::memory;
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::sql_types::Document;
@@ -31,6 +33,9 @@ pub struct Condition {
 /// Reads what a user gives as rows of `named`: an array of objects with values of columns, or of values of the primary
 /// key; or one such object.
 pub fn read(named: Oid, rows: &Document) -> Result<Vec<Json>, Problem> {
+    limits::check_document("keys", &rows.0)?;
+    // A number of one digit takes so much.
+    memory::room(16 * rows.0.len());
     match serde_json::from_str(&rows.0) {
         Ok(Json::Array(rows)) => Ok(rows),
         Ok(Json::Object(row)) => Ok(vec![Json::Object(row)]),

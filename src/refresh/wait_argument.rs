@@ -9,6 +9,7 @@ use pgrx::{pg_sys, PgSqlErrorCode};
 use super::named_key::change_key;
 use crate::catalog::columns;
 use crate::catalog::definition::{self, Definition};
+use crate::catalog::limits;
 use crate::error::{shown, OrRaise, Problem};
 use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
@@ -24,6 +25,7 @@ pub enum Argument {
 /// A text that can only be one of both is that. A number is a key. Where keys are texts or intervals, what reads as a
 /// length of time is a timeout: then all is waited for, and nothing comes too early.
 pub fn read(name: Option<&str>, text: &str) -> Argument {
+    limits::check_key(text).or_raise();
     let timeout = timeout(text);
     let Some(name) = name else {
         return match timeout {
@@ -37,7 +39,7 @@ pub fn read(name: Option<&str>, text: &str) -> Argument {
         };
     };
     let definition = definition::find(name).or_raise();
-    match (change_key(&definition, Some(text)), timeout) {
+    match (change_key(&definition, text), timeout) {
         (Ok(_), None) => Argument::Key,
         (Ok(_), Some(_)) if is_number(text) || !reads_as_time(&definition) => Argument::Key,
         (_, Some(timeout)) => Argument::Timeout(timeout),

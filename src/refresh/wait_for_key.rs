@@ -39,7 +39,7 @@ pub fn wait_for_key(name: &str, key: &str, timeout: Option<Duration>) -> bool {
     wait::refuse_where_futile().or_raise();
     let named = definition::find(name).or_raise();
     check_reader(&named).or_raise();
-    let object = change_key(&named, Some(key)).or_raise();
+    let object = change_key(&named, key).or_raise();
     let mut patience = Patience::new(timeout);
     let mut stages = wait::stages(Some(&named));
     // Which rows of these it depends on, nobody can tell before they are there.

@@ -34,6 +34,7 @@ mod look_alikes;
 mod memory;
 mod monitoring;
 mod ordinary_roles;
+mod out_of_memory;
 mod physical_copies;
 mod policies;
 mod previews;

@@ -52,7 +52,7 @@ unsafe fn string(text: *const std::ffi::c_char) -> String {
     if text.is_null() {
         String::new()
     } else {
-        std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned()
+        super::memory::text_of(text)
     }
 }
 
