@@ -74,8 +74,9 @@ EXCEPTION WHEN object_not_in_prerequisite_state THEN
 END $$;
 CREATE FUNCTION changed() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
-    kind text;
-    told text;
+    kind   text;
+    told   text;
+    states jsonb := (SELECT jsonb_object_agg(s.tview_oid::oid, format('%s: %s', s.state, s.last_error)) FROM pg_tview_status s WHERE s.state <> 'active');
 BEGIN
     FOR kind IN SELECT k.kind FROM kinds k ORDER BY 1 LOOP
         EXECUTE format('SELECT format(''    %s: %%s -> %%s'', b.value, t.value) FROM before b FULL JOIN tv_%s t USING (pk_p)
@@ -84,10 +85,9 @@ BEGIN
             told := '    row: ...';
         END IF;
         RETURN QUERY SELECT told WHERE told IS NOT NULL;
-        SELECT format('    %s is %s: %s', kind, s.state, s.last_error) INTO told FROM pg_tview_status s
-         WHERE s.tview_oid = relation_of('tv_', kind) AND s.state <> 'active';
-        IF FOUND THEN
-            RETURN NEXT told;
+        told := states ->> relation_of('tv_', kind)::oid::text;
+        IF told IS NOT NULL THEN
+            RETURN NEXT format('    %s is %s', kind, told);
             CONTINUE;
         END IF;
         EXECUTE format('SELECT ''    WRONG: %s '' || string_agg(concat(key, problem), '' '') FROM pg_tviews_check(%L)', kind, kind) INTO told;
