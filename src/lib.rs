@@ -64,6 +64,7 @@ pub extern "C-unwind" fn _PG_init() {
         catalog::known::forget,
     ]);
     postgres::named::install();
+    postgres::dropped_tables::install();
     preview::init();
     worker::init();
 }

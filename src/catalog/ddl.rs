@@ -12,7 +12,7 @@ use crate::error::Problem;
 use crate::postgres::identity::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::table_tree::{RenamedColumn, TableChange};
-use crate::postgres::{invalidation, partition, relation, transaction};
+use crate::postgres::{dropped_tables, invalidation, partition, relation, transaction};
 use crate::statement;
 
 /// Whose DDL is running.
@@ -130,7 +130,8 @@ pub fn dropped() {
         return;
     }
     if types.iter().any(|kind| kind == "table") {
-        rows_came_or_went(oids(&statement!("trees_of_dropped"), &[]));
+        let empty = (pg_sys::OIDARRAYOID, Value::of(dropped_tables::take_empty()));
+        rows_came_or_went(oids(&statement!("trees_of_dropped"), &[empty]));
     }
     look_again(oids(&statement!("tviews_bereft"), &[]));
     if !oids(&statement!("dropped_defaults"), &[]).is_empty() {

@@ -9,6 +9,7 @@ pub mod copy_to;
 pub mod create_view;
 pub mod database_list;
 pub mod ddl_command;
+pub mod dropped_tables;
 pub mod executor_hook;
 pub mod extension;
 pub mod guard_trigger;

@@ -1,5 +1,7 @@
 //! Partitioned and inherited tables: the trigger a cloned trigger came from, the tables above and below.
 
+use std::ffi::CStr;
+
 use pgrx::pg_sys::{self, Oid};
 
 unsafe extern "C-unwind" {
@@ -15,12 +17,19 @@ unsafe extern "C-unwind" {
 pub fn relation_of_root_trigger(trigger: Oid) -> Option<Oid> {
     let mut current = trigger;
     loop {
-        let (relation, parent) = trigger_relation_and_parent(current)?;
+        let Trigger { relation, parent, .. } = find_trigger(current)?;
         if parent == Oid::INVALID {
             return Some(relation);
         }
         current = parent;
     }
+}
+
+/// The table whose row changes are captured by a trigger, if that is one of ours.
+pub fn captured_by(trigger: Oid) -> Option<Oid> {
+    let found = find_trigger(trigger)?;
+    let is_ours = found.name.starts_with(b"pg_tviews_capture") && found.name != b"pg_tviews_capture_truncate";
+    is_ours.then_some(found.relation)
 }
 
 /// Partitioned tables that `relation` is a partition of, nearest first.
@@ -93,7 +102,13 @@ pub fn inheritors(relation: Oid) -> Vec<Oid> {
     found
 }
 
-fn trigger_relation_and_parent(trigger: Oid) -> Option<(Oid, Oid)> {
+struct Trigger {
+    relation: Oid,
+    parent: Oid,
+    name: Vec<u8>,
+}
+
+fn find_trigger(trigger: Oid) -> Option<Trigger> {
     // SAFETY: a catalog scan with a key of the indexed column's type; the tuple is read before the scan ends,
     // and whatever is open is released by the transaction if an error unwinds.
     unsafe {
@@ -120,7 +135,11 @@ fn trigger_relation_and_parent(trigger: Oid) -> Option<(Oid, Oid)> {
         let tuple = pg_sys::systable_getnext(scan);
         let found = (!tuple.is_null()).then(|| {
             let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_trigger>();
-            ((*form).tgrelid, (*form).tgparentid)
+            Trigger {
+                relation: (*form).tgrelid,
+                parent: (*form).tgparentid,
+                name: CStr::from_ptr((*form).tgname.data.as_ptr()).to_bytes().to_vec(),
+            }
         });
         pg_sys::systable_endscan(scan);
         pg_sys::table_close(triggers, pg_sys::AccessShareLock as pg_sys::LOCKMODE);

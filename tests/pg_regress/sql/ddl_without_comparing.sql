@@ -117,7 +117,13 @@ SELECT step('CREATE TABLE tb_port () INHERITS (tb_town)') \gexec
 SELECT step('INSERT INTO tb_port VALUES (3, ''Hull''); UPDATE tb_city SET name = name || ''!''') \gexec
 SELECT step('CREATE TABLE tb_village (pk_city int, name text); ALTER TABLE tb_village INHERIT tb_city') \gexec
 SELECT step('ALTER TABLE tb_village NO INHERIT tb_city') \gexec
+SELECT step('DROP TABLE tb_event_6') \gexec
+SELECT step('CREATE TABLE tb_event_7 PARTITION OF tb_event FOR VALUES IN (7) PARTITION BY LIST (day); CREATE TABLE tb_event_8 PARTITION OF tb_event_7 FOR VALUES IN (7); DROP TABLE tb_event_7') \gexec
+SELECT step('CREATE TABLE tb_hut () INHERITS (tb_city); DROP TABLE tb_hut') \gexec
+SELECT step('CREATE TABLE tb_event_9 PARTITION OF tb_event FOR VALUES IN (9); INSERT INTO tb_event VALUES (9, 9, ''nine''); DELETE FROM tb_event_9; DROP TABLE tb_event_9') \gexec
 -- These have rows.
+SELECT step('CREATE TABLE tb_event_10 PARTITION OF tb_event FOR VALUES IN (10); CREATE TABLE tb_event_11 PARTITION OF tb_event FOR VALUES IN (11); INSERT INTO tb_event VALUES (10, 10, ''ten'')') \gexec
+SELECT step('DROP TABLE tb_event_10, tb_event_11') \gexec
 SELECT step('INSERT INTO tb_village VALUES (4, ''Hof''); ALTER TABLE tb_village INHERIT tb_city') \gexec
 SELECT step('CREATE TABLE tb_hamlet () INHERITS (tb_city); INSERT INTO tb_hamlet VALUES (5, ''Au'')') \gexec
 SELECT step('ALTER TABLE tb_event DETACH PARTITION tb_event_3') \gexec
