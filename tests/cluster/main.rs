@@ -31,6 +31,7 @@ mod lock_crossings;
 mod locks_of_others;
 mod long_running;
 mod look_alikes;
+mod many_tviews;
 mod memory;
 mod monitoring;
 mod ordinary_roles;
