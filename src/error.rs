@@ -1,9 +1,7 @@
-//! Every error a user can meet: SQLSTATE, message, detail, and a hint one can type.
+//! Errors: one that was caught, and one that is ready to be raised with SQLSTATE, message, detail and hint.
 
-use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
 use pgrx::{PgLogLevel, PgSqlErrorCode};
-
-use crate::postgres::transaction::Caught;
 
 /// What is wrong, ready to be raised.
 #[derive(Debug, Clone)]
@@ -93,4 +91,76 @@ impl<T> OrRaise<T> for Result<T, Problem> {
             Err(problem) => problem.raise(),
         }
     }
+}
+
+/// A PostgreSQL ERROR that was caught.
+#[derive(Debug, Clone)]
+pub struct Caught {
+    /// XX000 for codes PostgreSQL itself does not know, as functions of users may raise; [`Caught::sqlstate`] has those.
+    pub code: PgSqlErrorCode,
+    sqlstate: i32,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+}
+
+impl Caught {
+    /// `raw`: the code of the last message that PostgreSQL reported.
+    pub fn from(error: CaughtError, raw: i32) -> Caught {
+        let of_postgres = matches!(error, CaughtError::PostgresError(_));
+        match error {
+            CaughtError::PostgresError(report)
+            | CaughtError::ErrorReport(report)
+            | CaughtError::RustPanic { ereport: report, .. } => Caught {
+                code: report.sql_error_code(),
+                sqlstate: match report.sql_error_code() {
+                    PgSqlErrorCode::ERRCODE_INTERNAL_ERROR if of_postgres && raw != 0 => raw,
+                    known => known as i32,
+                },
+                message: beginning(report.message()),
+                detail: report.detail().map(beginning),
+                hint: report.hint().map(beginning),
+            },
+        }
+    }
+
+    /// Whether the command was cancelled, timed out, or ended by an administrator: nobody waits for its result any more.
+    pub fn is_cancel(&self) -> bool {
+        self.sqlstate().starts_with("57")
+    }
+
+    /// Whether it says nothing about what was attempted, and nothing else is to be attempted: a cancel, or no memory.
+    pub fn ends_the_command(&self) -> bool {
+        self.is_cancel() || self.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY
+    }
+
+    /// Raises it again.
+    pub fn raise(self) -> ! {
+        Problem::from(self).raise()
+    }
+
+    /// The five letters and digits of the SQLSTATE.
+    pub fn sqlstate(&self) -> String {
+        letters(self.sqlstate)
+    }
+}
+
+/// As much of a message as is kept: functions of users raise what they like.
+fn beginning(text: &str) -> String {
+    const MOST: usize = 64 << 10;
+    match text.len() > MOST {
+        true => format!("{}...", &text[..text.floor_char_boundary(MOST)]),
+        false => text.to_string(),
+    }
+}
+
+/// The five letters and digits of a SQLSTATE.
+pub fn sqlstate(code: PgSqlErrorCode) -> String {
+    letters(code as i32)
+}
+
+fn letters(code: i32) -> String {
+    (0..5)
+        .map(|n| char::from((((code >> (6 * n)) & 0x3f) as u8) + b'0'))
+        .collect()
 }

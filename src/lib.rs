@@ -1,20 +1,46 @@
 //! pg_tviews keeps every `tv_*` table equal to its `v_*` view, asynchronously.
 //!
-//! ```text
-//! capture -> queue -> refresh -> tv table, audit
-//!               ^        ^
-//!               worker drives both; catalog says what exists; lineage says what a change means; explain and health tell users
+//! Each folder imports only folders above it in this list (`tests/floors` makes sure):
 //!
-//! capture -> preview -> tv table, for the transaction itself before it commits
+//! ```text
+//! json        bytes of JSON and jsonb
+//! postgres    the only unsafe: what PostgreSQL calls, and facts
+//! wake        what writers and workers share: shared memory, ticks, latches
+//! catalog     what TVIEWs are
+//! lineage     view -> key queries
+//! queue    2  change keys, from commit to refresh
+//! capture  1  row -> key -> buffer -> queue
+//! refresh  3  keys -> rows of the tv table, audit
+//! define      how TVIEWs are created, changed and dropped
+//! preview     read your own writes
+//! session     what a session asks for
+//! explain     what changes of a source would cost
+//! worker      launcher and workers: drive queue and refresh
+//! health      what is wrong, and what to type about it
+//! api         the SQL functions
 //! ```
+//!
+//! What PostgreSQL calls is registered here, so that `postgres` knows none of the others.
 
-#[deny(unsafe_code)]
 pub mod error;
-#[deny(unsafe_code)]
 pub mod settings;
 
+mod api;
 #[deny(unsafe_code)]
 pub mod capture;
+#[deny(unsafe_code)]
+pub mod catalog;
+#[deny(unsafe_code)]
+pub mod define;
+#[deny(unsafe_code)]
+pub mod explain;
+#[deny(unsafe_code)]
+pub mod health;
+#[deny(unsafe_code)]
+pub mod json;
+#[deny(unsafe_code)]
+pub mod lineage;
+pub mod postgres;
 #[deny(unsafe_code)]
 pub mod preview;
 #[deny(unsafe_code)]
@@ -22,21 +48,16 @@ pub mod queue;
 #[deny(unsafe_code)]
 pub mod refresh;
 #[deny(unsafe_code)]
+pub mod session;
+#[deny(unsafe_code)]
+pub mod wake;
+#[deny(unsafe_code)]
 pub mod worker;
 
-#[deny(unsafe_code)]
-pub mod catalog;
-#[deny(unsafe_code)]
-pub mod lineage;
-
-#[deny(unsafe_code)]
-pub mod explain;
-#[deny(unsafe_code)]
-pub mod health;
-
-mod api;
-
-pub mod postgres;
+use catalog::announce;
+use postgres::hooks::{dropped_tables, executor, invalidation, parse_analysis, transaction_events, utility};
+use postgres::process::{self, background_worker};
+use postgres::triggers;
 
 ::pgrx::pg_module_magic!(name, version);
 
@@ -52,21 +73,39 @@ pub mod postgres;
 #[allow(non_snake_case)]
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    postgres::memory::init();
-    postgres::process::no_backtraces();
-    settings::init();
+    process::memory::init();
+    process::no_backtraces();
+    settings::init(process::preloading());
     // The library may be loaded late, even inside a savepoint.
-    postgres::xact::register(&[capture::HANDLERS, preview::HANDLERS]);
-    postgres::invalidation::register(&[
+    transaction_events::register(&[capture::HANDLERS, announce::HANDLERS, preview::HANDLERS]);
+    invalidation::register(&[
         postgres::extension::forget,
-        capture::capture_plan::CapturePlan::forget,
+        capture::plan::CapturePlan::forget,
         postgres::relation_changes::note,
-        catalog::known::forget,
+        catalog::tview_cache::forget,
     ]);
-    postgres::named::install();
-    postgres::dropped_tables::install();
-    preview::init();
-    worker::init();
+    parse_analysis::install();
+    dropped_tables::install();
+    triggers::capture::register(capture::capture);
+    executor::install(preview::before);
+    utility::install(utility::Handlers {
+        before_exclusive_use: worker::database_ddl::send_workers_away,
+        databases_changed: worker::database_ddl::look_for_databases,
+        prepared_committed: wake::signal::everything_changed,
+        extension_created: announce::catalog_change,
+        extension_dropped: define::ddl_events::extension_dropped,
+        rights_changed: define::ddl_events::rights_changed,
+        query_to_copy: preview::copy::query,
+    });
+    background_worker::register(background_worker::Mains {
+        launcher: worker::launcher::main,
+        worker: worker::refresher::main,
+    });
+    // Without shared memory and launcher signals do nothing, and `CALL pg_tviews_drain()` does the workers' job.
+    if process::preloading() && !process::binary_upgrade() {
+        process::shared_memory::reserve(wake::ALL);
+        background_worker::register_launcher();
+    }
 }
 
 /// What `cargo pgrx test` asks for.

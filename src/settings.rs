@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
-use crate::postgres::process;
-
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
 static ALLOW_TABLE_WRITES: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -103,13 +101,14 @@ pub fn audit_retention() -> Duration {
     Duration::from_secs(AUDIT_RETENTION.get() as u64)
 }
 
-/// What plans of TVIEWs may take in the memory of this process: bytes.
+/// What plans of TVIEWs may take in the memory of a session: bytes.
 pub fn plan_cache_size() -> usize {
-    let size = match process::is_background_worker() {
-        true => &WORKER_PLAN_CACHE_SIZE,
-        false => &PLAN_CACHE_SIZE,
-    };
-    size.get() as usize * 1024
+    PLAN_CACHE_SIZE.get() as usize * 1024
+}
+
+/// What plans of TVIEWs may take in the memory of a worker: bytes.
+pub fn worker_plan_cache_size() -> usize {
+    WORKER_PLAN_CACHE_SIZE.get() as usize * 1024
 }
 
 /// Databases that can have workers at the same time (sizes shared memory).
@@ -123,7 +122,7 @@ pub fn max_tviews() -> usize {
 }
 
 /// Registers every setting; the prefix is reserved afterwards, so a misspelt name is reported.
-pub fn init() {
+pub fn init(preloading: bool) {
     let none = GucFlags::default();
     GucRegistry::define_bool_guc(
         c"pg_tviews.enabled",
@@ -287,7 +286,7 @@ pub fn init() {
     );
     // Without preloading there is no shared memory to size, and a session that loads the library late may not
     // define settings of this kind.
-    if !process::preloading() {
+    if !preloading {
         return;
     }
     GucRegistry::define_int_guc(

@@ -5,7 +5,6 @@ CREATE TRIGGER pg_tviews_written INSTEAD OF INSERT OR UPDATE OR DELETE ON @extsc
     FOR EACH ROW EXECUTE FUNCTION @extschema@.pg_tviews_meta_written();
 
 -- A definition that a dump brings has no position here: it starts with a population.
-CREATE FUNCTION @extschema@.pg_tviews_meta_added() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'pg_tviews_meta_added';
 CREATE TRIGGER pg_tviews_added BEFORE INSERT ON @extschema@.pg_tview_definition
     FOR EACH ROW EXECUTE FUNCTION @extschema@.pg_tviews_meta_added();
 ALTER TABLE @extschema@.pg_tview_definition ENABLE ALWAYS TRIGGER pg_tviews_added;

@@ -5,14 +5,17 @@ use pgrx::prelude::*;
 use pgrx::Array;
 use std::time::Duration;
 
-use crate::catalog::create::{self, Request};
-use crate::catalog::meta_update::{self, check_latency, no_nulls};
-use crate::catalog::{convert, ddl, drop, guard, manage, restored, unrelated};
+use crate::define::create::{self, Request};
+use crate::define::meta_update::{self, check_latency, no_nulls};
+use crate::define::{convert, ddl_events, drop, pause, restored, unrelated_ddl, write_guard};
 use crate::error::{OrRaise, Problem};
-use crate::postgres::meta_trigger::{MetaRow, MetaWrite, WrittenRow};
-use crate::postgres::sql_types::{texts, Name, RegClass};
+use crate::postgres::sql_types::texts;
+use crate::postgres::sql_types::{Name, RegClass};
 use crate::postgres::transaction::refuse_read_only;
-use crate::postgres::{ddl_command, guard_trigger, table_tree};
+use crate::postgres::triggers::meta_insert::AddedRow;
+use crate::postgres::triggers::meta_update::{MetaRow, MetaWrite};
+use crate::postgres::triggers::written_row::WrittenRow;
+use crate::postgres::triggers::{self, ddl_command, ddl_event};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/triggers.sql",
@@ -20,6 +23,7 @@ use crate::postgres::{ddl_command, guard_trigger, table_tree};
     requires = [
         "relations",
         pg_tviews_meta_written,
+        pg_tviews_meta_added,
         pg_tviews_ddl_happened,
         pg_tviews_objects_dropped
     ]
@@ -106,13 +110,13 @@ fn pg_tviews_auto_convert(
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_pause(name: &str) {
     refuse_read_only("pg_tviews_pause()");
-    manage::pause(name);
+    pause::pause(name);
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_resume(name: &str) {
     refuse_read_only("pg_tviews_resume()");
-    manage::resume(name);
+    pause::resume(name);
 }
 
 /// Row trigger of pg_tview_meta, instead of a write to the table behind it.
@@ -131,6 +135,17 @@ fn pg_tviews_meta_written(fcinfo: pg_sys::FunctionCallInfo) -> WrittenRow {
     row.written()
 }
 
+/// Row trigger of pg_tview_definition.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_meta_added() RETURNS trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_meta_added(fcinfo: pg_sys::FunctionCallInfo) -> WrittenRow {
+    let row = AddedRow::of(fcinfo);
+    row.written(c"state", restored::state_of_new(&row))
+}
+
 /// Statement trigger of the tv tables.
 #[pg_extern(sql = "
 CREATE FUNCTION pg_tviews_guard() RETURNS trigger
@@ -138,7 +153,7 @@ CREATE FUNCTION pg_tviews_guard() RETURNS trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_guard(fcinfo: pg_sys::FunctionCallInfo) {
-    guard::write(&guard_trigger::read(fcinfo));
+    write_guard::write(&triggers::write_guard::read(fcinfo));
 }
 
 /// Event trigger: DDL may have changed what a view returns, or brought a missing view back.
@@ -148,8 +163,8 @@ CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_ddl_happened(fcinfo: pg_sys::FunctionCallInfo) {
-    if !unrelated::is_unrelated(ddl_command::of(fcinfo)) {
-        ddl::happened(&table_tree::changed_by(fcinfo));
+    if !unrelated_ddl::is_unrelated(ddl_command::of(fcinfo)) {
+        ddl_events::happened(&ddl_event::changed_by(fcinfo));
     }
 }
 
@@ -160,8 +175,8 @@ CREATE FUNCTION pg_tviews_objects_dropped() RETURNS event_trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_objects_dropped(_fcinfo: pg_sys::FunctionCallInfo) {
-    if !unrelated::is_unrelated_drop() {
-        ddl::dropped();
+    if !unrelated_ddl::is_unrelated_drop() {
+        ddl_events::dropped();
     }
 }
 

@@ -4,13 +4,15 @@ use pgrx::prelude::*;
 use pgrx::Array;
 
 use super::manage::given;
-use crate::catalog::meta_update::no_nulls;
 use crate::catalog::status;
+use crate::define::meta_update::no_nulls;
 use crate::error::OrRaise;
 use crate::explain::explain;
 use crate::health;
-use crate::postgres::sql_types::{texts, Document, RegClass};
-use crate::refresh::{affected, check, pending};
+use crate::postgres::sql_types::texts;
+use crate::postgres::sql_types::Document;
+use crate::postgres::sql_types::RegClass;
+use crate::session::{affected, check, pending};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/status.sql",

@@ -9,8 +9,8 @@ use super::manage::given;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::sql_types::{text_of, texts};
 use crate::postgres::transaction::refuse_read_only;
-use crate::refresh::wait_argument::{self, Argument};
-use crate::refresh::{drain, request, retry, wait, wait_for_key};
+use crate::session::wait_argument::{self, Argument};
+use crate::session::{drain, request, retry_dead_keys, wait, wait_for_key};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -83,7 +83,7 @@ fn no_key() -> Problem {
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_retry(name: default!(Option<&str>, "NULL")) -> i64 {
     refuse_read_only("pg_tviews_retry()");
-    retry::retry(name)
+    retry_dead_keys::retry(name)
 }
 
 #[pg_extern(sql = "

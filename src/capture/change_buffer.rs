@@ -6,17 +6,7 @@
 //! memory stays bounded whatever the transaction writes.
 
 use super::key_set::KeySet;
-
-/// What happened to the rows behind a set of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    Insert,
-    Update,
-    Delete,
-    Truncate,
-    /// Not a change: somebody asked for these keys of a TVIEW to be recomputed.
-    Refresh,
-}
+use crate::postgres::triggers::capture::Operation;
 
 /// A queue row ready to be written, `xid` and `enqueued_at` excepted.
 #[derive(Debug, PartialEq, Eq)]

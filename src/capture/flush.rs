@@ -1,20 +1,24 @@
 //! The buffer of this process, and when it goes to `pg_tview_queue`: before the end of the transaction, early
 //! when it is full, at once if the end has already begun.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 
 use pgrx::pg_sys::Oid;
 
-use super::change_buffer::{ChangeBuffer, Limits, Operation, QueueRow};
-use super::unseen::{Changes, Unseen};
+use super::change_buffer::{ChangeBuffer, Limits, QueueRow};
+use super::change_history::{Changes, Unseen};
 use crate::error::Problem;
+use crate::postgres::extension;
 use crate::postgres::heap_insert::{self, Value};
+use crate::postgres::hooks::executor::{announce_queries, announces_queries};
+use crate::postgres::hooks::invalidation;
+use crate::postgres::hooks::transaction_events::{self, SubtransactionEvent, TransactionEvent};
+use crate::postgres::process::memory;
 use crate::postgres::transaction::catch;
-use crate::postgres::xact::{self, SubtransactionEvent, TransactionEvent};
-use crate::postgres::{extension, invalidation, memory, relation};
-use crate::worker::signal;
+use crate::postgres::triggers::capture::Operation;
+use crate::wake::signal;
 
 struct State {
     buffer: ChangeBuffer,
@@ -22,7 +26,6 @@ struct State {
     ending: bool,
     /// Sources with rows in the queue, ready for the COMMIT callback, which must not allocate.
     flushed: Vec<Oid>,
-    catalog_changed: bool,
     /// TVIEWs whose definition is to be looked at, each with the subtransaction that said so.
     looks: Vec<(u32, Oid)>,
 }
@@ -30,14 +33,11 @@ struct State {
 thread_local! {
     /// What previews of this transaction have not shown yet.
     static UNSEEN: RefCell<Unseen> = RefCell::default();
-    /// Whether there is anything in it.
-    static CHANGED: Cell<bool> = const { Cell::new(false) };
     static STATE: RefCell<State> = const {
         RefCell::new(State {
             buffer: ChangeBuffer::new(Limits::DEFAULT),
             ending: false,
             flushed: Vec::new(),
-            catalog_changed: false,
             looks: Vec::new(),
         })
     };
@@ -46,7 +46,7 @@ thread_local! {
 /// Adds keys of a source (none: all keys) at the current subtransaction.
 pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoIterator<Item = &'k [u8]>>) {
     memory::check();
-    let level = xact::current_subtransaction();
+    let level = transaction_events::current_subtransaction();
     let source = source.to_u32();
     let write_now = STATE.with_borrow_mut(|state| {
         let mut full = false;
@@ -79,13 +79,8 @@ fn note(state: &State, level: u32, source: u32, operation: Operation, key: Optio
             memory::room(unseen.growth(key.map_or(0, <[u8]>::len)));
             unseen.add(level, source, key);
         });
-        CHANGED.set(true);
+        announce_queries(true);
     }
-}
-
-/// Whether this transaction has changed a source, and is not about to end.
-pub fn has_changes() -> bool {
-    CHANGED.get()
 }
 
 /// What the reader (a TVIEW) has not been shown of these sources, if it could be.
@@ -99,14 +94,14 @@ pub fn unseen(reader: Oid, sources: &[Oid]) -> Option<Changes> {
 
 /// The reader has been shown what [`unseen`] returned, or could not be. Holds for the current subtransaction.
 pub fn mark_seen(reader: Oid, upto: usize, shown: bool) {
-    let level = xact::current_subtransaction();
+    let level = transaction_events::current_subtransaction();
     UNSEEN.with_borrow_mut(|unseen| unseen.mark(level, reader.to_u32(), upto, shown));
 }
 
 /// Asks for a refresh of no key, which looks at the definition first. Written at once: it is not a change that another could
 /// be merged with.
 pub fn look_again(tview: Oid) {
-    let look = (xact::current_subtransaction(), tview);
+    let look = (transaction_events::current_subtransaction(), tview);
     let known = STATE.with_borrow_mut(|state| {
         let known = state.looks.contains(&look);
         if !known {
@@ -125,15 +120,6 @@ pub fn look_again(tview: Oid) {
     }
 }
 
-/// Remembers that TVIEW definitions change if this transaction commits; others look at them again then.
-pub fn note_catalog_change() {
-    STATE.with_borrow_mut(|state| state.catalog_changed = true);
-    let definitions = extension::relation(c"pg_tview_definition");
-    if let Some(definitions) = definitions.filter(|table| relation::kind(*table).is_some()) {
-        invalidation::announce(definitions);
-    }
-}
-
 /// Sources changed by this transaction so far, in the queue or not. DDL that made TVIEWs look again is none of these: it is not
 /// waited for before it is committed.
 pub fn pending_sources() -> Vec<Oid> {
@@ -149,11 +135,11 @@ pub fn pending_sources() -> Vec<Oid> {
     })
 }
 
-/// Transaction callback, see [`xact::register`].
+/// Transaction callback, see [`transaction_events::register`].
 pub fn on_transaction(event: TransactionEvent) {
     match event {
         TransactionEvent::BeforeEnd => {
-            CHANGED.set(false);
+            announce_queries(false);
             write(STATE.with_borrow_mut(|state| {
                 state.ending = true;
                 // What subtransactions have left is put together, and written as the image of a document.
@@ -165,15 +151,12 @@ pub fn on_transaction(event: TransactionEvent) {
             if !state.flushed.is_empty() {
                 signal::committed(&state.flushed);
             }
-            if state.catalog_changed {
-                signal::catalog_changed();
-            }
         }),
         TransactionEvent::Prepared | TransactionEvent::Aborted => end(|_| {}),
     }
 }
 
-/// Subtransaction callback, see [`xact::register`].
+/// Subtransaction callback, see [`transaction_events::register`].
 pub fn on_subtransaction(event: SubtransactionEvent) {
     match event {
         SubtransactionEvent::BeforeCommit {
@@ -193,7 +176,7 @@ pub fn on_subtransaction(event: SubtransactionEvent) {
             STATE.with_borrow_mut(|state| state.buffer.rolled_back(subtransaction));
             UNSEEN.with_borrow_mut(|unseen| {
                 unseen.rolled_back(subtransaction);
-                CHANGED.set(!unseen.is_empty() && CHANGED.get());
+                announce_queries(!unseen.is_empty() && announces_queries());
             });
         }
     }
@@ -201,7 +184,7 @@ pub fn on_subtransaction(event: SubtransactionEvent) {
 
 /// Runs after the point of no return: nothing here allocates or raises.
 fn end(signal: impl FnOnce(&State)) {
-    CHANGED.set(false);
+    announce_queries(false);
     UNSEEN.with(|unseen| {
         if let Ok(mut unseen) = unseen.try_borrow_mut() {
             unseen.clear();
@@ -213,7 +196,6 @@ fn end(signal: impl FnOnce(&State)) {
             state.buffer.clear();
             state.flushed.clear();
             state.ending = false;
-            state.catalog_changed = false;
             state.looks.clear();
         }
     });

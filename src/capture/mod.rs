@@ -10,27 +10,24 @@
 //! Runs inside other people's transactions: whatever is unknown or odd captures more, never less, and never
 //! fails the statement.
 
-pub mod capture_plan;
 pub mod change_buffer;
-mod flat_json;
+pub mod change_history;
 pub mod flush;
-pub mod json_text;
-pub mod jsonb_image;
 mod key_set;
+pub mod plan;
 pub mod trigger_arguments;
-pub mod unseen;
 
 use std::cell::Cell;
 
 use pgrx::pg_sys::Oid;
 
 use crate::postgres::column::Row;
-use crate::postgres::partition;
-use crate::postgres::trigger::TriggerCall;
-use crate::postgres::xact::Handlers;
+use crate::postgres::hooks::transaction_events::Handlers;
+use crate::postgres::inheritance;
+use crate::postgres::triggers::capture::{Operation, TriggerCall};
 use crate::settings;
-use capture_plan::CapturePlan;
-use change_buffer::Operation;
+
+use plan::CapturePlan;
 
 /// What capture wants to know of transactions.
 pub const HANDLERS: Handlers = Handlers {
@@ -38,7 +35,7 @@ pub const HANDLERS: Handlers = Handlers {
     subtransaction: flush::on_subtransaction,
 };
 
-pub use flush::{has_changes, mark_seen, note_catalog_change, pending_sources, unseen};
+pub use flush::{mark_seen, pending_sources, unseen};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/capture.sql",
@@ -93,7 +90,7 @@ pub fn capture(call: &TriggerCall) {
 fn capture_statement(call: &TriggerCall) {
     capture_all(call.relation(), call.operation);
     if call.is_partition() {
-        for ancestor in partition::ancestors(call.relation()) {
+        for ancestor in inheritance::ancestors(call.relation()) {
             capture_all(ancestor, call.operation);
         }
     }

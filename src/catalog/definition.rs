@@ -7,8 +7,8 @@ use pgrx::PgSqlErrorCode;
 
 use super::name::Entity;
 use crate::error::Problem;
-use crate::postgres::lock::TableLock;
 use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::postgres::transaction::lock::TableLock;
 use crate::postgres::transaction::with_latest_snapshot;
 use crate::postgres::{extension, relation};
 use crate::{settings, statement};
@@ -226,7 +226,7 @@ pub fn find(name: &str) -> Result<Definition, Problem> {
     let entity = super::name::resolve(name)?;
     let table = entity.find(&entity.table());
     table
-        .and_then(|table| crate::postgres::identity::run_internal(|| load(table)))
+        .and_then(|table| crate::postgres::run_as::run_internal(|| load(table)))
         .ok_or_else(|| unknown(&entity))
 }
 

@@ -4,6 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use pgrx::pg_sys::Oid;
 
+use super::definition::{self, Definition};
+use crate::postgres::run_as::run_internal;
+
 /// These TVIEWs and those they are made from, each after its sources. `sources` says what a TVIEW reads; None where
 /// something is no TVIEW. TVIEWs that read each other come in some order.
 pub fn sources_first<'s>(tviews: &[Oid], sources: impl Fn(Oid) -> Option<&'s [Oid]>) -> Vec<Oid> {
@@ -54,6 +57,34 @@ pub fn stages<'s>(tviews: &[Oid], sources: impl Fn(Oid) -> Option<&'s [Oid]>) ->
         stages[stage].push(tview);
     }
     stages
+}
+
+/// One TVIEW and those it is made from, or all of them, in stages.
+pub fn stages_of(only: Option<&Definition>) -> Vec<Vec<Oid>> {
+    let definitions = run_internal(definition::load_all);
+    let tviews: Vec<Oid> = match only {
+        Some(only) => vec![only.tview],
+        None => definitions.iter().map(|definition| definition.tview).collect(),
+    };
+    let sources: HashMap<Oid, &[Oid]> = definitions
+        .iter()
+        .map(|definition| (definition.tview, &definition.sources[..]))
+        .collect();
+    stages(&tviews, |tview| sources.get(&tview).copied())
+}
+
+/// Whether a TVIEW that reads `sources` would be made from its own table.
+pub fn is_circle(tview: Oid, sources: &[Oid]) -> bool {
+    let definitions = run_internal(definition::load_all);
+    let known: HashMap<Oid, &[Oid]> = definitions
+        .iter()
+        .map(|definition| (definition.tview, &definition.sources[..]))
+        .collect();
+    let below = |read: Oid| match read == tview {
+        true => Some(&[][..]),
+        false => known.get(&read).copied(),
+    };
+    sources_first(sources, below).contains(&tview)
 }
 
 #[cfg(test)]

@@ -5,15 +5,14 @@ use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
 use crate::error::Problem;
-use crate::postgres::{identity, relation};
+use crate::postgres::{relation, role};
 use crate::settings;
 
 /// The view's code runs with the rights of the TVIEW's owner: whoever owns the view must have these anyway. A view of the
 /// registered name may be anybody's who can create objects in its schema.
 /// `table`: the TVIEW's, as it is shown.
 pub fn check_view(table: &str, owner: Oid, view: Oid) -> Result<(), Problem> {
-    let Some(of_view) = relation::owner(view).filter(|of_view| !identity::has_rights_of(*of_view, owner))
-    else {
+    let Some(of_view) = relation::owner(view).filter(|of_view| !role::has_rights_of(*of_view, owner)) else {
         return Ok(());
     };
     let view = relation::display(view);
@@ -34,8 +33,7 @@ pub fn check_sources(owner: Oid, sources: &[Oid]) -> Result<(), Problem> {
         return Ok(());
     }
     let lacking = |source: &Oid| {
-        let owns =
-            relation::owner(*source).is_some_and(|of_source| identity::has_rights_of(owner, of_source));
+        let owns = relation::owner(*source).is_some_and(|of_source| role::has_rights_of(owner, of_source));
         !owns && !relation::may_add_triggers(owner, *source)
     };
     let Some(source) = sources.iter().find(|source| lacking(source)) else {

@@ -3,8 +3,9 @@
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::{self, Oid};
 
-use super::session_cache::SessionStatement;
-use crate::postgres::identity::{current_role, planned_once, run_internal, set};
+use super::session_statement::SessionStatement;
+use crate::postgres::role::current_role;
+use crate::postgres::run_as::{planned_once, run_internal, set};
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::statement;
 

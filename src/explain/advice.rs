@@ -6,13 +6,13 @@ use pgrx::JsonB;
 use super::examine::{Asked, Found, Verdict};
 use super::plans;
 use super::subject::Subject;
+use crate::error::Caught;
 use crate::lineage::{KeyQuery, Lookup, Occurrence, Source, Strategy};
-use crate::postgres::hypothetical_index::HypotheticalIndex;
+use crate::postgres::hooks::hypothetical_index::HypotheticalIndex;
 use crate::postgres::query_tree::Method;
 use crate::postgres::spi::Value;
-use crate::postgres::transaction::Caught;
-use crate::postgres::{partition, relation};
-use crate::refresh::texts::Reach;
+use crate::postgres::{inheritance, relation};
+use crate::refresh::plan::recompute_sql::Reach;
 
 /// Statements to run, and sentences.
 #[derive(Debug, Clone, Default)]
@@ -198,7 +198,7 @@ fn indexes<'a>(found: &[Found], lookups: impl Iterator<Item = &'a Lookup>) -> Ve
     let mut indexes: Vec<HypotheticalIndex> = Vec::new();
     for table in found.iter().map(|found| found.table) {
         let is_of =
-            |lookup: &&&Lookup| lookup.table == table || partition::children(lookup.table).contains(&table);
+            |lookup: &&&Lookup| lookup.table == table || inheritance::children(lookup.table).contains(&table);
         for lookup in lookups.iter().filter(is_of) {
             let beside = |other: &&&Lookup| {
                 (other.place, other.table) == (lookup.place, lookup.table) && other.column.equality

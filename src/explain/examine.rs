@@ -5,13 +5,16 @@ use pgrx::datum::JsonString;
 use pgrx::pg_sys::{self, Oid};
 
 use super::plans::{self, Scan, Scans, Search};
-use crate::postgres::hypothetical_index::{self, HypotheticalIndex};
-use crate::postgres::planner::reshaping;
+use crate::error::Caught;
+use crate::postgres::hooks::hypothetical_index::{self, HypotheticalIndex};
+use crate::postgres::hooks::planner::reshaping;
+use crate::postgres::run_as;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction::{self, Caught};
-use crate::postgres::{identity, partition, relation};
-use crate::refresh::keys::few_rows;
-use crate::refresh::narrow::narrow;
+use crate::postgres::transaction;
+use crate::postgres::{inheritance, relation};
+use crate::refresh::planner_settings::few_rows;
+
+use crate::refresh::pushdown::narrow;
 
 /// Reading all of a table up to this size is as good as an index.
 const TINY_PAGES: i64 = 16;
@@ -49,13 +52,13 @@ impl Asked {
         candidates: impl Fn(&[Found]) -> Vec<HypotheticalIndex>,
     ) -> Result<Verdict, Caught> {
         few_rows(true);
-        identity::set("enable_hashjoin", "on");
+        run_as::set("enable_hashjoin", "on");
         let mut found = large(self.scans(&[])?.full);
         if found.is_empty() {
             return Ok(Verdict::default());
         }
         // A join by hashing may cost less than many searches of an index; that is no lack of one.
-        identity::set("enable_hashjoin", "off");
+        run_as::set("enable_hashjoin", "off");
         let still = large(self.scans(&[])?.full);
         found.retain(|scan| still.contains(scan));
         let candidates = if found.is_empty() {
@@ -138,7 +141,7 @@ fn large(scans: Vec<Scan>) -> Vec<Found> {
     let mut sizes: Vec<(Found, i64)> = Vec::new();
     for scan in scans {
         let Some((oid, pages)) = size(&scan) else { continue };
-        let root = partition::above(oid).last().copied();
+        let root = inheritance::above(oid).last().copied();
         let found = Found {
             table: root.unwrap_or(oid),
             alias: match root {

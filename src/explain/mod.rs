@@ -13,9 +13,8 @@ use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
 use crate::lineage::{KeyQuery, Occurrence, Source, Strategy};
-use crate::postgres::identity::run_restricted;
+use crate::postgres::run_as::run_restricted;
 use crate::postgres::{named, relation, spi};
-use crate::refresh::plan;
 use advice::Advice;
 use subject::Subject;
 
@@ -48,7 +47,7 @@ pub fn explain(name_or_query: &str, key: Option<Vec<String>>) -> Result<Vec<Row>
 }
 
 fn row(subject: &Subject, source: &Source, occurrence: &Occurrence, advice: &mut Advice) -> Row {
-    let unreadable = plan::unreadable(subject.reader, source).map(|table| {
+    let unreadable = source.unreadable_by(subject.reader).map(|table| {
         format!(
             "the owner {} may not read {}, which its key query reads",
             relation::role_name(subject.reader),

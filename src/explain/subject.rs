@@ -11,14 +11,15 @@ use crate::catalog::limits;
 use crate::catalog::name::{self, Entity};
 use crate::error::Problem;
 use crate::lineage::{self, Lineage, Occurrence, Source};
-use crate::postgres::identity::{self, run_internal, run_restricted};
 use crate::postgres::named::Named;
 use crate::postgres::permit::Permit;
 use crate::postgres::query_tree::Select;
+use crate::postgres::role;
+use crate::postgres::run_as::{run_internal, run_restricted};
 use crate::postgres::{relation, spi};
-use crate::refresh::key_column::KeyColumn;
 use crate::refresh::plan;
-use crate::refresh::texts::{Content, Shape};
+use crate::refresh::plan::key_column::KeyColumn;
+use crate::refresh::plan::recompute_sql::{Content, Shape};
 
 /// A TVIEW, there or yet to be made.
 pub struct Subject {
@@ -84,8 +85,8 @@ fn registered(definition: Definition) -> Result<Subject, Problem> {
         None => run_internal(|| plan::prepare(definition))?,
     };
     let (owner, tview) = (plan.definition.owner, plan.definition.tview);
-    let caller = identity::current_role();
-    let may_look = identity::has_rights_of(caller, owner)
+    let caller = role::current_role();
+    let may_look = role::has_rights_of(caller, owner)
         || plan
             .view_oids()
             .last()
@@ -179,7 +180,7 @@ fn unregistered(
     columns: &[Column],
     key: Vec<String>,
 ) -> Result<Subject, Problem> {
-    let caller = identity::current_role();
+    let caller = role::current_role();
     run_restricted(Permit::of_caller(), &[], || {
         let lineage = lineage::analyse(query, &key)?;
         let queries = lineage.views.iter().copied().map(Select::of_view).chain([query]);

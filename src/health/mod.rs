@@ -1,43 +1,16 @@
 //! `pg_tviews_health_check`: what is wrong, and what to type about it. Fails closed: what cannot be checked is an error.
 
+mod fault;
 mod server;
 mod tviews;
 
 use std::cell::OnceCell;
 
-use pgrx::pg_sys::Oid;
-
-use self::tviews::Tview;
-use crate::postgres::identity::{current_role, run_internal};
+use crate::postgres::role::current_role;
+use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::{attempt, in_recovery};
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    Ok,
-    /// Something stands still by somebody's will, or soon may.
-    Warning,
-    /// Changes are not captured, or not applied.
-    Error,
-}
-
-impl Level {
-    pub fn status(self) -> &'static str {
-        match self {
-            Level::Ok => "OK",
-            Level::Warning => "WARNING",
-            Level::Error => "ERROR",
-        }
-    }
-
-    pub fn severity(self) -> &'static str {
-        match self {
-            Level::Ok => "info",
-            Level::Warning => "warning",
-            Level::Error => "error",
-        }
-    }
-}
+use fault::{Faults, Level};
+use tviews::Patient;
 
 /// One row of the answer.
 #[derive(Debug, Clone)]
@@ -45,16 +18,6 @@ pub struct Finding {
     pub level: Level,
     pub component: &'static str,
     pub message: String,
-}
-
-/// What a check found wrong; nothing if all is well.
-type Faults = Vec<(Level, String)>;
-
-/// Who asks, and what several checks look at.
-struct Patient {
-    /// The checks themselves run with other rights.
-    caller: Oid,
-    tviews: OnceCell<Vec<Tview>>,
 }
 
 /// A part of the whole that can be well or not.

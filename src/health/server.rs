@@ -1,12 +1,14 @@
 //! Library, settings, launcher and workers.
 
-use super::Level::{Error, Warning};
-use super::{Faults, Patient};
+use super::fault::Faults;
+use super::fault::Level::{Error, Warning};
+use super::tviews::Patient;
 use crate::catalog::definition;
 use crate::postgres::relation::quote_literal;
 use crate::postgres::spi::{self, Access};
 use crate::postgres::transaction;
-use crate::worker::health::{health, tracks_all, usage, Health};
+use crate::wake::health::{health, tracks_all, Health};
+use crate::wake::slots::usage;
 use crate::{settings, statement};
 
 /// Preloaded, and of the version the database's extension has.

@@ -1,9 +1,11 @@
 //! What concerns single TVIEWs: those whose owner's rights the caller has, or all for who may monitor.
 
-use pgrx::pg_sys;
+use std::cell::OnceCell;
 
-use super::Level::{self, Error, Warning};
-use super::{Faults, Patient};
+use pgrx::pg_sys::{self, Oid};
+
+use super::fault::Faults;
+use super::fault::Level::{self, Error, Warning};
 use crate::postgres::relation::quote_literal;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction;
@@ -13,6 +15,13 @@ use crate::{settings, statement};
 const TOO_LATE: f64 = 10.0;
 /// In seconds.
 const LATE: f64 = 10.0;
+
+/// Who asks, and what several checks look at.
+pub(super) struct Patient {
+    /// The checks themselves run with other rights.
+    pub(super) caller: Oid,
+    pub(super) tviews: OnceCell<Vec<Tview>>,
+}
 
 /// A TVIEW as the checks see it.
 pub(super) struct Tview {

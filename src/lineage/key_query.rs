@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use pgrx::pg_sys::{self, Oid};
 
 use super::graph::{Edge, Guard, Node};
-use super::lookup::{self, Lookup};
-use super::readable;
+use super::index_lookups::{self, Lookup};
 use super::shorten::{beside, Way};
+use super::shown_query;
 use super::unfold::{Rows, Unfolded};
 use crate::postgres::query_tree::{self, Expr, KeyQueryParts, Leaf};
-use crate::postgres::{partition, relation};
+use crate::postgres::{inheritance, relation};
 
 /// SQL that maps change keys (`$1 jsonb[]`, each an array of objects as in `pg_tview_queue.keys`) to TVIEW keys.
 ///
@@ -118,8 +118,8 @@ pub fn build(flat: &Unfolded, source: Oid, way: &Way, names: &[String]) -> Optio
     Some(KeyQuery {
         few: sql(changed_rows(&changed, Rowcount::Few), false)?,
         many: sql(changed_rows(&changed, Rowcount::Many), false)?,
-        shown: readable::distinct(&sql(readable::every_row(source, &captured)?, true)?),
-        lookups: lookup::lookups(&conditions, &values, start, &table_of),
+        shown: shown_query::distinct(&sql(shown_query::every_row(source, &captured)?, true)?),
+        lookups: index_lookups::lookups(&conditions, &values, start, &table_of),
         captured: captured.into_iter().collect(),
         columns: way
             .outputs
@@ -213,7 +213,7 @@ fn conditions(flat: &Unfolded, way: &Way) -> Vec<Expr> {
         let column = value.as_column();
         let table = column.map(|column| (column, &flat.occurrences[column.range].rows));
         !matches!(table, Some((column, Rows::Table { oid, with_children }))
-            if partition::column_not_null(*oid, column.attno, *with_children))
+            if inheritance::column_not_null(*oid, column.attno, *with_children))
     };
     let equal = way
         .outputs

@@ -8,19 +8,20 @@
 //! its derivation the changed source row whose way to the key is shortest. Everything on that way is
 //! unchanged, so its key query finds the key. docs/lineage.md has the whole argument.
 
-mod below;
-mod children;
-mod choices;
+mod combinations;
+pub mod declared;
 mod effort;
 mod follow;
 mod graph;
+mod index_lookups;
+mod inheriting;
 mod key;
 mod key_query;
-mod lookup;
 pub mod policies;
-mod readable;
 mod search;
 mod shorten;
+mod shown_query;
+mod tables_below;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
 mod unfold;
@@ -31,18 +32,18 @@ use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
 use crate::postgres::query_tree::Select;
-use crate::postgres::{partition, recursion, relation};
-use choices::Choices;
+use crate::postgres::{inheritance, recursion, relation};
+use combinations::Choices;
 use effort::Effort;
 use follow::Follow;
 use graph::Node;
 use shorten::Way;
 use unfold::{Rows, Unfolded, ViewQueries};
 
-pub use children::{inheriting, merge};
+pub use index_lookups::Lookup;
+pub use inheriting::{inheriting, merge};
 pub use key_query::{changed_rows, ChangedColumn, KeyQuery, Rowcount};
-pub use lookup::Lookup;
-pub use readable::{distinct, every_row};
+pub use shown_query::{distinct, every_row};
 
 /// How changes of one occurrence of a source are followed.
 #[derive(Debug, Clone)]
@@ -80,6 +81,13 @@ pub struct Source {
 }
 
 impl Source {
+    /// A table that key queries of this source read, and the owner may not. They read tables directly, as the owner of the TVIEW, who
+    /// may have rights on the views only.
+    pub fn unreadable_by(&self, owner: Oid) -> Option<Oid> {
+        let mut followed = self.followed.iter().copied();
+        followed.find(|table| !relation::may_select(owner, *table))
+    }
+
     /// Itself, its partitions, and the tables its key queries read.
     pub fn tables(&self) -> impl Iterator<Item = Oid> + '_ {
         let others = self.followed.iter().chain(&self.partitions).copied();
@@ -118,7 +126,7 @@ pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
     let mut choices = Choices::default();
     let effort = Effort::new(recursion::step);
     let views = ViewQueries::default();
-    for _ in 0..choices::LIMIT {
+    for _ in 0..combinations::LIMIT {
         let flat = unfold::unfold(query, &mut choices, &effort, &views)?;
         found.combination(query, &flat, key, &effort);
         if let Some(reason) = effort.given_up() {
@@ -255,7 +263,7 @@ impl Found {
 
     /// Also those tables that no combination has come to.
     fn give_up(&mut self, query: Select, reason: &str) -> Result<(), Problem> {
-        let below = below::below(query, &[])?;
+        let below = tables_below::below(query, &[])?;
         self.views.extend(below.views);
         for (name, relation) in below.tables {
             self.watched.entry(relation).or_default().insert(0);
@@ -287,7 +295,7 @@ impl Found {
                     watched,
                     versions,
                     followed: Vec::new(),
-                    partitions: partition::below(*relation),
+                    partitions: inheritance::below(*relation),
                 },
             );
         }

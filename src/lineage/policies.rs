@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::below::{self, Below};
+use super::tables_below::{self, Below};
 use super::{inheriting, merge, Lineage, Occurrence, Source, Strategy};
 use crate::postgres::query_tree::PolicyCondition;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{partition, relation};
+use crate::postgres::{inheritance, relation};
 
 /// Adds the tables that policies read; `readers`: with whose rights the view's tables are read. Inside an SPI session.
 pub fn extend(lineage: &mut Lineage, readers: &[Oid]) {
@@ -20,7 +20,7 @@ pub fn extend(lineage: &mut Lineage, readers: &[Oid]) {
         }
         for condition in conditions(table) {
             for query in condition.queries {
-                let found = below::followable(query);
+                let found = tables_below::followable(query);
                 open.extend(found.tables.iter().map(|(_, table)| *table));
                 add(lineage, table, found);
             }
@@ -72,7 +72,7 @@ fn add(lineage: &mut Lineage, table: Oid, found: Below) {
             watched: None,
             versions: BTreeSet::new(),
             followed: Vec::new(),
-            partitions: partition::below(relation),
+            partitions: inheritance::below(relation),
         };
         let children = inheriting(&source);
         merge(&mut lineage.sources, source);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::memory;
+use super::process::memory;
 use super::spill::Spill;
 
 /// More bytes than this are not kept in memory.

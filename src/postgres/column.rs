@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 use super::canonical::CanonicalText;
-use crate::capture::json_text;
+use crate::json::text;
 
 /// Values and keys with more bytes than this are not written: a row whose key is that long may be any row.
 const LONGEST: usize = 1 << 20;
@@ -166,12 +166,12 @@ impl Kind {
             Kind::Int4 => push_number(out, i64::from(value.value() as i32)),
             Kind::Int8 => push_number(out, value.value() as i64),
             Kind::Oid => push_number(out, i64::from(value.value() as u32)),
-            Kind::Name => json_text::push_string(out, CStr::from_ptr(value.cast_mut_ptr()).to_bytes()),
+            Kind::Name => text::push_string(out, CStr::from_ptr(value.cast_mut_ptr()).to_bytes()),
             Kind::Uuid => push_uuid(out, bytes(value.cast_mut_ptr(), 16)),
-            Kind::Text => json_text::push_string(out, varlena_bytes(value)),
+            Kind::Text => text::push_string(out, varlena_bytes(value)),
             Kind::Jsonb => {
                 return output(pg_sys::F_JSONB_OUT.into(), value)
-                    .map(|text| json_text::push_document(out, text))
+                    .map(|json| text::push_document(out, json))
                     .is_some()
             }
             Kind::Output(function) => return push_output(out, *function, value),
@@ -261,7 +261,7 @@ fn push_uuid(out: &mut Vec<u8>, uuid: &[u8]) {
 
 unsafe fn push_output(out: &mut Vec<u8>, function: Oid, value: Datum) -> bool {
     output(function, value)
-        .map(|text| json_text::push_string(out, text))
+        .map(|text| text::push_string(out, text))
         .is_some()
 }
 

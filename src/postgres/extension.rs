@@ -85,7 +85,7 @@ pub fn schema() -> Option<Oid> {
     installed().then(|| CACHE.with(|cache| cache.schema.get()))
 }
 
-/// Relation cache callback, see [`super::invalidation`].
+/// Relation cache callback, see [`super::hooks::invalidation`].
 pub fn forget(relation: Oid) {
     CACHE.with(|cache| match cache.relations.try_borrow() {
         Ok(relations) => {
@@ -176,4 +176,10 @@ pub fn other_encoding() -> Option<String> {
         let name = std::ffi::CStr::from_ptr(pg_sys::GetDatabaseEncodingName());
         Some(name.to_string_lossy().into_owned())
     }
+}
+
+/// Whether the extension exists in the connected database; call inside a transaction.
+pub fn exists() -> bool {
+    // SAFETY: an ordinary catalog lookup by name inside a transaction.
+    unsafe { pg_sys::get_extension_oid(c"pg_tviews".as_ptr(), true) != pg_sys::InvalidOid }
 }

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys::{self, Datum};
 
-use crate::capture::jsonb_image;
+use crate::json::jsonb_image;
 
 /// The value, in the current memory context. Raises what `jsonb_in` raises.
 ///

@@ -7,9 +7,9 @@ use pgrx::pg_sys::{self, Datum, Oid};
 
 use super::canonical::CanonicalText;
 use super::column::is_name_of_object;
-use super::memory;
+use super::process::memory;
 use super::spi::Value;
-use crate::capture::json_text;
+use crate::json::text;
 
 /// The type of a key column, without its domains: their conditions are for the statements that write rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,8 +196,8 @@ impl KeyType {
             Kind::Int2 | Kind::Int4 | Kind::Int8 | Kind::Oid | Kind::Money => {
                 out.extend_from_slice(text.as_bytes())
             }
-            Kind::Jsonb => json_text::push_document(out, text.as_bytes()),
-            Kind::Other { .. } => json_text::push_string(out, text.as_bytes()),
+            Kind::Jsonb => text::push_document(out, text.as_bytes()),
+            Kind::Other { .. } => text::push_string(out, text.as_bytes()),
         }
     }
 }

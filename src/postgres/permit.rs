@@ -13,9 +13,9 @@ use std::cell::{Cell, RefCell};
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::identity::has_rights_of;
+use super::role::has_rights_of;
 
-/// Proof that code of a role may run here now; [`super::identity::run_restricted`] needs one.
+/// Proof that code of a role may run here now; [`super::run_as::run_restricted`] needs one.
 #[derive(Debug, Clone, Copy)]
 pub struct Permit(Oid);
 

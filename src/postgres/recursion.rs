@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use super::memory;
+use super::process::memory;
 
 /// An ERROR where the stack is nearly used up (54001), memory has run out, or the command is cancelled.
 pub fn step() {

@@ -2,11 +2,8 @@
 
 use std::ffi::CString;
 
+use crate::postgres::process::memory;
 use pgrx::pg_sys::{self, Oid};
-use pgrx::PgSqlErrorCode;
-
-use super::memory;
-use crate::error::Problem;
 
 fn text(pointer: *const std::ffi::c_char) -> Option<String> {
     // SAFETY: the catalog functions return NULL or a C string in the server's encoding.
@@ -188,83 +185,6 @@ pub fn equal_is_identical(type_oid: Oid, modifier: i32, collation: Oid) -> bool 
     }
 }
 
-/// A table below this one whose rows are rows of it as well, and whose changes cannot be seen.
-fn unseen_below(relation: Oid) -> Option<Oid> {
-    let of_this_session = |table: Oid| {
-        // SAFETY: catalog look-ups inside a transaction.
-        is_temporary(table) && unsafe { pg_sys::isTempNamespace(pg_sys::get_rel_namespace(table)) }
-    };
-    super::partition::inheritors(relation)
-        .into_iter()
-        .find(|table| kind(*table) == Some('f') || of_this_session(*table))
-}
-
-/// Refuses relations whose changes cannot be seen by a row trigger.
-pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<(), Problem> {
-    let refused = |what: String, why: &str, instead: String| {
-        Err(Problem::new(
-            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-            format!("a TVIEW cannot read {what}"),
-        )
-        .detail(why)
-        .hint(instead))
-    };
-    let ordinary = || "Read ordinary or partitioned tables, or views over them.".to_string();
-    // SAFETY: catalog look-ups inside a transaction.
-    let (namespace, catalog) = unsafe {
-        (
-            pg_sys::get_rel_namespace(relation),
-            pg_sys::IsCatalogRelationOid(relation),
-        )
-    };
-    let unseen = "Its changes fire no trigger that could record them.";
-    // SAFETY: as above.
-    if unsafe { pg_sys::isAnyTempNamespace(namespace) } {
-        let table = quote(&name(relation).unwrap_or_default());
-        return refused(
-            format!("the temporary table {table}"),
-            "Background workers cannot see the temporary objects of a session.",
-            ordinary(),
-        );
-    }
-    let display = display(relation);
-    if catalog {
-        return refused(format!("the system catalog {display}"), unseen, ordinary());
-    }
-    if super::extension::owns(relation) {
-        return refused(
-            format!("{display}, which pg_tviews itself writes"),
-            unseen,
-            ordinary(),
-        );
-    }
-    match kind {
-        'r' | 'p' => match unseen_below(relation).filter(|_| with_children) {
-            Some(below) => refused(
-                format!("{display}, because of the table {} below it", super::relation::display(below)),
-                "Rows of temporary and foreign tables below it are rows of it as well, and cannot be followed.",
-                match kind {
-                    'p' => format!("ALTER TABLE {display} DETACH PARTITION {};", super::relation::display(below)),
-                    _ => format!("Let the view read FROM ONLY {display}."),
-                },
-            ),
-            None => Ok(()),
-        },
-        'm' => refused(
-            format!("the materialized view {display}"),
-            unseen,
-            format!("Read a view of the same query: SELECT pg_get_viewdef({});", quote_literal(&display)),
-        ),
-        'f' => refused(
-            format!("the foreign table {display}"),
-            "Its rows change on another server, where no trigger records it.",
-            "Read an ordinary table that the rows are copied into, for example by logical replication.".to_string(),
-        ),
-        'S' => refused(format!("the sequence {display}"), unseen, ordinary()),
-        _ => refused(display, unseen, ordinary()),
-    }
-}
-
 /// The name of a schema.
 pub fn schema_name(schema: Oid) -> Option<String> {
     // SAFETY: catalog look-up inside a transaction.
@@ -305,7 +225,7 @@ pub fn may_add_triggers(role: Oid, table: Oid) -> bool {
 
 /// Whether a table has triggers other than our own, constraints included.
 pub fn has_user_triggers(table: Oid) -> bool {
-    use crate::postgres::spi::{run, Access, Value};
+    use super::spi::{run, Access, Value};
     let rows = run(
         "SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = $1 AND tgname NOT LIKE 'pg\\_tviews\\_%' LIMIT 1",
         Access::Current,

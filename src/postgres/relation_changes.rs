@@ -25,7 +25,7 @@ static CHANGES: Mutex<Changes> = const_mutex(Changes {
 });
 static MISSED: AtomicBool = AtomicBool::new(false);
 
-/// Relation cache callback, see [`super::invalidation`].
+/// Relation cache callback, see [`super::hooks::invalidation`].
 pub fn note(relation: Oid) {
     match CHANGES.try_lock() {
         Some(mut changes) => changes.note(relation),

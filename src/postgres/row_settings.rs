@@ -22,7 +22,7 @@ pub const PINNED: [(&str, Option<&str>); 16] = [
     ("pg_trgm.strict_word_similarity_threshold", Some("0.5")),
 ];
 
-/// What all statements run under that are not a session's own, besides what [`super::identity::pinned`] sets: how text is read as SQL and written from it, which relations
+/// What all statements run under that are not a session's own, besides what [`super::run_as::pinned`] sets: how text is read as SQL and written from it, which relations
 /// may be read.
 pub(super) const ALWAYS: [(&str, &str); 5] = [
     ("backslash_quote", "safe_encoding"),

@@ -6,7 +6,8 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, IntoDatum};
 
-use super::{identity, memory, named};
+use super::process::memory;
+use super::{named, run_as};
 
 /// What a statement sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +78,7 @@ impl Value {
 /// Runs `body` with an SPI connection; results obtained inside are freed when it ends. Statements mean the same in every
 /// session: names, functions and operators are those of pg_catalog.
 pub fn session<R>(body: impl FnOnce() -> R) -> R {
-    identity::pinned(|| connected(body))
+    run_as::pinned(|| connected(body))
 }
 
 /// Runs a statement of the user's, who has written a part of it: under the search_path and the settings of the session.
@@ -124,7 +125,7 @@ impl Statement {
     /// Runs it inside a [`session`]; `limit` 0 means all rows.
     pub fn run(&self, access: Access, args: &[Value], limit: i64) -> Rows {
         assert_eq!(args.len(), self.types.len(), "parameters of {}", self.sql());
-        identity::pinned(|| self.run_as_it_is(access, args, limit))
+        run_as::pinned(|| self.run_as_it_is(access, args, limit))
     }
 
     fn run_as_it_is(&self, access: Access, args: &[Value], limit: i64) -> Rows {
@@ -178,7 +179,7 @@ impl Statement {
     pub fn stream(&self, args: &[Value], each: impl FnMut(&Rows) -> bool) {
         assert_eq!(args.len(), self.types.len(), "parameters of {}", self.sql());
         // SAFETY: as in `run_as_it_is`.
-        identity::pinned(|| named::reading(&self.sql, || unsafe { stream(self.prepared(), args, each) }))
+        run_as::pinned(|| named::reading(&self.sql, || unsafe { stream(self.prepared(), args, each) }))
     }
 }
 
@@ -232,7 +233,7 @@ impl Drop for Statement {
 
 /// Prepares and runs a statement once, inside a [`session`].
 pub fn run(sql: &str, access: Access, args: &[(Oid, Value)]) -> Rows {
-    identity::pinned(|| run_as_it_is(sql, access, args))
+    run_as::pinned(|| run_as_it_is(sql, access, args))
 }
 
 fn run_as_it_is(sql: &str, access: Access, args: &[(Oid, Value)]) -> Rows {

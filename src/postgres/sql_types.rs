@@ -1,7 +1,7 @@
 //! SQL types of function arguments and results that pgrx does not map, or maps for small values.
 
 use super::key_type::KeyType;
-use super::memory;
+use super::process::memory;
 use super::spi::Value;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::nullable::Nullable;

@@ -6,15 +6,15 @@ use std::time::Duration;
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
+use super::notice::tell;
 use super::rows::{self, Why};
-use super::told::tell;
-use crate::capture::unseen::Changes;
+use crate::capture::change_history::Changes;
+use crate::error::Caught;
 use crate::error::Problem;
-use crate::postgres::executor_hook::{self, Query};
-use crate::postgres::identity::run_internal;
-use crate::postgres::query_snapshot;
+use crate::postgres::hooks::executor::{self, Query};
+use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access};
-use crate::postgres::transaction::{with_latest_snapshot, Caught};
+use crate::postgres::transaction::{query_snapshot, with_latest_snapshot};
 use crate::{settings, statement};
 
 /// How a preview ended.
@@ -42,7 +42,7 @@ pub fn attempt(query: &mut Query, tview: Oid, changes: &Changes, newest: bool) -
     if query_snapshot::is_read_only() {
         return not_shown("The transaction is read-only.");
     }
-    if executor_hook::is_being_written(tview) {
+    if executor::is_being_written(tview) {
         return not_shown("A statement that writes or locks its rows is still running.");
     }
     let mut wait = NO_WAIT;

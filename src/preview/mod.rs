@@ -10,20 +10,20 @@
 //! is there, and a NOTICE says so.
 
 mod attempt;
+pub mod copy;
+mod notice;
 mod order;
+mod own_commands;
 mod rows;
-mod shown;
-mod told;
 
-use crate::capture;
-use crate::catalog::known;
+use crate::catalog::tview_cache;
 use crate::error::Problem;
-use crate::postgres::executor_hook::{self, Query};
-use crate::postgres::identity::at_own_work;
-use crate::postgres::query_snapshot::{command, next_command};
+use crate::postgres::hooks::executor::{self, Query};
+use crate::postgres::hooks::transaction_events::{Handlers, SubtransactionEvent, TransactionEvent};
+use crate::postgres::run_as::at_own_work;
 use crate::postgres::transaction;
-use crate::postgres::xact::{Handlers, SubtransactionEvent, TransactionEvent};
-use crate::settings;
+use crate::postgres::transaction::query_snapshot::{command, next_command};
+use crate::{capture, settings};
 use attempt::Outcome;
 
 /// What previews want to know of transactions.
@@ -32,22 +32,17 @@ pub const HANDLERS: Handlers = Handlers {
     subtransaction: on_subtransaction,
 };
 
-/// Registers the hook of this process.
-pub fn init() {
-    executor_hook::install();
-}
-
 fn on_transaction(event: TransactionEvent) {
     if event != TransactionEvent::BeforeEnd {
-        shown::forget();
-        told::forget();
+        own_commands::forget();
+        notice::forget();
         attempt::forget();
     }
-    executor_hook::on_transaction(event);
+    executor::on_transaction(event);
 }
 
 fn on_subtransaction(event: SubtransactionEvent) {
-    executor_hook::on_subtransaction(event);
+    executor::on_subtransaction(event);
 }
 
 /// Called before a query starts in a transaction that has changed a source.
@@ -55,7 +50,7 @@ pub fn before(query: &mut Query) {
     if at_own_work() || !settings::read_your_writes() {
         return;
     }
-    let known = match known::all() {
+    let known = match tview_cache::all() {
         Ok(known) => known,
         Err(error) if error.is_cancel() => Problem::from(error).raise(),
         // The extension is being dropped, perhaps.
@@ -88,10 +83,10 @@ pub fn before(query: &mut Query) {
             }
         }
         if any {
-            shown::note(first, command(), query.others());
+            own_commands::note(first, command(), query.others());
         }
         return;
     }
     // But what previews did meanwhile it may see, and must: it has been shown to the session.
-    shown::see(query);
+    own_commands::see(query);
 }

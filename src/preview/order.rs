@@ -3,7 +3,7 @@
 use pgrx::pg_sys::Oid;
 
 use crate::catalog::feeds;
-use crate::catalog::known::KnownTviews;
+use crate::catalog::tview_cache::KnownTviews;
 
 /// The TVIEWs read, and those whose tables they are made from: each after its sources. One that stands still stays as it
 /// is, whatever happens to its sources.
@@ -17,7 +17,7 @@ pub fn sources_first(read: &[Oid], known: &KnownTviews) -> Vec<Oid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::known::Known;
+    use crate::catalog::tview_cache::Known;
 
     fn known(tviews: &[(u32, &[u32], bool)]) -> KnownTviews {
         let known = |(tview, sources, active): &(u32, &[u32], bool)| {

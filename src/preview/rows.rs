@@ -7,19 +7,23 @@ use std::time::Duration;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use crate::capture::{self, unseen::Changes};
+use crate::capture::change_history::Changes;
 use crate::catalog::definition::{self, State};
 use crate::error::{OrRaise, Problem};
-use crate::postgres::identity::{self, run_internal};
-use crate::postgres::lock::{self, TableLock};
-use crate::postgres::memory;
+use crate::postgres::process::memory;
 use crate::postgres::relation;
+use crate::postgres::run_as;
+use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::queue::log::Pending;
-use crate::refresh::keys::{self, Batch, Key, Wanted};
+use crate::postgres::transaction::lock::{self, TableLock};
+use crate::queue::read::Pending;
+use crate::refresh::batch::Batch;
+use crate::refresh::keys::{self, Wanted};
+use crate::refresh::plan::key::Key;
 use crate::refresh::plan::{self, Plan};
+use crate::refresh::planner_settings::few_rows;
 use crate::refresh::recompute;
-use crate::settings;
+use crate::{capture, settings};
 
 /// Why nothing was recomputed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,7 +40,7 @@ pub enum Why {
 pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Why> {
     let wait = format!("{}ms", wait.as_millis());
     let plan = run_internal(|| {
-        identity::set("lock_timeout", &wait);
+        run_as::set("lock_timeout", &wait);
         locked_plan(tview)
     })?;
     if let Err(refusal) = plan.permit() {
@@ -48,7 +52,7 @@ pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Why> {
     }
     let held = if wide { locks_held() } else { 0 };
     let shown = plan.as_owner(|| {
-        identity::set("lock_timeout", &wait);
+        run_as::set("lock_timeout", &wait);
         spi::session(|| recompute(&plan, changes))
     });
     if wide && locks_held() - held > lock::most_of_a_transaction() as i64 {
@@ -149,7 +153,7 @@ fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
 fn some(plan: &Plan, keys: &[Key]) {
     let batch = Batch::from(keys);
     if batch.len() > 1 {
-        keys::few_rows(true);
+        few_rows(true);
         plan.lock_rows.run(Access::Current, &batch.parameters(plan), 0);
     }
     let result = recompute::keys_inside(plan, &batch, plan.is_wide());
@@ -163,7 +167,7 @@ fn some(plan: &Plan, keys: &[Key]) {
 
 /// Compares the whole view with the table, if both are small. Few changes that concern all rows do not make them many.
 fn everything(plan: &Plan, limit: usize, few_changes: bool) -> Result<(), Why> {
-    keys::few_rows(false);
+    few_rows(false);
     let most = [(pg_sys::INT8OID, Value::of(limit as i64))];
     let small = spi::run(&plan.shape.has_at_most(!few_changes), Access::Snapshot, &most).one::<bool>();
     if small != Some(true) {

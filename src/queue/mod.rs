@@ -1,10 +1,12 @@
 //! 2. The log: read since a position, trimmed once every TVIEW is past it. It is written by capture.
 
-pub mod log;
+pub mod is_pending;
 #[cfg(test)]
 mod model;
+pub mod now;
 pub mod position;
+pub mod read;
 pub mod trim;
 
-pub use log::{look, Look};
+pub use read::{look, Look};
 pub use trim::{keep, trim, trim_audit};

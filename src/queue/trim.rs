@@ -7,11 +7,11 @@
 use pgrx::pg_sys::{self, Oid};
 
 use crate::catalog::definition;
-use crate::catalog::session_cache::SessionStatement;
+use crate::catalog::session_statement::SessionStatement;
 use crate::postgres::extension;
-use crate::postgres::identity::run_internal;
-use crate::postgres::lock::{self, ObjectLock};
+use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::transaction::lock::{self, ObjectLock};
 use crate::{settings, statement};
 
 thread_local! {

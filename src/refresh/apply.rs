@@ -2,53 +2,36 @@
 
 use std::collections::HashSet;
 
-use pgrx::pg_sys::Oid;
-
+use super::attempt::Shared;
+use super::attempt::{Backlog, Run, Step};
 use super::audit::{self, Entry};
-use super::care::Care;
-use super::careful::{self, Failed, Isolate};
-use super::dead_letter::{self, DeadKeys};
-use super::keys::{self, Batch, Batches, Keys, Wanted};
+use super::current;
+use super::failing::dead_letter::{self, DeadKeys};
+use super::failing::isolate::{self, Isolate};
+use super::failing::sandbox::Care;
 use super::left_out;
-use super::parts;
+use super::outcome::Status;
 use super::plan::{self, Plan};
 use super::recompute;
-use super::run::{Backlog, Run, Status, Step};
-use super::together::Shared;
+use super::shared_backlog::parts;
 use super::unmatched;
-use crate::catalog::change_state;
 use crate::catalog::definition::State;
-use crate::catalog::manage::needs_population;
-use crate::catalog::session_cache::SessionStatement;
+use crate::catalog::state::{change_state, needs_population};
 use crate::error::Problem;
-use crate::postgres::identity::{planned_once, run_internal};
-use crate::postgres::spi::{Access, Value};
-use crate::queue::log::{self, Pending};
-use crate::queue::position::Position;
-use crate::{settings, statement};
-
-/// A TVIEW as the refresh's snapshot shows it.
-pub(super) struct Now {
-    pub state: State,
-    pub hash: String,
-    pub snapshot: Position,
-    pub position: Option<Position>,
-    pub has_dead_keys: bool,
-    /// Which rows the newest refresh left out.
-    pub left_out: Option<Problem>,
-    /// A comparison of all rows is under way; whether it is a population.
-    pub comparing: Option<bool>,
-}
-
-thread_local! {
-    static STATE: SessionStatement = const { SessionStatement::new() };
-}
+use crate::postgres::run_as::run_internal;
+use crate::queue::read;
+use crate::queue::read::Pending;
+use crate::refresh::batch::Batch;
+use crate::refresh::failing::dead_letter::Failed;
+use crate::refresh::keys::{self, Batches, Keys, Wanted};
+use crate::refresh::plan::key::Key;
+use crate::settings;
 
 impl Run<'_> {
     /// What the first transaction does; with it, changes read and keys found.
-    pub(super) fn under_snapshot(&self, plan: &Plan) -> (Step, u64, u64) {
+    pub fn under_snapshot(&self, plan: &Plan) -> (Step, u64, u64) {
         let done = |status| (Step::Done(status), 0, 0);
-        let Some(now) = now(self.tview).filter(|now| now.state.may_refresh()) else {
+        let Some(now) = current::now(self.tview).filter(|now| now.state.may_refresh()) else {
             return done(Status::NotReady);
         };
         if now.hash != plan.hash {
@@ -80,7 +63,7 @@ impl Run<'_> {
             let position = now.position.clone().unwrap_or_else(|| now.snapshot.clone());
             let mut sources = plan.source_oids();
             sources.push(self.tview);
-            pending = run_internal(|| log::since(&position, &sources));
+            pending = run_internal(|| read::since(&position, &sources));
             if pending.is_empty() && dead.due.is_empty() && now.state == self.settled() {
                 return done(Status::UpToDate);
             }
@@ -92,7 +75,7 @@ impl Run<'_> {
         {
             let mut logged = plan.source_oids();
             logged.push(self.tview);
-            if !run_internal(|| log::is_announced(&logged)) {
+            if !run_internal(|| read::is_announced(&logged)) {
                 return done(Status::Busy);
             }
             if !plan.is_current() {
@@ -160,7 +143,7 @@ impl Run<'_> {
     }
 
     /// Compares the whole view with the table; returns how many rows there are.
-    pub(super) fn everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
+    pub fn everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
         let result = self.as_owner(plan, || recompute::everything(plan));
         let written = result.written;
         let rows = written.inserted + written.updated + written.deleted + written.unchanged;
@@ -210,7 +193,7 @@ impl Run<'_> {
     }
 
     /// Recomputes a batch of keys.
-    pub(super) fn batch(&self, plan: &Plan, batch: Batch, entry: &mut Entry) {
+    pub fn batch(&self, plan: &Plan, batch: Batch, entry: &mut Entry) {
         let (failed, held) = self.isolated(plan, batch, entry);
         self.held.set(self.held.get() || !held.is_empty());
         self.note_failed(plan, failed, entry);
@@ -218,7 +201,7 @@ impl Run<'_> {
 
     /// Recomputes a batch of keys but those that fail and those that another session holds: these it returns, where it is asked
     /// to isolate them.
-    pub(super) fn isolated(
+    pub fn isolated(
         &self,
         plan: &Plan,
         mut batch: Batch,
@@ -235,7 +218,7 @@ impl Run<'_> {
             complete(entry, self.as_owner(plan, || recompute::keys(plan, &batch)));
             return (Vec::new(), held);
         }
-        let outcome = careful::each(plan, vec![batch], self.care(), self.isolate());
+        let outcome = isolate::each(plan, vec![batch], self.care(), self.isolate());
         complete(entry, outcome.result);
         held.extend(outcome.held);
         (outcome.failed, held)
@@ -265,9 +248,9 @@ impl Run<'_> {
             failing: true,
             ..self.isolate()
         };
-        let outcome = careful::each(plan, batches.collect(), care, isolate);
+        let outcome = isolate::each(plan, batches.collect(), care, isolate);
         complete(entry, outcome.result);
-        let lasting: HashSet<&keys::Key> = outcome
+        let lasting: HashSet<&Key> = outcome
             .failed
             .iter()
             .map(|failed| &failed.key)
@@ -280,7 +263,7 @@ impl Run<'_> {
     }
 
     /// Puts keys that failed alone where they are tried again, and says so in the audit row.
-    pub(super) fn note_failed(&self, plan: &Plan, failed: Vec<Failed>, entry: &mut Entry) {
+    pub fn note_failed(&self, plan: &Plan, failed: Vec<Failed>, entry: &mut Entry) {
         let Some(first) = failed.first() else { return };
         let problem = Problem::new(first.error.code, first.error.message.clone())
             .detail(counted(failed.len(), "could not be recomputed."))
@@ -314,7 +297,7 @@ impl Run<'_> {
     }
 
     /// A TVIEW that was not active is, once everything is applied.
-    pub(super) fn works(&self, plan: &Plan, state: State) {
+    pub fn works(&self, plan: &Plan, state: State) {
         if state != self.settled() {
             change_state(self.tview, self.settled());
         }
@@ -327,30 +310,6 @@ impl Run<'_> {
     }
 }
 
-/// State and position of a TVIEW in the current snapshot; None once it is gone.
-pub(super) fn now(tview: Oid) -> Option<Now> {
-    let args = [Value::of(tview)];
-    run_internal(|| {
-        planned_once();
-        let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pgrx::pg_sys::OIDOID]));
-        let rows = read.run(Access::Snapshot, &args, 1);
-        if rows.is_empty() {
-            return None;
-        }
-        Some(Now {
-            state: State::from_name(&rows.get::<String>(0, 0)?)?,
-            hash: rows.get(0, 1)?,
-            snapshot: rows.get::<String>(0, 2)?.parse().ok()?,
-            position: rows.get::<String>(0, 3).and_then(|text| text.parse().ok()),
-            has_dead_keys: rows.get(0, 4)?,
-            comparing: rows.get(0, 5),
-            left_out: rows
-                .get::<String>(0, 6)
-                .and_then(|text| left_out::from_json(&serde_json::from_str(&text).ok()?)),
-        })
-    })
-}
-
 const LISTED: &str =
     "SELECT * FROM pg_tview_dead_letter; lists them. They are tried again when they change, and from time to time.";
 
@@ -361,7 +320,7 @@ fn counted(keys: usize, rest: &str) -> String {
     }
 }
 
-pub(super) fn complete(entry: &mut Entry, result: recompute::Result) {
+pub fn complete(entry: &mut Entry, result: recompute::Result) {
     entry.add_written(result.written);
     entry.add_left_out(result.problem);
 }

@@ -3,12 +3,12 @@
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
 
-use super::left_out;
-use crate::catalog::session_cache::SessionStatement;
+use super::kept_problem;
+use crate::catalog::session_statement::SessionStatement;
+use crate::error::sqlstate;
 use crate::error::Problem;
-use crate::postgres::identity::{planned_once, run_internal};
+use crate::postgres::run_as::{planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction::sqlstate;
 use crate::queue::position::Position;
 use crate::statement;
 
@@ -122,15 +122,15 @@ impl Entry {
         let Some(problem) = problem.filter(|_| self.left_out().is_none()) else {
             return;
         };
-        let left_out = left_out::to_json(&problem);
+        let left_out = kept_problem::to_json(&problem);
         self.add_problem(Some(problem));
         let details = self.details.get_or_insert_with(|| serde_json::json!({}));
-        details[left_out::NAME] = left_out;
+        details[kept_problem::NAME] = left_out;
     }
 
     /// What it reports of such rows.
     pub fn left_out(&self) -> Option<Problem> {
-        left_out::from_json(self.details.as_ref()?.get(left_out::NAME)?)
+        kept_problem::from_json(self.details.as_ref()?.get(kept_problem::NAME)?)
     }
 }
 

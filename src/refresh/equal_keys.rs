@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::keys::{Batch, Key};
+use crate::refresh::batch::Batch;
+use crate::refresh::plan::key::Key;
+
 use super::plan::Plan;
 use crate::postgres::spi::{self, Access};
 

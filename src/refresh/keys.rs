@@ -2,18 +2,20 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::{self};
 
-use super::dead_letter::DeadKeys;
-use super::equal_keys;
+use super::failing::dead_letter::DeadKeys;
 use super::plan::Plan;
-use super::recompute;
+use super::{equal_keys, recompute};
+use crate::error::Caught;
 use crate::error::Problem;
-use crate::postgres::identity;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::spill::Spill;
-use crate::postgres::transaction::{self, Caught};
-use crate::queue::log::Pending;
+use crate::postgres::transaction;
+use crate::queue::read::Pending;
+use crate::refresh::batch::Batch;
+use crate::refresh::plan::key::{key_of, Key};
+use crate::refresh::planner_settings::few_rows;
 
 /// More keys than this are not gathered: the whole view is compared instead.
 const MOST_KEYS: usize = 1_000_000;
@@ -27,9 +29,6 @@ const BYTES_PER_BATCH: usize = 4 * 1024 * 1024;
 const WORTH_GATHERING: usize = 10_000;
 /// Up to this many change keys, the plan that was made once for a few rows is used.
 pub const FEW_CHANGES: i64 = 500;
-
-/// A key: the values of its columns in the types of the view, as [`crate::postgres::key_type`] writes them.
-pub type Key = Box<[String]>;
 
 /// Keys of tv rows to recompute.
 #[derive(Default)]
@@ -121,38 +120,10 @@ pub fn wanted_at_most(plan: &Plan, pending: &[Pending], most: usize) -> Wanted {
     Wanted::Keys(keys)
 }
 
-/// The key in a row, whose first columns are in the types of the view; None if a part of it is NULL.
-pub fn key_of(plan: &Plan, rows: &Rows, row: usize) -> Option<Key> {
-    key_values(plan, rows, row, 0).into_iter().collect()
-}
-
-/// The same with the parts that are NULL, where the key begins with this column, counted from 0.
-pub fn key_values(plan: &Plan, rows: &Rows, row: usize, first: usize) -> Vec<Option<String>> {
-    let columns = plan.shape.key.iter().enumerate();
-    columns
-        .map(|(place, k)| k.values.text(&rows.value(row, first + place)))
-        .collect()
-}
-
 /// Key queries leave out conditions that may keep an expression of the view from values it fails on (a cast,
 /// a division): such an error says nothing about the view.
 fn is_about_values(error: &Caught) -> bool {
     !["40", "53", "55", "57", "58", "XX"].contains(&&error.sqlstate()[..2])
-}
-
-/// Plans for a few rows are made once and prefer indexes, whatever the tables' size was when they were made;
-/// plans for many are made for the numbers at hand.
-pub fn few_rows(few: bool) {
-    let (cache, on) = if few {
-        ("force_generic_plan", "off")
-    } else {
-        ("force_custom_plan", "on")
-    };
-    identity::set("plan_cache_mode", cache);
-    identity::set("enable_seqscan", on);
-    identity::set("enable_mergejoin", on);
-    // What changed was just written: its pages are in memory.
-    identity::set("random_page_cost", "1.1");
 }
 
 /// Every key that view or table has. As the TVIEW's owner, inside an SPI session.
@@ -163,7 +134,7 @@ pub fn every(plan: &Plan) -> Wanted {
         null_key: true,
         ..Keys::default()
     };
-    let mut add = keys.adding(|rows, row| key_of(plan, rows, row));
+    let mut add = keys.adding(|rows, row| key_of(&plan.shape, rows, row));
     spi::stream_once(&plan.shape.every_key(), &[], |rows| add(rows) <= MOST_KEYS);
     drop(add);
     match keys.len() <= MOST_KEYS {
@@ -177,7 +148,7 @@ pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Key> {
     let limit = (pg_sys::INT8OID, Value::of(limit as i64));
     let rows = spi::run(&plan.shape.some_keys(), Access::Snapshot, &[limit]);
     (0..rows.len())
-        .filter_map(|row| key_of(plan, &rows, row))
+        .filter_map(|row| key_of(&plan.shape, &rows, row))
         .collect()
 }
 
@@ -185,7 +156,7 @@ pub fn some_in_table(plan: &Plan, limit: usize) -> Vec<Key> {
 pub fn in_table(plan: &Plan, mut each: impl FnMut(Key)) {
     let limit = (pg_sys::INT8OID, Value::of(i64::MAX));
     spi::stream_once(&plan.shape.some_keys(), &[limit], |rows| {
-        let keys = (0..rows.len()).filter_map(|row| key_of(plan, rows, row));
+        let keys = (0..rows.len()).filter_map(|row| key_of(&plan.shape, rows, row));
         keys.for_each(&mut each);
         true
     });
@@ -357,121 +328,5 @@ impl Iterator for Batches {
         // Whether this was the last must be known.
         self.read_until(1);
         (!batch.is_empty()).then(|| Batch::of(batch))
-    }
-}
-
-/// Keys that are recomputed together.
-pub struct Batch {
-    columns: Vec<Vec<String>>,
-}
-
-impl From<&[Key]> for Batch {
-    fn from(rows: &[Key]) -> Batch {
-        let width = rows.first().map_or(0, |row| row.len());
-        Batch {
-            columns: (0..width)
-                .map(|column| rows.iter().map(|row| row[column].clone()).collect())
-                .collect(),
-        }
-    }
-}
-
-impl Batch {
-    fn of(rows: Vec<Key>) -> Batch {
-        let width = rows.first().map_or(0, |row| row.len());
-        let mut columns: Vec<_> = (0..width).map(|_| Vec::with_capacity(rows.len())).collect();
-        for row in rows {
-            columns
-                .iter_mut()
-                .zip(row.into_vec())
-                .for_each(|(column, text)| column.push(text));
-        }
-        Batch { columns }
-    }
-
-    /// Two batches of half the size, or the only key.
-    pub fn halves(&self) -> Result<[Batch; 2], Key> {
-        if self.len() < 2 {
-            return Err(self
-                .columns
-                .iter()
-                .filter_map(|column| column.first().cloned())
-                .collect());
-        }
-        let middle = self.len() / 2;
-        let half = |range: std::ops::Range<usize>| Batch {
-            columns: self
-                .columns
-                .iter()
-                .map(|column| column[range.clone()].to_vec())
-                .collect(),
-        };
-        Ok([half(0..middle), half(middle..self.len())])
-    }
-
-    /// The keys, one by one.
-    pub fn rows(&self) -> Vec<Key> {
-        let row = |row: usize| self.columns.iter().map(|column| column[row].clone()).collect();
-        (0..self.len()).map(row).collect()
-    }
-
-    /// The keys but those at some positions, counted from 0.
-    pub fn without(&self, positions: &HashSet<usize>) -> Batch {
-        let rest = |column: &Vec<String>| {
-            let values = column.iter().enumerate();
-            let rest = values.filter(|(position, _)| !positions.contains(position));
-            rest.map(|(_, value)| value.clone()).collect()
-        };
-        Batch {
-            columns: self.columns.iter().map(rest).collect(),
-        }
-    }
-
-    /// As text to be stored; [`Batch::from_json`] reads it.
-    pub fn to_json(&self) -> String {
-        serde_json::json!(self.columns).to_string()
-    }
-
-    /// A batch that was stored.
-    pub fn from_json(text: &str) -> Option<Batch> {
-        let columns = serde_json::from_str(text).ok()?;
-        Some(Batch { columns })
-    }
-
-    pub fn len(&self) -> usize {
-        self.columns.first().map_or(0, Vec::len)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The least and the greatest of keys that are integers.
-    pub fn bounds(&self) -> [i64; 2] {
-        let keys: Option<Vec<i64>> = self
-            .columns
-            .iter()
-            .flatten()
-            .map(|text| text.parse().ok())
-            .collect();
-        let keys = keys.unwrap_or_default();
-        let bound = |key: Option<&i64>, none: i64| key.copied().unwrap_or(none);
-        [
-            bound(keys.iter().min(), i64::MIN),
-            bound(keys.iter().max(), i64::MAX),
-        ]
-    }
-
-    /// The parameters of a recompute statement: the keys in the types of the view.
-    pub fn parameters(&self, plan: &Plan) -> Vec<Value> {
-        let typed = self.typed(plan).into_iter();
-        typed.map(|(_, value)| value).collect()
-    }
-
-    /// The same with their types.
-    pub fn typed(&self, plan: &Plan) -> Vec<(Oid, Value)> {
-        let key = plan.shape.key.iter().zip(&self.columns);
-        key.map(|(k, column)| (k.values.parameter_type(), k.values.parameter(column)))
-            .collect()
     }
 }

@@ -7,13 +7,16 @@ use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
 use super::audit::Written;
-use super::keys::{few_rows, Batch};
-use super::narrow::narrow;
+use crate::postgres::run_as;
+use crate::refresh::batch::Batch;
+use crate::refresh::plan::costs::Costs;
+use crate::refresh::planner_settings::few_rows;
+
+use super::plan::recompute_sql::{Reach, Within};
 use super::plan::Plan;
-use super::texts::{Reach, Within};
+use super::pushdown::narrow;
 use crate::error::Problem;
-use crate::postgres::identity;
-use crate::postgres::planner::reshaping;
+use crate::postgres::hooks::planner::reshaping;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction;
 
@@ -85,22 +88,13 @@ pub fn not_held(plan: &Plan, batch: Batch) -> (Batch, Vec<Box<[String]>>) {
     (batch.without(&held), held_keys)
 }
 
-/// What the planner expects of a TVIEW's statements, as its sources are.
-pub struct Costs {
-    /// How many keys are looked up one by one before computing them together costs less. A key that cannot be pushed into the
-    /// view (below a window, say), or for which there is no index, costs as much as the view.
-    few: usize,
-    /// Whether few keys cost less than the view.
-    by_key: bool,
-}
-
 fn costs(plan: &Plan) -> &Costs {
     plan.costs.get_or_init(|| {
         few_rows(false);
         let everything = expected(&plan.shape.explain(Reach::Everything), &[]).cost;
         few_rows(true);
         // Without the price of what is to be avoided: where there is no index, that is what a look-up does.
-        identity::set("enable_seqscan", "on");
+        run_as::set("enable_seqscan", "on");
         let statement = plan.shape.explain(Reach::EachKey);
         let one = reshaping(&statement, narrow, || expected(&statement, &[])).cost;
         let most = match expected(&statement, &[]).cost > 2.0 * one {

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::Oid;
 
-use super::shared::{self, Database, DATABASES, LAUNCHER};
-use crate::postgres::transaction_end::at_transaction_end;
-use crate::postgres::{clock, latch, process};
+use crate::postgres::hooks::transaction_end::at_transaction_end;
+use crate::postgres::process::{self, clock, latch};
+use crate::wake::database::Database;
+use crate::wake::database::DATABASES;
+use crate::wake::launcher::{self, LAUNCHER};
 
 /// Workers that only sleep leave by themselves at once; only those in the middle of a refresh have to be interrupted.
 const GRACE: Duration = Duration::from_millis(100);
@@ -52,6 +54,6 @@ fn command_ended() {
     DATABASES.get().iter().for_each(|database| database.unblock(own));
     if let Some(launcher) = LAUNCHER.get().first() {
         launcher.scan_at.store(clock::now(), SeqCst);
-        shared::wake_launcher();
+        launcher::wake();
     }
 }

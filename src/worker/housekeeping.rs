@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Instant;
 
-use super::shared::Database;
-use crate::postgres::bgworker;
-use crate::postgres::short_transaction::short_transaction;
+use crate::postgres::process::background_worker;
+use crate::postgres::transaction::worker_transaction::short_transaction;
 use crate::postgres::transaction::Driver;
-use crate::refresh::{backlog, parts};
-use crate::{catalog, queue};
+use crate::refresh::give_up;
+use crate::refresh::shared_backlog::parts;
+use crate::wake::database::Database;
+use crate::{define, queue};
 
 const SECOND: i64 = 1_000_000;
 /// How often to look for backlogs, at least.
@@ -37,11 +38,11 @@ pub fn wanted_tidy(database: &Database) {
 }
 
 fn tidy(database: &Database, now: i64) {
-    bgworker::report_running("removing what dropped TVIEWs have left");
+    background_worker::report_running("removing what dropped TVIEWs have left");
     let pause = database.tidy_pause.load(SeqCst).clamp(SECOND, TIDY);
     // Taken before looking: whoever drops a TVIEW meanwhile asks again.
     database.tidy_at.store(now + TIDY, SeqCst);
-    if catalog::tidy(Driver::Worker, pause >= IMPATIENT) > 0 {
+    if define::drop::tidy(Driver::Worker, pause >= IMPATIENT) > 0 {
         database.tidy_pause.store(2 * pause, SeqCst);
         database.tidy_at.fetch_min(now + pause, SeqCst);
     }
@@ -93,7 +94,7 @@ pub fn run(database: &Database, index: usize, now: i64) -> bool {
     if queue_at != 0 && queue_at <= now {
         // Taken before looking, so that a refresh that ends meanwhile asks again.
         database.trim_at.store(0, SeqCst);
-        bgworker::report_running("trimming pg_tview_queue");
+        background_worker::report_running("trimming pg_tview_queue");
         let begin = Instant::now();
         let deleted = short_transaction(|| queue::trim(BATCH));
         // Under an old snapshot what was deleted is there to be passed over, each time.
@@ -109,7 +110,7 @@ pub fn run(database: &Database, index: usize, now: i64) -> bool {
             let _ = database.trim_at.compare_exchange(0, at, SeqCst, SeqCst);
         }
     } else if database.trim_audit_at.load(SeqCst) <= now {
-        bgworker::report_running("trimming pg_tview_meta_audit");
+        background_worker::report_running("trimming pg_tview_meta_audit");
         let deleted = short_transaction(|| {
             parts::forget_stale();
             queue::trim_audit(BATCH)
@@ -122,9 +123,9 @@ pub fn run(database: &Database, index: usize, now: i64) -> bool {
         tidy(database, now);
     }
     if database.backlogs_at.load(SeqCst) <= now {
-        bgworker::report_running("looking for backlogs");
+        background_worker::report_running("looking for backlogs");
         let begin = Instant::now();
-        if backlog::give_up_excess(Driver::Worker) {
+        if give_up::give_up_excess(Driver::Worker) {
             wanted(database, now);
         }
         // Counting changes reads all of them.

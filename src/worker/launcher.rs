@@ -9,16 +9,17 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::Oid;
 use pgrx::{function_name, PgLogLevel, PgSqlErrorCode};
 
-use super::health;
 use super::place::Place;
-use super::shared::{
-    Database, Launcher, Worker, DATABASES, FREE, LAUNCHER, LEAVE, LEAVE_IF_IDLE, RUNNING, STARTING, STAY,
-};
 use super::slots::{self, Doing, Leave, Member, Team};
-use crate::postgres::database_list::databases;
-use crate::postgres::short_transaction::{guarded, short_transaction};
-use crate::postgres::{bgworker, clock, latch, process};
+use crate::postgres::process::database_list::databases;
+use crate::postgres::process::{self, background_worker, clock, latch};
+use crate::postgres::transaction::worker_transaction::{guarded, short_transaction};
 use crate::settings;
+use crate::wake;
+use crate::wake::database::DATABASES;
+use crate::wake::database::{Database, Worker, FREE, LEAVE, LEAVE_IF_IDLE, RUNNING, STARTING, STAY};
+use crate::wake::health;
+use crate::wake::launcher::{Launcher, LAUNCHER};
 
 const SECOND: i64 = 1_000_000;
 /// How often to look for databases nobody announced.
@@ -35,12 +36,12 @@ pub fn main() {
     let Some(shared) = LAUNCHER.get().first() else {
         return;
     };
-    bgworker::at_exit(detach);
+    background_worker::at_exit(detach);
     shared.number.store(latch::own_number(), SeqCst);
     shared.pid.store(process::pid(), SeqCst);
     shared.scan_at.store(0, SeqCst);
-    bgworker::connect_to_shared_catalogs();
-    bgworker::report_idle();
+    background_worker::connect_to_shared_catalogs();
+    background_worker::report_idle();
     let mut round = Round {
         shared,
         without: HashSet::new(),
@@ -55,7 +56,7 @@ pub fn main() {
         shared.refreshing.store(refreshing, SeqCst);
         let now = clock::now();
         let wake_at = guarded(|| round.go(now)).unwrap_or(now + SECOND);
-        bgworker::report_idle();
+        background_worker::report_idle();
         latch::wait_idle(Duration::from_micros((wake_at - now).max(0) as u64), true);
     }
 }
@@ -101,7 +102,7 @@ impl Round {
             .iter()
             .filter_map(|place| Some((place, place.oid()?, place.generation.load(SeqCst))))
             .collect();
-        bgworker::report_running("looking for databases");
+        background_worker::report_running("looking for databases");
         let Some(list) = short_transaction(databases) else {
             return;
         };
@@ -175,7 +176,7 @@ impl Round {
                 teams.push(team);
             }
         }
-        let decision = slots::decide(now, health::slots(), &teams);
+        let decision = slots::decide(now, wake::slots::usage().slots, &teams);
         // Nobody can take what is given up where nothing is refreshed.
         let leaves = decision.leaves.iter().filter(|_| settings::enabled());
         for (team, place, how) in leaves {
@@ -227,7 +228,7 @@ impl Round {
             worker: number as u16,
             generation,
         };
-        let started = bgworker::start_worker(place.to_argument());
+        let started = background_worker::start_worker(place.to_argument());
         if !started {
             worker.failed_starts.fetch_sub(1, SeqCst);
             let _ = worker.state.compare_exchange(STARTING, FREE, SeqCst, SeqCst);

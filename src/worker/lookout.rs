@@ -10,11 +10,12 @@ use std::time::Instant;
 use pgrx::pg_sys::Oid;
 
 use super::housekeeping;
-use super::shared::Database;
-use crate::postgres::bgworker;
-use crate::postgres::short_transaction::short_transaction;
+use crate::postgres::extension;
+use crate::postgres::process::background_worker;
+use crate::postgres::transaction::worker_transaction::short_transaction;
 use crate::queue;
 use crate::queue::position::Position;
+use crate::wake::database::Database;
 
 /// How often an idle worker looks.
 pub const POLL: i64 = 5_000_000;
@@ -59,7 +60,7 @@ impl Lookout {
             return true;
         }
         self.looked = true;
-        bgworker::report_running("looking at pg_tview_queue");
+        background_worker::report_running("looking at pg_tview_queue");
         let sources = sources();
         let left = database.look_at_all_at.load(SeqCst) - now;
         let is_enough =
@@ -67,7 +68,7 @@ impl Lookout {
         let last = self.last.take().filter(is_enough);
         let since = last.as_ref().map(|last| (&last.snapshot, &sources));
         let begin = Instant::now();
-        match short_transaction(|| bgworker::extension_exists().then(|| queue::look(since))) {
+        match short_transaction(|| extension::exists().then(|| queue::look(since))) {
             // Reported already; once more in a second.
             None => {
                 next.fetch_min(now + 1_000_000, SeqCst);

@@ -8,28 +8,12 @@
 //! ```
 
 pub mod database_ddl;
-pub mod health;
 pub mod housekeeping;
 pub mod launcher;
 pub mod lookout;
 pub mod place;
 pub mod refresher;
 pub mod schedule;
-pub mod shared;
-pub mod signal;
 pub mod slots;
 pub mod team;
 pub mod tracked;
-pub mod undrained;
-
-use crate::postgres::{bgworker, process, shmem, utility_hook};
-
-/// Hooks always; shared memory and the launcher only in a server that preloads the library. Without them signals do
-/// nothing and `CALL pg_tviews_drain()` does the workers' job.
-pub fn init() {
-    utility_hook::install();
-    if process::preloading() && !process::binary_upgrade() {
-        shmem::reserve(shared::ALL);
-        bgworker::register_launcher();
-    }
-}

@@ -4,8 +4,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::OnceLock;
 
-use super::shared::{self, Database, DATABASES, FREE, RUNNING, STARTING, STAY, TVIEWS};
-use crate::postgres::{bgworker, clock, latch, process};
+use crate::postgres::process::{self, background_worker, clock, latch};
+use crate::wake::database::DATABASES;
+use crate::wake::database::{Database, FREE, RUNNING, STARTING, STAY};
+use crate::wake::launcher;
+use crate::wake::tview::TVIEWS;
 
 /// Which place. Travels as the argument of the background worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +53,7 @@ impl Place {
             return None;
         }
         let _ = PLACE.set(self);
-        bgworker::at_exit(detach);
+        background_worker::at_exit(detach);
         database.attend();
         let now = clock::now();
         worker.off.store(false, SeqCst);
@@ -106,7 +109,7 @@ fn detach() {
     worker.state.store(FREE, SeqCst);
     database.unattend();
     database.wake_one();
-    shared::wake_launcher();
+    launcher::wake();
 }
 
 #[cfg(test)]

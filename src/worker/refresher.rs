@@ -9,14 +9,19 @@ use super::housekeeping;
 use super::lookout::{Lookout, POLL};
 use super::place::{leave_in_order, Place};
 use super::schedule::{self, Next};
-use super::shared::{self, Database, Tview, Worker, LEAVE, LEAVE_IF_IDLE, STAY, VISIT};
 use super::team::Team;
 use super::tracked::TrackedSet;
-use crate::postgres::short_transaction::{guarded, report_statistics, short_transaction};
-use crate::postgres::{bgworker, clock, latch, leftovers, permit, process};
-use crate::refresh::plan_cache;
-use crate::refresh::Status;
-use crate::{catalog, refresh, settings};
+use crate::define::in_step;
+use crate::postgres::extension;
+use crate::postgres::permit;
+use crate::postgres::process::{self, background_worker, clock, latch, leftovers};
+use crate::postgres::transaction::worker_transaction::{guarded, report_statistics, short_transaction};
+use crate::refresh::plan::cache;
+use crate::refresh::{self, Status};
+use crate::wake::database::{Database, Worker, LEAVE, LEAVE_IF_IDLE, STAY, VISIT};
+use crate::wake::launcher;
+use crate::wake::tview::Tview;
+use crate::{catalog, define, settings};
 
 /// Definitions are loaded no more often than this, however fast they change.
 const RELOAD: i64 = 100_000;
@@ -56,13 +61,13 @@ pub fn main(argument: i64) {
         leave_in_order();
         return;
     }
-    bgworker::connect(refresher.oid);
+    background_worker::connect(refresher.oid);
     for (name, value) in FORCED {
-        bgworker::force_setting(name, value);
+        background_worker::force_setting(name, value);
     }
     permit::serve();
     refresher.worker().failed_starts.store(0, SeqCst);
-    bgworker::report_idle();
+    background_worker::report_idle();
     loop {
         match guarded(|| refresher.step()) {
             Some(Step::Leave) => {
@@ -225,7 +230,7 @@ impl Refresher {
         worker.busy.store(true, SeqCst);
         let result = something(self);
         worker.busy.store(false, SeqCst);
-        bgworker::report_idle();
+        background_worker::report_idle();
         result
     }
 
@@ -239,7 +244,7 @@ impl Refresher {
     fn ask_for_more(&self, now: i64) {
         let has_all = self.database.running().count() >= settings::workers();
         if !has_all && self.database.note_more(now) {
-            shared::wake_launcher();
+            launcher::wake();
         }
     }
 
@@ -265,27 +270,27 @@ impl Refresher {
     fn reload(&mut self, now: i64) {
         let generation = self.database.generation.load(SeqCst);
         let known = Tview::of(self.oid);
-        bgworker::report_running("loading TVIEW definitions");
+        background_worker::report_running("loading TVIEW definitions");
         let first = !self.database.present.load(SeqCst);
         let load = || {
             if first {
-                catalog::server_started();
+                define::unlogged::server_started();
             }
             catalog::load()
         };
-        match short_transaction(|| bgworker::extension_exists().then(load)) {
+        match short_transaction(|| extension::exists().then(load)) {
             Some(Some(infos)) => {
                 if self.tracked.replace(self.oid, infos, &known) {
                     housekeeping::wanted_tidy(self.database);
                 }
                 // Those of TVIEWs that are gone, among others.
-                plan_cache::tidy();
+                cache::tidy();
                 self.generation = Some(generation);
                 self.loaded_at = now;
                 // Rows may have lost the last TVIEW that waits for them.
                 housekeeping::wanted(self.database, now);
                 if !self.database.present.swap(true, SeqCst) {
-                    shared::wake_launcher();
+                    launcher::wake();
                 }
             }
             Some(None) => self.note_missing(generation),
@@ -318,9 +323,9 @@ impl Refresher {
     fn help(&mut self, index: usize) {
         let tracked = self.tracked.get(index);
         let started = clock::now();
-        bgworker::report_running(&format!("helping to refresh {}", tracked.info.name));
+        background_worker::report_running(&format!("helping to refresh {}", tracked.info.name));
         tracked.progress().help(self.index, |part| {
-            guarded(|| refresh::help(tracked.info.tview, part));
+            guarded(|| refresh::help(in_step::prepare, tracked.info.tview, part));
             leftovers::remove();
         });
         self.worked(started);
@@ -347,7 +352,7 @@ impl Refresher {
         progress.started_at.store(started, SeqCst);
         progress.dirty_since.store(0, SeqCst);
         self.tracked.announce_quiet(index);
-        bgworker::report_running(&format!("refreshing {}", tracked.info.name));
+        background_worker::report_running(&format!("refreshing {}", tracked.info.name));
 
         let team = tracked.shared_progress().map(|progress| Team {
             database: self.database,
@@ -355,7 +360,7 @@ impl Refresher {
         });
         let team = team.as_ref().map(|team| team as &dyn refresh::Team);
         let failures = progress.failures.load(SeqCst);
-        let outcome = guarded(|| refresh::run(tracked.info.tview, failures, team, limit));
+        let outcome = guarded(|| refresh::run(in_step::prepare, tracked.info.tview, failures, team, limit));
         // It may have been cancelled while others were at work.
         progress.parts.store(0, SeqCst);
 

@@ -2,8 +2,6 @@
 
 /// Longest pause this module asks for. A pause that seems longer is a clock that was set back: it is over.
 const LONGEST_PAUSE: i64 = 61_000_000;
-/// Longest time writers stay quiet for, for the same reason.
-const LONGEST_QUIET: i64 = 10_000_000;
 /// TVIEWs that are only looked at to be sure come after those known to be behind; there may be thousands of them.
 const JUST_LOOKING: i64 = 5_000_000;
 /// What takes longer keeps others waiting, however badly they keep their bounds.
@@ -163,11 +161,6 @@ pub fn is_due(retry_at: i64, now: i64) -> bool {
 /// Whether a pause that ends at `not_before` is still on.
 pub fn is_paused(not_before: i64, now: i64) -> bool {
     now < not_before && not_before - now <= LONGEST_PAUSE
-}
-
-/// Whether writers of a source need not wake anyone.
-pub fn is_quiet(quiet_until: i64, now: i64) -> bool {
-    now < quiet_until && quiet_until - now <= LONGEST_QUIET
 }
 
 /// When pending changes noticed at `now` may have begun. While a TVIEW is refreshed or cools down nobody looks, so they

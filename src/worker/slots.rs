@@ -6,6 +6,8 @@
 
 use std::cmp::Reverse;
 
+use crate::wake::slots::Slots;
+
 /// Whoever is idle for so long lends its slot to databases without a worker and to parallel queries, and if it is not the only
 /// one of its database to those with more to do than their workers can.
 const IDLE: i64 = 1_000_000;
@@ -15,48 +17,6 @@ const LONG_IDLE: i64 = 5_000_000;
 const TURN: i64 = 1_000_000;
 /// How soon to look again while something is missing.
 const AGAIN: i64 = 250_000;
-
-/// The slots of the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slots {
-    /// `max_worker_processes`.
-    pub total: usize,
-    /// Used by the launcher and by whatever is neither a worker of ours nor of a parallel query.
-    pub others: usize,
-    /// `max_parallel_workers_per_gather`.
-    pub parallel: usize,
-}
-
-impl Slots {
-    /// Slots that only a database's first worker takes, and gives back when it is idle: enough for one parallel query, but
-    /// at most a quarter of all.
-    pub fn reserved(self) -> usize {
-        self.parallel.min(self.total / 4)
-    }
-
-    /// For workers.
-    pub fn usable(self) -> usize {
-        self.total.saturating_sub(self.others)
-    }
-
-    /// For workers that do not lend theirs.
-    pub fn settled(self) -> usize {
-        self.usable().saturating_sub(self.reserved())
-    }
-
-    /// The least `max_worker_processes` with which so many workers need not lend their slots.
-    pub fn needed(self, workers: usize) -> usize {
-        let enough = |total: &usize| {
-            Slots {
-                total: *total,
-                ..self
-            }
-            .settled()
-                >= workers
-        };
-        (1..).find(enough).unwrap_or(usize::MAX)
-    }
-}
 
 /// A database.
 #[derive(Clone, Debug, Default)]

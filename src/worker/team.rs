@@ -3,8 +3,10 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::shared::{self, Database, Tview};
-use crate::postgres::clock;
+use crate::postgres::process::clock;
+use crate::wake::database::Database;
+use crate::wake::launcher;
+use crate::wake::tview::Tview;
 use crate::{refresh, settings};
 
 /// The workers of a database, as the one that refreshes a TVIEW sees them.
@@ -19,7 +21,7 @@ impl refresh::Team for Team {
     fn size(&self) -> usize {
         let size = self.database.running().count();
         if size < settings::workers() && self.database.note_more(clock::now()) {
-            shared::wake_launcher();
+            launcher::wake();
         }
         size
     }

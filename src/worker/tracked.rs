@@ -8,8 +8,9 @@ use std::time::Duration;
 use pgrx::pg_sys::Oid;
 
 use super::schedule::{self, Candidate, Need};
-use super::shared::{Database, Tview};
 use crate::catalog::{State, TviewInfo};
+use crate::wake::database::Database;
+use crate::wake::tview::Tview;
 
 /// Longest time writers stay quiet while a refresh runs.
 const QUIET_RUN: i64 = 5_000_000;

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::scope::{Instance, Output, Scope};
 use super::{Guards, Occurrence, Rows, Unfolder};
 use crate::error::Problem;
-use crate::lineage::below::below;
 use crate::lineage::graph::{Edge, GuardKind, Node};
+use crate::lineage::tables_below::below;
 use crate::postgres::query_tree::{Cte, Expr, From, JoinKind, Range};
-use crate::postgres::{recursion, relation};
+use crate::postgres::recursion;
+use crate::postgres::source_check;
 
 /// What an item of FROM counts for.
 const STEPS_PER_RANGE: usize = 10;
@@ -82,7 +83,7 @@ impl Unfolder<'_> {
                 kind,
                 with_children,
             } => {
-                relation::check_source(oid, kind, with_children)?;
+                source_check::check_source(oid, kind, with_children)?;
                 let sampled = scope.select.sampled(index);
                 let rows = Rows::Table { oid, with_children };
                 self.flat.watched.entry(oid).or_default();

@@ -7,7 +7,7 @@ use super::scope::Scope;
 use super::{Guards, Rows, Unfolder};
 use crate::error::Problem;
 use crate::lineage::graph::{Case, GuardKind};
-use crate::postgres::partition;
+use crate::postgres::inheritance;
 use crate::postgres::query_tree::{Distinct, Expr, Range, Select};
 
 impl Unfolder<'_> {
@@ -165,7 +165,7 @@ impl Unfolder<'_> {
         match self.flat.occurrences.get(column.range).map(|o| &o.rows) {
             Some(Rows::Table { oid, with_children }) => {
                 self.flat.graph.is_optional(column.range)
-                    || !partition::column_not_null(*oid, column.attno, *with_children)
+                    || !inheritance::column_not_null(*oid, column.attno, *with_children)
             }
             _ => true,
         }

@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use pgrx::pg_sys::Oid;
 
-use super::choices::Choices;
+use super::combinations::Choices;
 use super::effort::Effort;
 use super::graph::{Graph, Guard};
 use crate::error::Problem;

@@ -2,7 +2,8 @@
 
 use pgrx::pg_sys;
 
-use super::{list_of, make_node, Expr};
+use super::handles::Expr;
+use super::lists::{list_of, make_node};
 
 impl Expr {
     /// `left operator right`, by the operator's OID.

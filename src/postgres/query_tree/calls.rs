@@ -5,7 +5,8 @@ use std::ffi::c_void;
 
 use pgrx::{pg_guard, pg_sys};
 
-use super::{pointers, Select};
+use super::handles::Select;
+use super::lists::pointers;
 
 /// Everything a query calls, sub-selects included, views not.
 #[derive(Default)]

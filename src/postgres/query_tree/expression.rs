@@ -5,12 +5,9 @@ use std::ffi::c_void;
 
 use pgrx::{pg_guard, pg_sys};
 
-use super::{pointers, Select};
+use super::handles::{Expr, Select};
+use super::lists::pointers;
 use crate::postgres::recursion;
-
-/// An expression of an analysed query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expr(pub(super) *mut pg_sys::Node);
 
 /// A column reference. `range` is the index in the range table of the query `levels_up` levels out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,7 +6,8 @@ use std::ffi::c_void;
 use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Oid};
 
-use super::{string, Select};
+use super::handles::Select;
+use super::lists::string;
 
 /// Fields of a node that say nothing about the result: where it stood in the text, and with whose rights tables are read.
 const LEFT_OUT: [&str; 4] = [":location", ":stmt_location", ":stmt_len", ":checkAsUser"];

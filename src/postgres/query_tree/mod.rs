@@ -1,65 +1,27 @@
 //! PostgreSQL's analysed queries, read through enums. Handles point into the memory of the current
 //! transaction: they are made, used and dropped within one analysis.
 
-mod build;
+mod alternatives;
 mod build_expression;
 mod calls;
-mod choices;
 mod expression;
+mod handles;
 mod image;
+mod key_query;
+mod lists;
 mod policies;
+mod push_down;
 mod query_text;
 mod ranges;
-mod reshape;
 mod search;
 mod select;
 
-pub use build::{key_query, KeyQueryParts};
 pub use calls::Calls;
-pub use expression::{Column, Expr, Leaf, LinkKind, Op, SubLink, Survey};
+pub use expression::{Column, Leaf, LinkKind, Op, SubLink, Survey};
+pub use handles::{Expr, Select};
 pub use image::image_of_view;
+pub use key_query::{key_query, KeyQueryParts};
 pub use policies::PolicyCondition;
 pub use ranges::{From, JoinKind, Range};
 pub use search::{IndexColumn, Method};
-pub use select::{Cte, Distinct, Select, Target};
-
-use pgrx::pg_sys;
-
-/// # Safety
-/// `list` is NIL or a list of pointers to `T`.
-unsafe fn pointers<T>(list: *mut pg_sys::List) -> Vec<*mut T> {
-    if list.is_null() {
-        return Vec::new();
-    }
-    (0..(*list).length)
-        .map(|n| pg_sys::list_nth(list, n).cast::<T>())
-        .collect()
-}
-
-/// # Safety
-/// Every pointer is a node that lives as long as the list is used.
-unsafe fn list_of(nodes: impl IntoIterator<Item = *mut pg_sys::Node>) -> *mut pg_sys::List {
-    let mut list = std::ptr::null_mut();
-    for node in nodes {
-        list = pg_sys::lappend(list, node.cast());
-    }
-    list
-}
-
-/// # Safety
-/// `text` is NULL or a C string in the server's encoding.
-unsafe fn string(text: *const std::ffi::c_char) -> String {
-    if text.is_null() {
-        String::new()
-    } else {
-        super::memory::text_of(text)
-    }
-}
-
-/// # Safety
-/// `T` is the node struct of `tag`, zeroed being a valid state of it.
-unsafe fn make_node<T>(tag: pg_sys::NodeTag) -> *mut T {
-    let node = pg_sys::palloc0(std::mem::size_of::<T>()).cast::<T>();
-    *node.cast::<pg_sys::NodeTag>() = tag;
-    node
-}
+pub use select::{Cte, Distinct, Target};

@@ -4,7 +4,9 @@ use std::ffi::{c_void, CString};
 
 use pgrx::{pg_guard, pg_sys};
 
-use super::{calls, Calls, Select};
+use super::calls;
+use super::calls::Calls;
+use super::handles::Select;
 
 /// The condition of a policy.
 pub struct PolicyCondition {

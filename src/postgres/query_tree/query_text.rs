@@ -4,7 +4,8 @@ use std::ffi::CString;
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::{list_of, make_node, pointers, string, Expr, Select};
+use super::handles::{Expr, Select};
+use super::lists::{list_of, make_node, pointers, string};
 use crate::postgres::named;
 
 impl Select {

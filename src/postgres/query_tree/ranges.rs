@@ -2,7 +2,8 @@
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::{pointers, string, Expr, Select};
+use super::handles::{Expr, Select};
+use super::lists::{pointers, string};
 use crate::postgres::recursion;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

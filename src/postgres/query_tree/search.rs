@@ -4,7 +4,9 @@ use std::ffi::CString;
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::{pointers, string, Expr, Leaf};
+use super::expression::Leaf;
+use super::handles::Expr;
+use super::lists::{pointers, string};
 use crate::postgres::{recursion, relation};
 
 /// `side operator other`.

@@ -2,12 +2,11 @@
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::{pointers, string, Expr, From, Range, SubLink};
+use super::expression::SubLink;
+use super::handles::{Expr, Select};
+use super::lists::{pointers, string};
+use super::ranges::{From, Range};
 use crate::postgres::recursion;
-
-/// An analysed SELECT. Range table indexes count from 1, as PostgreSQL's do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Select(pub(super) *mut pg_sys::Query);
 
 /// An output column.
 pub struct Target {

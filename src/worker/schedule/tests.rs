@@ -1,6 +1,7 @@
 //! Unit tests.
 
 use super::*;
+use crate::wake::quiet::is_quiet;
 
 const MS: i64 = 1000;
 const NOW: i64 = 1_000_000_000;

@@ -1,0 +1,163 @@
+//! What one trigger captures of one relation: names of the trigger's argument resolved to columns, once per
+//! process and definition.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use pgrx::pg_sys::Oid;
+
+use super::key_set::ByHash;
+use super::trigger_arguments::TriggerArguments;
+use crate::json::text;
+use crate::postgres::column::{Column, Row};
+use crate::postgres::inheritance;
+use crate::postgres::triggers::capture::TriggerCall;
+
+/// How a row change of a relation becomes a change key of a source.
+pub struct CapturePlan {
+    /// The table users know: the partitioned one if the trigger sits on a leaf.
+    pub source: Oid,
+    /// None: a name is unknown here (renamed since), so every change means all keys.
+    keys: Option<Vec<KeyColumn>>,
+    watch: Vec<Column>,
+    /// A TVIEW reads what every update changes: the place of the row, the transaction that wrote it.
+    every_update: bool,
+    /// Columns to read of an inserted or deleted row.
+    pub key_width: usize,
+    /// Columns to read of both versions of an updated row.
+    pub update_width: usize,
+}
+
+struct KeyColumn {
+    /// `{"name": ` for the first, `, "name": ` for the others.
+    lead: Vec<u8>,
+    column: Column,
+}
+
+thread_local! {
+    /// By relation and trigger, which together are as good as a hash.
+    static PLANS: RefCell<ByHash<Rc<CapturePlan>>> = RefCell::default();
+    /// Counts invalidations: a plan made while one came in is used once and not kept.
+    static INVALIDATIONS: Cell<u64> = const { Cell::new(0) };
+    /// Set when an invalidation finds the plans in use.
+    static STALE: Cell<bool> = const { Cell::new(false) };
+}
+
+impl CapturePlan {
+    /// The plan for a trigger call.
+    pub fn of(call: &TriggerCall) -> Rc<CapturePlan> {
+        if STALE.take() {
+            PLANS.with_borrow_mut(|plans| plans.clear());
+        }
+        let id = place_of(call.relation()) | u64::from(call.trigger().to_u32());
+        if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&id).cloned()) {
+            return plan;
+        }
+        let invalidations = INVALIDATIONS.get();
+        let plan = Rc::new(CapturePlan::make(call));
+        if INVALIDATIONS.get() == invalidations {
+            PLANS.with_borrow_mut(|plans| plans.insert(id, plan.clone()));
+        }
+        plan
+    }
+
+    /// Relation cache callback, see [`crate::postgres::hooks::invalidation`].
+    pub fn forget(relation: Oid) {
+        INVALIDATIONS.set(INVALIDATIONS.get().wrapping_add(1));
+        // A process that is ending has no plans any more.
+        let _ = PLANS.try_with(|plans| match plans.try_borrow_mut() {
+            Ok(mut plans) if relation == Oid::INVALID => plans.clear(),
+            Ok(mut plans) => plans.retain(|id, _| id >> 32 != place_of(relation) >> 32),
+            Err(_) => STALE.set(true),
+        });
+    }
+
+    fn make(call: &TriggerCall) -> CapturePlan {
+        let arguments = TriggerArguments::parse(call.argument());
+        let keys = arguments
+            .keys
+            .and_then(|names| pick(call.columns(), &names))
+            .map(key_columns);
+        let watch = arguments.watch.and_then(|names| pick(call.columns(), &names));
+        let watch = watch.unwrap_or_else(|| call.columns());
+        let key_width = keys
+            .iter()
+            .flatten()
+            .map(|key| key.column.number)
+            .max()
+            .unwrap_or(0);
+        let update_width = watch
+            .iter()
+            .map(|column| column.number)
+            .max()
+            .unwrap_or(0)
+            .max(key_width);
+        CapturePlan {
+            source: source_of(call),
+            keys,
+            watch,
+            every_update: arguments.every_update,
+            key_width,
+            update_width,
+        }
+    }
+
+    /// Whether an update changed anything a TVIEW reads.
+    pub fn changed(&self, old: &Row, new: &Row) -> bool {
+        self.every_update || !self.watch.iter().all(|column| column.same_image(old, new))
+    }
+
+    /// Whether both versions of an updated row have the same change key.
+    pub fn same_key(&self, old: &Row, new: &Row) -> bool {
+        let keys = self.keys.iter().flatten();
+        keys.map(|key| &key.column)
+            .all(|column| column.same_image(old, new))
+    }
+
+    /// Appends the change key of a row. False: only "all keys" describes this change.
+    pub fn write_key(&self, row: &Row, out: &mut Vec<u8>) -> bool {
+        let Some(keys) = &self.keys else { return false };
+        if keys.is_empty() {
+            out.push(b'{');
+        }
+        for key in keys {
+            out.extend_from_slice(&key.lead);
+            if !key.column.write_json(row, out) {
+                return false;
+            }
+        }
+        out.push(b'}');
+        true
+    }
+}
+
+/// Where plans of a relation begin.
+fn place_of(relation: Oid) -> u64 {
+    u64::from(relation.to_u32()) << 32
+}
+
+fn source_of(call: &TriggerCall) -> Oid {
+    let root = call
+        .is_clone()
+        .then(|| inheritance::relation_of_root_trigger(call.trigger()));
+    root.flatten().unwrap_or(call.relation())
+}
+
+/// The named columns in the order of `names`; none if one is missing.
+fn pick(mut columns: Vec<Column>, names: &[String]) -> Option<Vec<Column>> {
+    let mut take = |name: &String| {
+        let index = columns.iter().position(|column| column.name == name.as_bytes())?;
+        Some(columns.swap_remove(index))
+    };
+    names.iter().map(&mut take).collect()
+}
+
+fn key_columns(columns: Vec<Column>) -> Vec<KeyColumn> {
+    let with_lead = |(index, column): (usize, Column)| {
+        let mut lead = if index == 0 { b"{".to_vec() } else { b", ".to_vec() };
+        text::push_string(&mut lead, &column.name);
+        lead.extend_from_slice(b": ");
+        KeyColumn { lead, column }
+    };
+    columns.into_iter().enumerate().map(with_lead).collect()
+}

@@ -1,0 +1,34 @@
+//! Who may change a TVIEW: its owner, as of any table.
+
+use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
+
+use crate::error::Problem;
+use crate::postgres::{relation, role};
+
+/// Only the owner manages a TVIEW.
+pub fn check_owner(table: Oid) -> Result<(), Problem> {
+    let current = role::current_role();
+    if relation::owner(table).is_some_and(|owner| role::has_rights_of(current, owner)) {
+        return Ok(());
+    }
+    Err(must_own(table))
+}
+
+/// "Must be owner".
+pub fn must_own(table: Oid) -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        format!("must be owner of table {}", relation::display(table)),
+    )
+    .hint(match relation::owner(table) {
+        Some(owner) if role::may_become(owner) => format!("SET ROLE {};", relation::role_name(owner)),
+        Some(owner) => format!("Call it as {}.", relation::role_name(owner)),
+        None => "Ask the owner of the table.".to_string(),
+    })
+}
+
+/// Who did it, for the audit.
+pub fn by_whom() -> serde_json::Value {
+    serde_json::json!({ "role": relation::role_name(role::current_role()) })
+}

@@ -1,0 +1,80 @@
+//! Keeps the registered definition in step with what it describes: a view, table or trigger may have changed since.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use pgrx::pg_sys::Oid;
+
+use super::register::{note_view, reregister, Fill};
+use super::{capture_triggers, restored};
+use crate::catalog::definition;
+use crate::error::{Caught, Problem};
+use crate::postgres::run_as::run_internal;
+use crate::postgres::transaction::{with_snapshot, Driver};
+use crate::refresh::locks;
+use crate::refresh::plan::fingerprint::Difference;
+use crate::refresh::plan::{self, Plan};
+use crate::refresh::Status;
+
+/// Longest wait for a lock while a plan is made: long enough for what is locked for a moment, as when a table grows. Much less than
+/// `deadlock_timeout` of any session.
+const LONGEST_PLANNING_WAIT: Duration = Duration::from_millis(10);
+
+/// Makes the plan, in a transaction of its own; registers the TVIEW anew if its view has changed. Which tables and views there
+/// are is found out by locking the ones above them, so they cannot all be tried first. DDL of an application begins with a
+/// table and comes to its views last: a wait here would cross it.
+pub fn prepare(driver: Driver, tview: Oid) -> Result<Result<Rc<Plan>, Status>, Caught> {
+    driver.transaction(|| {
+        locks::own_tables()?;
+        locks::limit_waits(LONGEST_PLANNING_WAIT);
+        with_snapshot(|| run_internal(|| make_plan(driver, tview))).ok_or(Status::NotReady)
+    })
+}
+
+fn make_plan(driver: Driver, tview: Oid) -> Option<Rc<Plan>> {
+    let definition = definition::load(tview).filter(|d| d.state.may_refresh())?;
+    // Whatever its state: the trigger that makes it `populating` may be disabled for the restore.
+    let restored = driver == Driver::Worker;
+    if restored && restored::incomplete(&definition, None) {
+        return None;
+    }
+    let plan = plan::prepare(definition).unwrap_or_else(|problem: Problem| problem.raise());
+    if restored && restored::incomplete(&plan.definition, Some(&plan.source_oids())) {
+        return None;
+    }
+    match out_of_step(&plan) {
+        None => {
+            note_view(&plan);
+            Some(plan)
+        }
+        Some((fill, reason)) => {
+            reregister(&plan, fill, reason);
+            plan::prepare(definition::load(tview)?).ok()
+        }
+    }
+}
+
+/// How a TVIEW that is not registered as it is now has to be registered, and why. With internal rights.
+fn out_of_step(plan: &Plan) -> Option<(Fill, &'static str)> {
+    let definition = &plan.definition;
+    let mut unfollowed = capture_triggers::unfollowed(&plan.lineage).into_iter();
+    let missing = "triggers that follow its sources were missing";
+    if plan.difference == Difference::Rows {
+        Some((Fill::Later, "what its rows depend on has changed"))
+    } else if unfollowed.any(|source| definition.sources.contains(&source)) {
+        Some((Fill::Later, missing))
+    } else if !definition
+        .sources
+        .iter()
+        .all(|source| plan.sources.contains_key(source))
+    {
+        // Its changes are not read any more.
+        Some((Fill::Later, "a table that inherits from a source does so no more"))
+    } else if plan.difference == Difference::Harmless {
+        Some((Fill::Unneeded, "what changed cannot change a row"))
+    } else if !capture_triggers::complete(&plan.lineage) {
+        Some((Fill::Later, missing))
+    } else {
+        None
+    }
+}

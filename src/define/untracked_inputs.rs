@@ -1,0 +1,151 @@
+//! What creation warns of: values in the view that no change of a source announces. They are as of the row's last
+//! recompute.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::{PgLogLevel, PgSqlErrorCode};
+
+use crate::lineage::policies;
+use crate::postgres::query_tree::{Calls, Select};
+use crate::postgres::relation;
+use crate::postgres::run_as::run_internal;
+use crate::postgres::spi::{self, Access, Value};
+use crate::refresh::plan::Plan;
+use crate::statement;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Time,
+    Volatile,
+    Session,
+    Names,
+    Sample,
+    Tables,
+    Versions,
+}
+
+impl Kind {
+    fn named(name: &str) -> Kind {
+        match name {
+            "time" => Kind::Time,
+            "volatile" => Kind::Volatile,
+            "session" => Kind::Session,
+            _ => Kind::Tables,
+        }
+    }
+
+    /// TVIEW x does not follow ...
+    fn what(self) -> &'static str {
+        match self {
+            Kind::Time => "the passing of time",
+            Kind::Volatile => "functions that may return something else each time",
+            Kind::Session => "the reader's session or the state of the server",
+            Kind::Names => "the reader's search_path",
+            Kind::Sample => "random samples",
+            Kind::Tables => "what functions may read from tables",
+            Kind::Versions => "rows that are locked, or moved by VACUUM FULL and CLUSTER",
+        }
+    }
+
+    fn detail(self) -> &'static str {
+        match self {
+            Kind::Names => {
+                "Values of this type become text, or text becomes such a value, under the search_path of refreshes, pg_catalog: names have their schema."
+            }
+            Kind::Session => {
+                "A row has the value that a worker found when it computed the row last, as the owner of the TVIEW."
+            }
+            _ => "A row has the value of the moment when it was computed last: when one of its sources changed.",
+        }
+    }
+
+    fn hint(self, tview: &str) -> String {
+        let refresh = format!("SELECT pg_tviews_refresh({});", relation::quote_literal(tview));
+        match self {
+            Kind::Time => format!("Leave it to the queries that read the TVIEW, or call on a schedule: {refresh}"),
+            Kind::Session => format!("Leave it to the queries that read the TVIEW, or call when it changes: {refresh}"),
+            Kind::Names => {
+                "Leave it to the queries that read the TVIEW, or write names with their schema where they are compared.".to_string()
+            }
+            Kind::Volatile | Kind::Sample | Kind::Versions => {
+                "Leave it to the queries that read the TVIEW, or store the value in a table.".to_string()
+            }
+            Kind::Tables => format!(
+                "Declare a function that reads none IMMUTABLE. Else name the column that points at its table in fk_columns of pg_tview_meta, or call when the table has changed: {refresh}"
+            ),
+        }
+    }
+}
+
+/// Warns of everything in the backing view, and in the views it reads, that is not followed.
+pub fn warn(plan: &Plan) {
+    let display = plan.definition.display();
+    for (kind, names) in find(plan) {
+        let names: Vec<String> = names.into_iter().collect();
+        let message = format!(
+            "TVIEW {display} does not follow {}: {}",
+            kind.what(),
+            names.join(", ")
+        );
+        pgrx::pg_sys::panic::ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, message, "pg_tviews")
+            .set_detail(kind.detail())
+            .set_hint(kind.hint(&display))
+            .report(PgLogLevel::WARNING);
+    }
+}
+
+fn find(plan: &Plan) -> BTreeMap<Kind, BTreeSet<String>> {
+    let mut found: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
+    for view in plan.view_oids() {
+        let place = match plan.lineage.root_view == Some(view) {
+            true => String::new(),
+            false => format!(" in {}", relation::display(view)),
+        };
+        for (kind, name) in named(&Select::of_view(view).calls()) {
+            found.entry(kind).or_default().insert(format!("{name}{place}"));
+        }
+    }
+    for source in &plan.lineage.sources {
+        let conditions = spi::session(|| policies::of(source.relation, &plan.readers()));
+        for condition in conditions {
+            let place = format!(" in a policy of {}", relation::display(source.relation));
+            let read = named(&condition.calls).into_iter();
+            for (kind, name) in read.filter(|(kind, _)| *kind == Kind::Tables) {
+                found.entry(kind).or_default().insert(format!("{name}{place}"));
+            }
+        }
+        // Nothing but an update gives a row another xmin.
+        for column in source.versions.iter().filter(|name| *name != "xmin") {
+            let name = format!("{column} of {}", relation::display(source.relation));
+            found.entry(Kind::Versions).or_default().insert(name);
+        }
+    }
+    found
+}
+
+fn named(calls: &Calls) -> Vec<(Kind, String)> {
+    let mut named = Vec::new();
+    named.extend(calls.times.iter().map(|name| (Kind::Time, name.to_string())));
+    named.extend(calls.session.iter().map(|name| (Kind::Session, name.to_string())));
+    named.extend(calls.names.iter().map(|name| (Kind::Names, name.to_string())));
+    if calls.samples {
+        named.push((Kind::Sample, "TABLESAMPLE".to_string()));
+    }
+    let functions: Vec<Oid> = calls.functions.iter().map(|oid| Oid::from(*oid)).collect();
+    run_internal(|| {
+        spi::session(|| {
+            let rows = spi::run(
+                &statement!("calls_not_followed"),
+                Access::Current,
+                &[(pg_sys::OIDARRAYOID, Value::of(functions))],
+            );
+            for row in 0..rows.len() {
+                if let (Some(name), Some(kind)) = (rows.get(row, 1), rows.get::<String>(row, 2)) {
+                    named.push((Kind::named(&kind), name));
+                }
+            }
+        })
+    });
+    named
+}

@@ -1,0 +1,13 @@
+//! What PostgreSQL calls at points of its own: queries, utility statements, the planner, transactions, invalidations.
+
+pub mod copy_to;
+pub mod create_view;
+pub mod dropped_tables;
+pub mod executor;
+pub mod hypothetical_index;
+pub mod invalidation;
+pub mod parse_analysis;
+pub mod planner;
+pub mod transaction_end;
+pub mod transaction_events;
+pub mod utility;

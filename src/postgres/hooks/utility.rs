@@ -1,0 +1,322 @@
+//! ProcessUtility: acts before and after the few statements pg_tviews has to know of. All others are handed on as if
+//! the hook were not there, errors included: a Rust guard on the way would strip them of cursor position and
+//! constraint name.
+
+use std::ffi::CStr;
+use std::sync::OnceLock;
+
+use pgrx::pg_sys::{self, Oid};
+
+use super::{copy_to, create_view};
+use crate::postgres::extension;
+
+/// What is called around statements.
+pub struct Handlers {
+    /// Before a command that needs a database without connections.
+    pub before_exclusive_use: fn(Oid),
+    /// After a command that adds, removes or changes a database.
+    pub databases_changed: fn(),
+    /// After COMMIT PREPARED.
+    pub prepared_committed: fn(),
+    /// After CREATE EXTENSION, where pg_tviews is there now.
+    pub extension_created: fn(),
+    /// After a command that has dropped pg_tviews.
+    pub extension_dropped: fn(),
+    /// After a command that changes roles, or (true) who owns what.
+    pub rights_changed: fn(bool),
+    /// The query to copy instead of a table, for previews: its columns, all if none are named. None: the table itself.
+    pub query_to_copy: fn(Oid, &[String]) -> Option<String>,
+}
+
+static HANDLERS: OnceLock<Handlers> = OnceLock::new();
+
+/// A statement to act on.
+enum Statement {
+    /// Needs the database without connections: DROP, RENAME, SET TABLESPACE, or being copied.
+    WithoutWorkers(pg_sys::Oid),
+    /// Adds, removes or changes a database; done when it returns.
+    Database,
+    /// Makes a prepared transaction visible.
+    CommitPrepared,
+    /// May have brought pg_tviews.
+    CreateExtension,
+    /// May have taken pg_tviews, or what it needs, away.
+    Drop,
+    /// Changes roles, or who owns what: no event trigger is told.
+    Rights { owners: bool },
+}
+
+impl Statement {
+    /// Before the statement runs.
+    fn before(&self, handlers: &Handlers) {
+        if let Statement::WithoutWorkers(database) = self {
+            (handlers.before_exclusive_use)(*database);
+        }
+    }
+
+    /// After the statement succeeded, inside its transaction.
+    fn after(&self, handlers: &Handlers) {
+        match self {
+            Statement::WithoutWorkers(_) | Statement::Database => (handlers.databases_changed)(),
+            Statement::CommitPrepared => (handlers.prepared_committed)(),
+            Statement::CreateExtension if extension::exists() => (handlers.extension_created)(),
+            // The extension is gone: its event triggers, which see what else is dropped, are, too.
+            Statement::Drop if !extension::exists() => (handlers.extension_dropped)(),
+            Statement::CreateExtension | Statement::Drop => {}
+            Statement::Rights { owners } => (handlers.rights_changed)(*owners),
+        }
+    }
+}
+
+/// PostgreSQL's own, declared here because pgrx's declaration converts errors.
+mod raw {
+    use pgrx::pg_sys;
+
+    #[allow(improper_ctypes)]
+    extern "C-unwind" {
+        pub fn standard_ProcessUtility(
+            pstmt: *mut pg_sys::PlannedStmt,
+            query: *const std::ffi::c_char,
+            read_only: bool,
+            context: pg_sys::ProcessUtilityContext::Type,
+            params: pg_sys::ParamListInfo,
+            environment: *mut pg_sys::QueryEnvironment,
+            dest: *mut pg_sys::DestReceiver,
+            completion: *mut pg_sys::QueryCompletion,
+        );
+    }
+}
+
+static mut NEXT: pg_sys::ProcessUtility_hook_type = None;
+
+/// Puts the hook in front of those already installed; call once per process, from `_PG_init`.
+pub fn install(handlers: Handlers) {
+    HANDLERS.get_or_init(|| handlers);
+    // SAFETY: the process is single-threaded and runs _PG_init once.
+    unsafe {
+        NEXT = pg_sys::ProcessUtility_hook;
+        pg_sys::ProcessUtility_hook = Some(process_utility);
+    }
+}
+
+/// Deliberately without `#[pg_guard]`: an ERROR of the statement jumps over this frame, which owns nothing. Everything
+/// that can raise or panic on our side is behind the guards of `before` and `after`.
+unsafe extern "C-unwind" fn process_utility(
+    pstmt: *mut pg_sys::PlannedStmt,
+    query: *const std::ffi::c_char,
+    read_only: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    dest: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: the arguments are handed on as they came, to the hook that was there before or to PostgreSQL itself.
+    let next = |pstmt: *mut pg_sys::PlannedStmt| unsafe {
+        match NEXT {
+            Some(next) => next(
+                pstmt,
+                query,
+                read_only,
+                context,
+                params,
+                environment,
+                dest,
+                completion,
+            ),
+            None => raw::standard_ProcessUtility(
+                pstmt,
+                query,
+                read_only,
+                context,
+                params,
+                environment,
+                dest,
+                completion,
+            ),
+        }
+    };
+    // SAFETY: PostgreSQL passes a valid statement; reading its tag raises nothing.
+    if !unsafe { is_interesting(pstmt) } {
+        return next(pstmt);
+    }
+    // SAFETY: as above.
+    if unsafe { create_view::may_repeat_columns((*pstmt).utilityStmt) } {
+        // SAFETY: as above; the copy lives in the memory of the running command.
+        return next(unsafe { collapse(pstmt, query) });
+    }
+    // SAFETY: as above.
+    if unsafe { copy_to::may_read_table((*pstmt).utilityStmt) } {
+        // SAFETY: as above.
+        return next(unsafe { query_for_copy(pstmt) });
+    }
+    // Recognised before: the command may free its parse tree.
+    let mut statement = None;
+    // SAFETY: the statement is valid at this time, and the result for the whole call.
+    unsafe {
+        before(pstmt, context, &raw mut statement);
+        next(pstmt);
+        after(&raw const statement);
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn collapse(
+    pstmt: *mut pg_sys::PlannedStmt,
+    query: *const std::ffi::c_char,
+) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the caller recognised a CREATE VIEW.
+    unsafe { create_view::without_repeated_columns(pstmt, query).unwrap_or(pstmt) }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn query_for_copy(pstmt: *mut pg_sys::PlannedStmt) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the caller recognised a COPY of a table.
+    HANDLERS
+        .get()
+        .and_then(|handlers| unsafe { copy_to::with_query(pstmt, handlers.query_to_copy) })
+        .unwrap_or(pstmt)
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn before(
+    pstmt: *mut pg_sys::PlannedStmt,
+    context: pg_sys::ProcessUtilityContext::Type,
+    statement: *mut Option<Statement>,
+) {
+    // SAFETY: both pointers come from `process_utility` and are valid there.
+    let recognised = unsafe { recognise((*pstmt).utilityStmt, context) };
+    if let (Some(statement), Some(handlers)) = (&recognised, HANDLERS.get()) {
+        statement.before(handlers);
+    }
+    // SAFETY: as above.
+    unsafe { *statement = recognised };
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn after(statement: *const Option<Statement>) {
+    // SAFETY: the pointer comes from `process_utility` and is valid there.
+    if let (Some(statement), Some(handlers)) = (unsafe { &*statement }, HANDLERS.get()) {
+        statement.after(handlers);
+    }
+}
+
+/// One comparison of tags for all the statements that are none of ours.
+unsafe fn is_interesting(pstmt: *mut pg_sys::PlannedStmt) -> bool {
+    // SAFETY: every node starts with its tag; the transaction statement has the layout its tag says.
+    unsafe {
+        let node = (*pstmt).utilityStmt;
+        match (*node).type_ {
+            pg_sys::NodeTag::T_TransactionStmt => {
+                (*node.cast::<pg_sys::TransactionStmt>()).kind
+                    == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
+            }
+            pg_sys::NodeTag::T_ViewStmt => create_view::may_repeat_columns(node),
+            pg_sys::NodeTag::T_CopyStmt => copy_to::may_read_table(node),
+            pg_sys::NodeTag::T_DropdbStmt
+            | pg_sys::NodeTag::T_CreatedbStmt
+            | pg_sys::NodeTag::T_AlterDatabaseStmt
+            | pg_sys::NodeTag::T_CreateExtensionStmt
+            | pg_sys::NodeTag::T_DropOwnedStmt
+            | pg_sys::NodeTag::T_ReassignOwnedStmt
+            | pg_sys::NodeTag::T_AlterRoleStmt
+            | pg_sys::NodeTag::T_GrantRoleStmt
+            | pg_sys::NodeTag::T_DropStmt => true,
+            pg_sys::NodeTag::T_RenameStmt => matches!(
+                (*node.cast::<pg_sys::RenameStmt>()).renameType,
+                pg_sys::ObjectType::OBJECT_DATABASE | pg_sys::ObjectType::OBJECT_ROLE
+            ),
+            _ => false,
+        }
+    }
+}
+
+unsafe fn recognise(
+    node: *mut pg_sys::Node,
+    context: pg_sys::ProcessUtilityContext::Type,
+) -> Option<Statement> {
+    // SAFETY: each node is read with the layout its tag says; names in it are null or NUL-terminated.
+    unsafe {
+        let needs_no_workers = |name: *const std::ffi::c_char| {
+            let alone = context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL
+                && !pg_sys::IsTransactionBlock();
+            let database = if name.is_null() || !alone {
+                None
+            } else {
+                database_of_user(CStr::from_ptr(name))
+            };
+            database.map_or(Statement::Database, Statement::WithoutWorkers)
+        };
+        Some(match (*node).type_ {
+            pg_sys::NodeTag::T_TransactionStmt => Statement::CommitPrepared,
+            pg_sys::NodeTag::T_DropdbStmt => needs_no_workers((*node.cast::<pg_sys::DropdbStmt>()).dbname),
+            pg_sys::NodeTag::T_RenameStmt
+                if (*node.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_ROLE =>
+            {
+                Statement::Rights { owners: true }
+            }
+            pg_sys::NodeTag::T_RenameStmt => needs_no_workers((*node.cast::<pg_sys::RenameStmt>()).subname),
+            pg_sys::NodeTag::T_AlterDatabaseStmt => {
+                let statement = node.cast::<pg_sys::AlterDatabaseStmt>();
+                match option((*statement).options, c"tablespace") {
+                    Some(_) => needs_no_workers((*statement).dbname),
+                    None => Statement::Database,
+                }
+            }
+            pg_sys::NodeTag::T_CreatedbStmt => {
+                let template = option((*node.cast::<pg_sys::CreatedbStmt>()).options, c"template")
+                    .filter(|option| !(**option).arg.is_null());
+                match template {
+                    Some(template) => needs_no_workers(pg_sys::defGetString(template)),
+                    None => needs_no_workers(c"template1".as_ptr()),
+                }
+            }
+            pg_sys::NodeTag::T_CreateExtensionStmt => Statement::CreateExtension,
+            pg_sys::NodeTag::T_ReassignOwnedStmt => Statement::Rights { owners: true },
+            pg_sys::NodeTag::T_DropOwnedStmt | pg_sys::NodeTag::T_GrantRoleStmt => {
+                Statement::Rights { owners: false }
+            }
+            pg_sys::NodeTag::T_AlterRoleStmt => {
+                // Anybody may change his own password.
+                let options = (*node.cast::<pg_sys::AlterRoleStmt>()).options;
+                let matter = [c"superuser", c"bypassrls", c"inherit", c"rolemembers"];
+                matter.into_iter().find_map(|name| option(options, name))?;
+                Statement::Rights { owners: false }
+            }
+            pg_sys::NodeTag::T_DropStmt => {
+                let statement = node.cast::<pg_sys::DropStmt>();
+                let extension = (*statement).removeType == pg_sys::ObjectType::OBJECT_EXTENSION;
+                let cascade = (*statement).behavior == pg_sys::DropBehavior::DROP_CASCADE;
+                (extension || cascade).then_some(Statement::Drop)?
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// The database of that name, if the user may do such things to it: for others the command will fail, and workers must
+/// not be disturbed by it.
+unsafe fn database_of_user(name: &CStr) -> Option<pg_sys::Oid> {
+    // SAFETY: catalog lookups inside the transaction of the statement.
+    unsafe {
+        let database = pg_sys::get_database_oid(name.as_ptr(), true);
+        let owned =
+            database != pg_sys::InvalidOid && pg_sys::pg_database_ownercheck(database, pg_sys::GetUserId());
+        owned.then_some(database)
+    }
+}
+
+/// The option of that name in a list of DefElem.
+unsafe fn option(options: *mut pg_sys::List, name: &CStr) -> Option<*mut pg_sys::DefElem> {
+    // SAFETY: a null or valid list whose elements the grammar made DefElem, each with a name.
+    unsafe {
+        let length = if options.is_null() { 0 } else { (*options).length };
+        (0..length as usize)
+            .map(|index| {
+                (*(*options).elements.add(index))
+                    .ptr_value
+                    .cast::<pg_sys::DefElem>()
+            })
+            .find(|option| CStr::from_ptr((**option).defname) == name)
+    }
+}

@@ -1,0 +1,189 @@
+//! What a query about to start sees, and giving it a snapshot that sees more of its own transaction. A snapshot is never
+//! changed in place: a function marked STABLE shares that of the statement that calls it, whose own partial effects would
+//! become visible.
+
+use pgrx::pg_sys;
+
+use crate::error::Caught;
+use crate::postgres::hooks::executor::Query;
+use crate::postgres::{spi, transaction};
+
+/// The transactions of others that a snapshot sees: equal for two that see the same. A copy of a snapshot has lost the count
+/// of transactions completed before it, so the transactions themselves are compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Others {
+    xmin: u32,
+    xmax: u32,
+    /// Those in progress between the two, sorted: PostgreSQL lists them in the order of its processes.
+    running: Vec<u32>,
+    /// Subtransactions of those, sorted; too many of them are looked up when they are met.
+    subtransactions: Vec<u32>,
+    overflowed: bool,
+}
+
+/// Sorted copy of an array of PostgreSQL's. Where it is empty the pointer may be null.
+///
+/// # Safety
+/// `first` points at `length` transaction ids, unless that is 0.
+unsafe fn sorted(first: *const pg_sys::TransactionId, length: usize) -> Vec<u32> {
+    if length == 0 {
+        return Vec::new();
+    }
+    // SAFETY: as the caller promises.
+    let mut ids: Vec<u32> = unsafe { std::slice::from_raw_parts(first, length) }
+        .iter()
+        .map(|id| (*id).into())
+        .collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// The number of the command that runs now: it sees what those before it did.
+pub fn command() -> u32 {
+    // SAFETY: reads backend-local state.
+    unsafe { pg_sys::GetCurrentCommandId(false) }
+}
+
+/// Ends the command that runs now, if it has written anything.
+pub fn next_command() {
+    // SAFETY: allowed anywhere in a transaction but in parallel mode, where previews are not made.
+    unsafe { pg_sys::CommandCounterIncrement() }
+}
+
+/// Whether nothing can be written.
+pub fn is_read_only() -> bool {
+    // SAFETY: reads backend-local variables.
+    unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() }
+}
+
+/// How the transaction waits for locks, in milliseconds: the session's lock_timeout (0: for ever), and when deadlocks are
+/// looked for.
+pub fn lock_waits() -> (i32, i32) {
+    // SAFETY: reads backend-local variables.
+    unsafe { (pg_sys::LockTimeout, pg_sys::DeadlockTimeout) }
+}
+
+/// Rows changed by others since the snapshot are an error while this lives, as in REPEATABLE READ: a statement under a
+/// snapshot that is not its own would otherwise write on top of row versions that the snapshot does not see, and the query
+/// would find two versions of one row.
+struct NoFollowing(i32);
+
+impl NoFollowing {
+    fn begin() -> NoFollowing {
+        // SAFETY: one thread; put back when dropped.
+        unsafe {
+            let before = NoFollowing(pg_sys::XactIsoLevel);
+            pg_sys::XactIsoLevel = before.0.max(pg_sys::XACT_REPEATABLE_READ as i32);
+            before
+        }
+    }
+}
+
+impl Drop for NoFollowing {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { pg_sys::XactIsoLevel = self.0 }
+    }
+}
+
+impl Query {
+    /// The command up to which it sees its own transaction.
+    pub fn command(&self) -> u32 {
+        // SAFETY: queries that get here have a snapshot.
+        unsafe { (*self.snapshot()).curcid }
+    }
+
+    /// What it sees of others.
+    pub fn others(&self) -> Others {
+        // SAFETY: as above.
+        unsafe {
+            let snapshot = &*self.snapshot();
+            Others {
+                xmin: snapshot.xmin.into(),
+                xmax: snapshot.xmax.into(),
+                running: sorted(snapshot.xip, snapshot.xcnt as usize),
+                subtransactions: sorted(snapshot.subxip, snapshot.subxcnt.max(0) as usize),
+                overflowed: snapshot.suboverflowed,
+            }
+        }
+    }
+
+    /// Whether its snapshot was taken for it alone, not for a statement that is running already.
+    pub fn owns_snapshot(&self) -> bool {
+        // SAFETY: as above; every query that uses a snapshot has registered it.
+        unsafe { (*self.snapshot()).regd_count == 1 }
+    }
+
+    fn snapshot(&self) -> pg_sys::Snapshot {
+        // SAFETY: the description is valid.
+        unsafe { (*self.description).snapshot }
+    }
+
+    /// Runs `work`, which writes, under the query's snapshot (or under one of this moment), and in a subtransaction that is
+    /// rolled back on an ERROR. What it wrote is visible to the query afterwards.
+    pub fn help<R>(&mut self, newest: bool, work: impl FnOnce() -> R) -> Result<R, Caught> {
+        // SAFETY: snapshots are pushed and popped in balance: `attempt` catches errors and takes its own down.
+        unsafe {
+            // Functions in views take the snapshot of the transaction: it must be alive.
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            if !newest {
+                pg_sys::PushCopiedSnapshot(self.snapshot());
+            }
+            (*pg_sys::GetActiveSnapshot()).curcid = command();
+            let no_following = NoFollowing::begin();
+            let result = transaction::attempt_whatever(|| spi::under_active_snapshot(work));
+            drop(no_following);
+            if result.is_ok() {
+                next_command();
+                self.see_copy_of(pg_sys::GetActiveSnapshot(), command());
+            }
+            if !newest {
+                pg_sys::PopActiveSnapshot();
+            }
+            pg_sys::PopActiveSnapshot();
+            result
+        }
+    }
+
+    /// Lets it see what its own transaction did before `command`. `newest`: and what is committed now.
+    pub fn see_until(&mut self, command: u32, newest: bool) {
+        // SAFETY: as above.
+        unsafe {
+            match newest {
+                true => pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()),
+                false => pg_sys::PushCopiedSnapshot(self.snapshot()),
+            }
+            self.see_copy_of(pg_sys::GetActiveSnapshot(), command);
+            pg_sys::PopActiveSnapshot();
+        }
+    }
+
+    unsafe fn see_copy_of(&mut self, snapshot: pg_sys::Snapshot, command: u32) {
+        // SAFETY: the query has registered its snapshot with the current resource owner, just before it is started, and
+        // will unregister there whatever it has by then. The copy is ours until it is registered.
+        unsafe {
+            pg_sys::PushCopiedSnapshot(snapshot);
+            let copy = pg_sys::GetActiveSnapshot();
+            (*copy).curcid = command;
+            let copy = pg_sys::RegisterSnapshot(copy);
+            pg_sys::UnregisterSnapshot((*self.description).snapshot);
+            (*self.description).snapshot = copy;
+            pg_sys::PopActiveSnapshot();
+            self.alone();
+        }
+    }
+
+    /// Parallel workers use the snapshot that is active, not that of the query: where those differ it must do without.
+    unsafe fn alone(&mut self) {
+        // SAFETY: a plan may be in a cache and is not changed; the copy lives where the description was just made.
+        unsafe {
+            let plan = (*self.description).plannedstmt;
+            if (*plan).parallelModeNeeded {
+                let copy = pg_sys::palloc(size_of::<pg_sys::PlannedStmt>()).cast::<pg_sys::PlannedStmt>();
+                copy.copy_from_nonoverlapping(plan, 1);
+                (*copy).parallelModeNeeded = false;
+                (*self.description).plannedstmt = copy;
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The C entry point of the capture trigger, and what a trigger call looks like to safe code.
+
+use std::ffi::CStr;
+use std::sync::OnceLock;
+
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::{ereport, pg_guard, PgSqlErrorCode};
+
+use crate::postgres::column::{Column, Row};
+
+static CAPTURE: OnceLock<fn(&TriggerCall)> = OnceLock::new();
+
+/// Has the capture trigger call this function; call once per process, from `_PG_init`.
+pub fn register(capture: fn(&TriggerCall)) {
+    CAPTURE.get_or_init(|| capture);
+}
+
+/// What happened to the rows behind a set of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Insert,
+    Update,
+    Delete,
+    Truncate,
+    /// Not a change: somebody asked for these keys of a TVIEW to be recomputed.
+    Refresh,
+}
+
+/// One call of the capture trigger.
+pub struct TriggerCall<'a> {
+    data: &'a pg_sys::TriggerData,
+    trigger: &'a pg_sys::Trigger,
+    relation: &'a pg_sys::RelationData,
+    pub operation: Operation,
+    /// False: the statement as a whole, no row at hand.
+    pub for_each_row: bool,
+}
+
+impl<'a> TriggerCall<'a> {
+    /// The relation that fired, a leaf if it belongs to a partitioned table.
+    pub fn relation(&self) -> Oid {
+        self.relation.rd_id
+    }
+
+    pub fn is_partition(&self) -> bool {
+        // SAFETY: the relation is open while its trigger runs.
+        unsafe { (*self.relation.rd_rel).relispartition }
+    }
+
+    pub fn trigger(&self) -> Oid {
+        self.trigger.tgoid
+    }
+
+    /// Whether the trigger was put here by the one of a partitioned table above.
+    pub fn is_clone(&self) -> bool {
+        self.trigger.tgisclone
+    }
+
+    /// First argument of the trigger; empty if it has none.
+    pub fn argument(&self) -> &[u8] {
+        match self.trigger.tgnargs {
+            0 => &[],
+            // SAFETY: the relation cache holds `tgnargs` NUL-terminated strings.
+            _ => unsafe { CStr::from_ptr(*self.trigger.tgargs).to_bytes() },
+        }
+    }
+
+    /// Columns of the relation that fired.
+    pub fn columns(&self) -> Vec<Column> {
+        // SAFETY: the relation is open and locked while its trigger runs.
+        unsafe { Column::all(self.relation.rd_att) }
+    }
+
+    /// The row before the change, for UPDATE and DELETE.
+    pub fn old_row(&self, columns: usize) -> Option<Row<'a>> {
+        match self.operation {
+            // SAFETY: the executor fills this slot for each of its row triggers.
+            Operation::Update | Operation::Delete => unsafe { self.row(self.data.tg_trigslot, columns) },
+            _ => None,
+        }
+    }
+
+    /// The row after the change, for INSERT and UPDATE.
+    pub fn new_row(&self, columns: usize) -> Option<Row<'a>> {
+        // SAFETY: the executor fills these slots for each of its row triggers.
+        unsafe {
+            match self.operation {
+                Operation::Insert => self.row(self.data.tg_trigslot, columns),
+                Operation::Update => self.row(self.data.tg_newslot, columns),
+                _ => None,
+            }
+        }
+    }
+
+    unsafe fn row(&self, slot: *mut pg_sys::TupleTableSlot, columns: usize) -> Option<Row<'a>> {
+        (self.for_each_row && !slot.is_null()).then(|| Row::read(slot, columns))
+    }
+}
+
+/// Tells PostgreSQL how to call [`pg_tviews_capture`].
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_pg_tviews_capture() -> &'static pg_sys::Pg_finfo_record {
+    const VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &VERSION_1
+}
+
+/// The trigger function; see `sql/install/capture.sql`.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager only.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn pg_tviews_capture(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
+    if !pgrx::trigger_support::called_as_trigger(fcinfo) {
+        refuse("pg_tviews_capture() can only be called as a trigger");
+    }
+    // SAFETY: checked to be trigger data, which outlives the call, as do its relation and trigger.
+    let data = &*(*fcinfo).context.cast::<pg_sys::TriggerData>();
+    if data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER {
+        refuse("pg_tviews_capture() can only be called by an AFTER trigger");
+    }
+    let operation = match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+        pg_sys::TRIGGER_EVENT_INSERT => Operation::Insert,
+        pg_sys::TRIGGER_EVENT_UPDATE => Operation::Update,
+        pg_sys::TRIGGER_EVENT_DELETE => Operation::Delete,
+        _ => Operation::Truncate,
+    };
+    let call = TriggerCall {
+        data,
+        trigger: &*data.tg_trigger,
+        relation: &*data.tg_relation,
+        operation,
+        for_each_row: data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0,
+    };
+    if let Some(capture) = CAPTURE.get() {
+        capture(&call);
+    }
+    Datum::from(0)
+}
+
+fn refuse(message: &'static str) {
+    ereport!(
+        ERROR,
+        PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+        message
+    );
+}

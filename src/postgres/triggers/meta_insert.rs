@@ -1,0 +1,73 @@
+//! The trigger on pg_tview_definition that sees a row before it is written: what a dump brings means something else here.
+
+use std::ffi::{CStr, CString};
+
+use pgrx::pg_sys::{self, Datum};
+use pgrx::PgSqlErrorCode;
+
+use super::written_row::WrittenRow;
+use crate::error::Problem;
+use crate::postgres::process::memory;
+
+/// A row on its way into the table.
+pub struct AddedRow<'a> {
+    data: &'a pg_sys::TriggerData,
+}
+
+impl AddedRow<'_> {
+    /// Reads the call; raises an ERROR if it is not one of our trigger.
+    #[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
+    pub fn of<'a>(fcinfo: pg_sys::FunctionCallInfo) -> AddedRow<'a> {
+        let before_row = pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_BEFORE;
+        let mask = pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_TIMINGMASK;
+        // SAFETY: checked to be the data of a trigger, which outlives the call.
+        unsafe {
+            if pgrx::trigger_support::called_as_trigger(fcinfo) {
+                let data = &*(*fcinfo).context.cast::<pg_sys::TriggerData>();
+                if data.tg_event & mask == before_row {
+                    return AddedRow { data };
+                }
+            }
+        }
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            "pg_tviews_meta_added() can only be called by the trigger of pg_tview_definition",
+        )
+        .raise()
+    }
+
+    fn tuple(&self) -> pg_sys::HeapTuple {
+        match self.data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_UPDATE => self.data.tg_newtuple,
+            _ => self.data.tg_trigtuple,
+        }
+    }
+
+    /// The value of a column as text.
+    pub fn get(&self, column: &CStr) -> Option<String> {
+        // SAFETY: the trigger data of the running call holds the tuple and its description; the result is
+        // null or a C string.
+        unsafe {
+            let descriptor = (*self.data.tg_relation).rd_att;
+            let number = pg_sys::SPI_fnumber(descriptor, column.as_ptr());
+            let value = pg_sys::SPI_getvalue(self.tuple(), descriptor, number);
+            (!value.is_null()).then(|| memory::text_of(value))
+        }
+    }
+
+    /// What the trigger returns: the row as it is, or with another value in a column of type text.
+    pub fn written(&self, column: &CStr, value: Option<&str>) -> WrittenRow {
+        let Some(value) = value else {
+            return WrittenRow::new(self.tuple());
+        };
+        let value = CString::new(value).unwrap_or_default();
+        // SAFETY: as above; the new tuple is made in the memory the trigger was called in.
+        WrittenRow::new(unsafe {
+            let descriptor = (*self.data.tg_relation).rd_att;
+            let mut number = pg_sys::SPI_fnumber(descriptor, column.as_ptr());
+            let mut value = Datum::from(pg_sys::cstring_to_text(value.as_ptr()));
+            let mut null = false;
+            pg_sys::heap_modify_tuple_by_cols(self.tuple(), descriptor, 1, &mut number, &mut value, &mut null)
+        })
+    }
+}

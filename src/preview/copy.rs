@@ -1,0 +1,35 @@
+//! `COPY tv_post TO`: copies a query, which previews can be made for, instead of the table.
+
+use pgrx::pg_sys::Oid;
+
+use crate::catalog::{columns, tview_cache};
+use crate::postgres::relation;
+use crate::postgres::run_as::at_own_work;
+use crate::settings;
+
+/// The query that returns what COPY would; None for other tables than those of TVIEWs, and if a column does not exist: COPY
+/// reports that.
+pub fn query(table: Oid, names: &[String]) -> Option<String> {
+    if at_own_work() || !settings::read_your_writes() || !tview_cache::all().ok()?.contains_key(&table) {
+        return None;
+    }
+    let columns = copied(table, names)?.join(", ");
+    Some(format!(
+        "SELECT {columns} FROM ONLY {}",
+        relation::qualified_name(table)?
+    ))
+}
+
+/// The columns that are named, or those that COPY takes without a list.
+fn copied(table: Oid, names: &[String]) -> Option<Vec<String>> {
+    let columns = columns::of(table);
+    if names.is_empty() {
+        let ordinary = columns.iter().filter(|column| !column.generated);
+        return Some(ordinary.map(|column| relation::quote(&column.name)).collect());
+    }
+    let exists = |name: &String| columns.iter().any(|column| column.name == *name);
+    names
+        .iter()
+        .map(|name| exists(name).then(|| relation::quote(name)))
+        .collect()
+}

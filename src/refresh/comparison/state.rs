@@ -1,0 +1,195 @@
+//! `pg_tview_comparison`: comparisons of all rows that are under way, and how far each has come. Statements run inside an SPI
+//! session.
+
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_sys::{self, Oid};
+
+use crate::postgres::run_as::run_internal;
+use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::queue::read::Pending;
+use crate::refresh::audit::{self, Entry, Written};
+use crate::refresh::batch::Batch;
+
+use crate::refresh::plan::Plan;
+use crate::statement;
+
+/// One that is under way.
+pub struct Comparison {
+    /// Every row is compared for the first time under the present definition.
+    pub populates: bool,
+    /// Rows are computed by ranges of keys; otherwise key by key.
+    pub by_range: bool,
+    /// The last key compared; None: nothing is yet.
+    pub compared_to: Option<Box<[String]>>,
+    pub keys_at_once: usize,
+    /// Keys that were left out: another session holds their rows, or other rows have to be written first.
+    pub held: Vec<Box<[String]>>,
+    /// All rows may have changed once more meanwhile.
+    pub again: bool,
+    changes_read: Option<i64>,
+    oldest_change_at: Option<TimestampWithTimeZone>,
+    started_at: TimestampWithTimeZone,
+    written: Written,
+    sqlstate: Option<String>,
+    message: Option<String>,
+    details: Option<String>,
+}
+
+/// Changes of all rows, by the oldest transaction among them.
+pub struct Cause {
+    xid: Option<u64>,
+    at: Option<TimestampWithTimeZone>,
+    changes: Option<i64>,
+}
+
+impl Cause {
+    pub fn of(pending: &[Pending]) -> Cause {
+        Cause {
+            xid: pending.iter().filter_map(|changes| changes.oldest_xid).min(),
+            at: pending.iter().filter_map(|changes| changes.oldest).min(),
+            changes: (!pending.is_empty()).then(|| pending.iter().map(|changes| changes.changes).sum()),
+        }
+    }
+
+    fn values(&self) -> [(Oid, Value); 3] {
+        [
+            (pg_sys::TEXTOID, Value::of(self.xid.map(|xid| xid.to_string()))),
+            (pg_sys::TIMESTAMPTZOID, Value::of(self.at)),
+            (pg_sys::INT8OID, Value::of(self.changes)),
+        ]
+    }
+}
+
+fn run(statement: &str, tview: Oid, more: &[(Oid, Value)]) -> Rows {
+    let mut args = vec![(pg_sys::OIDOID, Value::of(tview))];
+    args.extend_from_slice(more);
+    run_internal(|| spi::run(statement, Access::Current, &args))
+}
+
+/// Begins one, in place of what an earlier one has left.
+pub fn begin(
+    tview: Oid,
+    populates: bool,
+    by_range: bool,
+    keys_at_once: usize,
+    cause: &Cause,
+    rows_expected: i64,
+) {
+    let mut args = vec![
+        (pg_sys::BOOLOID, Value::of(populates)),
+        (pg_sys::BOOLOID, Value::of(by_range)),
+        (pg_sys::INT4OID, Value::of(keys_at_once as i32)),
+    ];
+    args.extend(cause.values());
+    args.push((pg_sys::INT8OID, Value::of(rows_expected)));
+    run(&statement!("comparison_begin"), tview, &args);
+}
+
+/// All rows may have changed once more: the comparison under way is followed by another.
+pub fn again(tview: Oid, cause: &Cause) {
+    run(&statement!("comparison_again"), tview, &cause.values());
+}
+
+/// The one that is under way.
+pub fn read(tview: Oid) -> Option<Comparison> {
+    let rows = run(&statement!("comparison_read"), tview, &[]);
+    if rows.is_empty() {
+        return None;
+    }
+    let key = |text: String| -> Option<Vec<String>> { serde_json::from_str(&text).ok() };
+    let held = rows.get::<String>(0, 3);
+    Some(Comparison {
+        populates: rows.get(0, 0)?,
+        by_range: rows.get(0, 15)?,
+        compared_to: rows.get(0, 1).and_then(key).map(Vec::into_boxed_slice),
+        keys_at_once: usize::try_from(rows.get::<i32>(0, 2)?).ok()?,
+        held: held
+            .and_then(|text| Batch::from_json(&text))
+            .map_or(Vec::new(), |batch| batch.rows()),
+        again: rows.get(0, 4)?,
+        oldest_change_at: rows.get(0, 5),
+        changes_read: rows.get(0, 6),
+        started_at: rows.get(0, 7)?,
+        written: Written {
+            inserted: rows.get(0, 8)?,
+            updated: rows.get(0, 9)?,
+            deleted: rows.get(0, 10)?,
+            unchanged: rows.get(0, 11)?,
+        },
+        sqlstate: rows.get(0, 12),
+        message: rows.get(0, 13),
+        details: rows.get(0, 14),
+    })
+}
+
+impl Comparison {
+    /// Stores how far it has come, and what `entry` says of the rows compared since.
+    pub fn advance(&self, tview: Oid, entry: &Entry) {
+        let key = self.compared_to.as_ref();
+        let key = key.map(|key| serde_json::json!(key).to_string());
+        let held = (!self.held.is_empty()).then(|| Batch::from(&self.held[..]).to_json());
+        let written = entry.written.unwrap_or_default();
+        let details = entry.details.as_ref().map(|details| details.to_string());
+        let args = [
+            (pg_sys::TEXTOID, Value::of(key)),
+            (pg_sys::INT4OID, Value::of(self.keys_at_once as i32)),
+            (pg_sys::TEXTOID, Value::of(held)),
+            (pg_sys::INT8OID, Value::of(written.inserted)),
+            (pg_sys::INT8OID, Value::of(written.updated)),
+            (pg_sys::INT8OID, Value::of(written.deleted)),
+            (pg_sys::INT8OID, Value::of(written.unchanged)),
+            (pg_sys::TEXTOID, Value::of(entry.sqlstate.clone())),
+            (pg_sys::TEXTOID, Value::of(entry.message.clone())),
+            (pg_sys::TEXTOID, Value::of(details)),
+        ];
+        run(&statement!("comparison_advance"), tview, &args);
+    }
+
+    /// The audit row of a complete comparison; `last`: that of its last batch.
+    pub fn entry(self, plan: &Plan, last: Entry) -> Entry {
+        let operation = match self.populates {
+            true => "populate",
+            false => "refresh",
+        };
+        let definition = &plan.definition;
+        let mut entry = Entry::new(
+            &definition.entity_name,
+            definition.tview,
+            operation,
+            self.started_at,
+        );
+        entry.changes_read = self.changes_read;
+        entry.oldest_change_at = self.oldest_change_at;
+        let mut written = self.written;
+        written += last.written.unwrap_or_default();
+        entry.written = Some(written);
+        entry.keys_refreshed = Some(written.inserted + written.updated + written.deleted + written.unchanged);
+        let left_out = last.left_out();
+        (entry.status, entry.sqlstate, entry.message, entry.details) = match self.sqlstate {
+            None => (last.status, last.sqlstate, last.message, last.details),
+            some => (
+                audit::Status::Partial,
+                some,
+                self.message,
+                self.details.and_then(|text| serde_json::from_str(&text).ok()),
+            ),
+        };
+        entry.add_left_out(left_out);
+        entry
+    }
+}
+
+/// It is complete, and begins again for what has changed meanwhile.
+pub fn restart(tview: Oid) {
+    run(&statement!("comparison_restart"), tview, &[]);
+}
+
+/// It is complete, or good for nothing any more.
+pub fn remove(tview: Oid) {
+    run(&statement!("comparison_remove"), tview, &[]);
+}
+
+/// When the oldest change was made that it is for.
+pub fn since(tview: Oid) -> Option<TimestampWithTimeZone> {
+    run(&statement!("comparison_since"), tview, &[]).one()
+}

@@ -1,0 +1,60 @@
+//! State and position of a TVIEW under the snapshot of a refresh.
+
+use pgrx::pg_sys::Oid;
+
+use super::kept_problem;
+use super::plan::Plan;
+use crate::catalog::definition::State;
+use crate::catalog::session_statement::SessionStatement;
+use crate::error::Problem;
+use crate::postgres::run_as::{planned_once, run_internal};
+use crate::postgres::spi::{Access, Value};
+use crate::queue::position::Position;
+use crate::statement;
+
+/// A TVIEW as the refresh's snapshot shows it.
+pub struct Now {
+    pub state: State,
+    pub hash: String,
+    pub snapshot: Position,
+    pub position: Option<Position>,
+    pub has_dead_keys: bool,
+    /// Which rows the newest refresh left out.
+    pub left_out: Option<Problem>,
+    /// A comparison of all rows is under way; whether it is a population.
+    pub comparing: Option<bool>,
+}
+
+thread_local! {
+    static STATE: SessionStatement = const { SessionStatement::new() };
+}
+
+/// State and position of a TVIEW in the current snapshot; None once it is gone.
+pub fn now(tview: Oid) -> Option<Now> {
+    let args = [Value::of(tview)];
+    run_internal(|| {
+        planned_once();
+        let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pgrx::pg_sys::OIDOID]));
+        let rows = read.run(Access::Snapshot, &args, 1);
+        if rows.is_empty() {
+            return None;
+        }
+        Some(Now {
+            state: State::from_name(&rows.get::<String>(0, 0)?)?,
+            hash: rows.get(0, 1)?,
+            snapshot: rows.get::<String>(0, 2)?.parse().ok()?,
+            position: rows.get::<String>(0, 3).and_then(|text| text.parse().ok()),
+            has_dead_keys: rows.get(0, 4)?,
+            comparing: rows.get(0, 5),
+            left_out: rows
+                .get::<String>(0, 6)
+                .and_then(|text| kept_problem::from_json(&serde_json::from_str(&text).ok()?)),
+        })
+    })
+}
+
+/// The TVIEW, if nobody has refreshed or redefined it since its position was `before`.
+pub fn unmoved(plan: &Plan, before: Option<&Position>) -> Option<Now> {
+    now(plan.definition.tview)
+        .filter(|now| now.state.may_refresh() && now.position.as_ref() == before && now.hash == plan.hash)
+}

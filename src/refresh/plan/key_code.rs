@@ -1,0 +1,22 @@
+//! Whether reading keys runs code of users: types without their domains run none, but a domain may be inside of them.
+
+use pgrx::pg_sys;
+
+use crate::postgres::key_type::KeyType;
+use crate::postgres::run_as::run_internal;
+use crate::postgres::spi::{self, Access, Value};
+use crate::statement;
+
+/// Whether to read texts as values of these types runs conditions of domains.
+pub fn runs<'a>(types: impl Iterator<Item = &'a KeyType>) -> bool {
+    let of_users: Vec<pg_sys::Oid> = types
+        .map(KeyType::base)
+        .filter(|base| base.to_u32() >= pg_sys::FirstNormalObjectId)
+        .collect();
+    if of_users.is_empty() {
+        return false;
+    }
+    let types = [(pg_sys::OIDARRAYOID, Value::of(of_users))];
+    run_internal(|| spi::session(|| spi::run(&statement!("domains_inside"), Access::Snapshot, &types).one()))
+        .unwrap_or(true)
+}

@@ -1,0 +1,18 @@
+//! How the statements of a refresh are planned.
+
+use crate::postgres::run_as;
+
+/// Plans for a few rows are made once and prefer indexes, whatever the tables' size was when they were made;
+/// plans for many are made for the numbers at hand.
+pub fn few_rows(few: bool) {
+    let (cache, on) = if few {
+        ("force_generic_plan", "off")
+    } else {
+        ("force_custom_plan", "on")
+    };
+    run_as::set("plan_cache_mode", cache);
+    run_as::set("enable_seqscan", on);
+    run_as::set("enable_mergejoin", on);
+    // What changed was just written: its pages are in memory.
+    run_as::set("random_page_cost", "1.1");
+}

@@ -1,0 +1,114 @@
+//! `pg_tview_backlog_part`: a large backlog cut into parts that several workers apply. Each part is applied and marked as
+//! done in one transaction; the position moves when all are. Statements run inside an SPI session.
+
+use pgrx::pg_sys::{self, Oid};
+
+use crate::catalog::definition;
+use crate::postgres::run_as::run_internal;
+use crate::postgres::spi::{self, Access, Statement, Value};
+use crate::queue::position::Position;
+use crate::refresh::audit::Written;
+use crate::refresh::batch::Batch;
+use crate::refresh::keys::Batches;
+use crate::statement;
+
+/// A part that is not done.
+pub struct Part {
+    pub keys: Batch,
+    /// The position of the TVIEW when its log was read: the part is good for nothing once it has moved.
+    pub before: Option<Position>,
+}
+
+/// How far the parts of a TVIEW are.
+pub struct State {
+    pub parts: usize,
+    pub unfinished: Vec<i32>,
+    /// By those that are done.
+    pub written: Written,
+}
+
+/// Stores the parts of a backlog, numbered from 0, in place of what an earlier attempt left; returns how many.
+pub fn store(tview: Oid, parts: Batches, before: Option<&Position>) -> usize {
+    remove(tview);
+    let types = [pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID];
+    let before = before.map(Position::to_string);
+    run_internal(|| {
+        let add = Statement::new(statement!("part_add"), &types);
+        let mut stored = 0;
+        for part in parts {
+            // What one takes is freed before the next.
+            spi::session(|| {
+                let args = [
+                    Value::of(tview),
+                    before.as_deref().map_or(Value::NULL, Value::of),
+                    Value::of(part.to_json()),
+                    Value::of(stored as i32),
+                ];
+                add.run(Access::Current, &args, 0);
+            });
+            stored += 1;
+        }
+        stored
+    })
+}
+
+/// A part, unless it is done or there is none.
+pub fn read(tview: Oid, part: i32) -> Option<Part> {
+    let args = [
+        (pg_sys::OIDOID, Value::of(tview)),
+        (pg_sys::INT4OID, Value::of(part)),
+    ];
+    let rows = run_internal(|| spi::run(&statement!("part_read"), Access::Snapshot, &args));
+    if rows.is_empty() {
+        return None;
+    }
+    Some(Part {
+        keys: Batch::from_json(&rows.get::<String>(0, 0)?)?,
+        before: rows.get::<String>(0, 1).and_then(|text| text.parse().ok()),
+    })
+}
+
+/// A part is applied.
+pub fn done(tview: Oid, part: i32, written: Written) {
+    let counts = [
+        written.inserted,
+        written.updated,
+        written.deleted,
+        written.unchanged,
+    ];
+    let mut args = vec![
+        (pg_sys::OIDOID, Value::of(tview)),
+        (pg_sys::INT4OID, Value::of(part)),
+    ];
+    args.extend(counts.map(|count| (pg_sys::INT8OID, Value::of(count))));
+    run_internal(|| spi::run(&statement!("part_done"), Access::Current, &args));
+}
+
+/// Under the active snapshot.
+pub fn state(tview: Oid) -> Option<State> {
+    let args = [(pg_sys::OIDOID, Value::of(tview))];
+    let rows = run_internal(|| spi::run(&statement!("parts_state"), Access::Snapshot, &args));
+    Some(State {
+        parts: usize::try_from(rows.get::<i64>(0, 0)?).ok()?,
+        unfinished: rows.get(0, 1)?,
+        written: Written {
+            inserted: rows.get(0, 2)?,
+            updated: rows.get(0, 3)?,
+            deleted: rows.get(0, 4)?,
+            unchanged: rows.get(0, 5)?,
+        },
+    })
+}
+
+/// Removes what workers have left that ended before they were through, once nobody would go on with it.
+pub fn forget_stale() {
+    if definition::table().is_some() {
+        run_internal(|| spi::session(|| spi::run(&statement!("parts_forget"), Access::Current, &[])));
+    }
+}
+
+/// The backlog is applied, or given up.
+pub fn remove(tview: Oid) {
+    let args = [(pg_sys::OIDOID, Value::of(tview))];
+    run_internal(|| spi::run(&statement!("parts_remove"), Access::Current, &args));
+}

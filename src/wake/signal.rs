@@ -1,0 +1,75 @@
+//! What sessions tell workers, once their transaction is over. Called from commit callbacks, where an error would stop
+//! the cluster: atomics and SetLatch only, nothing allocates, locks or raises. All of it does nothing in a server that
+//! did not preload the library.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use pgrx::pg_sys::Oid;
+
+use super::database::Database;
+use super::launcher::{self, LAUNCHER};
+use crate::postgres::process::{self, clock};
+
+/// This transaction changed `sources`, and it is visible now.
+pub fn committed(sources: &[Oid]) {
+    let Some(database) = own_database() else { return };
+    database.note_changes(sources);
+    if !database.is_attended() {
+        launcher::wake();
+        return;
+    }
+    let now = clock::transaction_end();
+    if database.is_awaited(sources, now) && !database.wake_one() && database.note_more(now) {
+        launcher::wake();
+    }
+}
+
+/// Definitions of this database changed: workers load them anew and look at every TVIEW once (DDL can change what
+/// a view returns without any row change). Also how a database announces itself after
+/// CREATE EXTENSION, and how its workers learn of DROP EXTENSION.
+pub fn catalog_changed() {
+    let own = process::database();
+    // Once more if the launcher gave the place back in between.
+    for _ in 0..2 {
+        let Some(database) = own_database() else { return };
+        database.touch_all();
+        database.generation.fetch_add(1, SeqCst);
+        if database.oid() == Some(own) {
+            database.wake_all();
+            launcher::wake();
+            return;
+        }
+    }
+}
+
+/// COMMIT PREPARED made something visible, and this session does not know what.
+pub fn everything_changed() {
+    if let Some(database) = Database::find(process::database()) {
+        database.note_unknown_changes();
+        database.generation.fetch_add(1, SeqCst);
+        database.wake_all();
+        if !database.is_attended() {
+            launcher::wake();
+        }
+    }
+}
+
+/// Whether workers ever found the extension in this database: a cheap hint that it may be dropped here.
+pub fn known_here() -> bool {
+    Database::find(process::database()).is_some()
+}
+
+/// The place of this session's database. The launcher hears of a database it does not know, and of one too many.
+pub fn own_database() -> Option<&'static Database> {
+    let launcher = LAUNCHER.get().first()?;
+    let own = process::database();
+    if let Some(database) = Database::find(own) {
+        return Some(database);
+    }
+    let claimed = Database::find_or_claim(own);
+    if claimed.is_none() {
+        launcher.databases_full.store(true, SeqCst);
+    }
+    launcher::wake();
+    claimed
+}

@@ -1,0 +1,153 @@
+//! How far each TVIEW is.
+
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
+
+use pgrx::pg_sys::Oid;
+
+use super::hash::hash;
+use crate::postgres::process::shared_memory::SharedArray;
+use crate::settings;
+
+/// Progress of TVIEWs, found by hash and linear probing.
+pub static TVIEWS: SharedArray<Tview> = SharedArray::new(c"pg_tviews progress", settings::max_tviews);
+
+/// Progress of one TVIEW. Times are microseconds, 0 means never.
+#[derive(Default)]
+pub struct Tview {
+    /// Database and TVIEW; 0 never used, [`GONE`] given back. Claimed by CAS by a worker that loads definitions, given
+    /// back by one that no longer finds the TVIEW, or by the launcher with its database.
+    key: AtomicU64,
+    /// All ticks up to this are in the tv table. The worker that refreshed it.
+    pub absorbed_tick: AtomicU64,
+    /// Index (plus one) of the worker that refreshes it, 0 if none. That worker.
+    pub runner: AtomicU32,
+    /// When pending changes were first noticed. Workers; the runner resets it.
+    pub dirty_since: AtomicI64,
+    /// Not to be looked at before: cooling down, or backing off after a failure. The runner.
+    pub not_before: AtomicI64,
+    /// When the first of its dead keys is to be tried again; 0: there are none. The runner.
+    pub retry_at: AtomicI64,
+    /// When the last refresh began. The runner.
+    pub started_at: AtomicI64,
+    /// When the last refresh ended. The runner.
+    pub finished_at: AtomicI64,
+    /// How long a refresh takes, as a moving average. The runner.
+    pub expected: AtomicI64,
+    /// All its rows are being compared with the view, batch by batch. The runner.
+    pub comparing: AtomicBool,
+    /// Failures in a row. The runner.
+    pub failures: AtomicU32,
+    /// Parts of its backlog that nobody has taken: those numbered below this. The runner offers, whoever takes one lowers it.
+    pub parts: AtomicU32,
+    /// Which workers apply a part that the runner has offered, by index. Each sets and clears its bit.
+    pub helpers: AtomicU64,
+}
+
+/// A place whose TVIEW is gone: searches go on past it, claims may take it.
+const GONE: u64 = u64::MAX;
+
+impl Tview {
+    fn key_of(database: Oid, tview: Oid) -> u64 {
+        u64::from(database.to_u32()) << 32 | u64::from(tview.to_u32())
+    }
+
+    /// Whether this place (still) belongs to that TVIEW.
+    pub fn is(&self, database: Oid, tview: Oid) -> bool {
+        self.key.load(SeqCst) == Self::key_of(database, tview)
+    }
+
+    /// Whether this place belongs to a TVIEW of that database.
+    pub fn is_of(&self, database: Oid) -> bool {
+        let key = self.key.load(SeqCst);
+        key != GONE && (key >> 32) as u32 == database.to_u32()
+    }
+
+    /// The place of a TVIEW, claimed if it has none; `None` if all are taken.
+    pub fn find_or_claim(database: Oid, tview: Oid) -> Option<&'static Tview> {
+        let places = TVIEWS.get();
+        let key = Self::key_of(database, tview);
+        loop {
+            let first = hash(key) as usize % places.len().max(1);
+            let mut free = None;
+            for place in places[first..].iter().chain(&places[..first]) {
+                match place.key.load(SeqCst) {
+                    found if found == key => return Some(place),
+                    GONE => free = free.or(Some((place, GONE))),
+                    0 => {
+                        free = free.or(Some((place, 0)));
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+            let (place, was) = free?;
+            if place.key.compare_exchange(was, key, SeqCst, SeqCst).is_ok() {
+                return Some(place);
+            }
+        }
+    }
+
+    /// Whether one more TVIEW could be tracked.
+    pub fn any_free() -> bool {
+        TVIEWS
+            .get()
+            .iter()
+            .any(|place| matches!(place.key.load(SeqCst), 0 | GONE))
+    }
+
+    /// Which TVIEWs of `database` have a place.
+    pub fn of(database: Oid) -> Vec<Oid> {
+        let tview = |place: &Tview| Oid::from(place.key.load(SeqCst) as u32);
+        TVIEWS
+            .get()
+            .iter()
+            .filter(|place| place.is_of(database))
+            .map(tview)
+            .collect()
+    }
+
+    /// Gives back the places of the TVIEWs of `database` that are not to be kept.
+    pub fn release_all(database: Oid, keep: impl Fn(Oid) -> bool) {
+        for place in TVIEWS.get().iter().filter(|place| place.is_of(database)) {
+            let key = place.key.load(SeqCst);
+            if key != GONE && !keep(Oid::from(key as u32)) {
+                place.forget();
+                // Only now can it be claimed again.
+                let _ = place.key.compare_exchange(key, GONE, SeqCst, SeqCst);
+            }
+        }
+    }
+
+    /// Takes the last of the parts that are offered.
+    pub fn take_part(&self) -> Option<u32> {
+        let one_less = |parts: u32| parts.checked_sub(1);
+        let taken = self.parts.fetch_update(SeqCst, SeqCst, one_less);
+        taken.ok().map(|parts| parts - 1)
+    }
+
+    /// Lets worker `index` take a part and apply it. The runner waits for those who may have one.
+    pub fn help(&self, index: usize, apply: impl FnOnce(u32)) {
+        self.helpers.fetch_or(1 << index, SeqCst);
+        if let Some(part) = self.take_part() {
+            apply(part);
+        }
+        self.leave(index);
+    }
+
+    /// Worker `index` applies no part (any more).
+    pub fn leave(&self, index: usize) {
+        self.helpers.fetch_and(!(1 << index), SeqCst);
+    }
+
+    /// As good as new: it will be looked at.
+    pub fn forget(&self) {
+        self.absorbed_tick.store(0, SeqCst);
+        self.dirty_since.store(0, SeqCst);
+        self.not_before.store(0, SeqCst);
+        self.retry_at.store(0, SeqCst);
+        self.failures.store(0, SeqCst);
+        self.comparing.store(false, SeqCst);
+        self.expected.store(0, Relaxed);
+    }
+}
