@@ -23,10 +23,11 @@ build: setup ## compile (debug)
 install: setup ## install the extension (release build) into PostgreSQL 15
 	scripts/install.sh --release
 
-lint: setup ## formatting and lints, warnings are errors
+lint: setup ## formatting, lints (warnings are errors), and which folder imports which
 	cargo fmt --check
 	cargo clippy --all-targets --features pg_test -- -D warnings
 	cargo clippy --test cluster -- -D warnings
+	cargo test --test floors
 
 unit: setup ## unit tests, and the tests that run inside a server
 	scripts/unit.sh
