@@ -93,6 +93,7 @@ fn look_at_all() {
 
 /// Forgets TVIEWs whose table was dropped. Called by the event trigger.
 pub fn dropped() {
+    let empty = (pg_sys::OIDARRAYOID, Value::of(dropped_tables::take_empty()));
     let types = note(
         "SELECT array_agg(DISTINCT object_type) FROM pg_catalog.pg_event_trigger_dropped_objects()
           WHERE NOT is_temporary",
@@ -107,7 +108,6 @@ pub fn dropped() {
         return;
     }
     if types.iter().any(|kind| kind == "table") {
-        let empty = (pg_sys::OIDARRAYOID, Value::of(dropped_tables::take_empty()));
         rows_came_or_went(oids(&statement!("trees_of_dropped"), &[empty]));
     }
     look_again(oids(&statement!("tviews_bereft"), &[]));
