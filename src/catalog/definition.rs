@@ -168,7 +168,7 @@ fn read(tview: Value) -> Vec<Definition> {
     with_latest_snapshot(|| {
         spi::session(|| {
             from_rows(&spi::run(
-                &statement!("definitions"),
+                &statement!("meta_read"),
                 Access::Snapshot,
                 &[(pg_sys::OIDOID, tview)],
             ))

@@ -13,7 +13,7 @@ pub fn change_state(tview: Oid, state: State) {
     run_internal(|| {
         spi::session(|| {
             spi::run(
-                &statement!("change_state"),
+                &statement!("meta_set_state"),
                 Access::Current,
                 &[
                     (pg_sys::OIDOID, Value::of(tview)),
@@ -29,7 +29,7 @@ pub fn needs_population(tview: Oid) -> bool {
     run_internal(|| {
         spi::session(|| {
             let args = [(pg_sys::OIDOID, Value::of(tview))];
-            spi::run(&statement!("needs_population"), Access::Current, &args)
+            spi::run(&statement!("audit_needs_population"), Access::Current, &args)
                 .one::<bool>()
                 .unwrap_or(true)
         })

@@ -55,7 +55,7 @@ fn read() -> KnownTviews {
     let read_all = || {
         spi::session(|| {
             let rows = READ.with(|read| {
-                read.get(|| statement!("known_tviews"), &[])
+                read.get(|| statement!("meta_known"), &[])
                     .run(Access::Snapshot, &[], 0)
             });
             (0..rows.len())

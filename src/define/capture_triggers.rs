@@ -177,7 +177,7 @@ pub fn with_unused() -> Vec<Oid> {
 }
 
 fn unused() -> Vec<(Oid, String)> {
-    let rows = spi::run(&statement!("unused_triggers"), Access::Current, &[]);
+    let rows = spi::run(&statement!("triggers_unused"), Access::Current, &[]);
     (0..rows.len())
         .filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
         .collect()

@@ -21,7 +21,7 @@ use crate::{capture, statement};
 /// Has TVIEWs looked at again that the command may concern, unless only temporary objects were touched. `table`: what it
 /// did to a table. Called by the event trigger.
 pub fn happened(table: &TableChange) {
-    let commands = note(&statement!("commands_of_interest")).unwrap_or_default();
+    let commands = note(&statement!("ddl_commands")).unwrap_or_default();
     // First of all: where a table of the extension has another name, nothing else of the extension is found.
     if commands.iter().any(|command| command == "ALTER TABLE") {
         refuse_other_own_tables();
@@ -111,7 +111,7 @@ pub fn dropped() {
         rows_came_or_went(oids(&statement!("trees_of_dropped"), &[empty]));
     }
     look_again(oids(&statement!("tviews_bereft"), &[]));
-    if !oids(&statement!("dropped_defaults"), &[]).is_empty() {
+    if !oids(&statement!("ddl_dropped_defaults"), &[]).is_empty() {
         look_at_all();
     }
     if types.iter().any(|kind| kind == "trigger") {
@@ -133,7 +133,7 @@ fn rows_came_or_went(trees: Vec<Oid>) {
 fn keep_enabled() {
     let names: Vec<(Oid, String, bool)> = run_internal(|| {
         spi::session(|| {
-            let rows = spi::run(&statement!("disabled_triggers"), Access::Current, &[]);
+            let rows = spi::run(&statement!("triggers_disabled"), Access::Current, &[]);
             (0..rows.len())
                 .filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?, rows.get(row, 2)?)))
                 .collect()
@@ -156,7 +156,7 @@ fn keep_enabled() {
 
 /// What writes the extension's tables finds them by name, and knows their columns and no others.
 fn refuse_other_own_tables() {
-    if let Some(table) = oids(&statement!("own_tables_altered"), &[]).first() {
+    if let Some(table) = oids(&statement!("ddl_own_tables_altered"), &[]).first() {
         Problem::new(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             format!(
@@ -172,7 +172,7 @@ fn refuse_other_own_tables() {
 
 /// Triggers are found by name.
 fn refuse_other_names() {
-    if let Some(table) = oids(&statement!("renamed_triggers"), &[]).first() {
+    if let Some(table) = oids(&statement!("triggers_renamed"), &[]).first() {
         Problem::new(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             format!(
@@ -191,7 +191,7 @@ fn refuse_taken_places() {
     if own_ddl::is_ours() {
         return;
     }
-    if let Some(table) = oids(&statement!("taken_triggers"), &[]).first() {
+    if let Some(table) = oids(&statement!("triggers_taken"), &[]).first() {
         Problem::new(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             format!(
@@ -227,7 +227,7 @@ fn follow_column_name(column: &RenamedColumn) {
             (pg_sys::TEXTOID, Value::of(before.as_str())),
             (pg_sys::TEXTOID, Value::of(after.as_str())),
         ];
-        oids(&statement!("rename_captured"), &names);
+        oids(&statement!("triggers_rename_captured"), &names);
     }
 }
 
@@ -238,7 +238,7 @@ fn tree_holds_rows(table: Oid) -> bool {
 
 /// A backing view is found by its name and that of its schema.
 fn follow_schema_names() {
-    oids(&statement!("follow_schema_names"), &[]);
+    oids(&statement!("meta_follow_schema_names"), &[]);
 }
 
 fn all_rows_of_touched() {
@@ -251,7 +251,7 @@ fn all_rows_of_touched() {
 
 /// A worker makes a dropped trigger again and compares every row. Until then the changes are pending.
 fn triggers_went() {
-    for table in oids(&statement!("dropped_triggers"), &[]) {
+    for table in oids(&statement!("triggers_dropped"), &[]) {
         let above = inheritance::ancestors(table);
         // A plan does not look at each partition it reads.
         above.iter().copied().for_each(invalidation::announce);

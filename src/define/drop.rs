@@ -102,7 +102,7 @@ fn unregister(definition: &Definition) -> Vec<Oid> {
     run_internal(|| {
         spi::session(|| {
             let args = [(pg_sys::OIDOID, Value::of(definition.tview))];
-            spi::run(&statement!("delete_definition"), Access::Current, &args);
+            spi::run(&statement!("meta_delete"), Access::Current, &args);
             capture_triggers::with_unused()
         })
     })
@@ -125,7 +125,7 @@ fn remove_triggers(tables: &[Oid]) {
 pub fn forget_dropped() {
     if definition::table().is_some() {
         run_internal(|| {
-            spi::session(|| spi::run(&statement!("forget_dropped"), Access::Current, &[]).len());
+            spi::session(|| spi::run(&statement!("meta_forget_dropped"), Access::Current, &[]).len());
         });
     }
 }

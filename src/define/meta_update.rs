@@ -91,7 +91,7 @@ fn change_fk_columns(tview: Oid, columns: Option<Vec<Option<String>>>) {
     };
     patience::patiently(lock, |()| {
         let value = (pg_sys::TEXTARRAYOID, Value::of(columns.clone()));
-        let definition = write(tview, &statement!("change_fk_columns"), value);
+        let definition = write(tview, &statement!("meta_set_fk_columns"), value);
         let plan = run_internal(|| plan::prepare(definition).or_raise());
         let mut details = by_whom();
         details["fk_columns"] = plan.definition.fk_columns.clone().into();
@@ -104,7 +104,7 @@ fn change_max_latency(tview: Oid, bound: Option<Interval>) {
     let seconds = bound.as_ref().map(seconds);
     seconds.map_or(Ok(()), check_latency).or_raise();
     let value = (pg_sys::INTERVALOID, Value::of(bound));
-    let definition = write(tview, &statement!("change_max_latency"), value);
+    let definition = write(tview, &statement!("meta_set_max_latency"), value);
     let mut entry = Entry::new(&definition.entity_name, tview, "configure", audit::now());
     let mut details = by_whom();
     details["max_latency_seconds"] = seconds.into();

@@ -220,7 +220,7 @@ fn holders((table, lock): Wanted) -> Vec<i32> {
 fn refuse_deadlock((table, _): Wanted, holders: &[i32]) {
     let args = [(pg_sys::INT4ARRAYOID, Value::of(holders.to_vec()))];
     let waits = run_internal(|| {
-        spi::session(|| spi::run(&statement!("waits_for_us"), Access::Current, &args).one::<bool>())
+        spi::session(|| spi::run(&statement!("lock_waiters"), Access::Current, &args).one::<bool>())
     });
     if waits == Some(true) {
         Problem::new(PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED, "deadlock detected")

@@ -199,7 +199,7 @@ pub fn note_view(plan: &Plan) {
             (pg_sys::OIDOID, Value::of(plan.definition.tview)),
             (pg_sys::OIDOID, Value::of(plan.lineage.root_view)),
         ];
-        spi::run(&statement!("note_view"), Access::Current, &args);
+        spi::run(&statement!("meta_note_view"), Access::Current, &args);
     });
 }
 
@@ -212,7 +212,7 @@ fn write_definition(plan: &Plan, state: State) {
         .collect();
     use pg_sys::{BOOLOID, FLOAT8OID, OIDARRAYOID, OIDOID, TEXTARRAYOID, TEXTOID};
     spi::run(
-        &statement!("write_definition"),
+        &statement!("meta_write"),
         Access::Current,
         &[
             (OIDOID, Value::of(definition.tview)),

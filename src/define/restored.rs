@@ -40,7 +40,7 @@ pub fn state_of_new(row: &AddedRow) -> Option<&'static str> {
 /// Adds what a dump of pg_tviews 0.1.0 holds, where `pg_tview_meta` was a table.
 pub fn insert(row: &MetaRow) {
     run_internal(|| {
-        spi::session(|| spi::run(&statement!("insert_definition"), Access::Current, &row.values()).len())
+        spi::session(|| spi::run(&statement!("meta_insert"), Access::Current, &row.values()).len())
     });
 }
 

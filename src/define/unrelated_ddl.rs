@@ -23,7 +23,7 @@ pub fn is_unrelated(command: Command) -> bool {
         Command::Harmless => {}
         Command::TableTree => return false,
         Command::Subscription => subscriptions::leave(),
-        Command::Other if asked(&COMMAND, || statement!("is_command_related")) => return false,
+        Command::Other if asked(&COMMAND, || statement!("ddl_is_related")) => return false,
         Command::Other => {}
     }
     // Whatever it is, a view that fails may work with it: what functions contain as text depends on anything.
@@ -35,7 +35,7 @@ pub fn is_unrelated(command: Command) -> bool {
 
 /// The same for what a command has dropped.
 pub fn is_unrelated_drop() -> bool {
-    !asked(&DROP, || statement!("is_drop_related"))
+    !asked(&DROP, || statement!("ddl_is_drop_related"))
 }
 
 /// What the statement says. Of the extension, when it is being dropped, its tables may be gone.

@@ -157,7 +157,7 @@ fn somebody_waits_for_us() -> bool {
     with_latest_snapshot(|| {
         run_internal(|| {
             spi::session(|| {
-                let rows = spi::run(&statement!("somebody_waits_for_us"), Access::Snapshot, &[]);
+                let rows = spi::run(&statement!("lock_is_awaited"), Access::Snapshot, &[]);
                 rows.one::<bool>().unwrap_or(true)
             })
         })

@@ -24,7 +24,7 @@ pub fn look_pending(tview: Oid, target: &Position) -> Option<bool> {
     let args = [Value::of(tview), Value::of(target.to_string())];
     spi::session(|| {
         PENDING
-            .with(|s| s.get(|| statement!("is_pending"), &types))
+            .with(|s| s.get(|| statement!("queue_is_pending"), &types))
             .run(Access::Snapshot, &args, 1)
             .one::<bool>()
     })

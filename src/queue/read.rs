@@ -97,7 +97,7 @@ fn size() -> i64 {
 pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
     planned_once();
     let rows = READ.with(|read| {
-        read.get(|| statement!("read_log"), &OUTSIDE).run(
+        read.get(|| statement!("queue_read"), &OUTSIDE).run(
             Access::Snapshot,
             &outside(position, sources.to_vec()),
             0,
@@ -124,7 +124,11 @@ pub fn by_age(position: &Position, sources: &[Oid]) -> Vec<Pending> {
         (pg_sys::OIDARRAYOID, Value::of(sources.to_vec())),
         (pg_sys::TEXTOID, Value::of(position.to_string())),
     ];
-    pending(&spi::run(&statement!("read_log_by_age"), Access::Snapshot, &args))
+    pending(&spi::run(
+        &statement!("queue_read_by_age"),
+        Access::Snapshot,
+        &args,
+    ))
 }
 
 fn pending(rows: &Rows) -> Vec<Pending> {
@@ -147,7 +151,7 @@ fn pending(rows: &Rows) -> Vec<Pending> {
 /// then others see their rows, but may not know of their DDL. As [`since`].
 pub fn is_announced(sources: &[Oid]) -> bool {
     let rows = EVERY_ROW_BY.with(|read| {
-        read.get(|| statement!("every_row_by"), &[pg_sys::OIDARRAYOID])
+        read.get(|| statement!("queue_every_row_by"), &[pg_sys::OIDARRAYOID])
             .run(Access::Snapshot, &[Value::of(sources.to_vec())], 0)
     });
     (0..rows.len())

@@ -32,7 +32,7 @@ pub fn trim(limit: usize) -> u64 {
     };
     delete(
         &TRIM,
-        || statement!("trim_queue"),
+        || statement!("queue_trim"),
         &[pg_sys::INT8OID, pg_sys::OIDARRAYOID],
         &[Value::of(limit as i64), Value::of(sources)],
     )
@@ -67,7 +67,7 @@ pub fn trim_audit(limit: usize) -> u64 {
     let types = [pg_sys::INT8OID, pg_sys::FLOAT8OID];
     delete(
         &TRIM_AUDIT,
-        || statement!("trim_audit"),
+        || statement!("audit_trim"),
         &types,
         &[Value::of(limit as i64), Value::of(seconds)],
     )

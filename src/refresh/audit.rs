@@ -181,7 +181,7 @@ pub fn add(entry: Entry) {
     run_internal(|| {
         planned_once();
         spi::session(|| {
-            ADD.with(|add| add.get(|| statement!("add_audit"), &types))
+            ADD.with(|add| add.get(|| statement!("audit_add"), &types))
                 .run(Access::Current, &args, 0);
         })
     });

@@ -55,7 +55,7 @@ fn busy(tview: Oid) -> bool {
 }
 
 /// Under the snapshot that becomes the position. The row it writes makes the next refresh a population, see
-/// `needs_population`.
+/// `audit_needs_population`.
 fn give_up(tview: Oid) -> bool {
     let Some(backlog) = excess(Some(tview)).pop() else {
         return false;
@@ -110,7 +110,7 @@ fn excess(tview: Option<Oid>) -> Vec<Backlog> {
                 (pg_sys::INT8OID, Value::of(settings::max_backlog() as i64)),
                 (pg_sys::OIDOID, Value::of(tview)),
             ];
-            let rows = spi::run(&statement!("excess_backlogs"), Access::Snapshot, &args);
+            let rows = spi::run(&statement!("queue_excess"), Access::Snapshot, &args);
             (0..rows.len())
                 .filter_map(|row| {
                     Some(Backlog {

@@ -122,7 +122,11 @@ impl Run<'_> {
     fn neighbours_are_behind(&self) -> bool {
         let look = || {
             let args = [(pg_sys::OIDOID, Value::of(self.tview))];
-            let rows = spi::run(&statement!("foreign_key_neighbours"), Access::Snapshot, &args);
+            let rows = spi::run(
+                &statement!("tviews_foreign_key_neighbours"),
+                Access::Snapshot,
+                &args,
+            );
             let neighbours: Vec<Oid> = (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect();
             let target = now::seen();
             neighbours.into_iter().any(|tview| is_pending(tview, &target))

@@ -39,7 +39,7 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
 fn last_error(definition: &Definition) -> Option<(String, Option<String>)> {
     let args = [(pg_sys::OIDOID, Value::of(definition.tview))];
     let look = || {
-        let rows = spi::run(&statement!("last_error"), Access::Snapshot, &args);
+        let rows = spi::run(&statement!("audit_last_error"), Access::Snapshot, &args);
         (!rows.is_empty()).then(|| Some((rows.get(0, 0)?, rows.get(0, 1))))?
     };
     transaction::with_latest_snapshot(|| run_internal(|| spi::session(look)))

@@ -133,8 +133,8 @@ fn unfilled(plan: &Plan, now: &Now) -> Option<Since> {
     let waits = now.state == State::Populating
         || now.position.is_none()
         || now.hash != plan.hash
-        || ask(&statement!("needs_population")).one::<bool>() != Some(false);
-    waits.then(|| ask(&statement!("unfilled_since")).one())
+        || ask(&statement!("audit_needs_population")).one::<bool>() != Some(false);
+    waits.then(|| ask(&statement!("audit_unfilled_since")).one())
 }
 
 /// Since when a TVIEW whose table this one reads is behind: which of our rows that will concern, its refresh tells.

@@ -33,7 +33,7 @@ pub fn store(tview: Oid, parts: Batches, before: Option<&Position>) -> usize {
     let types = [pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID];
     let before = before.map(Position::to_string);
     run_internal(|| {
-        let add = Statement::new(statement!("part_add"), &types);
+        let add = Statement::new(statement!("backlog_part_add"), &types);
         let mut stored = 0;
         for part in parts {
             // What one takes is freed before the next.
@@ -58,7 +58,7 @@ pub fn read(tview: Oid, part: i32) -> Option<Part> {
         (pg_sys::OIDOID, Value::of(tview)),
         (pg_sys::INT4OID, Value::of(part)),
     ];
-    let rows = run_internal(|| spi::run(&statement!("part_read"), Access::Snapshot, &args));
+    let rows = run_internal(|| spi::run(&statement!("backlog_part_read"), Access::Snapshot, &args));
     if rows.is_empty() {
         return None;
     }
@@ -81,13 +81,13 @@ pub fn done(tview: Oid, part: i32, written: Written) {
         (pg_sys::INT4OID, Value::of(part)),
     ];
     args.extend(counts.map(|count| (pg_sys::INT8OID, Value::of(count))));
-    run_internal(|| spi::run(&statement!("part_done"), Access::Current, &args));
+    run_internal(|| spi::run(&statement!("backlog_part_done"), Access::Current, &args));
 }
 
 /// Under the active snapshot.
 pub fn state(tview: Oid) -> Option<State> {
     let args = [(pg_sys::OIDOID, Value::of(tview))];
-    let rows = run_internal(|| spi::run(&statement!("parts_state"), Access::Snapshot, &args));
+    let rows = run_internal(|| spi::run(&statement!("backlog_part_state"), Access::Snapshot, &args));
     Some(State {
         parts: usize::try_from(rows.get::<i64>(0, 0)?).ok()?,
         unfinished: rows.get(0, 1)?,
@@ -103,12 +103,12 @@ pub fn state(tview: Oid) -> Option<State> {
 /// Removes what workers have left that ended before they were through, once nobody would go on with it.
 pub fn forget_stale() {
     if definition::table().is_some() {
-        run_internal(|| spi::session(|| spi::run(&statement!("parts_forget"), Access::Current, &[])));
+        run_internal(|| spi::session(|| spi::run(&statement!("backlog_part_forget"), Access::Current, &[])));
     }
 }
 
 /// The backlog is applied, or given up.
 pub fn remove(tview: Oid) {
     let args = [(pg_sys::OIDOID, Value::of(tview))];
-    run_internal(|| spi::run(&statement!("parts_remove"), Access::Current, &args));
+    run_internal(|| spi::run(&statement!("backlog_part_remove"), Access::Current, &args));
 }
