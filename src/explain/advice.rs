@@ -29,6 +29,16 @@ impl Advice {
         }
     }
 
+    fn failed(subject: &Subject, error: &Caught) -> Advice {
+        match subject.sees_errors {
+            true => Advice::not_checked(&error.message),
+            false => Advice::not_checked(&format!(
+                "an error, SQLSTATE {}, that its owner can see",
+                error.sqlstate()
+            )),
+        }
+    }
+
     pub fn say(&mut self, sentence: String) {
         if !self.sentences.contains(&sentence) {
             self.sentences.push(sentence);
@@ -69,7 +79,7 @@ pub fn advise(subject: &Subject) -> Vec<Advice> {
     let mut advice: Vec<Advice> = occurrences
         .iter()
         .map(|(source, occurrence)| match is_keyed(source) {
-            true => key_queries(occurrence),
+            true => key_queries(subject, occurrence),
             false => Advice::default(),
         })
         .collect();
@@ -89,7 +99,7 @@ pub fn advise(subject: &Subject) -> Vec<Advice> {
             }
         }
         Err(caught) => {
-            let not_checked = Advice::not_checked(&caught.message);
+            let not_checked = Advice::failed(subject, &caught);
             for each in &mut advice {
                 not_checked
                     .sentences
@@ -101,7 +111,7 @@ pub fn advise(subject: &Subject) -> Vec<Advice> {
     advice
 }
 
-fn key_queries(occurrence: &Occurrence) -> Advice {
+fn key_queries(subject: &Subject, occurrence: &Occurrence) -> Advice {
     let mut advice = Advice::default();
     let Strategy::Keyed(queries) = &occurrence.strategy else {
         return advice;
@@ -114,7 +124,7 @@ fn key_queries(occurrence: &Occurrence) -> Advice {
                     relation::display(table)
                 )
             }),
-            Err(caught) => Advice::not_checked(&caught.message)
+            Err(caught) => Advice::failed(subject, &caught)
                 .sentences
                 .into_iter()
                 .for_each(|sentence| advice.say(sentence)),

@@ -17,6 +17,7 @@ use crate::postgres::query_tree::Select;
 use crate::postgres::role;
 use crate::postgres::run_as::{run_internal, run_restricted};
 use crate::postgres::{relation, spi};
+use crate::refresh::discretion;
 use crate::refresh::plan;
 use crate::refresh::plan::key_column::KeyColumn;
 use crate::refresh::plan::recompute_sql::{Content, Shape};
@@ -31,6 +32,8 @@ pub struct Subject {
     pub settings: Vec<(String, String)>,
     /// What statements may find by name.
     pub named: Rc<Named>,
+    /// Whether the caller may see why the planner fails.
+    pub sees_errors: bool,
     /// To ask the planner as the reader; or why the caller is not told what it says.
     pub permit: Result<Permit, String>,
 }
@@ -106,6 +109,7 @@ fn registered(definition: Definition) -> Result<Subject, Problem> {
         reader: owner,
         settings: plan.definition.pinned.clone(),
         named: plan.named.clone(),
+        sees_errors: discretion::may_see(&plan.definition),
         permit,
     })
 }
@@ -192,6 +196,7 @@ fn unregistered(
         ));
         Ok(Subject {
             named,
+            sees_errors: true,
             lineage,
             shape: shape(
                 view.and_then(relation::qualified_name)

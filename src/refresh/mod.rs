@@ -10,6 +10,7 @@ pub mod audit;
 pub mod batch;
 pub mod comparison;
 pub mod current;
+pub mod discretion;
 pub mod equal_keys;
 pub mod failing;
 pub mod give_up;

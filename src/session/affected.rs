@@ -4,14 +4,15 @@ use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
 use super::source_rows::{self, Condition};
-use crate::catalog::definition;
+use crate::catalog::{columns, definition};
 use crate::error::Caught;
 use crate::error::Problem;
 use crate::lineage::Source;
 use crate::postgres::collected::Collected;
+use crate::postgres::key_type::KeyType;
 use crate::postgres::permit::Permit;
 use crate::postgres::role;
-use crate::postgres::run_as::run_internal;
+use crate::postgres::run_as::{run_internal, run_restricted, settings_here};
 use crate::postgres::spi::Value;
 use crate::postgres::spi::{self};
 use crate::postgres::sql_types::Document;
@@ -19,7 +20,7 @@ use crate::postgres::transaction;
 use crate::postgres::{inheritance, relation};
 use crate::refresh::keys::{self, Wanted};
 use crate::refresh::plan::key::key_of;
-use crate::refresh::plan::{self, Plan};
+use crate::refresh::plan::{self, key_code, Plan};
 use crate::refresh::planner_settings::few_rows;
 
 /// Keys of the TVIEW that changes of the rows of `named` that `rows` tells concern, as these rows are now.
@@ -36,12 +37,17 @@ pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Collected<1>, 
     let sources = sources(&plan, named)?;
     let reader = reader(&plan, &sources)?;
     let rows = source_rows::read(named, &rows)?;
+    let runs_code = sources.iter().any(|source| runs_code(source.relation));
     let read = |source: &Source| source_rows::conditions(named, source.relation, &rows);
     let read = || {
         sources
             .into_iter()
             .map(|source| Ok((source, read(source)?)))
             .collect()
+    };
+    let read = || match runs_code {
+        true => run_restricted(reader, &settings_here(), read),
+        false => read(),
     };
     let read: Result<Result<_, Problem>, Caught> = transaction::attempt(read);
     let conditions: Vec<(&Source, Vec<Condition>)> =
@@ -102,6 +108,16 @@ fn sources(plan: &Plan, named: Oid) -> Result<Vec<&Source>, Problem> {
         ),
     )
     .hint(format!("Its sources are {}.", all.join(", "))))
+}
+
+/// Whether reading values of its columns runs code of users.
+fn runs_code(table: Oid) -> bool {
+    let columns = columns::of(table);
+    let types: Vec<KeyType> = columns
+        .iter()
+        .map(|column| KeyType::of(column.type_oid, column.modifier))
+        .collect();
+    key_code::runs(types.iter())
 }
 
 /// Who looks up source rows: the owner for those with the owner's rights, else the caller, who needs SELECT on the tv

@@ -21,6 +21,7 @@ use std::rc::Rc;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
+use super::discretion;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::rights;
@@ -137,12 +138,15 @@ impl Plan {
             + self.unmatched.as_ref().map_or(0, Unmatched::memory)
     }
 
-    /// Runs `work` with the rights and settings that rows of this TVIEW are computed with.
+    /// Runs `work` with the rights and settings that rows of this TVIEW are computed with. Its errors are raised without what only
+    /// the owner may know.
     pub fn as_owner<R>(&self, work: impl FnOnce() -> R) -> R {
         let permit = self.permit().unwrap_or_else(|refusal| refusal.raise(self));
-        run_restricted(permit, &self.definition.pinned, || {
-            run_as::set("pg_tviews.allow_table_writes", "on");
-            named::within(&self.named, work)
+        discretion::discreetly(&self.definition, || {
+            run_restricted(permit, &self.definition.pinned, || {
+                run_as::set("pg_tviews.allow_table_writes", "on");
+                named::within(&self.named, work)
+            })
         })
     }
 

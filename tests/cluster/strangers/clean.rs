@@ -175,3 +175,42 @@ fn so_does_code_that_is_bound_no_more() {
         assert_eq!(shows(30), (true, String::new()), "{undo}");
     }
 }
+
+#[test]
+fn values_in_messages_are_the_owners() {
+    let mut stage = stage(
+        "clean_values",
+        "ALTER TABLE app.tb_item ADD secret text DEFAULT '1'",
+        "SELECT i.pk_item, i.n, i.secret::int AS secret FROM app.tb_item i",
+    );
+    let role = stage.role.clone();
+    // The table can be written, not read as a whole.
+    stage.admin.run(&format!(
+        "REVOKE SELECT ON app.tb_item FROM {role};
+         GRANT SELECT (pk_item, n) ON app.tb_item TO {role};
+         UPDATE app.tb_item SET secret = 'hush', n = 5 WHERE pk_item = 1"
+    ));
+    let (mut other, heard) = stage.listening();
+    let error = other.fails("SELECT * FROM pg_tviews_check('app.item')");
+    assert_eq!(error.code().code(), "22P02", "{error:?}");
+    assert_eq!(error.message(), "rows of app.tv_item could not be computed");
+    for door in [
+        "SELECT * FROM pg_tviews_check('app.item')",
+        "SELECT * FROM pg_tviews_pending('app.item')",
+        "SELECT * FROM pg_tviews_affected('app.item', 'app.tb_item', '[1]')",
+        "SELECT * FROM pg_tviews_explain('app.item')",
+        "SELECT pg_tviews_wait('app.item', key => '1', timeout => '300 ms')",
+        "BEGIN; UPDATE app.tb_item SET n = n + 1 WHERE pk_item = 1; SELECT * FROM app.tv_item",
+        "COMMIT",
+    ] {
+        let result = other.simple_query(door);
+        let shown = format!("{result:?} {}", heard.text());
+        assert!(!shown.contains("hush"), "{door}: {shown}");
+    }
+    // Others may know.
+    let error = stage.admin.fails("SELECT * FROM pg_tviews_check('app.item')");
+    assert!(error.message().contains("hush"), "{error:?}");
+    stage.admin.run(&format!("GRANT pg_monitor TO {role}"));
+    let error = other.fails("SELECT * FROM pg_tviews_check('app.item')");
+    assert!(error.message().contains("hush"), "{error:?}");
+}

@@ -61,7 +61,11 @@ fn a_superuser_who_names_a_key_gives_nothing_away() {
     for (place, (_, key)) in KEYS.iter().enumerate() {
         let json = format!("{{\"j\": 1, \"k\": {}}}", serde_json::Value::from(*key));
         let asked = asks(&format!("lair.t{place}"), key);
-        for sql in asked.iter().chain(&asks(&format!("lair.two{place}"), &json)) {
+        let of_rows = ["t", "two"].map(|entity| {
+            format!("SELECT count(*) FROM pg_tviews_affected('lair.{entity}{place}', 'lair.tb_t{place}', '[{json}]')")
+        });
+        let of_two = asks(&format!("lair.two{place}"), &json);
+        for sql in asked.iter().chain(&of_two).chain(&of_rows) {
             // The answer does not matter here; a key it cannot read would prove nothing.
             let error = admin
                 .query(sql.as_str(), &[])
