@@ -141,7 +141,7 @@ impl Changes {
             (mine, Keys::AllWritten) => *mine = Keys::AllWritten,
             (Keys::All, _) => {}
             (mine, Keys::All) => *mine = Keys::All,
-            (Keys::Distinct(mine), Keys::Distinct(theirs)) => mine.absorb(&theirs),
+            (Keys::Distinct(mine), Keys::Distinct(theirs)) => mine.merge(theirs),
         }
     }
 }
@@ -281,7 +281,10 @@ impl ChangeBuffer {
                 rows.extend(changes.take_row());
             }
         }
-        self.recount();
+        // Not otherwise: savepoints may be thousands deep.
+        if !rows.is_empty() || outer.changes.iter().any(|changes| changes.lent) {
+            self.recount();
+        }
         rows
     }
 
@@ -305,9 +308,10 @@ impl ChangeBuffer {
             None => {}
             Some(mut level) => match self.levels.last_mut() {
                 Some(outer) if outer.subtransaction == parent => {
+                    let before = outer.buffered() + level.buffered();
                     outer.changes.iter_mut().for_each(Changes::settle);
                     outer.absorb(level);
-                    self.recount();
+                    self.buffered = self.buffered.saturating_sub(before) + outer.buffered();
                 }
                 _ => {
                     level.subtransaction = parent;
@@ -319,15 +323,18 @@ impl ChangeBuffer {
 
     /// A subtransaction rolled back, and with it whatever was deeper.
     pub fn rolled_back(&mut self, subtransaction: u32) {
-        while self
+        while let Some(level) = self.levels.pop_if(|level| level.subtransaction >= subtransaction) {
+            self.buffered = self.buffered.saturating_sub(level.buffered());
+        }
+        // A lender is the level next to the one that was about to commit.
+        for changes in self
             .levels
-            .pop_if(|level| level.subtransaction >= subtransaction)
-            .is_some()
-        {}
-        for changes in self.levels.iter_mut().flat_map(|level| &mut level.changes) {
+            .last_mut()
+            .into_iter()
+            .flat_map(|level| &mut level.changes)
+        {
             changes.lent = false;
         }
-        self.recount();
     }
 
     /// The transaction is over.
@@ -395,6 +402,10 @@ impl ChangeBuffer {
 }
 
 impl Level {
+    fn buffered(&self) -> usize {
+        self.changes.iter().map(Changes::buffered).sum()
+    }
+
     fn changes_of(&mut self, source: u32, operation: Operation) -> &mut Changes {
         let found = self
             .changes

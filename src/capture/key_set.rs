@@ -64,6 +64,15 @@ impl KeySet {
         true
     }
 
+    /// Adds the keys of another set that is not needed any more: the smaller goes into the larger, or savepoints inside of each
+    /// other would hand on all keys at every level.
+    pub fn merge(&mut self, mut other: KeySet) {
+        if other.spans.len() > 2 * self.spans.len() {
+            std::mem::swap(self, &mut other);
+        }
+        self.absorb(&other);
+    }
+
     /// Adds the keys of another set.
     pub fn absorb(&mut self, other: &KeySet) {
         for place in 0..other.spans.len() {

@@ -1,7 +1,7 @@
 //! Transactions of unusual size or shape: bounded memory in writer and workers, nothing lost, nothing left behind.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::Client;
 
@@ -125,4 +125,32 @@ fn savepoints_a_thousand_deep() {
     client.run(&format!("BEGIN; {all} COMMIT"));
     client.assert_follows(&blog::ENTITIES);
     client.wait_until("SELECT count(*) = 0 FROM pg_tview_queue", WAIT);
+}
+
+#[test]
+fn savepoints_ten_thousand_deep_end_soon() {
+    let database = Database::new(shared(), "deeper_savepoints");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_s (pk_s int PRIMARY KEY, v text); INSERT INTO tb_s SELECT i, 'a' FROM generate_series(1, 10000) AS i;
+         SELECT pg_tviews_create('s', 'SELECT pk_s, v FROM tb_s')",
+    );
+    client.assert_follows(&["s"]);
+    let change = |i| format!("SAVEPOINT s{i}; UPDATE tb_s SET v = 'b' WHERE pk_s = {i};");
+    client.run("BEGIN");
+    for thousand in 0..10 {
+        client.run(
+            &(1..=1000)
+                .map(|i| change(1000 * thousand + i))
+                .collect::<String>(),
+        );
+    }
+    // Half a second; it took half a minute where each level that ended handed on all keys of those inside of it.
+    let begun = Instant::now();
+    client.run("ROLLBACK TO s5001");
+    client.run("COMMIT");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    client.assert_follows(&["s"]);
+    assert_eq!(client.one::<i64>("SELECT count(*) FROM tv_s WHERE v = 'b'"), 5000);
 }
