@@ -12,9 +12,9 @@ SELECT m.tview_oid::text,
        coalesce(extract(epoch FROM m.max_latency)::float8, $2),
        dead.keys,
        dead.because,
-       failure.message,
+       newest_outcome.error,
        newest.left_out,
-       failure.hint
+       newest_outcome.hint
   FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
   LEFT JOIN LATERAL (
@@ -38,14 +38,6 @@ SELECT m.tview_oid::text,
         SELECT count(*) AS keys, min(d.sqlstate || ': ' || d.message) AS because
           FROM @extschema@.pg_tview_dead_letter d
          WHERE d.tview_oid = m.tview_oid) dead
-  LEFT JOIN LATERAL (
-        SELECT a.sqlstate || ': ' || a.message AS message, a.details->>'hint' AS hint
-          FROM (SELECT a.status, a.sqlstate, a.message, a.details
-                  FROM @extschema@.pg_tview_meta_audit a
-                 WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid
-                   AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
-                 ORDER BY a.tview_oid DESC, a.audit_id DESC
-                 LIMIT 1) a
-         WHERE a.status = 'ERROR') failure ON true
+  LEFT JOIN LATERAL @newest_outcome@ newest_outcome ON newest_outcome.status = 'ERROR'
  WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE') OR pg_catalog.pg_has_role($1, 'pg_monitor', 'USAGE')
  ORDER BY 1

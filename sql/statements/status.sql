@@ -20,7 +20,7 @@ SELECT m.entity_name,
        coalesce(totals.total_refreshes, 0)                      AS refreshes,
        coalesce(totals.total_rows_written, 0)                   AS rows_written,
        (SELECT count(*) FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid) AS dead_letter_keys,
-       failure.last_error
+       newest_outcome.error                                     AS last_error
   FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
  CROSS JOIN LATERAL (
@@ -70,15 +70,6 @@ SELECT m.entity_name,
                    AND a.oldest_change_at IS NOT NULL AND a.position IS NOT NULL
                  ORDER BY a.tview_oid DESC, a.audit_id DESC
                  LIMIT 1000) recent) latency
-  LEFT JOIN LATERAL (
-        -- The newest failure, until a refresh succeeds after it.
-        SELECT a.sqlstate || ': ' || a.message AS last_error
-          FROM (SELECT a.status, a.sqlstate, a.message
-                  FROM @extschema@.pg_tview_meta_audit a
-                 WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid
-                   AND a.operation IN ('refresh', 'populate', 'suspend', 'resume', 'give_up')
-                 ORDER BY a.tview_oid DESC, a.audit_id DESC
-                 LIMIT 1) a
-         WHERE a.status <> 'SUCCESS') failure ON true
+  LEFT JOIN LATERAL @newest_outcome@ newest_outcome ON newest_outcome.status <> 'SUCCESS'
  WHERE pg_has_role($1, c.relowner, 'USAGE') OR pg_has_role($1, 'pg_monitor', 'USAGE')
  ORDER BY m.tview_oid::oid

@@ -3,8 +3,12 @@
 use crate::postgres::{extension, relation, transaction};
 
 /// Parts of statements, each under the name that stands for it.
-const PARTS: [(&str, &str); 2] = [
+const PARTS: [(&str, &str); 3] = [
     ("@dropped@", include_str!("../../sql/statements/part/dropped.sql")),
+    (
+        "@newest_outcome@",
+        include_str!("../../sql/statements/part/newest_outcome.sql"),
+    ),
     ("@touched@", include_str!("../../sql/statements/part/touched.sql")),
 ];
 

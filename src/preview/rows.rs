@@ -50,28 +50,17 @@ pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Why> {
     if plan.takes_many_locks.get() {
         return Err(Why::TooWide);
     }
-    let held = if wide { locks_held() } else { 0 };
+    let held = if wide { lock::held_for_reading() } else { 0 };
     let shown = plan.as_owner(|| {
         run_as::set("lock_timeout", &wait);
         spi::session(|| recompute(&plan, changes))
     });
-    if wide && locks_held() - held > lock::most_of_a_transaction() as i64 {
+    if wide && lock::held_for_reading() - held > lock::most_of_a_transaction() as i64 {
         plan.takes_many_locks.set(true);
         // What it has taken goes with the subtransaction.
         too_many_locks(tview).raise();
     }
     shown
-}
-
-/// Tables that this process has locked for reading.
-fn locks_held() -> i64 {
-    run_internal(|| {
-        spi::session(|| {
-            let sql = "SELECT count(*) FROM pg_catalog.pg_locks
-                        WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND mode = 'AccessShareLock'";
-            spi::run(sql, Access::Snapshot, &[]).one().unwrap_or(0)
-        })
-    })
 }
 
 fn too_many_locks(tview: Oid) -> Problem {

@@ -90,6 +90,10 @@ impl Run<'_> {
             entry.oldest_change_at = pending.iter().filter_map(|p| p.oldest).min();
             self.as_owner(plan, || keys::wanted(plan, &pending))
         };
+        if matches!(wanted, Wanted::Everything) && self.spares_partitions() {
+            self.all_partitions.set(true);
+            return (Step::Stale, 0, 0);
+        }
         let changes = entry.changes_read.unwrap_or(0) as u64;
         let before = now.position.clone();
         entry.position = Some(now.snapshot);

@@ -85,6 +85,10 @@ pub struct Run<'a> {
     pub team: Option<&'a dyn Team>,
     /// How long a step may take before it is given up for now.
     pub limit: Option<Duration>,
+    /// All partitions are to be locked before the snapshot: all rows are compared.
+    pub all_partitions: Cell<bool>,
+    /// They are not; what was known of changes of relations when they would have been.
+    pub spared_partitions: Cell<Option<u64>>,
     /// Goes around keys that fail, instead of failing with them.
     pub careful: bool,
     /// Also around those that fail by trouble of the server.
@@ -126,6 +130,8 @@ impl<'a> Run<'a> {
             tview,
             team,
             limit: None,
+            all_partitions: Cell::new(false),
+            spared_partitions: Cell::new(None),
             careful: false,
             gives_up: failures >= settings::retry_limit(),
             yields: false,
@@ -178,7 +184,7 @@ impl<'a> Run<'a> {
             return Some(Step::Done(Status::Busy));
         }
         locks::limit_waits(settings::lock_timeout());
-        let reads = plan.tables().into_iter().chain(plan.view_oids());
+        let reads = self.tables_to_lock(plan).into_iter().chain(plan.view_oids());
         for relation in reads {
             match lock::try_table(relation, TableLock::AccessShare) {
                 Attempt::Locked => {}

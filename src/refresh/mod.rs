@@ -19,6 +19,7 @@ pub mod keys;
 pub mod left_out;
 pub mod locks;
 pub mod outcome;
+pub mod partitions;
 pub mod plan;
 pub mod planner_settings;
 pub mod pushdown;

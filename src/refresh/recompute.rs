@@ -49,7 +49,7 @@ fn no_deferring(plan: &Plan) {
 /// Recomputes the rows of these keys. As the TVIEW's owner, inside an SPI session.
 pub fn keys(plan: &Plan, batch: &Batch) -> Result {
     no_deferring(plan);
-    keys_inside(plan, batch, false)
+    keys_inside(plan, batch, plan.spares_partitions())
 }
 
 /// The same inside a transaction of somebody else, whose constraints are deferred or not as it said. With `planned_anew` the planner
@@ -89,7 +89,7 @@ pub fn not_held(plan: &Plan, batch: Batch) -> (Batch, Vec<Box<[String]>>) {
 }
 
 fn costs(plan: &Plan) -> &Costs {
-    plan.costs.get_or_init(|| {
+    let look = || {
         few_rows(false);
         let everything = expected(&plan.shape.explain(Reach::Everything), &[]).cost;
         few_rows(true);
@@ -105,7 +105,8 @@ fn costs(plan: &Plan) -> &Costs {
             few: ((everything + PLANNING) / one).min(most as f64) as usize,
             by_key: everything <= CHEAP_VIEW || everything / one >= BY_KEY,
         }
-    })
+    };
+    plan.costs.get_or_init(|| only_planned(look))
 }
 
 /// Whether batches may be small: none of them computes the whole view, or that is cheap. As the TVIEW's owner, inside an SPI
@@ -116,9 +117,16 @@ pub fn is_by_key(plan: &Plan) -> bool {
 
 /// How many rows view and table may have, as the planner sees them now; the larger of the two.
 pub fn rows(plan: &Plan) -> f64 {
-    few_rows(false);
-    let in_view = expected(&plan.shape.explain(Reach::Everything), &[]).rows;
-    in_view.max(expected(&plan.shape.explain_table(), &[]).rows)
+    only_planned(|| {
+        few_rows(false);
+        let in_view = expected(&plan.shape.explain(Reach::Everything), &[]).rows;
+        in_view.max(expected(&plan.shape.explain_table(), &[]).rows)
+    })
+}
+
+/// Planning the view as a whole locks all partitions it may read: those locks are not kept.
+fn only_planned<R>(work: impl FnOnce() -> R) -> R {
+    transaction::look(work).unwrap_or_else(|caught| Problem::from(caught).raise())
 }
 
 /// What the planner expects of a statement.

@@ -200,7 +200,7 @@ impl Run<'_> {
         let this: &Run = self;
         let result = driver.repeatable_read(
             || this.lock(plan, ObjectLock::Exclusive).map(|step| (step, 0, 0)),
-            || spi::session(|| this.under_snapshot(plan)),
+            || spi::session(|| this.checked(plan, || this.under_snapshot(plan))),
         );
         let (step, changes, keys) = result?;
         self.changes += changes;
@@ -222,7 +222,7 @@ impl Run<'_> {
                         let Some(now) = current::unmoved(plan, before) else {
                             return Step::Stale;
                         };
-                        self.batch(plan, batch, entry);
+                        self.checked(plan, || self.batch(plan, batch, entry));
                         if last && self.held.get() {
                             return Step::Done(Status::Busy);
                         }

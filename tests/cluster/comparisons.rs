@@ -6,32 +6,18 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 
 use crate::harness::{send_signal, Ask, Cluster, Database, Options, Random, WAIT};
+use crate::slow_documents::{self, cluster};
 
 const ROWS: i32 = 3_000;
 const UNDER_WAY: &str = "SELECT batches > 0 FROM pg_tview_comparison";
 
-fn cluster() -> Cluster {
-    Cluster::start(Options::preloaded().set("pg_tviews.batch_size", "400"))
-}
-
 /// Rows that take a while, so that a comparison of all of them takes seconds.
 fn open<'a>(cluster: &'a Cluster, name: &str) -> (Database<'a>, Client) {
-    let database = Database::new(cluster, name);
-    let mut client = database.client();
-    client.run(&format!(
-        "CREATE TABLE tb_doc (pk_doc int PRIMARY KEY, n int NOT NULL);
-         INSERT INTO tb_doc SELECT i, 1 FROM generate_series(1, {ROWS}) i;
-         CREATE FUNCTION slowly(pk int, n int) RETURNS int LANGUAGE plpgsql IMMUTABLE COST 100000 AS
-         $$BEGIN IF pk % 10 = 0 THEN PERFORM pg_sleep(0.003); END IF; RETURN 100 / n; END$$"
-    ));
-    client.run("SELECT pg_tviews_create('doc', 'SELECT pk_doc, n, slowly(pk_doc, n) AS slow FROM tb_doc')");
-    (database, client)
+    slow_documents::create(cluster, name, (ROWS, 3, 100_000))
 }
 
 fn nothing_is_left(client: &mut Client) {
-    client.assert_follows(&["doc"]);
-    assert_eq!(client.one::<i64>("SELECT count(*) FROM pg_tview_comparison"), 0);
-    client.assert_queue_empties();
+    slow_documents::nothing_is_left(client, "pg_tview_comparison");
     assert_eq!(
         client.rows("SELECT state FROM pg_tview_meta WHERE entity_name = 'doc'"),
         ["active"]

@@ -69,9 +69,6 @@ fn options() -> Options {
     Options::preloaded().set("deadlock_timeout", "1s")
 }
 
-/// The shared cluster has a shorter one, which is a fault.
-const SHARED: &str = "SET deadlock_timeout = '1s'";
-
 fn reload(client: &mut Client) {
     client.run("SELECT pg_reload_conf()");
 }
@@ -190,7 +187,6 @@ fn too_few_places_for_tviews_are_a_fault() {
 fn a_template_gets_no_workers_and_says_so() {
     let database = Database::new(shared(), "health_template");
     let mut client = database.client();
-    client.run(SHARED);
     client.well();
     client.run("ALTER DATABASE health_template IS_TEMPLATE true");
     let told = client.sick("ERROR", "workers", "it is a template");
@@ -202,7 +198,6 @@ fn a_template_gets_no_workers_and_says_so() {
 fn faults_of_tviews_come_and_go() {
     let database = Database::new(shared(), "health_faults");
     let mut client = database.client();
-    client.run(SHARED);
     blog::create_slow(&mut client);
     client.run(
         "CREATE TABLE tb_item (pk_item int PRIMARY KEY, pieces int);
@@ -253,7 +248,6 @@ fn faults_of_tviews_come_and_go() {
 fn workers_that_die_are_seen() {
     let database = Database::new(shared(), "health_workers");
     let mut client = database.client();
-    client.run(SHARED);
     client.well();
     for pid in client.started_workers() {
         send_signal("TERM", pid);

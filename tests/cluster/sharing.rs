@@ -4,26 +4,15 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
-use crate::harness::{send_signal, Ask, Cluster, Database, Options, Random, WAIT};
+use crate::harness::{send_signal, Ask, Cluster, Database, Random, WAIT};
+use crate::slow_documents::{self, cluster};
 
 /// Keys of a backlog: many parts.
 const ROWS: i32 = 4_000;
 
-fn cluster() -> Cluster {
-    Cluster::start(Options::preloaded().set("pg_tviews.batch_size", "400"))
-}
-
-/// Documents that take a while, and tell who has computed them.
+/// Documents that tell who has computed them.
 fn open<'a>(cluster: &'a Cluster, name: &str) -> (Database<'a>, Client) {
-    let database = Database::new(cluster, name);
-    let mut client = database.client();
-    client.run(&format!(
-        "CREATE TABLE tb_doc (pk_doc int PRIMARY KEY, n int NOT NULL);
-         INSERT INTO tb_doc SELECT i, 1 FROM generate_series(1, {ROWS}) i;
-         CREATE FUNCTION slowly(pk int, n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
-         $$BEGIN IF pk % 10 = 0 THEN PERFORM pg_sleep(0.002); END IF; RETURN 100 / n; END$$;"
-    ));
-    client.run("SELECT pg_tviews_create('doc', 'SELECT pk_doc, n, slowly(pk_doc, n) AS slow FROM tb_doc')");
+    let (database, mut client) = slow_documents::create(cluster, name, (ROWS, 2, 100));
     client.run(
         "ALTER TABLE tv_doc ADD COLUMN by int;
          CREATE FUNCTION sign() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN new.by := pg_backend_pid(); RETURN new; END$$;
@@ -38,9 +27,7 @@ const HELPER: &str =
     "SELECT pid FROM pg_stat_activity WHERE query LIKE 'helping to refresh%' AND state = 'active'";
 
 fn nothing_is_left(client: &mut Client) {
-    client.assert_follows(&["doc"]);
-    assert_eq!(client.one::<i64>("SELECT count(*) FROM pg_tview_backlog_part"), 0);
-    client.assert_queue_empties();
+    slow_documents::nothing_is_left(client, "pg_tview_backlog_part");
 }
 
 #[test]

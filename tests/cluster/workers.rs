@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use postgres::Client;
+
 use crate::blog;
 use crate::harness::{send_signal, shared, Ask, Cluster, Database, Options, StopMode, WAIT};
 
@@ -277,10 +279,8 @@ fn wait_for_workers(client: &mut postgres::Client, wanted: usize) {
     }
 }
 
-#[test]
-fn a_worker_is_there_for_what_is_urgent_while_others_take_long() {
-    let database = Database::new(shared(), "urgent");
-    let mut client = database.client();
+/// TVIEWs `one` and `two`, whose rows take as long as the table `knob` says, and `quick`. Each has a row.
+fn two_slow_and_a_quick_one(client: &mut Client, max_latency: &str) {
     client.run(
         "CREATE TABLE knob AS SELECT 0.0 AS seconds;
          CREATE FUNCTION slowly(n int) RETURNS int LANGUAGE plpgsql AS
@@ -292,11 +292,18 @@ fn a_worker_is_there_for_what_is_urgent_while_others_take_long() {
             "CREATE TABLE tb_{name} (pk_{name} int PRIMARY KEY, n int); INSERT INTO tb_{name} VALUES (1, 1)"
         ));
         client.run(&format!(
-            "SELECT pg_tviews_create('{name}', 'SELECT pk_{name}, {value} FROM tb_{name}')"
+            "SELECT pg_tviews_create('{name}', 'SELECT pk_{name}, {value} FROM tb_{name}', max_latency => '{max_latency}')"
         ));
     }
     client.assert_follows(&["one", "two", "quick"]);
     client.started_workers();
+}
+
+#[test]
+fn a_worker_is_there_for_what_is_urgent_while_others_take_long() {
+    let database = Database::new(shared(), "urgent");
+    let mut client = database.client();
+    two_slow_and_a_quick_one(&mut client, "250 ms");
     // Once each, so that it is known how long they take.
     client.run("UPDATE knob SET seconds = 1");
     client.run("UPDATE tb_one SET n = 2; UPDATE tb_two SET n = 2");
@@ -318,22 +325,7 @@ fn a_worker_is_there_for_what_is_urgent_while_others_take_long() {
 fn what_takes_long_occupies_one_worker_also_the_first_time() {
     let database = Database::new(shared(), "long_lane");
     let mut client = database.client();
-    client.run(
-        "CREATE TABLE knob AS SELECT 0.0 AS seconds;
-         CREATE FUNCTION slowly(n int) RETURNS int LANGUAGE plpgsql AS
-         $$BEGIN PERFORM pg_sleep((SELECT seconds FROM public.knob)); RETURN n; END$$;",
-    );
-    for name in ["one", "two", "quick"] {
-        let value = if name == "quick" { "n" } else { "slowly(n) AS n" };
-        client.run(&format!(
-            "CREATE TABLE tb_{name} (pk_{name} int PRIMARY KEY, n int); INSERT INTO tb_{name} VALUES (1, 1)"
-        ));
-        client.run(&format!(
-            "SELECT pg_tviews_create('{name}', 'SELECT pk_{name}, {value} FROM tb_{name}', max_latency => '1 ms')"
-        ));
-    }
-    client.assert_follows(&["one", "two", "quick"]);
-    client.started_workers();
+    two_slow_and_a_quick_one(&mut client, "1 ms");
     client.run("UPDATE tb_quick SET n = 2");
     client.assert_follows(&["quick"]);
     client.run("UPDATE knob SET seconds = 20");

@@ -2,6 +2,9 @@
 
 use pgrx::pg_sys::{self, Oid};
 
+use crate::postgres::run_as::run_internal;
+use crate::postgres::spi::{self, Access};
+
 /// Strength of a table lock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TableLock {
@@ -52,6 +55,17 @@ impl TableLock {
 pub fn most_of_a_transaction() -> usize {
     // SAFETY: reads a setting.
     usize::try_from(unsafe { pg_sys::max_locks_per_xact }).unwrap_or(usize::MAX)
+}
+
+/// Tables that this process has locked for reading.
+pub fn held_for_reading() -> i64 {
+    run_internal(|| {
+        spi::session(|| {
+            let sql = "SELECT count(*) FROM pg_catalog.pg_locks
+                        WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND mode = 'AccessShareLock'";
+            spi::run(sql, Access::Snapshot, &[]).one().unwrap_or(0)
+        })
+    })
 }
 
 /// How a lock request without waiting ended.

@@ -90,6 +90,7 @@ impl Run<'_> {
         let Some(plan) = plan::kept(self.tview) else {
             return Ok(Status::Comparing);
         };
+        self.all_partitions.set(true);
         let this: &Run = self;
         let step = this.driver.repeatable_read(
             || this.lock(&plan, ObjectLock::Exclusive),

@@ -9,6 +9,7 @@ pub mod key_cast;
 pub mod key_code;
 pub mod key_column;
 pub mod key_sql;
+pub mod partition_locks;
 pub mod reachable_code;
 pub mod recompute_sql;
 mod refusal;
@@ -44,6 +45,7 @@ use crate::refresh::plan::key::Key;
 use costs::Costs;
 use fingerprint::{Difference, Fingerprint};
 use key_column::KeyColumn;
+use partition_locks::Locks;
 use reachable_code::Reachable;
 use recompute_sql::{Content, Reach, Shape};
 use unmatched::Unmatched;
@@ -80,6 +82,8 @@ pub struct Plan {
     pub named: Rc<Named>,
     /// A preview has taken more locks than a transaction has places for.
     pub takes_many_locks: Cell<bool>,
+    /// How many partitions refreshes lock that leave those alone that they do not read.
+    pub locks: Locks,
     stamp: u64,
 }
 
@@ -223,6 +227,19 @@ impl Plan {
         self.tables().len() > lock::most_of_a_transaction()
     }
 
+    /// Whether refreshes by key lock only those partitions that they read.
+    pub fn spares_partitions(&self) -> bool {
+        self.is_wide() && self.locks.are_few()
+    }
+
+    /// The tables below its sources.
+    pub fn partitions(&self) -> HashSet<Oid> {
+        let sources = self.lineage.sources.iter();
+        sources
+            .flat_map(|source| source.partitions.iter().copied())
+            .collect()
+    }
+
     /// Sources in OID order.
     pub fn source_oids(&self) -> Vec<Oid> {
         self.lineage
@@ -284,6 +301,7 @@ fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem>
         reachable: Reachable::default(),
         named: Rc::new(named),
         takes_many_locks: Cell::new(false),
+        locks: Locks::default(),
         stamp,
     })
 }

@@ -135,7 +135,9 @@ impl Run<'_> {
                     if current::unmoved(plan, found.before.as_ref()).is_none() {
                         return Step::Stale;
                     }
-                    let result = self.as_owner(plan, || recompute::keys(plan, &found.keys));
+                    let result = self.checked(plan, || {
+                        self.as_owner(plan, || recompute::keys(plan, &found.keys))
+                    });
                     match (entry, result.problem) {
                         (Some(entry), problem) => entry.add_left_out(problem),
                         (None, Some(problem)) => problem.raise(),

@@ -46,6 +46,8 @@ impl Options {
             .set("max_prepared_transactions", "20")
             // Writers of the tests do get into each other's way: solve it quickly.
             .set("deadlock_timeout", "100ms")
+            // Less than that, as it is by default: what waits for a lock gives up before it is taken for a deadlock.
+            .set("pg_tviews.lock_timeout", "50ms")
             .set("log_line_prefix", "%m [%p] %d %b ")
     }
 
