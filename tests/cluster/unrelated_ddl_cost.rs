@@ -113,7 +113,8 @@ fn cost(client: &mut Client, command: &str) -> i64 {
         after - before
     };
     once();
-    once()
+    // Other sessions and databases of the cluster make this one forget parts of the catalogs.
+    (0..3).map(|_| once()).min().unwrap_or_default()
 }
 
 fn database(name: &str, tviews: usize) -> (Database<'static>, Client) {
