@@ -5,8 +5,8 @@ use pgrx::PgSqlErrorCode;
 
 use super::name::Entity;
 use crate::error::{shown, Problem};
-use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{collation, quote, type_facts};
 
 /// A column of a view or table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,8 @@ impl Column {
         let collation = self.collation_name();
         format!(
             "{} {}{}",
-            relation::quote(&self.name),
-            relation::type_name(self.type_oid, self.modifier),
+            quote::identifier(&self.name),
+            type_facts::name(self.type_oid, self.modifier),
             collation.map_or(String::new(), |name| format!(" COLLATE {name}"))
         )
     }
@@ -39,7 +39,7 @@ impl Column {
     pub fn collation_name(&self) -> Option<String> {
         match self.collation {
             Oid::INVALID | pg_sys::DEFAULT_COLLATION_OID => None,
-            own => relation::collation_name(own),
+            own => collation::name(own),
         }
     }
 }
@@ -147,7 +147,7 @@ pub fn pick_key(
     }
     let example = view
         .first()
-        .map(|column| relation::quote(&column.name))
+        .map(|column| quote::identifier(&column.name))
         .unwrap_or_else(|| "id".to_string());
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
@@ -164,7 +164,7 @@ pub fn pick_key(
     ))
     .hint(format!(
         "Name the key: SELECT pg_tviews_create({}, key_columns => '{{{example}}}');",
-        relation::quote_literal(&entity.name)
+        quote::literal(&entity.name)
     )))
 }
 

@@ -4,8 +4,8 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use crate::error::{shown, Problem};
-use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{quote, schema};
 
 /// Longest identifier PostgreSQL keeps whole, in bytes.
 const MAX_IDENTIFIER: usize = pg_sys::NAMEDATALEN as usize - 1;
@@ -34,7 +34,11 @@ impl Entity {
     }
 
     pub fn qualified(&self, relation: &str) -> String {
-        format!("{}.{}", relation::quote(&self.schema), relation::quote(relation))
+        format!(
+            "{}.{}",
+            quote::identifier(&self.schema),
+            quote::identifier(relation)
+        )
     }
 
     /// The OID of one of its relations.
@@ -176,7 +180,7 @@ pub fn schema_exists(name: &str) -> bool {
 }
 
 fn schema_in_path(name: &str) -> Option<String> {
-    let path = relation::search_path();
+    let path = schema::search_path();
     spi::session(|| {
         spi::run(
             "SELECT coalesce(

@@ -22,13 +22,13 @@ pub fn must_own(table: Oid) -> Problem {
         format!("must be owner of table {}", relation::display(table)),
     )
     .hint(match relation::owner(table) {
-        Some(owner) if role::may_become(owner) => format!("SET ROLE {};", relation::role_name(owner)),
-        Some(owner) => format!("Call it as {}.", relation::role_name(owner)),
+        Some(owner) if role::may_become(owner) => format!("SET ROLE {};", role::name(owner)),
+        Some(owner) => format!("Call it as {}.", role::name(owner)),
         None => "Ask the owner of the table.".to_string(),
     })
 }
 
 /// Who did it, for the audit.
 pub fn by_whom() -> serde_json::Value {
-    serde_json::json!({ "role": relation::role_name(role::current_role()) })
+    serde_json::json!({ "role": role::name(role::current_role()) })
 }

@@ -5,7 +5,7 @@ use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
 use crate::error::Problem;
-use crate::postgres::{relation, role};
+use crate::postgres::{privileges, relation, role};
 use crate::settings;
 
 /// The view's code runs with the rights of the TVIEW's owner: whoever owns the view must have these anyway. A view of the
@@ -16,7 +16,7 @@ pub fn check_view(table: &str, owner: Oid, view: Oid) -> Result<(), Problem> {
         return Ok(());
     };
     let view = relation::display(view);
-    let (of_view, owner) = (relation::role_name(of_view), relation::role_name(owner));
+    let (of_view, owner) = (role::name(of_view), role::name(owner));
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         format!("view {view} belongs to {of_view}, who does not have the rights of {owner}"),
@@ -34,12 +34,12 @@ pub fn check_sources(owner: Oid, sources: &[Oid]) -> Result<(), Problem> {
     }
     let lacking = |source: &Oid| {
         let owns = relation::owner(*source).is_some_and(|of_source| role::has_rights_of(owner, of_source));
-        !owns && !relation::may_add_triggers(owner, *source)
+        !owns && !privileges::may_add_triggers(owner, *source)
     };
     let Some(source) = sources.iter().find(|source| lacking(source)) else {
         return Ok(());
     };
-    let (source, owner) = (relation::display(*source), relation::role_name(owner));
+    let (source, owner) = (relation::display(*source), role::name(owner));
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         format!("permission denied for triggers on {source}"),

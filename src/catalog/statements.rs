@@ -1,6 +1,6 @@
 //! The named statements of `sql/statements`, with the extension's schema put in, and parts that several of them share.
 
-use crate::postgres::{extension, relation, transaction};
+use crate::postgres::{extension, quote, schema, transaction};
 
 /// Parts of statements, each under the name that stands for it.
 const PARTS: [(&str, &str); 3] = [
@@ -35,7 +35,7 @@ fn with_schema(statement: &str) -> String {
     let mut text = parts.next().unwrap_or_default().replace("@extschema@", &schema);
     for part in parts {
         let (rest, after) = part.split_once('\'').unwrap_or((part, ""));
-        text += &relation::quote_literal(&format!("{schema}{rest}"));
+        text += &quote::literal(&format!("{schema}{rest}"));
         text += &after.replace("@extschema@", &schema);
     }
     text
@@ -44,9 +44,9 @@ fn with_schema(statement: &str) -> String {
 /// The extension's schema, quoted.
 pub fn schema() -> String {
     let name = extension::schema()
-        .and_then(relation::schema_name)
+        .and_then(schema::name)
         .unwrap_or_else(|| "public".to_string());
-    relation::quote(&name)
+    quote::identifier(&name)
 }
 
 /// `statement!("name")`: the text of `sql/statements/name.sql`.

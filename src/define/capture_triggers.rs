@@ -12,7 +12,7 @@ use super::own_ddl;
 use crate::catalog::statements;
 use crate::lineage::{Lineage, Source};
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{extension, relation, transaction};
+use crate::postgres::{extension, quote, relation, transaction};
 use crate::statement;
 
 const ROW_TRIGGER: &str = "pg_tviews_capture";
@@ -164,7 +164,7 @@ pub fn remove_unused(table: Oid) {
         .filter(|(of, _)| *of == table)
     {
         if let Some(table) = relation::qualified_name(table) {
-            execute(&format!("DROP TRIGGER {} ON {table}", relation::quote(name)));
+            execute(&format!("DROP TRIGGER {} ON {table}", quote::identifier(name)));
         }
     }
 }
@@ -226,8 +226,8 @@ fn create(oid: Oid, name: &str, event: &str, each: &str, argument: &str) {
     let Some(table) = relation::qualified_name(oid) else {
         return;
     };
-    let (quoted, function) = (relation::quote(name), function());
-    let argument = relation::quote_literal(argument);
+    let (quoted, function) = (quote::identifier(name), function());
+    let argument = quote::literal(argument);
     execute(&format!(
         "CREATE OR REPLACE TRIGGER {quoted} AFTER {event} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}({argument})"
     ));
@@ -239,7 +239,7 @@ fn create(oid: Oid, name: &str, event: &str, each: &str, argument: &str) {
 /// session.
 pub fn enable(table: Oid, name: &str) {
     if let Some(table) = relation::qualified_name(table) {
-        let name = relation::quote(name);
+        let name = quote::identifier(name);
         execute(&format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"));
     }
 }

@@ -11,7 +11,7 @@ use crate::catalog::name::{self, Entity};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{relation, transaction};
+use crate::postgres::{quote, relation, transaction};
 use crate::refresh::plan::json_object;
 
 /// What would be done with one table.
@@ -189,18 +189,12 @@ fn basic_query(entity: &Entity) -> String {
     let picked: Vec<String> = columns
         .iter()
         .filter(|c| key.contains(&c.name) || c.name == "id" || c.name.starts_with("fk_"))
-        .map(|c| format!("b.{}", relation::quote(&c.name)))
+        .map(|c| format!("b.{}", quote::identifier(&c.name)))
         .collect();
     let document: Vec<String> = columns
         .iter()
         .filter(|c| !c.name.starts_with("pk_"))
-        .map(|c| {
-            format!(
-                "{}, b.{}",
-                relation::quote_literal(&c.name),
-                relation::quote(&c.name)
-            )
-        })
+        .map(|c| format!("{}, b.{}", quote::literal(&c.name), quote::identifier(&c.name)))
         .collect();
     format!(
         "SELECT {}, {} AS data FROM {} AS b",

@@ -11,19 +11,16 @@ use super::register::{self, Fill};
 use super::{follow_columns, own_ddl, patience, subscriptions, untracked_inputs};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::{self, Definition, State};
-use crate::catalog::limits;
 use crate::catalog::name::{self, Entity};
 use crate::catalog::owner::{by_whom, check_owner};
-use crate::catalog::rights;
+use crate::catalog::{limits, rights};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::query_tree::Select;
-use crate::postgres::run_as;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
 use crate::postgres::transaction::lock::{self, TableLock};
-use crate::postgres::{relation, role};
-use crate::refresh::plan::key_column;
-use crate::refresh::plan::{self, Plan};
+use crate::postgres::{privileges, quote, relation, role, run_as, type_facts};
+use crate::refresh::plan::{self, key_column, Plan};
 
 /// What the caller of pg_tviews_create says.
 pub struct Request {
@@ -185,8 +182,8 @@ fn check_key_types(
             .map_err(|problem| {
                 problem.hint(format!(
                     "ALTER TABLE {table} ALTER COLUMN {} TYPE {};",
-                    relation::quote(&of_key.name),
-                    relation::type_display(of_key.type_oid, of_key.modifier)
+                    quote::identifier(&of_key.name),
+                    type_facts::display(of_key.type_oid, of_key.modifier)
                 ))
             })?;
     }
@@ -196,7 +193,7 @@ fn check_key_types(
 /// `Order` without quotes is `order`: whoever means to make another TVIEW must not replace this one.
 fn refuse_another_case(request: &Request, before: &Definition) {
     if name::is_folded(&request.name) {
-        let quoted = relation::quote_literal(&name::quoted(&request.name));
+        let quoted = quote::literal(&name::quoted(&request.name));
         Problem::new(
             PgSqlErrorCode::ERRCODE_DUPLICATE_TABLE,
             format!("TVIEW {} exists already, with another query", before.display()),
@@ -207,7 +204,7 @@ fn refuse_another_case(request: &Request, before: &Definition) {
         ))
         .hint(format!(
             "SELECT pg_tviews_create({quoted}, ...); makes another TVIEW, SELECT pg_tviews_create({}, ...); redefines this one.",
-            relation::quote_literal(&before.display())
+            quote::literal(&before.display())
         ))
         .raise();
     }
@@ -215,7 +212,7 @@ fn refuse_another_case(request: &Request, before: &Definition) {
 
 /// Refreshes read the view as the owner of the table.
 fn check_reader(owner: Oid, view: Oid, table: Oid) {
-    if relation::may_select(owner, view) {
+    if privileges::may_select(owner, view) {
         return;
     }
     Problem::new(
@@ -229,7 +226,7 @@ fn check_reader(owner: Oid, view: Oid, table: Oid) {
     .hint(format!(
         "GRANT SELECT ON {} TO {};",
         relation::display(view),
-        relation::role_name(owner)
+        role::name(owner)
     ))
     .raise();
 }
@@ -284,7 +281,7 @@ fn backing_view(entity: &Entity, owner: Oid) -> Result<Oid, Problem> {
         )
         .hint(format!(
             "Create the view, or pass its query: SELECT pg_tviews_create({}, 'SELECT ...');",
-            relation::quote_literal(&entity.name)
+            quote::literal(&entity.name)
         )));
     };
     if relation::kind(view) != Some('v') {
@@ -306,14 +303,14 @@ fn backing_view(entity: &Entity, owner: Oid) -> Result<Oid, Problem> {
     }
     // Reading it would not do.
     rights::check_view(&entity.qualified(&entity.table()), owner, view)?;
-    if !relation::may_select(role::current_role(), view) {
+    if !privileges::may_select(role::current_role(), view) {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied for view {display}"),
         )
         .hint(format!(
             "GRANT SELECT ON {display} TO {};",
-            relation::role_name(role::current_role())
+            role::name(role::current_role())
         )));
     }
     Ok(view)
@@ -339,7 +336,7 @@ fn define_view(entity: &Entity, owner: Oid, query: &str) -> Result<Defined, Prob
         .detail("Other statements, several statements and SELECT INTO cannot define a view.")
         .hint(format!(
             "SELECT pg_tviews_create({}, 'SELECT ... FROM ...');",
-            relation::quote_literal(&entity.name)
+            quote::literal(&entity.name)
         ))
     })?;
     // Refused here, before a view over it exists (a view over temporary tables would be temporary).
@@ -421,7 +418,7 @@ fn grants_on(view: Oid, name: &str) -> Vec<String> {
 
 fn make_table(entity: &Entity, view: &[Column], key: &[String]) {
     let columns: Vec<String> = view.iter().map(Column::sql).collect();
-    let key: Vec<String> = key.iter().map(|name| relation::quote(name)).collect();
+    let key: Vec<String> = key.iter().map(|name| quote::identifier(name)).collect();
     // Room on each page keeps updates of a document on the page its row is on.
     execute(&format!(
         "CREATE TABLE {} ({}, PRIMARY KEY ({})) WITH (fillfactor = 85)",
@@ -436,7 +433,7 @@ fn ensure_unique(table: Oid, entity: &Entity, key: &[String]) -> Option<Notice> 
     if columns::has_unique_index(table, key) {
         return None;
     }
-    let columns: Vec<String> = key.iter().map(|name| relation::quote(name)).collect();
+    let columns: Vec<String> = key.iter().map(|name| quote::identifier(name)).collect();
     let columns = columns.join(", ");
     let display = relation::display(table);
     patience::lock_all(&[(table, TableLock::ShareRowExclusive)]);
@@ -453,7 +450,7 @@ fn ensure_unique(table: Oid, entity: &Entity, key: &[String]) -> Option<Notice> 
         .detail(caught.message)
         .hint(format!(
             "Remove the duplicates, or name another key: SELECT pg_tviews_create({}, key_columns => '{{...}}');",
-            relation::quote_literal(&entity.name)
+            quote::literal(&entity.name)
         ))
         .raise(),
     }

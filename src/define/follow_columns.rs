@@ -7,12 +7,10 @@ use super::notice::Notice;
 use super::{patience, write_guard};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
-use crate::error::Caught;
-use crate::error::Problem;
+use crate::error::{Caught, Problem};
 use crate::postgres::run_as::run_internal;
-use crate::postgres::transaction;
 use crate::postgres::transaction::lock::TableLock;
-use crate::postgres::{relation, spi};
+use crate::postgres::{quote, relation, spi, transaction, type_facts};
 
 /// How a column of the table and the view differ.
 enum Difference<'a> {
@@ -90,7 +88,7 @@ impl Difference<'_> {
 
     /// What to type for it.
     fn statement(&self, table: &str) -> String {
-        let name = relation::quote(&self.column().name);
+        let name = quote::identifier(&self.column().name);
         match self {
             Difference::New(column) => format!("ALTER TABLE {table} ADD COLUMN {}", column.sql()),
             Difference::Gone(_) => format!("ALTER TABLE {table} DROP COLUMN {name}"),
@@ -106,7 +104,7 @@ impl Difference<'_> {
             modifier,
             ..
         } = self.column();
-        let (name, of_view) = (relation::quote(name), relation::type_name(*type_oid, *modifier));
+        let (name, of_view) = (quote::identifier(name), type_facts::name(*type_oid, *modifier));
         format!("ALTER TABLE {table} ALTER COLUMN {name} TYPE {of_view} USING {value}::{of_view}")
     }
 

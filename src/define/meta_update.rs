@@ -1,6 +1,5 @@
 //! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns` and `max_latency` of one's own TVIEWs.
 
-use crate::catalog::announce;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
@@ -8,14 +7,14 @@ use pgrx::PgSqlErrorCode;
 use super::patience;
 use super::register::{self, Fill};
 use crate::catalog::definition::{self, Definition};
-use crate::catalog::limits;
 use crate::catalog::owner::{by_whom, check_owner};
+use crate::catalog::{announce, limits};
 use crate::error::{OrRaise, Problem};
-use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, lock};
 use crate::postgres::triggers::meta_update::MetaRow;
+use crate::postgres::{quote, relation};
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::plan;
 use crate::statement;
@@ -60,7 +59,7 @@ pub fn refuse_delete(row: &MetaRow) {
     )
     .hint(format!(
         "SELECT pg_tviews_drop({}); drops the TVIEW.",
-        relation::quote_literal(&relation::display(tview))
+        quote::literal(&relation::display(tview))
     ))
     .raise();
 }

@@ -1,10 +1,6 @@
 //! The part of creation that is the same for a new TVIEW, a redefined one, and one whose view changed under
 //! it: lock the sources, install triggers, write the definition, fill now or leave it to a worker.
 
-use crate::catalog::announce;
-use crate::catalog::feeds;
-use crate::catalog::state::change_state;
-use crate::queue::now;
 use std::time::Duration;
 
 use pgrx::pg_sys::{self, Oid};
@@ -13,25 +9,25 @@ use pgrx::PgSqlErrorCode;
 use super::patience::{self, Wanted};
 use super::{capture_triggers, size, write_guard};
 use crate::catalog::definition::{self, Definition, State};
-use crate::catalog::rights;
-use crate::error::Caught;
-use crate::error::{OrRaise, Problem};
+use crate::catalog::state::change_state;
+use crate::catalog::{announce, feeds, rights};
+use crate::error::{Caught, OrRaise, Problem};
 use crate::lineage::Strategy;
 use crate::postgres::process::time_limit;
-use crate::postgres::relation;
 use crate::postgres::row_settings::PINNED;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::table_rows;
 use crate::postgres::transaction;
 use crate::postgres::transaction::lock::{self, Attempt, ObjectLock, TableLock};
+use crate::postgres::{relation, role, table_rows};
 use crate::queue::position::Position;
+use crate::queue::{self, now};
 use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::comparison::state;
 use crate::refresh::failing::kinds;
 use crate::refresh::plan::Plan;
 use crate::refresh::recompute;
-use crate::{queue, statement};
+use crate::statement;
 
 /// When the table is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,7 +261,7 @@ pub fn report_full(plan: &Plan) {
         if let Some(table) = source.unreadable_by(owner).filter(|_| reasons.is_empty()) {
             reasons.push(format!(
                 "the owner {} may not read {}, which its key query reads",
-                relation::role_name(owner),
+                role::name(owner),
                 relation::display(table)
             ));
         }

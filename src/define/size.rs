@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use pgrx::pg_sys;
-use pgrx::PgSqlErrorCode;
+use pgrx::{pg_sys, PgSqlErrorCode};
 
-use crate::error::Caught;
-use crate::error::Problem;
+use crate::error::{Caught, Problem};
 use crate::postgres::process::time_limit;
-use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{privileges, relation, role};
 use crate::refresh::failing::kinds;
 use crate::refresh::plan::Plan;
 
@@ -83,10 +81,10 @@ fn unreadable(plan: &Plan, caught: Caught) -> Problem {
     let source = plan
         .source_oids()
         .into_iter()
-        .find(|source| !relation::may_select(owner, *source));
+        .find(|source| !privileges::may_select(owner, *source));
     let (what, owner) = (
         source.map_or("...".to_string(), relation::display),
-        relation::role_name(owner),
+        role::name(owner),
     );
     problem
         .detail(format!(

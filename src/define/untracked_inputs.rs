@@ -8,9 +8,9 @@ use pgrx::{PgLogLevel, PgSqlErrorCode};
 
 use crate::lineage::policies;
 use crate::postgres::query_tree::{Calls, Select};
-use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{quote, relation};
 use crate::refresh::plan::Plan;
 use crate::statement;
 
@@ -61,7 +61,7 @@ impl Kind {
     }
 
     fn hint(self, tview: &str) -> String {
-        let refresh = format!("SELECT pg_tviews_refresh({});", relation::quote_literal(tview));
+        let refresh = format!("SELECT pg_tviews_refresh({});", quote::literal(tview));
         match self {
             Kind::Time => format!("Leave it to the queries that read the TVIEW, or call on a schedule: {refresh}"),
             Kind::Session => format!("Leave it to the queries that read the TVIEW, or call when it changes: {refresh}"),

@@ -10,7 +10,7 @@ use crate::error::Problem;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::triggers::write_guard::{Kind, Write};
-use crate::postgres::{extension, relation};
+use crate::postgres::{extension, quote, relation};
 use crate::refresh::plan::recompute_sql::Shape;
 use crate::{capture, settings};
 
@@ -66,8 +66,8 @@ pub fn write(write: &Write) {
     }
     let view = format!(
         "{}.{}",
-        relation::quote(&definition.view_schema),
-        relation::quote(&definition.view_name)
+        quote::identifier(&definition.view_schema),
+        quote::identifier(&definition.view_name)
     );
     Problem::new(
         PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -79,7 +79,7 @@ pub fn write(write: &Write) {
 }
 
 fn create(tview: Oid, name: &str, events: &str, table: &str, columns: &[String]) {
-    let columns: Vec<String> = columns.iter().map(|name| relation::quote_literal(name)).collect();
+    let columns: Vec<String> = columns.iter().map(|name| quote::literal(name)).collect();
     let columns = columns.join(", ");
     let function = format!("{}.pg_tviews_guard", statements::schema());
     execute(&format!(

@@ -8,12 +8,9 @@ use super::plans::{self, Scan, Scans, Search};
 use crate::error::Caught;
 use crate::postgres::hooks::hypothetical_index::{self, HypotheticalIndex};
 use crate::postgres::hooks::planner::reshaping;
-use crate::postgres::run_as;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction;
-use crate::postgres::{inheritance, relation};
+use crate::postgres::{inheritance, quote, run_as, transaction};
 use crate::refresh::planner_settings::few_rows;
-
 use crate::refresh::pushdown::narrow;
 
 /// Reading all of a table up to this size is as good as an index.
@@ -114,7 +111,7 @@ fn is_narrow(search: &Search, offered: &[HypotheticalIndex]) -> bool {
         Some((_, index)) => index.leading_column(),
         None => leading_column(search),
     };
-    let alias = relation::quote(&search.scan.alias);
+    let alias = quote::identifier(&search.scan.alias);
     first.is_none_or(|first| search.is_on(&format!("{alias}.{first}")))
 }
 

@@ -14,7 +14,7 @@ use pgrx::pg_sys::Oid;
 use crate::error::Problem;
 use crate::lineage::{KeyQuery, Occurrence, Source, Strategy};
 use crate::postgres::run_as::run_restricted;
-use crate::postgres::{named, relation, spi};
+use crate::postgres::{named, relation, role, spi};
 use advice::Advice;
 use subject::Subject;
 
@@ -50,7 +50,7 @@ fn row(subject: &Subject, source: &Source, occurrence: &Occurrence, advice: &mut
     let unreadable = source.unreadable_by(subject.reader).map(|table| {
         format!(
             "the owner {} may not read {}, which its key query reads",
-            relation::role_name(subject.reader),
+            role::name(subject.reader),
             relation::display(table)
         )
     });

@@ -14,13 +14,11 @@ use crate::lineage::{self, Lineage, Occurrence, Source};
 use crate::postgres::named::Named;
 use crate::postgres::permit::Permit;
 use crate::postgres::query_tree::Select;
-use crate::postgres::role;
 use crate::postgres::run_as::{run_internal, run_restricted};
-use crate::postgres::{relation, spi};
-use crate::refresh::discretion;
-use crate::refresh::plan;
+use crate::postgres::{privileges, quote, relation, role, spi};
 use crate::refresh::plan::key_column::KeyColumn;
 use crate::refresh::plan::recompute_sql::{Content, Shape};
+use crate::refresh::{discretion, plan};
 
 /// A TVIEW, there or yet to be made.
 pub struct Subject {
@@ -95,7 +93,7 @@ fn registered(definition: Definition) -> Result<Subject, Problem> {
             .last()
             .into_iter()
             .chain([tview])
-            .any(|readable| relation::may_select(caller, readable));
+            .any(|readable| privileges::may_select(caller, readable));
     let permit = match may_look {
         true => plan.permit().map_err(|refusal| refusal.reason(&plan)),
         false => Err(format!(
@@ -224,7 +222,7 @@ fn shape(view: String, columns: &[Column], key: &[String]) -> Result<Shape, Prob
         content: columns
             .iter()
             .filter(|column| !key.contains(&column.name))
-            .map(|column| relation::quote(&column.name))
+            .map(|column| quote::identifier(&column.name))
             .map(|name| Content {
                 value: format!("v.{name}"),
                 name,

@@ -4,9 +4,8 @@ use super::fault::Faults;
 use super::fault::Level::{Error, Warning};
 use super::tviews::Patient;
 use crate::catalog::definition;
-use crate::postgres::relation::quote_literal;
 use crate::postgres::spi::{self, Access};
-use crate::postgres::transaction;
+use crate::postgres::{quote, transaction};
 use crate::wake::health::{health, tracks_all, Health};
 use crate::wake::slots::usage;
 use crate::{settings, statement};
@@ -33,7 +32,7 @@ pub fn library(_patient: &Patient) -> Faults {
             .map(str::trim)
             .filter(|name| !name.is_empty())
             .chain(["pg_tviews"])
-            .map(quote_literal)
+            .map(quote::literal)
             .collect();
         faults.push((
             Error,

@@ -6,9 +6,8 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::fault::Faults;
 use super::fault::Level::{self, Error, Warning};
-use crate::postgres::relation::quote_literal;
 use crate::postgres::spi::{self, Access, Rows, Value};
-use crate::postgres::transaction;
+use crate::postgres::{quote, transaction};
 use crate::{settings, statement};
 
 /// A backlog so many times older than the bound, and older than [`LATE`], is more than a busy moment.
@@ -47,7 +46,7 @@ pub(super) struct Tview {
 
 impl Tview {
     fn argument(&self) -> String {
-        quote_literal(&self.name)
+        quote::literal(&self.name)
     }
 }
 
@@ -97,7 +96,7 @@ pub(super) fn capture_triggers(patient: &Patient) -> Faults {
     let args = [(pg_sys::OIDOID, Value::of(patient.caller))];
     look(&statement!("health_triggers"), &args, |rows, row| {
         let (source, tview): (String, String) = (rows.get(row, 0)?, rows.get(row, 1)?);
-        let name = quote_literal(&tview);
+        let name = quote::literal(&tview);
         Some((
             Error,
             format!("changes of {source} are not captured: a trigger of pg_tviews is missing there, or not ENABLE ALWAYS. SELECT pg_tviews_create({name}); repairs that and brings {tview} up to date; do so with every TVIEW that reads {source}."),

@@ -10,12 +10,11 @@ use super::{ChangedColumn, KeyQuery, Lineage, Lookup, Occurrence, Rowcount, Sour
 use crate::catalog::columns;
 use crate::catalog::definition::Definition;
 use crate::catalog::name::Entity;
-use crate::error::shown;
-use crate::error::Problem;
+use crate::error::{shown, Problem};
 use crate::lineage;
 use crate::postgres::query_tree::{IndexColumn, Select};
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{inheritance, relation};
+use crate::postgres::{inheritance, quote, relation};
 
 /// Where a declared column lives and what it points at.
 struct ForeignKey {
@@ -37,15 +36,15 @@ pub fn extend(definition: &Definition, view: Oid, lineage: &mut Lineage) -> Resu
         let keys: Vec<String> = definition
             .key_columns
             .iter()
-            .map(|k| format!("r1.{}", relation::quote(k)))
+            .map(|k| format!("r1.{}", quote::identifier(k)))
             .collect();
         let holder = relation::qualified_name(key.holder).unwrap_or_default();
-        let pointed_at = relation::quote(&key.target_column);
+        let pointed_at = quote::identifier(&key.target_column);
         let sql = |changed: String| {
             format!(
                 "SELECT {} FROM ({changed}) AS changed, {holder} AS r1 WHERE r1.{} = changed.{pointed_at}",
                 keys.join(", "),
-                relation::quote(&key.column),
+                quote::identifier(&key.column),
             )
         };
         let every_row =
@@ -95,7 +94,10 @@ fn index_column(key: &ForeignKey) -> Option<IndexColumn> {
         return None;
     }
     let holder = relation::qualified_name(key.holder)?;
-    let select = Select::analyse(&format!("SELECT {} FROM {holder}", relation::quote(&key.column)))?;
+    let select = Select::analyse(&format!(
+        "SELECT {} FROM {holder}",
+        quote::identifier(&key.column)
+    ))?;
     select.targets().first()?.expr.index_column(key.holder)
 }
 
@@ -126,7 +128,7 @@ fn find(definition: &Definition, view: Oid, column: &str) -> Result<ForeignKey, 
         ))
         .hint(format!(
             "UPDATE pg_tview_meta SET fk_columns = '{{}}' WHERE entity_name = {};",
-            relation::quote_literal(&definition.entity_name)
+            quote::literal(&definition.entity_name)
         )));
     };
     if let Some((target, target_column)) = referenced(holder, column) {

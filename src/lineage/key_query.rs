@@ -10,7 +10,7 @@ use super::shorten::{beside, Way};
 use super::shown_query;
 use super::unfold::{Rows, Unfolded};
 use crate::postgres::query_tree::{self, Expr, KeyQueryParts, Leaf};
-use crate::postgres::{inheritance, relation};
+use crate::postgres::{collation, column_facts, inheritance, quote, relation, type_facts, type_operators};
 
 /// SQL that maps change keys (`$1 jsonb[]`, each an array of objects as in `pg_tview_queue.keys`) to TVIEW keys.
 ///
@@ -72,7 +72,7 @@ pub fn build(flat: &Unfolded, source: Oid, way: &Way, names: &[String]) -> Optio
     }
     let columns: Vec<(i16, String)> = captured
         .keys()
-        .map(|attno| Some((*attno, relation::column_name(source, *attno)?)))
+        .map(|attno| Some((*attno, column_facts::name(source, *attno)?)))
         .collect::<Option<_>>()?;
     let changed: Vec<ChangedColumn> = columns
         .iter()
@@ -151,9 +151,9 @@ impl ChangedColumn {
     /// A column of this name, declared like this.
     pub fn new(name: &str, type_oid: Oid, modifier: i32, collation: Oid) -> ChangedColumn {
         ChangedColumn {
-            name: relation::quote(name),
+            name: quote::identifier(name),
             definition: definition(type_oid, modifier, collation),
-            by_text: !relation::equal_is_identical(type_oid, modifier, collation),
+            by_text: !type_operators::equal_is_identical(type_oid, modifier, collation),
         }
     }
 
@@ -271,11 +271,11 @@ fn collect_columns(expr: Expr, node: Node, into: &mut BTreeMap<i16, Expr>) {
 }
 
 fn definition(type_oid: Oid, modifier: i32, collation: Oid) -> String {
-    let name = relation::type_name(type_oid, modifier);
+    let name = type_facts::name(type_oid, modifier);
     if collation == Oid::INVALID || collation == pg_sys::DEFAULT_COLLATION_OID {
         return name;
     }
-    match relation::collation_name(collation) {
+    match collation::name(collation) {
         Some(collation) => format!("{name} COLLATE {collation}"),
         None => name,
     }

@@ -32,7 +32,7 @@ use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
 use crate::postgres::query_tree::Select;
-use crate::postgres::{inheritance, recursion, relation};
+use crate::postgres::{column_facts, inheritance, privileges, recursion};
 use combinations::Choices;
 use effort::Effort;
 use follow::Follow;
@@ -85,7 +85,7 @@ impl Source {
     /// may have rights on the views only.
     pub fn unreadable_by(&self, owner: Oid) -> Option<Oid> {
         let mut followed = self.followed.iter().copied();
-        followed.find(|table| !relation::may_select(owner, *table))
+        followed.find(|table| !privileges::may_select(owner, *table))
     }
 
     /// Itself, its partitions, and the tables its key queries read.
@@ -281,7 +281,7 @@ impl Found {
         for (relation, columns) in &self.watched {
             let named = |columns: &mut dyn Iterator<Item = &i16>| -> BTreeSet<String> {
                 columns
-                    .filter_map(|attno| relation::column_name(*relation, *attno))
+                    .filter_map(|attno| column_facts::name(*relation, *attno))
                     .collect()
             };
             let whole = columns.contains(&0);

@@ -8,7 +8,7 @@ use super::tables_below::{self, Below};
 use super::{inheriting, merge, Lineage, Occurrence, Source, Strategy};
 use crate::postgres::query_tree::PolicyCondition;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{inheritance, relation};
+use crate::postgres::{inheritance, privileges, relation};
 
 /// Adds the tables that policies read; `readers`: with whose rights the view's tables are read. Inside an SPI session.
 pub fn extend(lineage: &mut Lineage, readers: &[Oid]) {
@@ -40,7 +40,7 @@ pub fn of(table: Oid, readers: &[Oid]) -> Vec<PolicyCondition> {
 fn is_hiding(table: Oid, readers: &[Oid]) -> bool {
     readers
         .iter()
-        .any(|reader| relation::hides_rows_from(table, *reader))
+        .any(|reader| privileges::hides_rows_from(table, *reader))
 }
 
 fn conditions(table: Oid) -> Vec<PolicyCondition> {

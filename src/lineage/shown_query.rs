@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys::Oid;
 
-use crate::postgres::relation;
+use crate::postgres::{quote, relation};
 
 /// What stands for the change keys: these columns of every row of the source, as it is now.
 pub fn every_row(source: Oid, columns: &[String]) -> Option<String> {
@@ -10,7 +10,7 @@ pub fn every_row(source: Oid, columns: &[String]) -> Option<String> {
     if columns.is_empty() {
         return Some(format!("SELECT true AS any_row FROM {table} LIMIT 1"));
     }
-    let columns: Vec<String> = columns.iter().map(|name| relation::quote(name)).collect();
+    let columns: Vec<String> = columns.iter().map(|name| quote::identifier(name)).collect();
     Some(format!("SELECT {} FROM {table}", columns.join(", ")))
 }
 

@@ -1,10 +1,11 @@
 //! Rows straight into a table of the extension: no SPI, no planner, no permission, read-only or row security
 //! check. The writer's role and settings do not matter to its bookkeeping.
 
+use std::ffi::CStr;
+
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::PgSqlErrorCode;
-use std::ffi::CStr;
 
 use super::jsonb;
 use crate::error::Problem;

@@ -4,6 +4,8 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys::{self, Oid};
 
+use super::{column_facts, relation};
+
 unsafe extern "C-unwind" {
     fn get_partition_ancestors(relation: Oid) -> *mut pg_sys::List;
     fn find_all_inheritors(
@@ -47,13 +49,13 @@ pub fn ancestors(relation: Oid) -> Vec<Oid> {
 /// The same for any table: what an ordinary table inherits from is left out.
 pub fn above(relation: Oid) -> Vec<Oid> {
     let mut above = ancestors(relation);
-    above.retain(|table| super::relation::kind(*table) == Some('p'));
+    above.retain(|table| relation::kind(*table) == Some('p'));
     above
 }
 
 /// Every table below a partitioned one, in OID order.
 pub fn below(relation: Oid) -> Vec<Oid> {
-    match super::relation::kind(relation) {
+    match relation::kind(relation) {
         Some('p') => inheritors(relation),
         _ => Vec::new(),
     }
@@ -62,11 +64,11 @@ pub fn below(relation: Oid) -> Vec<Oid> {
 /// Every table that inherits from an ordinary one, at every level, in OID order. Temporary ones are left out: no
 /// other session sees their rows.
 pub fn children(relation: Oid) -> Vec<Oid> {
-    let mut found = match super::relation::kind(relation) {
+    let mut found = match relation::kind(relation) {
         Some('r') => inheritors(relation),
         _ => Vec::new(),
     };
-    found.retain(|child| !super::relation::is_temporary(*child));
+    found.retain(|child| !relation::is_temporary(*child));
     found
 }
 
@@ -78,10 +80,10 @@ pub fn column_not_null(relation: Oid, attno: i16, with_children: bool) -> bool {
     } else {
         Vec::new()
     };
-    super::relation::column_not_null(relation, attno)
+    column_facts::is_not_null(relation, attno)
         && below
             .iter()
-            .all(|child| super::relation::same_column_not_null(relation, attno, *child))
+            .all(|child| column_facts::is_not_null_in_child(relation, attno, *child))
 }
 
 /// Every table below another, in OID order.

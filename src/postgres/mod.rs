@@ -1,8 +1,10 @@
 //! The only folder with `unsafe`: guards over what pgrx does not wrap.
 
 mod canonical;
+pub mod collation;
 pub mod collected;
 pub mod column;
+pub mod column_facts;
 pub mod extension;
 pub mod heap_insert;
 pub mod hooks;
@@ -11,15 +13,18 @@ mod jsonb;
 pub mod key_type;
 pub mod named;
 pub mod permit;
+pub mod privileges;
 pub mod process;
 pub mod query_tree;
 mod queue_scan;
+pub mod quote;
 pub mod recursion;
 pub mod relation;
 pub mod relation_changes;
 pub mod role;
 pub mod row_settings;
 pub mod run_as;
+pub mod schema;
 pub mod source_check;
 pub mod spi;
 pub mod spill;
@@ -28,3 +33,4 @@ pub mod table_rows;
 pub mod transaction;
 pub mod triggers;
 pub mod type_facts;
+pub mod type_operators;

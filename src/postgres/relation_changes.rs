@@ -1,7 +1,8 @@
 //! Which relations changed their definition lately, so that what was built from them is built again.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::{const_mutex, Mutex, MutexGuard};
 use pgrx::pg_sys::Oid;

@@ -2,6 +2,9 @@
 
 use pgrx::pg_sys::{self, Oid};
 
+use super::process::memory;
+use super::quote;
+
 /// The role that is current now.
 pub fn current_role() -> Oid {
     // SAFETY: reads a backend-local variable.
@@ -32,4 +35,12 @@ pub fn monitoring_role() -> Oid {
 /// The role that owns the cluster: the one our own statements run as.
 pub fn superuser() -> Oid {
     Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID)
+}
+
+/// A role's name, quoted where needed.
+pub fn name(role: Oid) -> String {
+    // SAFETY: returns a palloc'd string, or NULL for a role that is gone.
+    let name = unsafe { memory::text_or_none(pg_sys::GetUserNameFromId(role, true)) };
+    name.map(|name| quote::identifier(&name))
+        .unwrap_or_else(|| role.to_u32().to_string())
 }

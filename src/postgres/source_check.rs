@@ -3,7 +3,7 @@
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::{extension, inheritance, relation};
+use super::{extension, inheritance, quote, relation};
 use crate::error::Problem;
 
 /// A table below this one whose rows are rows of it as well, and whose changes cannot be seen.
@@ -38,7 +38,7 @@ pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<()
     let unseen = "Its changes fire no trigger that could record them.";
     // SAFETY: as above.
     if unsafe { pg_sys::isAnyTempNamespace(namespace) } {
-        let table = relation::quote(&relation::name(relation).unwrap_or_default());
+        let table = quote::identifier(&relation::name(relation).unwrap_or_default());
         return refused(
             format!("the temporary table {table}"),
             "Background workers cannot see the temporary objects of a session.",
@@ -71,7 +71,7 @@ pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<()
         'm' => refused(
             format!("the materialized view {display}"),
             unseen,
-            format!("Read a view of the same query: SELECT pg_get_viewdef({});", relation::quote_literal(&display)),
+            format!("Read a view of the same query: SELECT pg_get_viewdef({});", quote::literal(&display)),
         ),
         'f' => refused(
             format!("the foreign table {display}"),

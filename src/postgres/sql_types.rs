@@ -1,12 +1,13 @@
 //! SQL types of function arguments and results that pgrx does not map, or maps for small values.
 
-use super::key_type::KeyType;
-use super::process::memory;
-use super::spi::Value;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::nullable::Nullable;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{impl_sql_translatable, Array, FromDatum, IntoDatum};
+
+use super::key_type::KeyType;
+use super::process::memory;
+use super::spi::Value;
 
 /// An array of texts, which stay where they are.
 pub fn texts<'a>(array: &'a Array<'_, &'_ str>) -> Vec<Option<&'a str>> {

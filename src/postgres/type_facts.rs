@@ -1,8 +1,9 @@
-//! Facts about types and collations from the catalogs.
+//! Facts about types from the catalogs.
 
 use pgrx::pg_sys::{self, Oid};
 
 use super::column::is_name_of_object;
+use super::process::memory;
 
 /// What kind of type it is, as far as anybody asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,17 +12,6 @@ pub enum Form {
     Array(Oid),
     Enum,
     Other,
-}
-
-/// How texts are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Collation {
-    /// Not by a collation.
-    None,
-    /// Equal is the same, byte by byte.
-    Deterministic,
-    /// By this one, which takes texts for equal that are not the same.
-    Loose(Oid),
 }
 
 /// A type and its modifier without its domains.
@@ -49,13 +39,49 @@ pub fn is_oid(base: Oid) -> bool {
     base == pg_sys::OIDOID || is_name_of_object(base)
 }
 
-pub fn collation(collation: Oid) -> Collation {
-    if collation == Oid::INVALID {
-        return Collation::None;
-    }
-    // SAFETY: catalog look-up inside a transaction.
-    match unsafe { pg_sys::get_collation_isdeterministic(collation) } {
-        true => Collation::Deterministic,
-        false => Collation::Loose(collation),
+/// A type as SQL, valid under any search_path.
+pub fn name(type_oid: Oid, modifier: i32) -> String {
+    let flags = (pg_sys::FORMAT_TYPE_FORCE_QUALIFY | pg_sys::FORMAT_TYPE_TYPEMOD_GIVEN) as u16;
+    // SAFETY: returns a palloc'd string; raises an ERROR for an unknown type.
+    unsafe { memory::text_or_none(pg_sys::format_type_extended(type_oid, modifier, flags)) }
+        .unwrap_or_default()
+}
+
+/// A type for messages: its schema only where the search_path does not lead to it.
+pub fn display(type_oid: Oid, modifier: i32) -> String {
+    let flags = pg_sys::FORMAT_TYPE_TYPEMOD_GIVEN as u16;
+    // SAFETY: returns a palloc'd string; raises an ERROR for an unknown type.
+    unsafe { memory::text_or_none(pg_sys::format_type_extended(type_oid, modifier, flags)) }
+        .unwrap_or_default()
+}
+
+/// The category of a type as in `pg_type.typcategory`.
+pub fn category(of_type: Oid) -> char {
+    let (mut category, mut preferred) = (0, false);
+    // SAFETY: catalog look-up inside a transaction, into two variables of ours.
+    unsafe { pg_sys::get_type_category_preferred(of_type, &mut category, &mut preferred) };
+    category as u8 as char
+}
+
+/// Whether values of one type can be cast to another.
+pub fn can_cast(from: Oid, to: Oid) -> bool {
+    // SAFETY: catalog look-ups inside a transaction, of one type each.
+    unsafe { pg_sys::can_coerce_type(1, &from, &to, pg_sys::CoercionContext::COERCION_EXPLICIT) }
+}
+
+/// Whether now() can be assigned to a column of this type, and fits in.
+pub fn takes_the_time(type_oid: Oid, modifier: i32) -> bool {
+    // SAFETY: catalog look-ups inside a transaction; the function is not asked for.
+    unsafe {
+        let base = pg_sys::getBaseType(type_oid);
+        let mut function = Oid::INVALID;
+        let path = pg_sys::find_coercion_pathway(
+            base,
+            pg_sys::TIMESTAMPTZOID,
+            pg_sys::CoercionContext::COERCION_ASSIGNMENT,
+            &mut function,
+        );
+        let is_limited = modifier >= 0 && category(base) == 'S';
+        path != pg_sys::CoercionPathType::COERCION_PATH_NONE && !is_limited
     }
 }

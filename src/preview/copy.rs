@@ -3,8 +3,8 @@
 use pgrx::pg_sys::Oid;
 
 use crate::catalog::{columns, tview_cache};
-use crate::postgres::relation;
 use crate::postgres::run_as::at_own_work;
+use crate::postgres::{quote, relation};
 use crate::settings;
 
 /// The query that returns what COPY would; None for other tables than those of TVIEWs, and if a column does not exist: COPY
@@ -25,11 +25,11 @@ fn copied(table: Oid, names: &[String]) -> Option<Vec<String>> {
     let columns = columns::of(table);
     if names.is_empty() {
         let ordinary = columns.iter().filter(|column| !column.generated);
-        return Some(ordinary.map(|column| relation::quote(&column.name)).collect());
+        return Some(ordinary.map(|column| quote::identifier(&column.name)).collect());
     }
     let exists = |name: &String| columns.iter().any(|column| column.name == *name);
     names
         .iter()
-        .map(|name| exists(name).then(|| relation::quote(name)))
+        .map(|name| exists(name).then(|| quote::identifier(name)))
         .collect()
 }

@@ -4,8 +4,8 @@
 use crate::catalog::definition::Definition;
 use crate::error::{Caught, Problem};
 use crate::postgres::permit::has_rights;
-use crate::postgres::role::monitoring_role;
-use crate::postgres::{relation, transaction};
+use crate::postgres::role::{self, monitoring_role};
+use crate::postgres::transaction;
 
 /// Classes of SQLSTATE of which PostgreSQL's own messages hold no values: somebody is in the way, or the server has a limit.
 const WITHOUT_VALUES: [&str; 5] = ["40", "53", "55", "57", "58"];
@@ -32,5 +32,5 @@ fn without_values(definition: &Definition, caught: Caught) -> Problem {
         format!("rows of {} could not be computed", definition.display()),
     )
     .detail("The message may hold values of rows: it is shown to the owner of the TVIEW and to members of pg_monitor.")
-    .hint(format!("Call it as {}.", relation::role_name(definition.owner)))
+    .hint(format!("Call it as {}.", role::name(definition.owner)))
 }

@@ -5,19 +5,15 @@ use pgrx::PgSqlErrorCode;
 
 use super::source_rows::{self, Condition};
 use crate::catalog::{columns, definition};
-use crate::error::Caught;
-use crate::error::Problem;
+use crate::error::{Caught, Problem};
 use crate::lineage::Source;
 use crate::postgres::collected::Collected;
 use crate::postgres::key_type::KeyType;
 use crate::postgres::permit::Permit;
-use crate::postgres::role;
 use crate::postgres::run_as::{run_internal, run_restricted, settings_here};
-use crate::postgres::spi::Value;
-use crate::postgres::spi::{self};
+use crate::postgres::spi::{self, Value};
 use crate::postgres::sql_types::Document;
-use crate::postgres::transaction;
-use crate::postgres::{inheritance, relation};
+use crate::postgres::{inheritance, privileges, relation, role, transaction};
 use crate::refresh::keys::{self, Wanted};
 use crate::refresh::plan::key::key_of;
 use crate::refresh::plan::{self, key_code, Plan};
@@ -132,7 +128,7 @@ fn reader(plan: &Plan, sources: &[&Source]) -> Result<Permit, Problem> {
     let unreadable = std::iter::once(plan.definition.tview)
         .chain(sources.iter().map(|source| source.relation))
         .chain(between)
-        .find(|table| !relation::may_select(caller, *table));
+        .find(|table| !privileges::may_select(caller, *table));
     match unreadable {
         None => Ok(Permit::of_caller()),
         Some(table) => Err(Problem::new(
@@ -145,7 +141,7 @@ fn reader(plan: &Plan, sources: &[&Source]) -> Result<Permit, Problem> {
         .hint(format!(
             "GRANT SELECT ON {} TO {};",
             relation::display(table),
-            relation::role_name(caller)
+            role::name(caller)
         ))),
     }
 }

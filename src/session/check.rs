@@ -5,20 +5,17 @@ use pgrx::PgSqlErrorCode;
 use crate::catalog::definition::{self, Definition};
 use crate::error::Problem;
 use crate::postgres::collected::Collected;
-use crate::postgres::relation;
-use crate::postgres::role;
 use crate::postgres::run_as::run_internal;
-use crate::postgres::spi::{self};
 use crate::postgres::transaction::with_latest_snapshot;
-use crate::refresh::plan::key::key_values;
-
+use crate::postgres::{privileges, role, spi};
 use crate::refresh::plan;
+use crate::refresh::plan::key::key_values;
 use crate::refresh::plan::recompute_sql::Reach;
 
 /// Whoever may read the table, or owns it, may know how it stands.
 pub fn check_reader(definition: &Definition) -> Result<(), Problem> {
     let caller = role::current_role();
-    if role::has_rights_of(caller, definition.owner) || relation::may_select(caller, definition.tview) {
+    if role::has_rights_of(caller, definition.owner) || privileges::may_select(caller, definition.tview) {
         return Ok(());
     }
     Err(Problem::new(
@@ -28,7 +25,7 @@ pub fn check_reader(definition: &Definition) -> Result<(), Problem> {
     .hint(format!(
         "GRANT SELECT ON {} TO {};",
         definition.display(),
-        relation::role_name(caller)
+        role::name(caller)
     )))
 }
 

@@ -3,23 +3,18 @@
 
 use std::ffi::CString;
 
-use pgrx::pg_sys;
-use pgrx::PgSqlErrorCode;
+use pgrx::{pg_sys, PgSqlErrorCode};
 
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::limits;
-use crate::error::shown;
-use crate::error::shown_message;
-use crate::error::Problem;
+use crate::error::{shown, shown_message, Problem};
 use crate::postgres::key_type::KeyType;
 use crate::postgres::permit::Permit;
-use crate::postgres::recursion;
 use crate::postgres::run_as::{run_internal, run_restricted, settings_here};
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{relation, transaction};
+use crate::postgres::{quote, recursion, transaction, type_facts};
 use crate::refresh::plan::key::Key;
-
 use crate::refresh::plan::{self, key_code, key_object, Plan};
 
 /// Keys that are read in one statement.
@@ -168,10 +163,10 @@ fn members(types: &[(Column, KeyType)], object: &str) -> Vec<Option<String>> {
         .iter()
         .map(|(column, of_type)| {
             let of = match of_type.is_nested() {
-                true => relation::type_name(of_type.base(), column.modifier),
+                true => type_facts::name(of_type.base(), column.modifier),
                 false => "text".to_string(),
             };
-            format!("{} {of}", relation::quote(&column.name))
+            format!("{} {of}", quote::identifier(&column.name))
         })
         .collect();
     let sql = format!(

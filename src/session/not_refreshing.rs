@@ -1,14 +1,12 @@
 //! A TVIEW that is not being refreshed: why, and what to do.
 
-use pgrx::pg_sys;
-use pgrx::PgSqlErrorCode;
+use pgrx::{pg_sys, PgSqlErrorCode};
 
 use crate::catalog::definition::{Definition, State};
 use crate::error::Problem;
-use crate::postgres::role;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction;
+use crate::postgres::{role, transaction};
 use crate::statement;
 
 /// "It is paused" or "it is suspended", with what to do.
@@ -17,7 +15,7 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
         PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         format!("TVIEW {} is {}", definition.display(), definition.state.name()),
     );
-    let name = crate::postgres::relation::quote_literal(&definition.display());
+    let name = crate::postgres::quote::literal(&definition.display());
     match definition.state {
         State::Paused => problem.hint(format!("SELECT pg_tviews_resume({name});")),
         _ => {

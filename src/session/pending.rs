@@ -11,16 +11,13 @@ use pgrx::{pg_sys, PgSqlErrorCode};
 use super::check::check_reader;
 use super::named_key::key_texts;
 use crate::catalog::definition::{self, State};
-use crate::catalog::feeds;
-use crate::catalog::limits;
+use crate::catalog::{feeds, limits};
 use crate::error::Problem;
 use crate::postgres::collected::Collected;
 use crate::postgres::permit::Permit;
-use crate::postgres::recursion;
-use crate::postgres::relation;
-use crate::postgres::role;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{privileges, quote, recursion, role};
 use crate::queue::is_pending::is_pending;
 use crate::queue::position::Position;
 use crate::queue::read;
@@ -214,7 +211,7 @@ impl<'p> Found<'p> {
         ))
         .hint(format!(
             "Name keys: SELECT * FROM pg_tviews_pending({}, '{{...}}');",
-            relation::quote_literal(&name)
+            quote::literal(&name)
         ))
     }
 
@@ -292,7 +289,7 @@ impl<'p> Found<'p> {
     fn list(&self, mut keys: Vec<Key>, rows: &mut Collected<3>) {
         recursion::step();
         let caller = role::current_role();
-        if relation::hides_rows_from(self.plan.definition.tview, caller) {
+        if privileges::hides_rows_from(self.plan.definition.tview, caller) {
             let visible = visible(self.plan, &keys);
             retain(&mut keys, &visible);
         }

@@ -1,7 +1,6 @@
 //! Rows of a source as a user names them, and their change keys.
 
 use std::collections::BTreeMap;
-
 use std::ffi::CString;
 
 use pgrx::pg_sys::{self, Oid};
@@ -10,14 +9,13 @@ use serde_json::{Map, Value as Json};
 
 use crate::catalog::columns::{self, Column};
 use crate::catalog::limits;
-use crate::error::Caught;
-use crate::error::{shown, shown_message, Problem};
+use crate::error::{shown, shown_message, Caught, Problem};
 use crate::lineage::Source;
 use crate::postgres::key_type::KeyType;
 use crate::postgres::process::memory;
-use crate::postgres::relation;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::sql_types::Document;
+use crate::postgres::{quote, relation, type_facts, type_operators};
 use crate::queue::read::Pending;
 use crate::refresh::plan::key_object;
 
@@ -99,9 +97,9 @@ fn condition(
             )
             .hint(format!("Its columns are {}.", names.join(", ")))
         })?;
-        let quoted = relation::quote(&name);
-        let type_name = relation::type_name(column.type_oid, column.modifier);
-        terms.push(match (is_null, relation::equality_operator(column.type_oid)) {
+        let quoted = quote::identifier(&name);
+        let type_name = type_facts::name(column.type_oid, column.modifier);
+        terms.push(match (is_null, type_operators::equality(column.type_oid)) {
             (true, _) => format!("s.{quoted} IS NULL"),
             (false, Some(equals)) => format!("s.{quoted} {equals} named.{quoted}"),
             (false, None) => {
@@ -171,7 +169,7 @@ pub fn find(source: &Source, conditions: &[Condition]) -> Vec<Pending> {
     captured.retain(|column| names.contains(&column.name));
     let values: Vec<String> = captured
         .iter()
-        .map(|column| format!("s.{}", relation::quote(&column.name)))
+        .map(|column| format!("s.{}", quote::identifier(&column.name)))
         .collect();
     let found = conditions.iter().filter_map(|condition| {
         let sql = format!(

@@ -7,13 +7,11 @@ use pgrx::datum::Interval;
 use pgrx::{pg_sys, PgSqlErrorCode};
 
 use super::named_key::change_key;
-use crate::catalog::columns;
 use crate::catalog::definition::{self, Definition};
-use crate::catalog::limits;
-use crate::error::shown;
-use crate::error::{OrRaise, Problem};
+use crate::catalog::{columns, limits};
+use crate::error::{shown, OrRaise, Problem};
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{relation, transaction};
+use crate::postgres::{transaction, type_facts};
 use crate::statement;
 
 /// What the argument is.
@@ -86,5 +84,5 @@ fn reads_as_time(definition: &Definition) -> bool {
     };
     let columns = spi::session(|| columns::of(definition.tview));
     let key = columns.iter().find(|column| column.name == *only);
-    key.is_some_and(|key| matches!(relation::type_category(key.type_oid), 'S' | 'T'))
+    key.is_some_and(|key| matches!(type_facts::category(key.type_oid), 'S' | 'T'))
 }

@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::ffi::{c_char, CString};
 
-use pgrx::pg_sys::Oid;
-use pgrx::{pg_guard, pg_sys};
+use pgrx::pg_guard;
+use pgrx::pg_sys::{self, Oid};
 
 use crate::postgres::query_tree::{IndexColumn, Method, Select};
 use crate::postgres::{inheritance, relation};

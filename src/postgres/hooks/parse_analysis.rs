@@ -9,7 +9,7 @@ use pgrx::{pg_guard, IntoDatum, PgSqlErrorCode};
 use crate::error::Problem;
 use crate::postgres::named::{self, Named};
 use crate::postgres::relation;
-use crate::postgres::role::has_rights_of;
+use crate::postgres::role::{self, has_rights_of};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 
@@ -146,7 +146,7 @@ impl Found<'_> {
     }
 
     fn refusal(&self, what: String, owner: Oid) -> Problem {
-        let (owner, role) = (relation::role_name(owner), relation::role_name(self.named.role));
+        let (owner, role) = (role::name(owner), role::name(self.named.role));
         Problem::new(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("{what} belongs to {owner}, who does not have the rights of {role}"),

@@ -6,7 +6,8 @@
 //! - where neither was enough, the session ends (FATAL), and no other does.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize};
 
 #[cfg(not(test))]
 use pgrx::pg_sys;
@@ -69,6 +70,15 @@ pub(in crate::postgres) unsafe fn text_of(text: *const std::ffi::c_char) -> Stri
     let text = std::ffi::CStr::from_ptr(text);
     room(text.count_bytes());
     text.to_string_lossy().into_owned()
+}
+
+/// The same of a pointer that may be NULL: a catalog function found nothing.
+///
+/// # Safety
+/// As for [`text_of`], unless the pointer is NULL.
+pub(in crate::postgres) unsafe fn text_or_none(text: *const std::ffi::c_char) -> Option<String> {
+    // SAFETY: as the caller promises.
+    (!text.is_null()).then(|| unsafe { text_of(text) })
 }
 
 #[cold]

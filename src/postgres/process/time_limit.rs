@@ -1,11 +1,11 @@
 //! A limit on the time a piece of work takes. A background worker has no statement loop that arms statement_timeout, but
 //! its timer and the handler of the signal it sends are those of any session.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 
-use pgrx::pg_sys;
-use pgrx::PgSqlErrorCode;
+use pgrx::{pg_sys, PgSqlErrorCode};
 
 use crate::error::Caught;
 use crate::postgres::transaction;

@@ -4,8 +4,7 @@ use std::ffi::{c_void, CString};
 
 use pgrx::{pg_guard, pg_sys};
 
-use super::calls;
-use super::calls::Calls;
+use super::calls::{self, Calls};
 use super::handles::Select;
 
 /// The condition of a policy.

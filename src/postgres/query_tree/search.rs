@@ -7,7 +7,7 @@ use pgrx::pg_sys::{self, Oid};
 use super::expression::Leaf;
 use super::handles::Expr;
 use super::lists::{pointers, string};
-use crate::postgres::{recursion, relation};
+use crate::postgres::{collation, recursion, relation};
 
 /// `side operator other`.
 pub struct Search {
@@ -194,7 +194,7 @@ impl Search {
                 None => format!("({expression})"),
             };
             if collation != own {
-                definition += &format!(" COLLATE {}", relation::collation_name(collation)?);
+                definition += &format!(" COLLATE {}", collation::name(collation)?);
             }
             let strategy = pg_sys::get_op_opfamily_strategy(self.operator, family);
             Some(IndexColumn {

@@ -1,8 +1,8 @@
 //! Transactions of our own: in a worker, and inside a procedure that may commit.
 
-use pgrx::pg_sys;
-use pgrx::PgTryBuilder;
 use std::panic::{AssertUnwindSafe, UnwindSafe};
+
+use pgrx::{pg_sys, PgTryBuilder};
 
 use crate::error::Caught;
 

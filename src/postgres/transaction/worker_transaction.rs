@@ -1,8 +1,7 @@
 //! A short transaction of a background process, and the place where its errors end.
 
-use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
-use pgrx::PgTryBuilder;
+use pgrx::{pg_sys, PgTryBuilder};
 
 /// Runs `work` in a transaction of its own, at the session's isolation level. An ERROR rolls it back, goes to the
 /// server log, and gives `None`.

@@ -1,9 +1,10 @@
 //! The row trigger of the view pg_tview_meta as safe code sees it.
 
+use std::ffi::CStr;
+
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, PgSqlErrorCode};
-use std::ffi::CStr;
 
 use super::written_row::WrittenRow;
 use crate::error::Problem;

@@ -2,9 +2,9 @@
 
 use pgrx::pg_sys;
 
-use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::type_operators;
 use crate::refresh::plan::recompute_sql::unquote;
 use crate::refresh::plan::Plan;
 
@@ -40,7 +40,7 @@ impl KeyOrder {
             return None;
         }
         let operators: Option<Vec<[String; 2]>> = (0..rows.len())
-            .map(|row| relation::order_operators(rows.get(row, 0)?))
+            .map(|row| type_operators::order(rows.get(row, 0)?))
             .collect();
         let operators = operators?;
         let [greater, at_most] = operators.first()?.clone();

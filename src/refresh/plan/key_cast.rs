@@ -6,12 +6,13 @@ use pgrx::PgSqlErrorCode;
 
 use crate::catalog::columns::Column;
 use crate::error::Problem;
-use crate::postgres::relation::{self, quote};
-use crate::postgres::type_facts::{self, Collation, Form};
+use crate::postgres::collation::{self, Collation};
+use crate::postgres::quote;
+use crate::postgres::type_facts::{self, Form};
 
 /// Refuses a key column whose cast from view to table can merge keys or change them. `table`: quoted.
 pub fn check(of_view: &Column, of_table: &Column, table: &str) -> Result<(), Problem> {
-    let name = quote(&of_view.name);
+    let name = quote::identifier(&of_view.name);
     let (view_type, table_type) = (declared(of_view), declared(of_table));
     let ways = (Side::of(of_view), Side::of(of_table));
     if !keeps_apart(&ways.0, &ways.1) {
@@ -25,7 +26,7 @@ pub fn check(of_view: &Column, of_table: &Column, table: &str) -> Result<(), Pro
         )));
     }
     if !agree(ways.0.collation, ways.1.collation) {
-        let collation = relation::collation_name(of_view.collation).unwrap_or_default();
+        let collation = collation::name(of_view.collation).unwrap_or_default();
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_COLLATION_MISMATCH,
             format!("view and table {table} compare key column {name} by collations that do not agree"),
@@ -39,7 +40,7 @@ pub fn check(of_view: &Column, of_table: &Column, table: &str) -> Result<(), Pro
 }
 
 fn declared(column: &Column) -> String {
-    relation::type_display(column.type_oid, column.modifier)
+    type_facts::display(column.type_oid, column.modifier)
 }
 
 /// A column's type without its domains.
@@ -57,7 +58,7 @@ impl Side {
             base,
             modifier,
             form: type_facts::form(base),
-            collation: type_facts::collation(column.collation),
+            collation: collation::of(column.collation),
         }
     }
 

@@ -6,7 +6,7 @@ use pgrx::PgSqlErrorCode;
 use crate::catalog::columns::Column;
 use crate::error::Problem;
 use crate::postgres::key_type::KeyType;
-use crate::postgres::relation;
+use crate::postgres::{collation, quote, type_facts, type_operators};
 
 /// A key column. A key is compared in the type and collation of the view where the view's rows are looked up by it, in
 /// those of the table where the table's are.
@@ -35,17 +35,21 @@ impl KeyColumn {
     /// A key column as view and table declare it. `of`: whose it is, for the message where it cannot be a key.
     pub fn new(of_view: &Column, of_table: &Column, of: &str) -> Result<KeyColumn, Problem> {
         Ok(KeyColumn {
-            name: relation::quote(&of_view.name),
-            view_type: relation::type_name(of_view.type_oid, of_view.modifier),
-            table_type: relation::type_name(of_table.type_oid, of_table.modifier),
+            name: quote::identifier(&of_view.name),
+            view_type: type_facts::name(of_view.type_oid, of_view.modifier),
+            table_type: type_facts::name(of_table.type_oid, of_table.modifier),
             view_equality: equality(of_view, of)?,
             table_equality: equality(of_table, of)?,
-            same_image: relation::equal_is_identical(
+            same_image: type_operators::equal_is_identical(
                 of_table.type_oid,
                 of_table.modifier,
                 of_table.collation,
             ),
-            same_text: relation::equal_is_identical(of_view.type_oid, of_view.modifier, of_view.collation),
+            same_text: type_operators::equal_is_identical(
+                of_view.type_oid,
+                of_view.modifier,
+                of_view.collation,
+            ),
             values: KeyType::of(of_view.type_oid, of_view.modifier),
             view_collation: collate(of_view),
             table_collation: collate(of_table),
@@ -76,7 +80,7 @@ impl KeyColumn {
 fn collate(column: &Column) -> String {
     match column.collation {
         Oid::INVALID => String::new(),
-        collation => relation::collation_name(collation)
+        collation => collation::name(collation)
             .map(|name| format!(" COLLATE {name}"))
             .unwrap_or_default(),
     }
@@ -84,27 +88,27 @@ fn collate(column: &Column) -> String {
 
 fn equality(column: &Column, of: &str) -> Result<String, Problem> {
     check_type(column, of)?;
-    relation::equality_operator(column.type_oid).ok_or_else(|| unsuitable(column, of, "equality operator"))
+    type_operators::equality(column.type_oid).ok_or_else(|| unsuitable(column, of, "equality operator"))
 }
 
 /// Refuses a key column of a type without equality, or without an order: no unique index can be made of it.
 pub fn check_type(column: &Column, of: &str) -> Result<(), Problem> {
-    if relation::equality_operator(column.type_oid).is_none() {
+    if type_operators::equality(column.type_oid).is_none() {
         return Err(unsuitable(column, of, "equality operator"));
     }
-    if !relation::is_ordered(column.type_oid) {
+    if !type_operators::is_ordered(column.type_oid) {
         return Err(unsuitable(column, of, "order"));
     }
     Ok(())
 }
 
 fn unsuitable(column: &Column, of: &str, lacks: &str) -> Problem {
-    let name = relation::quote(&column.name);
+    let name = quote::identifier(&column.name);
     Problem::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
         format!(
             "key column {name}{of} has type {}, which has no {lacks}",
-            relation::type_display(column.type_oid, column.modifier)
+            type_facts::display(column.type_oid, column.modifier)
         ),
     )
     .detail("Rows are found by their key, and the unique index on the key needs a type that btree indexes can order.")

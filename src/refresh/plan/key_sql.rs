@@ -3,7 +3,7 @@
 use super::key_column::KeyColumn;
 use super::recompute_sql::{Shape, Within};
 use crate::lineage::Rowcount;
-use crate::postgres::relation::quote;
+use crate::postgres::quote;
 use crate::refresh::comparison::key_order::KeyOrder;
 
 impl Shape {
@@ -13,7 +13,7 @@ impl Shape {
         let (part, rest): (Vec<&KeyColumn>, Vec<&KeyColumn>) = self
             .key
             .iter()
-            .partition(|k| columns.iter().any(|column| quote(column) == k.name));
+            .partition(|k| columns.iter().any(|column| quote::identifier(column) == k.name));
         if rest.is_empty() {
             return query.to_string();
         }
@@ -377,7 +377,7 @@ impl Shape {
     fn part(&self, columns: &[String]) -> Shape {
         let mut part = self.clone();
         part.key
-            .retain(|k| columns.iter().any(|column| quote(column) == k.name));
+            .retain(|k| columns.iter().any(|column| quote::identifier(column) == k.name));
         part
     }
 }

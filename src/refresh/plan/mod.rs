@@ -39,7 +39,7 @@ use crate::postgres::run_as;
 use crate::postgres::run_as::run_restricted;
 use crate::postgres::spi::{self, Access, Rows, Statement, Value};
 use crate::postgres::transaction::lock;
-use crate::postgres::{relation, relation_changes};
+use crate::postgres::{privileges, quote, relation, relation_changes, type_facts};
 use crate::refresh::plan::key::key_of;
 use crate::refresh::plan::key::Key;
 use costs::Costs;
@@ -253,7 +253,7 @@ impl Plan {
 fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem> {
     rights::check_view(&definition.display(), definition.owner, view)?;
     let shape = shape(&definition, view)?;
-    if relation::hides_rows_from(definition.tview, definition.owner) {
+    if privileges::hides_rows_from(definition.tview, definition.owner) {
         let table = definition.display();
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -440,16 +440,16 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         .iter()
         .filter(|c| !c.generated && !definition.key_columns.contains(&c.name))
     {
-        let name = relation::quote(&column.name);
+        let name = quote::identifier(&column.name);
         let value = match find(&in_view, &column.name) {
             Some(of_view) if of_view.type_oid == column.type_oid && of_view.modifier == column.modifier => {
                 format!("v.{name}")
             }
-            Some(of_view) if !relation::can_cast(of_view.type_oid, column.type_oid) => {
+            Some(of_view) if !type_facts::can_cast(of_view.type_oid, column.type_oid) => {
                 return Err(no_cast(definition, &of_view, column));
             }
             Some(of_view) => {
-                let types = [&of_view, column].map(|c| relation::type_display(c.type_oid, c.modifier));
+                let types = [&of_view, column].map(|c| type_facts::display(c.type_oid, c.modifier));
                 converted.push(format!("{name} from {} to {}", types[0], types[1]));
                 format!("v.{name}::{}", cast_type(column))
             }
@@ -460,7 +460,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
     }
     let touch = find(&in_table, "updated_at")
         .filter(|column| !column.generated && find(&in_view, "updated_at").is_none())
-        .filter(|column| relation::takes_the_time(column.type_oid, column.modifier))
+        .filter(|column| type_facts::takes_the_time(column.type_oid, column.modifier))
         .map(|_| "updated_at = now()".to_string());
     let missing = || {
         Problem::new(
@@ -482,14 +482,14 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
 }
 
 fn no_cast(definition: &Definition, of_view: &Column, of_table: &Column) -> Problem {
-    let (table, name) = (definition.display(), relation::quote(&of_view.name));
-    let of_view_type = relation::type_display(of_view.type_oid, of_view.modifier);
+    let (table, name) = (definition.display(), quote::identifier(&of_view.name));
+    let of_view_type = type_facts::display(of_view.type_oid, of_view.modifier);
     Problem::new(
         PgSqlErrorCode::ERRCODE_CANNOT_COERCE,
         format!(
             "column \"{}\" of the view has type {of_view_type}, which cannot be cast to {}, its type in {table}",
             of_view.name,
-            relation::type_display(of_table.type_oid, of_table.modifier)
+            type_facts::display(of_table.type_oid, of_table.modifier)
         ),
     )
     .hint(format!(
@@ -510,7 +510,7 @@ fn refuse_written_by_others(
     let Some(column) = table.iter().filter(in_view).find(of_its_own) else {
         return Ok(());
     };
-    let (table, name) = (definition.display(), relation::quote(&column.name));
+    let (table, name) = (definition.display(), quote::identifier(&column.name));
     let (what, drop) = match column.generated {
         true => ("generated", "DROP EXPRESSION"),
         false => ("an identity column GENERATED ALWAYS", "DROP IDENTITY"),
@@ -542,7 +542,7 @@ fn cast_type(column: &Column) -> String {
     } else {
         column.modifier
     };
-    relation::type_name(column.type_oid, modifier)
+    type_facts::name(column.type_oid, modifier)
 }
 
 /// One document of a view's columns, surrogate keys (`pk_*`) left out.
@@ -553,8 +553,8 @@ fn document(view: &[Column]) -> String {
         .map(|column| {
             format!(
                 "{}, v.{}",
-                relation::quote_literal(&column.name),
-                relation::quote(&column.name)
+                quote::literal(&column.name),
+                quote::identifier(&column.name)
             )
         })
         .collect();

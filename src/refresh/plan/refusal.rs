@@ -5,18 +5,18 @@ use pgrx::PgSqlErrorCode;
 use super::Plan;
 use crate::error::Problem;
 use crate::postgres::permit::Refusal;
-use crate::postgres::relation;
+use crate::postgres::role;
 
 impl Refusal {
     /// Why the code of a TVIEW's owner must not run here.
     pub fn reason(&self, plan: &Plan) -> String {
-        let owner = relation::role_name(plan.definition.owner);
+        let owner = role::name(plan.definition.owner);
         let reason = match self {
             Refusal::TemporaryObjects => "the session has had temporary objects".to_string(),
             Refusal::Reachable(what) => format!("what the session has done could reach it, as {what}"),
             Refusal::After(other, what) => format!(
                 "code of {} has run in it before and could reach it, as {what}",
-                relation::role_name(*other)
+                role::name(*other)
             ),
         };
         format!("code of {owner}, its owner, does not run in this session: {reason}")
@@ -37,7 +37,7 @@ impl Refusal {
         .detail(format!("C{}.", &self.reason(plan)[1..]))
         .hint(match self {
             Refusal::After(..) => "Call it in another session, or leave it to the workers.".to_string(),
-            _ => format!("Call it as {}.", relation::role_name(definition.owner)),
+            _ => format!("Call it as {}.", role::name(definition.owner)),
         })
     }
 }
