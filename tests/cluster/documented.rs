@@ -1,6 +1,7 @@
-//! Examples in the documentation: what stands in an `sql` block is run, and what stands in the `text` block after it is
-//! what psql answers.
+//! The documentation agrees with the tree: `sql` blocks of examples run and answer as the `text` block after them shows, file
+//! names in the architecture page exist, and links lead somewhere.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::harness::{repository, shared, Database};
@@ -88,4 +89,120 @@ fn examples_of_lineage_answer_as_shown() {
             );
         }
     }
+}
+
+fn page(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Words of a text that look like files: with a folder or without, and an ending that files of the tree have.
+fn file_names(text: &str) -> BTreeSet<&str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let endings = [".rs", ".sql", ".out", ".sh", ".md", ".toml"];
+    text.split(|c| !is_name(c))
+        .map(|word| word.trim_matches('.'))
+        .filter(|word| {
+            endings
+                .iter()
+                .any(|ending| word.ends_with(ending) && word != ending)
+        })
+        .filter(|word| !word.contains("NAME"))
+        .collect()
+}
+
+/// Words of a text that look like folders of the source.
+fn folder_names(text: &str) -> BTreeSet<&str> {
+    text.split('`')
+        .filter(|word| word.starts_with("src/") && !word.contains(['.', ' ']))
+        .collect()
+}
+
+/// Whether a page names the file from the root of the repository, from `src`, or from `docs`.
+fn exists(name: &str) -> bool {
+    ["", "src", "docs"]
+        .iter()
+        .any(|folder| repository().join(folder).join(name).exists())
+}
+
+#[test]
+fn files_named_in_the_architecture_page_exist() {
+    let text = page("docs/architecture.md");
+    let (files, folders) = (file_names(&text), folder_names(&text));
+    assert!(files.len() > 60, "only {} files", files.len());
+    let missing: Vec<&str> = files
+        .union(&folders)
+        .copied()
+        .filter(|name| !exists(name))
+        .collect();
+    assert!(missing.is_empty(), "docs/architecture.md names {missing:?}");
+    for entry in fs::read_dir(repository().join("src")).expect("src can be read") {
+        let path = entry.expect("an entry").path();
+        let name = format!("src/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        assert!(
+            !path.is_dir() || folders.contains(name.as_str()),
+            "docs/architecture.md does not name {name}"
+        );
+    }
+    assert!(!exists("capture/no_such_file.rs"));
+}
+
+/// Text without what stands in blocks of code.
+fn prose(text: &str) -> String {
+    text.split("```").step_by(2).collect()
+}
+
+/// The anchors that headings have on the web page: lower case, spaces as dashes, without punctuation.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let heading = |line: &str| {
+        line.starts_with('#')
+            .then(|| line.trim_start_matches('#').trim().to_lowercase())
+    };
+    let anchor = |heading: String| {
+        let kept = heading
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    prose(text).lines().filter_map(heading).map(anchor).collect()
+}
+
+/// The targets of links, those to the web left out.
+fn links(text: &str) -> Vec<String> {
+    let text = prose(text);
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets
+        .filter(|target| !target.contains("://"))
+        .map(str::to_string)
+        .collect()
+}
+
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    let entries = fs::read_dir(repository().join("docs")).expect("docs can be read");
+    let names = entries.map(|entry| {
+        entry
+            .expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    });
+    let pages = names
+        .filter(|name| name.ends_with(".md"))
+        .map(|name| format!("docs/{name}"));
+    let mut seen = 0;
+    for path in pages.chain(["README.md".to_string(), "CHANGELOG.md".to_string()]) {
+        let folder = if path.starts_with("docs/") { "docs" } else { "" };
+        for link in links(&page(&path)) {
+            seen += 1;
+            let (target, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = match target {
+                "" => path.clone(),
+                target => format!("{folder}/{target}").trim_start_matches('/').to_string(),
+            };
+            assert!(repository().join(&target).exists(), "{path}: {link}");
+            let known = anchor.is_empty() || anchors(&page(&target)).contains(anchor);
+            assert!(known, "{path}: {link} has no such heading");
+        }
+    }
+    assert!(seen > 40, "only {seen} links");
 }
