@@ -1,5 +1,5 @@
-//! Every setting (`pg_tviews.*`), with its typed accessor. All but the two that size shared memory
-//! take effect on reload.
+//! Every setting (`pg_tviews.*`), with its typed accessor. The two that size shared memory need a restart; all
+//! others take effect on reload.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ static WORKER_PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(32 * 102
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
 static MAX_TVIEWS: GucSetting<i32> = GucSetting::<i32>::new(2048);
 
-/// Workers refresh while this is on. Turning it off lets running refreshes finish, then idles.
+/// Workers refresh while this is on. When it is turned off, running refreshes finish and none begins.
 pub fn enabled() -> bool {
     ENABLED.get()
 }
@@ -35,7 +35,7 @@ pub fn capture() -> bool {
     CAPTURE.get()
 }
 
-/// Whether this session may write rows of tv tables.
+/// Whether this session may write maintained columns of tv tables.
 pub fn allow_table_writes() -> bool {
     ALLOW_TABLE_WRITES.get()
 }
@@ -50,7 +50,7 @@ pub fn read_your_writes() -> bool {
     READ_YOUR_WRITES.get()
 }
 
-/// Most rows of a tv table that are recomputed for that at once.
+/// Maximum number of rows of a tv table that are recomputed before one query, to show its transaction's changes.
 pub fn preview_limit() -> usize {
     PREVIEW_LIMIT.get() as usize
 }
@@ -65,7 +65,7 @@ pub fn max_latency() -> Duration {
     Duration::from_millis(MAX_LATENCY.get() as u64)
 }
 
-/// Most keys one refresh transaction recomputes.
+/// Maximum number of keys that one refresh transaction recomputes.
 pub fn batch_size() -> usize {
     BATCH_SIZE.get() as usize
 }
@@ -75,23 +75,23 @@ pub fn retry_backoff() -> Duration {
     Duration::from_millis(RETRY_BACKOFF.get() as u64)
 }
 
-/// Failures in a row before trouble of the server is put down to single keys, and attempts at a dead key before the
-/// slow schedule.
+/// Server errors in a row before a refresh isolates the keys that fail, and attempts at a dead key before it is tried
+/// every ten minutes only.
 pub fn retry_limit() -> u32 {
     RETRY_LIMIT.get() as u32
 }
 
-/// Longest time of one step of a refresh in a worker; zero: no limit.
+/// Maximum time of one step of a refresh in a worker; zero: no limit.
 pub fn refresh_timeout() -> Duration {
     Duration::from_millis(REFRESH_TIMEOUT.get() as u64)
 }
 
-/// How long a refresh waits for a lock that someone else holds.
+/// How long a refresh waits for a lock that another session holds.
 pub fn lock_timeout() -> Duration {
     Duration::from_millis(LOCK_TIMEOUT.get() as u64)
 }
 
-/// Most changes that wait for a TVIEW that stands still; zero: no limit.
+/// Maximum number of changes kept for a TVIEW that is not being refreshed; zero: no limit.
 pub fn max_backlog() -> u32 {
     MAX_BACKLOG.get() as u32
 }
@@ -101,12 +101,12 @@ pub fn audit_retention() -> Duration {
     Duration::from_secs(AUDIT_RETENTION.get() as u64)
 }
 
-/// What plans of TVIEWs may take in the memory of a session: bytes.
+/// Memory of a session for plans of TVIEWs, in bytes.
 pub fn plan_cache_size() -> usize {
     PLAN_CACHE_SIZE.get() as usize * 1024
 }
 
-/// What plans of TVIEWs may take in the memory of a worker: bytes.
+/// Memory of a worker for plans of TVIEWs, in bytes.
 pub fn worker_plan_cache_size() -> usize {
     WORKER_PLAN_CACHE_SIZE.get() as usize * 1024
 }
@@ -135,7 +135,7 @@ pub fn init(preloading: bool) {
     GucRegistry::define_bool_guc(
         c"pg_tviews.capture",
         c"Record changes of source tables in this session.",
-        c"Turn off for a bulk load only: the TVIEWs of the tables written meanwhile are reconciled in full.",
+        c"Turn off for a bulk load only. All rows of the TVIEWs over the tables written meanwhile are then compared.",
         &CAPTURE,
         GucContext::Suset,
         none,
@@ -143,7 +143,7 @@ pub fn init(preloading: bool) {
     GucRegistry::define_bool_guc(
         c"pg_tviews.allow_table_writes",
         c"Let this session write maintained columns of tv tables.",
-        c"What is written lasts until the row is recomputed. The privileges on the table are needed as ever.",
+        c"Rows written directly are overwritten by the next refresh. The privileges on the table are still needed.",
         &ALLOW_TABLE_WRITES,
         GucContext::Userset,
         none,
@@ -151,7 +151,7 @@ pub fn init(preloading: bool) {
     GucRegistry::define_bool_guc(
         c"pg_tviews.require_trigger_privilege",
         c"Require the privilege TRIGGER on the sources of a TVIEW.",
-        c"The owner of the TVIEW needs it, or the rights of the source's owner. When off, SELECT is enough.",
+        c"The owner of the TVIEW needs this privilege, or the rights of the source's owner. When off, SELECT is enough.",
         &REQUIRE_TRIGGER_PRIVILEGE,
         GucContext::Suset,
         none,
@@ -166,8 +166,8 @@ pub fn init(preloading: bool) {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.preview_limit",
-        c"Maximum number of rows of a tv table recomputed before a query, for the transaction that changed them.",
-        c"With more, a query runs on what is there, and a NOTICE says so.",
+        c"Maximum number of rows of a tv table recomputed before a query to show its transaction's changes.",
+        c"With more rows, the query runs on the rows as they are, and a NOTICE says so.",
         &PREVIEW_LIMIT,
         1,
         1_000_000,
@@ -176,8 +176,8 @@ pub fn init(preloading: bool) {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.workers",
-        c"Refresh workers per database.",
-        c"Each takes one slot of max_worker_processes; 0 stops them.",
+        c"Maximum number of refresh workers per database.",
+        c"Each worker takes one slot of max_worker_processes. 0 stops all workers.",
         &WORKERS,
         0,
         64,
@@ -187,7 +187,7 @@ pub fn init(preloading: bool) {
     GucRegistry::define_int_guc(
         c"pg_tviews.max_latency",
         c"Default bound on the time from commit to visible in the tv table.",
-        c"Under load a refresh may wait for a part of this to absorb more changes in one batch.",
+        c"Under load a refresh may wait for a part of this time, so that many changes share one refresh.",
         &MAX_LATENCY,
         1,
         i32::MAX,
@@ -197,7 +197,7 @@ pub fn init(preloading: bool) {
     GucRegistry::define_int_guc(
         c"pg_tviews.batch_size",
         c"Maximum number of keys recomputed by one refresh transaction.",
-        c"A larger backlog is worked off in several transactions.",
+        c"A larger backlog is applied in several transactions.",
         &BATCH_SIZE,
         1,
         10_000_000,
@@ -207,7 +207,7 @@ pub fn init(preloading: bool) {
     GucRegistry::define_int_guc(
         c"pg_tviews.retry_backoff",
         c"Wait before the first retry of a failed refresh.",
-        c"Doubles with every further failure, up to a minute.",
+        c"The wait doubles with every further failure, up to a minute.",
         &RETRY_BACKOFF,
         1,
         60_000,
@@ -216,8 +216,8 @@ pub fn init(preloading: bool) {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.retry_limit",
-        c"Retries in quick succession, of a failed refresh and of a dead key.",
-        c"After them a refresh isolates the keys that fail, and a dead key is tried every ten minutes.",
+        c"Number of quick retries of a failed refresh and of a dead key.",
+        c"After that a refresh isolates the keys that fail, and a dead key is tried every ten minutes.",
         &RETRY_LIMIT,
         0,
         1000,
@@ -226,8 +226,8 @@ pub fn init(preloading: bool) {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.refresh_timeout",
-        c"Longest time of one step of a refresh in a worker: finding the keys, or recomputing a batch of them.",
-        c"A refresh that takes longer counts as failed. 0 means no limit.",
+        c"Maximum time of one step of a refresh in a worker: finding the affected keys, or recomputing a batch of keys.",
+        c"A longer step counts as failed. 0 means no limit.",
         &REFRESH_TIMEOUT,
         0,
         i32::MAX,
@@ -237,7 +237,7 @@ pub fn init(preloading: bool) {
     GucRegistry::define_int_guc(
         c"pg_tviews.lock_timeout",
         c"How long a refresh waits for rows or tables that another session has locked.",
-        c"Then the refresh gives up and is tried again. Keep it below deadlock_timeout, or sessions lose deadlocks with refreshes.",
+        c"Then the refresh gives up and is tried again. Must be below deadlock_timeout, or deadlocks with refreshes end sessions.",
         &LOCK_TIMEOUT,
         1,
         60_000,
@@ -247,7 +247,7 @@ pub fn init(preloading: bool) {
     GucRegistry::define_int_guc(
         c"pg_tviews.max_backlog",
         c"Maximum number of changes kept for a TVIEW that is paused, suspended or failing.",
-        c"Beyond it they are given up, and all rows are compared with the view when the TVIEW goes on. 0 means no limit.",
+        c"Beyond it the changes are given up, and all rows are compared when the TVIEW is refreshed again. 0 means no limit.",
         &MAX_BACKLOG,
         0,
         i32::MAX,
@@ -256,8 +256,8 @@ pub fn init(preloading: bool) {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.plan_cache_size",
-        c"Memory that a session keeps for what it has found out about TVIEWs.",
-        c"What was not used for longest goes first, and is found out again when needed.",
+        c"Memory that a session keeps for plans of TVIEWs.",
+        c"The least recently used plan is removed first and made again when needed.",
         &PLAN_CACHE_SIZE,
         0,
         i32::MAX / 1024,
@@ -266,8 +266,8 @@ pub fn init(preloading: bool) {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.worker_plan_cache_size",
-        c"Memory that a refresh worker keeps for what it has found out about TVIEWs.",
-        c"What was not used for longest goes first. With too little, refreshes are planned again and again.",
+        c"Memory that a refresh worker keeps for plans of TVIEWs.",
+        c"The least recently used plan is removed first. With too little memory, refreshes are planned again and again.",
         &WORKER_PLAN_CACHE_SIZE,
         0,
         i32::MAX / 1024,
@@ -277,22 +277,22 @@ pub fn init(preloading: bool) {
     GucRegistry::define_int_guc(
         c"pg_tviews.audit_retention",
         c"How long rows of pg_tview_meta_audit are kept.",
-        c"The newest row that carries a TVIEW's position is kept whatever its age.",
+        c"The newest row with the position of a TVIEW is kept whatever its age.",
         &AUDIT_RETENTION,
         1,
         i32::MAX,
         GucContext::Sighup,
         GucFlags::UNIT_S,
     );
-    // Without preloading there is no shared memory to size, and a session that loads the library late may not
-    // define settings of this kind.
+    // Without preloading there is no shared memory to size. A session that loads the library late may not define
+    // settings of this kind.
     if !preloading {
         return;
     }
     GucRegistry::define_int_guc(
         c"pg_tviews.max_databases",
-        c"Databases that can have workers at the same time.",
-        c"Sizes shared memory.",
+        c"Maximum number of databases that can have workers at the same time.",
+        c"Determines the size of shared memory.",
         &MAX_DATABASES,
         1,
         1024,
@@ -301,8 +301,8 @@ pub fn init(preloading: bool) {
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.max_tviews",
-        c"TVIEWs, over all databases, whose progress is tracked in shared memory.",
-        c"TVIEWs beyond it are checked on every wake. Sizes shared memory.",
+        c"Maximum number of TVIEWs, over all databases, whose progress is tracked in shared memory.",
+        c"Further TVIEWs are checked on every wake. Determines the size of shared memory.",
         &MAX_TVIEWS,
         16,
         1_000_000,
