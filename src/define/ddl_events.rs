@@ -1,21 +1,18 @@
 //! DDL beside pg_tviews: a view or table may now return something else, a missing view may be back, triggers of ours may
 //! have been touched.
 
-use crate::catalog::announce;
-use crate::wake::signal;
-
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::{capture_triggers, drop, own_ddl, register};
-use crate::catalog::definition;
+use crate::catalog::{announce, definition};
 use crate::error::Problem;
-use crate::postgres::hooks::dropped_tables;
-use crate::postgres::hooks::invalidation;
+use crate::postgres::hooks::{dropped_tables, invalidation};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::triggers::ddl_event::{RenamedColumn, TableChange};
 use crate::postgres::{inheritance, relation, transaction};
+use crate::wake::signal;
 use crate::{capture, statement};
 
 /// Has TVIEWs looked at again that the command may concern, unless only temporary objects were touched. `table`: what it
@@ -142,14 +139,11 @@ fn keep_enabled() {
     for (table, name, disabled) in names {
         run_internal(|| spi::session(|| capture_triggers::enable(table, &name)));
         if disabled {
-            pgrx::ereport!(
-                NOTICE,
-                PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-                format!(
-                    "trigger {name} on {} stays enabled: TVIEWs follow the table by it",
-                    relation::display(table)
-                )
-            );
+            Problem::for_notice(format!(
+                "trigger {name} on {} stays enabled: TVIEWs follow the table by it",
+                relation::display(table)
+            ))
+            .notice();
         }
     }
 }

@@ -1,34 +1,22 @@
 //! What pg_tviews_create says beside its result: once, when everything is done.
 
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgLogLevel, PgSqlErrorCode};
-
 use crate::catalog::definition::Definition;
+use crate::error::Problem;
 
 /// A NOTICE.
-pub struct Notice {
-    message: String,
-    detail: Option<String>,
-    hint: Option<String>,
-}
+pub struct Notice(Problem);
 
 impl Notice {
     pub fn new(message: impl Into<String>) -> Notice {
-        Notice {
-            message: message.into(),
-            detail: None,
-            hint: None,
-        }
+        Notice(Problem::for_notice(message))
     }
 
-    pub fn detail(mut self, detail: impl Into<String>) -> Notice {
-        self.detail = Some(detail.into());
-        self
+    pub fn detail(self, detail: impl Into<String>) -> Notice {
+        Notice(self.0.detail(detail))
     }
 
-    pub fn hint(mut self, hint: impl Into<String>) -> Notice {
-        self.hint = Some(hint.into());
-        self
+    pub fn hint(self, hint: impl Into<String>) -> Notice {
+        Notice(self.0.hint(hint))
     }
 
     pub fn another_query(before: &Definition) -> Notice {
@@ -39,14 +27,6 @@ impl Notice {
     }
 
     pub fn say(self) {
-        let code = PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION;
-        let mut report = ErrorReport::new(code, self.message, "pg_tviews");
-        if let Some(detail) = self.detail {
-            report = report.set_detail(detail);
-        }
-        if let Some(hint) = self.hint {
-            report = report.set_hint(hint);
-        }
-        report.report(PgLogLevel::NOTICE);
+        self.0.notice();
     }
 }

@@ -13,12 +13,10 @@ use std::time::{Duration, Instant};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use crate::error::Caught;
-use crate::error::Problem;
+use crate::error::{Caught, Problem};
 use crate::postgres::process::latch;
 use crate::postgres::relation;
-use crate::postgres::run_as;
-use crate::postgres::run_as::run_internal;
+use crate::postgres::run_as::{self, run_internal};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
 use crate::postgres::transaction::lock::{self, Attempt, TableLock};
@@ -193,12 +191,9 @@ fn say((table, _): Wanted, holders: &[i32]) {
         [] => format!("waiting for a lock on {table}"),
         who => format!("waiting for a lock on {table}: in use by {}", who.join(", ")),
     };
-    pgrx::ereport!(
-        NOTICE,
-        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-        message,
-        "Nothing is locked meanwhile; the lock is tried again and again."
-    );
+    Problem::for_notice(message)
+        .detail("Nothing is locked meanwhile; the lock is tried again and again.")
+        .notice();
 }
 
 /// The processes that hold a lock in the way of this one; 0 stands for a prepared transaction.

@@ -266,16 +266,13 @@ pub fn report_full(plan: &Plan) {
             ));
         }
         for reason in reasons {
-            pgrx::ereport!(
-                NOTICE,
-                PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-                format!(
-                    "any change of {} recomputes all of {}",
-                    relation::display(source.relation),
-                    plan.definition.display()
-                ),
-                format!("Reason: {reason}.")
-            );
+            Problem::for_notice(format!(
+                "any change of {} recomputes all of {}",
+                relation::display(source.relation),
+                plan.definition.display()
+            ))
+            .detail(format!("Reason: {reason}."))
+            .notice();
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Logical replication into this database stays away from tables that are made here.
 
 use pgrx::pg_sys::Oid;
-use pgrx::PgSqlErrorCode;
 
+use crate::error::Problem;
 use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access};
@@ -18,13 +18,10 @@ pub fn leave() {
         })
     });
     for table in tviews {
-        pgrx::ereport!(
-            NOTICE,
-            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            format!(
-                "{} is not taken from a subscription: its rows are made here",
-                relation::display(table)
-            )
-        );
+        Problem::for_notice(format!(
+            "{} is not taken from a subscription: its rows are made here",
+            relation::display(table)
+        ))
+        .notice();
     }
 }

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgrx::pg_sys::{self, Oid};
-use pgrx::{PgLogLevel, PgSqlErrorCode};
+use pgrx::PgSqlErrorCode;
 
+use crate::error::Problem;
 use crate::lineage::policies;
 use crate::postgres::query_tree::{Calls, Select};
 use crate::postgres::run_as::run_internal;
@@ -88,10 +89,10 @@ pub fn warn(plan: &Plan) {
             kind.what(),
             names.join(", ")
         );
-        pgrx::pg_sys::panic::ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, message, "pg_tviews")
-            .set_detail(kind.detail())
-            .set_hint(kind.hint(&display))
-            .report(PgLogLevel::WARNING);
+        Problem::new(PgSqlErrorCode::ERRCODE_WARNING, message)
+            .detail(kind.detail())
+            .hint(kind.hint(&display))
+            .warn();
     }
 }
 

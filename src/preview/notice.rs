@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::Oid;
-use pgrx::{PgLogLevel, PgSqlErrorCode};
+use pgrx::PgSqlErrorCode;
 
+use crate::error::Problem;
 use crate::postgres::relation;
 
 thread_local! {
@@ -26,11 +26,9 @@ pub fn tell(tview: Oid, code: PgSqlErrorCode, why: &str, hint: Option<&str>) {
     }
     let table = relation::display(tview);
     let message = format!("{table} does not show all changes of this transaction");
-    let mut report = ErrorReport::new(code, message, "pg_tviews").set_detail(why.to_string());
-    if let Some(hint) = hint {
-        report = report.set_hint(hint.to_string());
-    }
-    report.report(PgLogLevel::NOTICE);
+    let mut problem = Problem::new(code, message).detail(why);
+    problem.hint = hint.map(str::to_string);
+    problem.notice();
 }
 
 /// The transaction is over.

@@ -277,18 +277,12 @@ impl Run<'_> {
             });
         dead_letter::add(plan, &failed);
         self.retry_at.set(dead_letter::next_retry_at(self.tview));
-        pgrx::ereport!(
-            WARNING,
-            first.error.code,
-            counted(
-                failed.len(),
-                &format!(
-                    "of {} could not be recomputed: {}",
-                    plan.definition.display(),
-                    first.error.message
-                )
-            )
+        let (table, why) = (plan.definition.display(), &first.error.message);
+        let message = counted(
+            failed.len(),
+            &format!("of {table} could not be recomputed: {why}"),
         );
+        Problem::new(first.error.code, message).warn();
         entry.add_problem(Some(problem));
     }
 

@@ -90,12 +90,7 @@ fn give_up(tview: Oid) -> bool {
     if backlog.state == State::Active {
         change_state(tview, State::Populating);
     }
-    pgrx::ereport!(
-        WARNING,
-        problem.code,
-        problem.message,
-        problem.detail.unwrap_or_default()
-    );
+    problem.warn();
     true
 }
 

@@ -10,21 +10,17 @@ use super::not_refreshing::not_refreshing;
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::feeds;
 use crate::catalog::owner::must_own;
-use crate::define::in_step;
-use crate::error::Caught;
-use crate::error::{OrRaise, Problem};
+use crate::define::{self, in_step};
+use crate::error::{Caught, OrRaise, Problem};
 use crate::postgres::permit;
 use crate::postgres::process::latch;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::{self, Driver};
 use crate::queue::is_pending::is_pending;
-use crate::queue::now;
 use crate::queue::position::Position;
-use crate::refresh::give_up;
-use crate::refresh::outcome::Outcome;
-use crate::refresh::outcome::Status;
-use crate::refresh::run;
-use crate::{define, queue};
+use crate::queue::{self, now};
+use crate::refresh::outcome::{Outcome, Status};
+use crate::refresh::{give_up, run};
 
 /// Rounds over all TVIEWs. One is enough for TVIEWs that read each other's tables; further ones are for triggers of
 /// the application that write a source when a tv table is written. While others write, every round finds something.
@@ -158,11 +154,7 @@ fn report_left(of_others: usize) {
         1 => ("one TVIEW is".to_string(), "its owner"),
         more => (format!("{more} TVIEWs are"), "their owners"),
     };
-    pgrx::ereport!(
-        NOTICE,
-        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-        format!("{tviews} left to {owners} and to the workers")
-    );
+    Problem::for_notice(format!("{tviews} left to {owners} and to the workers")).notice();
 }
 
 /// The TVIEWs to refresh: all that may and whose owners' rights the caller has, or one and those of these that it reads,

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Oid};
-use pgrx::{PgLogLevel, PgSqlErrorCode};
+use pgrx::PgSqlErrorCode;
 
 use super::not_refreshing::not_refreshing;
 use super::patience::Patience;
@@ -161,12 +160,8 @@ fn tell_of_dead_keys(tviews: &[Oid]) {
             1 => format!("one row of {table} is not up to date: its key could not be recomputed"),
             more => format!("{more} rows of {table} are not up to date: their keys could not be recomputed"),
         };
-        ErrorReport::new(
-            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            message,
-            "pg_tviews",
-        )
-        .set_hint("SELECT * FROM pg_tview_dead_letter; says why.")
-        .report(PgLogLevel::NOTICE);
+        Problem::for_notice(message)
+            .hint("SELECT * FROM pg_tview_dead_letter; says why.")
+            .notice();
     }
 }

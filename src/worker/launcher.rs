@@ -5,21 +5,21 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::Oid;
-use pgrx::{function_name, PgLogLevel, PgSqlErrorCode};
+use pgrx::PgSqlErrorCode;
 
 use super::place::Place;
 use super::slots::{self, Doing, Leave, Member, Team};
+use crate::error::Problem;
 use crate::postgres::process::database_list::databases;
 use crate::postgres::process::{self, background_worker, clock, latch};
 use crate::postgres::transaction::worker_transaction::{guarded, short_transaction};
 use crate::settings;
-use crate::wake;
-use crate::wake::database::DATABASES;
-use crate::wake::database::{Database, Worker, FREE, LEAVE, LEAVE_IF_IDLE, RUNNING, STARTING, STAY};
-use crate::wake::health;
+use crate::wake::database::{
+    Database, Worker, DATABASES, FREE, LEAVE, LEAVE_IF_IDLE, RUNNING, STARTING, STAY,
+};
 use crate::wake::launcher::{Launcher, LAUNCHER};
+use crate::wake::{self, health};
 
 const SECOND: i64 = 1_000_000;
 /// How often to look for databases nobody announced.
@@ -239,9 +239,7 @@ impl Round {
 
 fn warn(message: &'static str, hint: &'static str) {
     let code = PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
-    ErrorReport::new(code, message, function_name!())
-        .set_hint(hint)
-        .report(PgLogLevel::WARNING);
+    Problem::new(code, message).hint(hint).warn();
 }
 
 /// A database as it is, and when something about it changes that nobody will report.

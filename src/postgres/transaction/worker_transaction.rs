@@ -3,6 +3,8 @@
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{pg_sys, PgTryBuilder};
 
+use crate::error::Problem;
+
 /// Runs `work` in a transaction of its own, at the session's isolation level. An ERROR rolls it back, goes to the
 /// server log, and gives `None`.
 pub fn short_transaction<R>(work: impl FnOnce() -> R) -> Option<R> {
@@ -56,15 +58,10 @@ fn report(error: &CaughtError) {
     | CaughtError::ErrorReport(report)
     | CaughtError::RustPanic { ereport: report, .. }) = error;
     let message = format!("pg_tviews background process: {}", report.message());
-    match report.detail() {
-        Some(detail) if !detail.is_empty() => {
-            pgrx::ereport!(
-                pgrx::PgLogLevel::WARNING,
-                report.sql_error_code(),
-                message,
-                detail.to_owned()
-            );
-        }
-        _ => pgrx::ereport!(pgrx::PgLogLevel::WARNING, report.sql_error_code(), message),
-    }
+    let mut problem = Problem::new(report.sql_error_code(), message);
+    problem.detail = report
+        .detail()
+        .filter(|detail| !detail.is_empty())
+        .map(str::to_string);
+    problem.warn();
 }

@@ -1,0 +1,11 @@
+//! Messages for users, with SQLSTATE, message, detail and hint: those ready to be sent, and ERRORs that were caught.
+
+mod caught;
+mod excerpt;
+mod problem;
+mod sqlstate;
+
+pub use caught::Caught;
+pub use excerpt::{shown, shown_message};
+pub use problem::{OrRaise, Problem};
+pub use sqlstate::sqlstate;
