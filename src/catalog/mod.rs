@@ -3,6 +3,7 @@
 pub mod announce;
 pub mod columns;
 pub mod definition;
+pub mod document;
 pub mod feeds;
 pub mod limits;
 pub mod name;

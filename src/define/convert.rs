@@ -7,12 +7,12 @@ use super::create::{self, Request};
 use super::patience;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition;
+use crate::catalog::document::json_object;
 use crate::catalog::name::{self, Entity};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{quote, relation, transaction};
-use crate::refresh::plan::json_object;
 
 /// What would be done with one table.
 pub struct Step {

@@ -11,7 +11,7 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::triggers::write_guard::{Kind, Write};
 use crate::postgres::{extension, quote, relation};
-use crate::refresh::plan::recompute_sql::Shape;
+use crate::refresh::plan::shape::Shape;
 use crate::{capture, settings};
 
 const GUARD: &str = "pg_tviews_guard";

@@ -17,7 +17,7 @@ use crate::postgres::query_tree::Select;
 use crate::postgres::run_as::{run_internal, run_restricted};
 use crate::postgres::{privileges, quote, relation, role, spi};
 use crate::refresh::plan::key_column::KeyColumn;
-use crate::refresh::plan::recompute_sql::{Content, Shape};
+use crate::refresh::plan::shape::{Content, Shape};
 use crate::refresh::{discretion, plan};
 
 /// A TVIEW, there or yet to be made.

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::attempt::Shared;
-use super::attempt::{Backlog, Run, Step};
+use pgrx::pg_sys::Oid;
+
+use super::attempt::{Backlog, First, Run, Shared, Step};
 use super::audit::{self, Entry};
-use super::current;
+use super::current::{self, Now};
 use super::failing::dead_letter::{self, DeadKeys};
 use super::failing::isolate::{self, Isolate};
 use super::failing::sandbox::Care;
@@ -19,131 +20,175 @@ use crate::catalog::definition::State;
 use crate::catalog::state::{change_state, needs_population};
 use crate::error::Problem;
 use crate::postgres::run_as::run_internal;
-use crate::queue::read;
-use crate::queue::read::Pending;
+use crate::queue::position::Position;
+use crate::queue::read::{self, Pending};
 use crate::refresh::batch::Batch;
 use crate::refresh::failing::dead_letter::Failed;
-use crate::refresh::keys::{self, Batches, Keys, Wanted};
+use crate::refresh::keys::{self, Keys, Wanted};
 use crate::refresh::plan::key::Key;
 use crate::settings;
 
 impl Run<'_> {
-    /// What the first transaction does; with it, changes read and keys found.
-    pub fn under_snapshot(&self, plan: &Plan) -> (Step, u64, u64) {
-        let done = |status| (Step::Done(status), 0, 0);
+    /// What the first transaction does.
+    pub fn under_snapshot(&self, plan: &Plan) -> First {
         let Some(now) = current::now(self.tview).filter(|now| now.state.may_refresh()) else {
-            return done(Status::NotReady);
+            return First::done(Status::NotReady);
         };
         if now.hash != plan.hash {
             plan::forget(self.tview);
-            return (Step::Stale, 0, 0);
+            return First::stale();
         }
-        let mut entry = Entry::new(
-            &plan.definition.entity_name,
-            self.tview,
-            "refresh",
-            // After the snapshot: every change it reads was logged before.
-            audit::now(),
-        );
         self.comparing.set(now.comparing);
-        let populate = now.comparing != Some(true)
-            && (now.state == State::Populating
-                || now.position.is_none()
-                || (now.state == State::Suspended && needs_population(self.tview)));
-        let dead = match now.has_dead_keys {
-            true => {
-                self.check_permit(plan);
-                dead_letter::read(plan)
-            }
-            false => DeadKeys::default(),
+        // After the snapshot: every change that is read was logged before.
+        let entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", audit::now());
+        let populates = self.populates(&now);
+        let dead = self.dead_keys_now(plan, &now);
+        let pending = if populates {
+            Vec::new()
+        } else {
+            self.pending(plan, &now)
         };
-        self.retry_at.set(dead.next_retry_at);
-        let mut pending = Vec::new();
-        if !populate {
-            let position = now.position.clone().unwrap_or_else(|| now.snapshot.clone());
-            let mut sources = plan.source_oids();
-            sources.push(self.tview);
-            pending = run_internal(|| read::since(&position, &sources));
-            if pending.is_empty() && dead.due.is_empty() && now.state == self.settled() {
-                return done(Status::UpToDate);
-            }
+        if !populates && pending.is_empty() && dead.due.is_empty() && now.state == self.settled() {
+            return First::done(Status::UpToDate);
         }
-        if populate
+        if populates
             || pending
                 .iter()
-                .any(|changes| changes.all_keys || changes.requested)
+                .any(|pending| pending.all_keys || pending.requested)
         {
-            let mut logged = plan.source_oids();
-            logged.push(self.tview);
-            if !run_internal(|| read::is_announced(&logged)) {
-                return done(Status::Busy);
+            if !self.is_announced(plan) {
+                return First::done(Status::Busy);
             }
             if !plan.is_current() {
-                return (Step::Stale, 0, 0);
+                return First::stale();
             }
         }
-        let mut wanted = if populate {
-            entry.operation = "populate";
-            Wanted::Everything
-        } else {
-            entry.changes_read = Some(pending.iter().map(|p| p.changes).sum());
-            entry.oldest_change_at = pending.iter().filter_map(|p| p.oldest).min();
-            self.as_owner(plan, || keys::wanted(plan, &pending))
+        self.apply_pending(plan, now, populates, &dead, &pending, entry)
+    }
+
+    /// Whether all rows are computed for the first time, or as if for the first time.
+    fn populates(&self, now: &Now) -> bool {
+        let waits_for_population = || match now.state {
+            State::Populating => true,
+            State::Suspended => needs_population(self.tview),
+            State::Active | State::Paused => false,
         };
+        now.comparing != Some(true) && (now.position.is_none() || waits_for_population())
+    }
+
+    fn dead_keys_now(&self, plan: &Plan, now: &Now) -> DeadKeys {
+        let mut dead = DeadKeys::default();
+        if now.has_dead_keys {
+            self.check_permit(plan);
+            dead = dead_letter::read(plan);
+        }
+        self.retry_at.set(dead.next_retry_at);
+        dead
+    }
+
+    /// Changes of the sources, and requests, that the TVIEW has not absorbed.
+    fn pending(&self, plan: &Plan, now: &Now) -> Vec<Pending> {
+        let position = now.position.as_ref().unwrap_or(&now.snapshot);
+        run_internal(|| read::since(position, &self.logged_for(plan)))
+    }
+
+    /// Whether the transactions that logged "every row", or a look at the definition, have announced their DDL by now.
+    fn is_announced(&self, plan: &Plan) -> bool {
+        run_internal(|| read::is_announced(&self.logged_for(plan)))
+    }
+
+    /// What rows of the queue are about that matter here: the sources, and the TVIEW itself for requests.
+    fn logged_for(&self, plan: &Plan) -> Vec<Oid> {
+        plan.source_oids().into_iter().chain([self.tview]).collect()
+    }
+
+    fn apply_pending(
+        &self,
+        plan: &Plan,
+        now: Now,
+        populates: bool,
+        dead: &DeadKeys,
+        pending: &[Pending],
+        mut entry: Entry,
+    ) -> First {
+        let mut wanted = Wanted::Everything;
+        if populates {
+            entry.operation = "populate";
+        } else {
+            entry.changes_read = Some(pending.iter().map(|pending| pending.changes).sum());
+            entry.oldest_change_at = pending.iter().filter_map(|pending| pending.oldest).min();
+            wanted = self.as_owner(plan, || keys::wanted(plan, pending));
+        }
         if matches!(wanted, Wanted::Everything) && self.spares_partitions() {
             self.all_partitions.set(true);
-            return (Step::Stale, 0, 0);
+            return First::stale();
         }
         let changes = entry.changes_read.unwrap_or(0) as u64;
-        let before = now.position.clone();
         entry.position = Some(now.snapshot);
-        if matches!(wanted, Wanted::Everything) && self.compare_in_batches(plan, populate, &pending) {
+        if matches!(wanted, Wanted::Everything) && self.compare_in_batches(plan, populates, pending) {
             self.works(plan, now.state);
             entry.operation = "compare";
             entry.oldest_change_at = None;
             audit::add(entry);
-            return (Step::Done(Status::UpToDate), changes, 0);
+            return First::new(Step::Done(Status::UpToDate), changes, 0);
         }
-        // All keys are recomputed: what was left out before is found again.
+        // Where all keys are recomputed, what was left out before is found again.
         let earlier = now.left_out.filter(|_| !matches!(wanted, Wanted::Everything));
-        if let (Wanted::Everything, true) = (&wanted, self.careful || self.yields) {
+        if matches!(wanted, Wanted::Everything) && (self.isolate.failing || self.isolate.held) {
             wanted = self.as_owner(plan, || keys::every(plan));
         }
         let total = match wanted {
             Wanted::Everything => self.everything(plan, now.has_dead_keys, &mut entry),
             Wanted::Keys(mut keys) => {
-                let total = self.dead_keys(plan, &mut keys, &dead, &mut entry);
-                self.left_out(plan, &keys, &pending, earlier, &mut entry);
-                if let Some(size) = self.size_of_parts(plan, &keys) {
-                    let shared = Shared {
-                        parts: parts::store(self.tview, keys.batches(size), before.as_ref()),
-                        entry,
-                        before,
-                    };
-                    return (Step::Shared(Box::new(shared)), changes, total);
-                }
-                let batches = self.first_batch(plan, keys, &mut entry);
-                if !batches.is_empty() {
-                    let backlog = Backlog {
-                        batches,
-                        entry,
-                        before,
-                    };
-                    return (Step::More(Box::new(backlog)), changes, total);
+                let total = self.dead_keys(plan, &mut keys, dead, &mut entry);
+                self.left_out(plan, &keys, pending, earlier, &mut entry);
+                match self.first_keys(plan, keys, entry, now.position) {
+                    Ok(applied) => entry = applied,
+                    Err(step) => return First::new(step, changes, total),
                 }
                 total
             }
         };
         if self.held.get() {
-            return (Step::Done(Status::Busy), changes, total);
+            return First::new(Step::Done(Status::Busy), changes, total);
         }
         self.works(plan, now.state);
         audit::add(entry);
-        let step = match populate {
-            true => Step::Populated,
-            false => Step::Done(Status::UpToDate),
+        let step = if populates {
+            Step::Populated
+        } else {
+            Step::Done(Status::UpToDate)
         };
-        (step, changes, total)
+        First::new(step, changes, total)
+    }
+
+    /// Recomputes keys: all of them if they are one batch, else the first batch. The entry, or what is left to be done.
+    fn first_keys(
+        &self,
+        plan: &Plan,
+        keys: Keys,
+        mut entry: Entry,
+        before: Option<Position>,
+    ) -> Result<Entry, Step> {
+        if let Some(size) = self.size_of_parts(plan, &keys) {
+            return Err(Step::Shared(Box::new(Shared {
+                parts: parts::store(self.tview, keys.batches(size), before.as_ref()),
+                entry,
+                before,
+            })));
+        }
+        let mut batches = keys.batches(settings::batch_size());
+        if let Some(first) = batches.next() {
+            self.batch(plan, first, &mut entry);
+        }
+        if batches.is_empty() {
+            return Ok(entry);
+        }
+        Err(Step::More(Box::new(Backlog {
+            batches,
+            entry,
+            before,
+        })))
     }
 
     /// Compares the whole view with the table; returns how many rows there are.
@@ -187,15 +232,6 @@ impl Run<'_> {
         });
     }
 
-    /// Recomputes the first batch of keys; returns those left.
-    fn first_batch(&self, plan: &Plan, keys: Keys, entry: &mut Entry) -> Batches {
-        let mut batches = keys.batches(settings::batch_size());
-        if let Some(first) = batches.next() {
-            self.batch(plan, first, entry);
-        }
-        batches
-    }
-
     /// Recomputes a batch of keys.
     pub fn batch(&self, plan: &Plan, batch: Batch, entry: &mut Entry) {
         let (failed, held) = self.isolated(plan, batch, entry);
@@ -212,28 +248,20 @@ impl Run<'_> {
         entry: &mut Entry,
     ) -> (Vec<Failed>, Vec<Box<[String]>>) {
         let mut held = Vec::new();
-        if self.yields {
+        if self.isolate.held {
             (batch, held) = self.as_owner(plan, || recompute::not_held(plan, batch));
         }
         if batch.is_empty() {
             return (Vec::new(), held);
         }
-        if !self.careful && !self.yields && !self.awaits {
+        if self.isolate.is_nothing() {
             complete(entry, self.as_owner(plan, || recompute::keys(plan, &batch)));
             return (Vec::new(), held);
         }
-        let outcome = isolate::each(plan, vec![batch], self.care(), self.isolate());
+        let outcome = isolate::each(plan, vec![batch], self.care(), self.isolate);
         complete(entry, outcome.result);
         held.extend(outcome.held);
         (outcome.failed, held)
-    }
-
-    fn isolate(&self) -> Isolate {
-        Isolate {
-            failing: self.careful,
-            held: self.yields,
-            ahead: self.awaits,
-        }
     }
 
     /// Tries dead keys again, each by itself.
@@ -250,7 +278,7 @@ impl Run<'_> {
         };
         let isolate = Isolate {
             failing: true,
-            ..self.isolate()
+            ..self.isolate
         };
         let outcome = isolate::each(plan, batches.collect(), care, isolate);
         complete(entry, outcome.result);

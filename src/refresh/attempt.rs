@@ -7,6 +7,7 @@ use std::time::Duration;
 use pgrx::pg_sys::Oid;
 
 use super::audit::{self, Entry};
+use super::failing::isolate::Isolate;
 use super::failing::sandbox::Care;
 use super::keys::Batches;
 use super::locks;
@@ -71,12 +72,35 @@ impl Step {
     }
 }
 
+/// What the first transaction has led to: with it, changes read and keys found.
+pub struct First {
+    pub step: Step,
+    pub changes: u64,
+    pub keys: u64,
+}
+
+impl First {
+    pub fn new(step: Step, changes: u64, keys: u64) -> First {
+        First { step, changes, keys }
+    }
+
+    pub fn done(status: Status) -> First {
+        First::new(Step::Done(status), 0, 0)
+    }
+
+    pub fn stale() -> First {
+        First::new(Step::Stale, 0, 0)
+    }
+}
+
+/// Keys that are left after the first batch.
 pub struct Backlog {
     pub batches: Batches,
     pub entry: Entry,
     pub before: Option<Position>,
 }
 
+/// One attempt.
 pub struct Run<'a> {
     pub driver: Driver,
     pub tview: Oid,
@@ -89,19 +113,15 @@ pub struct Run<'a> {
     pub all_partitions: Cell<bool>,
     /// They are not; what was known of changes of relations when they would have been.
     pub spared_partitions: Cell<Option<u64>>,
-    /// Goes around keys that fail, instead of failing with them.
-    pub careful: bool,
-    /// Also around those that fail by trouble of the server.
+    /// The keys that are skipped instead of failing the refresh: none at first.
+    pub isolate: Isolate,
+    /// Also skips keys that fail by an error of the server (out of memory, disk full).
     pub gives_up: bool,
-    /// Goes around rows that somebody else holds.
-    pub yields: bool,
-    /// Goes around rows that violate a foreign key, until the TVIEW whose table is at its other end has caught up.
-    pub awaits: bool,
-    /// It has not been tried yet whether that helps.
+    /// Skipping keys that violate a foreign key has not been tried yet.
     pub may_await: bool,
-    /// What it reads is locked: what is in its way are rows.
+    /// Tables and views are locked: a lock that is still waited for is one on rows.
     pub at_rows: bool,
-    /// Some rows were gone around: the position stays where it is.
+    /// Some keys were skipped because another session holds their rows: the position stays where it is.
     pub held: Cell<bool>,
     /// A comparison of all rows is under way; whether it is a population.
     pub comparing: Cell<Option<bool>>,
@@ -132,10 +152,8 @@ impl<'a> Run<'a> {
             limit: None,
             all_partitions: Cell::new(false),
             spared_partitions: Cell::new(None),
-            careful: false,
+            isolate: Isolate::default(),
             gives_up: failures >= settings::retry_limit(),
-            yields: false,
-            awaits: false,
             may_await: failures < LONGEST_AWAITED,
             at_rows: false,
             held: Cell::new(false),

@@ -103,7 +103,7 @@ pub fn wanted_at_most(plan: &Plan, pending: &[Pending], most: usize) -> Wanted {
         few_rows(few);
         let statement = if few { &source.few } else { &source.many };
         let run = || {
-            let mut add = keys.adding(|rows, row| source.key(plan, rows, row));
+            let mut add = keys.adding(|rows, row| source.key(&plan.shape, rows, row));
             statement.stream(&[changes.keys], |rows| add(rows) <= most);
         };
         match transaction::attempt(run) {

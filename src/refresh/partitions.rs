@@ -14,7 +14,10 @@ use crate::postgres::transaction::lock;
 impl Run<'_> {
     /// What is locked before the snapshot.
     pub fn tables_to_lock(&self, plan: &Plan) -> Vec<Oid> {
-        let spared = plan.spares_partitions() && !self.all_partitions.get() && !self.yields && !self.careful;
+        let spared = plan.spares_partitions()
+            && !self.all_partitions.get()
+            && !self.isolate.held
+            && !self.isolate.failing;
         self.spared_partitions.set(spared.then(relation_changes::stamp));
         match spared {
             true => plan.source_oids(),

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::attempt::{Backlog, Prepare, Run, Step, Team};
-use super::audit::{self};
+use super::attempt::{Backlog, First, Prepare, Run, Step, Team};
+use super::audit;
 use super::current;
 use super::failing::kinds;
 use super::outcome::{Outcome, Status};
@@ -46,9 +46,14 @@ pub fn drain(prepare: Prepare, tview: Oid, may_await: bool) -> (Outcome, Option<
 }
 
 fn refresh(mut run: Run) -> (Outcome, Option<Caught>) {
-    let (status, error) = match run.go() {
-        Ok(status) => (status, None),
-        Err(error) => run.failed(error),
+    let (status, error) = loop {
+        match run.go() {
+            Ok(status) => break (status, None),
+            Err(error) => match run.failed(error) {
+                Failed::Again => {}
+                Failed::Ends(status, error) => break (status, error),
+            },
+        }
     };
     (
         Outcome {
@@ -57,65 +62,64 @@ fn refresh(mut run: Run) -> (Outcome, Option<Caught>) {
             duration: run.duration,
             status,
             retry_at: run.retry_at.get(),
-            awaits: run.awaits && status == Status::Busy,
+            awaits: run.isolate.ahead && status == Status::Busy,
         },
         error,
     )
 }
 
+/// What an error leads to.
+enum Failed {
+    /// Another attempt, which skips more keys.
+    Again,
+    Ends(Status, Option<Caught>),
+}
+
 impl Run<'_> {
-    /// What becomes of a refresh that failed.
-    fn failed(&mut self, error: Caught) -> (Status, Option<Caught>) {
+    /// What becomes of a refresh that failed. Each kind of keys is skipped once at most: attempts come to an end.
+    fn failed(&mut self, error: Caught) -> Failed {
         let error = kinds::advise(error);
         if self.refused.get() {
-            return (Status::Refused, Some(error));
+            return Failed::Ends(Status::Refused, Some(error));
         }
         if error.is_cancel() && self.limit.is_some() {
-            return (Status::TooLong, None);
+            return Failed::Ends(Status::TooLong, None);
         }
         if kinds::is_in_the_way(&error) {
-            if error.code != PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE || self.yields || !self.at_rows {
-                return (Status::Busy, None);
+            let is_lock = error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE;
+            if !is_lock || self.isolate.held || !self.at_rows {
+                return Failed::Ends(Status::Busy, None);
             }
-            // A session that shows itself what it has changed, perhaps, and stays open: it must not keep other rows.
-            self.yields = true;
-            return match self.go() {
-                Ok(status) => (status, None),
-                Err(error) => self.failed(error),
-            };
+            // A session that previews its own changes, perhaps, and stays open: other rows must not wait for it.
+            self.isolate.held = true;
+            return Failed::Again;
         }
         if kinds::is_unwanted(self.driver, &error) {
-            return (Status::Failed, Some(error));
+            return Failed::Ends(Status::Failed, Some(error));
         }
-        let in_parts = kinds::needs_less(&error) && !self.careful;
+        let in_parts = kinds::needs_less(&error) && !self.isolate.failing;
         if kinds::is_passing(&error) && !in_parts && !self.gives_up {
             kinds::record(self.driver, self.tview, self.started_at, &error);
-            return (Status::Failed, Some(error));
+            return Failed::Ends(Status::Failed, Some(error));
         }
         if kinds::is_of_the_view(&error) && self.schema_renamed() {
             // It may have looked for the old name.
-            return (Status::Busy, None);
+            return Failed::Ends(Status::Busy, None);
         }
-        if error.code == PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION && std::mem::take(&mut self.may_await)
-        {
+        let is_foreign_key = error.code == PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION;
+        if is_foreign_key && std::mem::take(&mut self.may_await) {
             // Where none is behind, it may have caught up a moment ago.
-            self.awaits = self.neighbours_are_behind();
-            return match self.go() {
-                Ok(status) => (status, None),
-                Err(error) => self.failed(error),
-            };
+            self.isolate.ahead = self.neighbours_are_behind();
+            return Failed::Again;
         }
-        if !self.careful {
-            self.careful = true;
-            // Its statements name types and functions, whose renaming it is not told of.
+        if !self.isolate.failing {
+            self.isolate.failing = true;
+            // The statements of the plan name types and functions, whose renaming invalidates no plan.
             plan::forget(self.tview);
-            return match self.go() {
-                Ok(status) => (status, None),
-                Err(error) => self.failed(error),
-            };
+            return Failed::Again;
         }
         kinds::suspend(self.driver, self.tview, self.started_at, &error);
-        (Status::Suspended, Some(error))
+        Failed::Ends(Status::Suspended, Some(error))
     }
 
     /// Whether a TVIEW has pending changes whose table has a foreign key to this one, or the other way round.
@@ -199,13 +203,16 @@ impl Run<'_> {
         let driver = self.driver;
         let this: &Run = self;
         let result = driver.repeatable_read(
-            || this.lock(plan, ObjectLock::Exclusive).map(|step| (step, 0, 0)),
+            || {
+                this.lock(plan, ObjectLock::Exclusive)
+                    .map(|step| First::new(step, 0, 0))
+            },
             || spi::session(|| this.checked(plan, || this.under_snapshot(plan))),
         );
-        let (step, changes, keys) = result?;
-        self.changes += changes;
-        self.keys += keys;
-        Ok(step)
+        let first = result?;
+        self.changes += first.changes;
+        self.keys += first.keys;
+        Ok(first.step)
     }
 
     /// The rest of a backlog: one batch per transaction, each under its own snapshot; the position moves with

@@ -14,8 +14,9 @@ use crate::postgres::permit::Permit;
 use crate::postgres::run_as::{run_internal, run_restricted, settings_here};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{quote, recursion, transaction, type_facts};
+use crate::refresh::plan::key::key_object;
 use crate::refresh::plan::key::Key;
-use crate::refresh::plan::{self, key_code, key_object, Plan};
+use crate::refresh::plan::{self, key_code, Plan};
 
 /// Keys that are read in one statement.
 const AT_ONCE: usize = 1_000;
@@ -25,7 +26,7 @@ pub fn key_texts(plan: &Plan, objects: &[String]) -> Vec<Key> {
     let parts = objects.chunks(AT_ONCE).flat_map(|part| {
         // JSON text holds no NUL byte.
         let part = CString::new(format!("[{}]", part.join(", "))).unwrap_or_default();
-        plan.requested.keys(plan, Value::jsonb_array(&part))
+        plan.requested.keys(&plan.shape, Value::jsonb_array(&part))
     });
     parts.collect()
 }

@@ -17,7 +17,7 @@ use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::sql_types::Document;
 use crate::postgres::{quote, relation, type_facts, type_operators};
 use crate::queue::read::Pending;
-use crate::refresh::plan::key_object;
+use crate::refresh::plan::key::key_object;
 
 /// A condition on source rows, and the values it is to be true for.
 pub struct Condition {

@@ -26,8 +26,8 @@ pub const WORKERS: usize = 64;
 const BLOCKERS: usize = 8;
 /// A database without workers is looked at as often as this, in microseconds.
 pub const VISIT: i64 = 60_000_000;
-/// For how long its workers are believed to have more to do than they can.
-const MORE: i64 = 1_000_000;
+/// How often the launcher is told that the workers have more to do than they can.
+const MORE_AGAIN: i64 = 500_000;
 /// First tick of a database: larger than what a new [`Tview`] has absorbed, so each is looked at once.
 const FIRST_TICK: u64 = 1;
 
@@ -79,8 +79,8 @@ pub struct Database {
     rested_tick: AtomicU64,
     /// When a database without workers should have one again, whatever happens. Workers that leave; lowered by sessions that wait.
     visit_at: AtomicI64,
-    /// Until when its workers have more to do than they can. Workers.
-    more_until: AtomicI64,
+    /// When it was last noticed that its workers have more to do than they can, 0 once one of them finds nothing to do. Writers and workers.
+    more_at: AtomicI64,
     /// Since when it needs a worker and has none, 0 if not. Launcher.
     pub waiting_since: AtomicI64,
     /// By hash of the source's oid. Not padded: a writer has just written `tick`, which all of them share anyway.
@@ -188,7 +188,7 @@ impl Default for Database {
             attended: AtomicU32::new(0),
             rested_tick: AtomicU64::new(0),
             visit_at: AtomicI64::new(0),
-            more_until: AtomicI64::new(0),
+            more_at: AtomicI64::new(0),
             waiting_since: AtomicI64::new(0),
             sources: array::from_fn(|_| Source::default()),
             restless: array::from_fn(|_| AtomicU64::new(0)),
@@ -442,17 +442,23 @@ impl Database {
 
     /// Its workers have more to do than they can; false if that is known.
     pub fn note_more(&self, now: i64) -> bool {
-        let known = self.more_until.load(SeqCst);
-        let is_news = !(now + MORE / 2..=now + MORE).contains(&known);
+        let known = self.more_at.load(SeqCst);
+        let is_news = !(now - MORE_AGAIN..=now).contains(&known);
         if is_news {
-            self.more_until.store(now + MORE, SeqCst);
+            self.more_at.store(now, SeqCst);
         }
         is_news
     }
 
-    /// Whether its workers have lately had more to do than they can.
-    pub fn has_more(&self, now: i64) -> bool {
-        (now..=now + MORE).contains(&self.more_until.load(SeqCst))
+    /// A worker has found nothing to do.
+    pub fn note_enough(&self) {
+        self.more_at.store(0, SeqCst);
+    }
+
+    /// Whether its workers have had more to do than they can since one of them found nothing to do. All of them may be busy for long, and no
+    /// writer comes again: what waits must not be forgotten.
+    pub fn has_more(&self) -> bool {
+        self.more_at.load(SeqCst) != 0
     }
 
     /// Wakes every worker, sleeping or not.

@@ -289,7 +289,7 @@ fn inspect(database: &Database, now: i64) -> (Team, i64) {
     database.waiting_since.store(waiting_since.unwrap_or(0), SeqCst);
     let team = Team {
         waiting_since,
-        more: database.has_more(now),
+        more: database.has_more(),
         // One is enough to find out whether there is any use for more.
         wanted: match database.present.load(SeqCst) {
             true => settings::workers(),

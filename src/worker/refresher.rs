@@ -219,6 +219,7 @@ impl Refresher {
         if let Some(later) = report_statistics() {
             wake_at = wake_at.min(now + later.as_micros() as i64);
         }
+        self.database.note_enough();
         latch::wait_idle(Duration::from_micros((wake_at - now).max(0) as u64), false);
         Step::Continue
     }

@@ -117,8 +117,7 @@ impl Run<'_> {
         };
         let mut entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", audit::now());
         // Keys that fail, or that other sessions hold, can only be told apart one by one.
-        let by_range =
-            comparison.by_range && !self.careful && !self.yields && !self.awaits && !now.has_dead_keys;
+        let by_range = comparison.by_range && self.isolate.is_nothing() && !now.has_dead_keys;
         let next = self.as_owner(plan, || next_keys(plan, &comparison, !by_range));
         let complete = match next {
             Some(next) => {

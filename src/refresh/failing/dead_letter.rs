@@ -43,7 +43,7 @@ pub fn read(plan: &Plan) -> DeadKeys {
 /// The keys in objects (`jsonb[]`) that were written by [`add`]; none if the view has keys of another type by now. Inside an
 /// SPI session.
 pub fn keys_in(plan: &Plan, objects: Value) -> Vec<Key> {
-    transaction::attempt(|| plan.on_keys(|| plan.requested.keys(plan, objects))).unwrap_or_default()
+    transaction::attempt(|| plan.on_keys(|| plan.requested.keys(&plan.shape, objects))).unwrap_or_default()
 }
 
 /// When the first dead key of a TVIEW is to be tried again, in microseconds since 2000.

@@ -28,8 +28,8 @@ const HELD_AFTER: &str = "5ms";
 const MOST_HELD: usize = 200;
 const LONGEST_SEARCH: Duration = Duration::from_secs(2);
 
-/// What is isolated instead of failing the whole.
-#[derive(Clone, Copy)]
+/// Which keys are skipped instead of failing the whole.
+#[derive(Clone, Copy, Default)]
 pub struct Isolate {
     /// Keys that fail.
     pub failing: bool,
@@ -37,6 +37,12 @@ pub struct Isolate {
     pub held: bool,
     /// Keys that violate a foreign key: the table at its other end is that of a TVIEW which is behind.
     pub ahead: bool,
+}
+
+impl Isolate {
+    pub fn is_nothing(self) -> bool {
+        !self.failing && !self.held && !self.ahead
+    }
 }
 
 /// What became of the keys.

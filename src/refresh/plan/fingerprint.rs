@@ -6,7 +6,7 @@ use std::fmt;
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::recompute_sql::Shape;
+use super::shape::Shape;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::session_statement::SessionStatement;

@@ -1,7 +1,8 @@
 //! Statements about keys of a TVIEW: which there are, which rows of the table they are of, who holds these.
 
 use super::key_column::KeyColumn;
-use super::recompute_sql::{Shape, Within};
+use super::recompute_sql::Within;
+use super::shape::Shape;
 use crate::lineage::Rowcount;
 use crate::postgres::quote;
 use crate::refresh::comparison::key_order::KeyOrder;

@@ -2,28 +2,7 @@
 //! parameters: one array per key column, in the types of the view.
 
 use super::key_column::KeyColumn;
-
-/// A maintained column that is not part of the key.
-#[derive(Debug, Clone)]
-pub struct Content {
-    /// Name in the tv table.
-    pub name: String,
-    /// Its value from the view `v`, cast to the table's type.
-    pub value: String,
-}
-
-/// A TVIEW as the statements see it.
-#[derive(Debug, Clone)]
-pub struct Shape {
-    pub table: String,
-    pub view: String,
-    pub key: Vec<KeyColumn>,
-    pub content: Vec<Content>,
-    /// What is said of those whose type in the table is another: `n from text to integer`.
-    pub converted: Vec<String>,
-    /// `updated_at = now()` or nothing.
-    pub touch: Option<String>,
-}
+use super::shape::Shape;
 
 /// A part of all keys: conditions on a row `v` of the view and on a row `tv` of the table.
 pub struct Within {

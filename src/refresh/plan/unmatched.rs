@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::recompute_sql::Shape;
+use super::shape::Shape;
 use crate::catalog::definition::Definition;
 use crate::error::Problem;
 use crate::lineage::{self, policies, Lineage, Rowcount, Source, Strategy};

@@ -52,7 +52,7 @@ impl Run<'_> {
     /// How many keys a part of a backlog has, if there are several workers for it and it is large enough.
     pub fn size_of_parts(&self, plan: &Plan, keys: &Keys) -> Option<usize> {
         let most = settings::batch_size();
-        if keys.len() <= most || self.careful || self.yields || self.awaits {
+        if keys.len() <= most || !self.isolate.is_nothing() {
             return None;
         }
         let workers = self.team.map_or(1, |team| team.size());

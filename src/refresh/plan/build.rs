@@ -1,0 +1,104 @@
+//! Makes a plan.
+
+use std::cell::{Cell, OnceCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
+
+use super::fingerprint::Fingerprint;
+use super::partition_locks::Locks;
+use super::reachable_code::Reachable;
+use super::recompute_sql::Reach;
+use super::shape::shape;
+use super::source_plan::{requested, source_plan};
+use super::unmatched::Unmatched;
+use super::Plan;
+use crate::catalog::definition::Definition;
+use crate::catalog::rights;
+use crate::error::Problem;
+use crate::lineage::{self, declared, policies, Lineage, Source};
+use crate::postgres::named::Named;
+use crate::postgres::privileges;
+use crate::postgres::query_tree::Select;
+use crate::postgres::relation;
+use crate::postgres::spi::Statement;
+
+pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem> {
+    rights::check_view(&definition.display(), definition.owner, view)?;
+    let shape = shape(&definition, view)?;
+    if privileges::hides_rows_from(definition.tview, definition.owner) {
+        let table = definition.display();
+        return Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("row security of {table} hides rows from its owner"),
+        )
+        .detail("Refreshes write the table as its owner.")
+        .hint(format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;")));
+    }
+    let mut lineage = lineage::analyse(Select::of_view(view), &definition.key_columns)?;
+    lineage.root_view = Some(view);
+    declared::extend(&definition, view, &mut lineage)?;
+    let readers = readers(&definition, &lineage);
+    policies::extend(&mut lineage, &readers);
+    let unmatched = Unmatched::of(&definition, view, &lineage, &shape, &readers)?;
+    let mut sources = HashMap::new();
+    for source in &lineage.sources {
+        sources.insert(source.relation, source_plan(&definition, &shape, source));
+    }
+    let arrays: Vec<Oid> = shape.key.iter().map(|k| k.values.parameter_type()).collect();
+    let partitioned = lineage
+        .sources
+        .iter()
+        .flat_map(|source| source.partitions.iter().copied())
+        .filter(|partition| relation::kind(*partition) == Some('p'))
+        .collect();
+    let fingerprint = Fingerprint::of(&definition, &shape, &lineage, view);
+    let named = named(&definition, &lineage);
+    Ok(Plan {
+        each_key: Statement::new(shape.recompute(Reach::EachKey), &arrays),
+        lock_rows: Statement::new(shape.lock_rows(), &arrays),
+        all_keys: shape.recompute(Reach::AllKeys),
+        everything: Statement::new(shape.recompute(Reach::Everything), &[]),
+        unmatched,
+        requested: requested(&shape),
+        fires_triggers: relation::has_user_triggers(definition.tview),
+        sources,
+        shape,
+        lineage,
+        hash: fingerprint.to_string(),
+        difference: fingerprint.compare(&definition.hash),
+        definition,
+        partitioned,
+        costs: OnceCell::new(),
+        rows: Cell::new(None),
+        reachable: Reachable::default(),
+        named: Rc::new(named),
+        takes_many_locks: Cell::new(false),
+        locks: Locks::default(),
+        stamp,
+    })
+}
+
+/// What statements that are made of the view may find.
+fn named(definition: &Definition, lineage: &Lineage) -> Named {
+    let views = lineage.views.iter().copied().chain(lineage.root_view);
+    let relations = views
+        .clone()
+        .chain([definition.tview])
+        .chain(lineage.sources.iter().flat_map(Source::tables));
+    Named::new(definition.owner, views.map(Select::of_view), relations)
+}
+
+/// With whose rights the tables below the view are read.
+pub fn readers(definition: &Definition, lineage: &Lineage) -> Vec<Oid> {
+    let views = lineage.views.iter().copied().chain(lineage.root_view);
+    let mut readers: Vec<Oid> = views
+        .filter_map(relation::owner)
+        .chain([definition.owner])
+        .collect();
+    readers.sort_by_key(|reader| reader.to_u32());
+    readers.dedup();
+    readers
+}
