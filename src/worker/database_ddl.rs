@@ -1,5 +1,6 @@
-//! Commands on whole databases that need them without connections: the workers step aside, and come back whatever
-//! becomes of the command. Such commands do not run in transaction blocks, so the end of the transaction is theirs.
+//! Commands that need a database without connections, such as DROP DATABASE: its workers leave, and start
+//! again when the command has ended. These commands do not run in transaction blocks, so they end with their
+//! transaction.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -8,17 +9,16 @@ use pgrx::pg_sys::Oid;
 
 use crate::postgres::hooks::transaction_end::at_transaction_end;
 use crate::postgres::process::{self, clock, latch};
-use crate::wake::database::Database;
-use crate::wake::database::DATABASES;
+use crate::wake::database::{Database, DATABASES};
 use crate::wake::launcher::{self, LAUNCHER};
 
-/// Workers that only sleep leave by themselves at once; only those in the middle of a refresh have to be interrupted.
+/// Workers that sleep leave within this time. Those in the middle of a refresh are interrupted after it.
 const GRACE: Duration = Duration::from_millis(100);
-/// PostgreSQL itself waits five seconds more.
+/// How long to wait for workers to be gone. PostgreSQL itself waits five seconds more.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Keeps workers away from `database` until the end of the transaction; returns when they are gone. A cancel request
-/// ends the waiting, and then the command.
+/// Keeps workers away from `database` until the end of the transaction; returns when they are gone. A cancel
+/// request ends the wait, and then the command.
 pub fn send_workers_away(database: Oid) {
     let Some(database) = Database::find(database) else {
         return;
@@ -43,7 +43,7 @@ pub fn send_workers_away(database: Oid) {
     }
 }
 
-/// The set of databases, or what may be done with them, is about to change: the launcher looks after commit.
+/// A database is about to be created, or its settings changed: the launcher reads `pg_database` after commit.
 pub fn look_for_databases() {
     at_transaction_end(command_ended);
 }

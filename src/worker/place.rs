@@ -1,16 +1,16 @@
-//! A worker's place in shared memory: reserved by the launcher, taken by the worker, given back however it ends.
+//! A worker's place in shared memory. The launcher reserves it, the worker takes it, and gives it back
+//! however it ends.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::OnceLock;
 
 use crate::postgres::process::{self, background_worker, clock, latch};
-use crate::wake::database::DATABASES;
-use crate::wake::database::{Database, FREE, RUNNING, STARTING, STAY};
+use crate::wake::database::{Database, DATABASES, FREE, RUNNING, STARTING, STAY};
 use crate::wake::launcher;
 use crate::wake::tview::TVIEWS;
 
-/// Which place. Travels as the argument of the background worker.
+/// Which place. The argument of the background worker holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Index of the database.
@@ -27,7 +27,7 @@ impl Place {
         i64::from(self.generation) << 32 | i64::from(self.database) << 16 | i64::from(self.worker)
     }
 
-    /// From what the postmaster handed on.
+    /// From the argument that the postmaster passed on.
     pub fn from_argument(argument: i64) -> Self {
         Self {
             database: (argument >> 16) as u16,
@@ -40,7 +40,8 @@ impl Place {
         DATABASES.get().get(usize::from(self.database))
     }
 
-    /// Takes the place the launcher reserved; `None` if it gave it away because this start took too long.
+    /// Takes the place that the launcher reserved. `None`: this start took too long, and the place was given
+    /// away.
     pub fn take(self) -> Option<&'static Database> {
         let database = self.database()?;
         let worker = database.workers.get(usize::from(self.worker))?;
@@ -68,16 +69,16 @@ impl Place {
 }
 
 static PLACE: OnceLock<Place> = OnceLock::new();
-/// This worker goes because it was told to, and may be asked back at once.
+/// This worker leaves because the launcher asked it to, so another one may start in its place immediately.
 static LEAVING: AtomicBool = AtomicBool::new(false);
 
-/// This worker is about to end because it was told to.
+/// This worker is about to leave because it was asked to.
 pub fn leave_in_order() {
     LEAVING.store(true, SeqCst);
 }
 
-/// Last words of a worker, however it ends: nothing it held stays held, and what it may have been woken for is passed
-/// on.
+/// Runs when a worker ends, however it ends. Gives back everything it held, and wakes another worker: this
+/// one may have been woken for something it has not done.
 fn detach() {
     let Some(place) = PLACE.get() else { return };
     let Some(database) = place.database() else { return };

@@ -1,21 +1,22 @@
-//! Who gets the slots of `max_worker_processes`. Plain arithmetic, no PostgreSQL.
+//! Which databases get the slots of `max_worker_processes`. Plain arithmetic, no PostgreSQL.
 //!
-//! Every database with something to do has one worker before any has two. Further workers leave some slots to parallel
-//! queries. Idle workers lend their slots: those beyond a database's first before others. Databases without a worker are
-//! visited when something changes there, and once a minute.
+//! Every database with something to do has one worker before any has two. Further workers leave some slots to
+//! parallel queries. Idle workers lend their slots: first those that are not the only worker of their
+//! database. A database without a worker gets one when something changes there, and once a minute.
 
 use std::cmp::Reverse;
 
 use crate::wake::slots::Slots;
 
-/// Whoever is idle for so long lends its slot to databases without a worker and to parallel queries, and if it is not the only
-/// one of its database to those with more to do than their workers can.
+/// A worker that has been idle for so long lends its slot to databases without a worker and to parallel
+/// queries. If it is not the only worker of its database, also to databases with more to do than their
+/// workers can.
 const IDLE: i64 = 1_000_000;
-/// Whoever is idle for so long lends its slot to those, too, if it is the only one.
+/// The only worker of a database lends its slot to those, too, after having been idle for so long.
 const LONG_IDLE: i64 = 5_000_000;
-/// The turn of a busy worker while another database waits for its first.
+/// How long a worker may be busy while another database waits for its first worker.
 const TURN: i64 = 1_000_000;
-/// How soon to look again while something is missing.
+/// How soon to decide again while slots are missing.
 const AGAIN: i64 = 250_000;
 
 /// A database.
@@ -25,11 +26,11 @@ pub struct Team {
     pub waiting_since: Option<i64>,
     /// Its workers have more to do than they can.
     pub more: bool,
-    /// How many it may have.
-    pub wanted: usize,
+    /// How many workers it may have.
+    pub allowed: usize,
     /// Whether one may be started now.
     pub can_start: bool,
-    /// Those it has, starting ones included.
+    /// Its workers, starting ones included.
     pub members: Vec<Member>,
 }
 
@@ -65,9 +66,9 @@ pub enum Leave {
 /// What the launcher does now.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Decision {
-    /// Indexes of the databases that get a worker more.
+    /// Indexes of the databases that get one more worker.
     pub starts: Vec<usize>,
-    /// Database, place of the worker in it, how.
+    /// Index of the database, place of the worker in it, how the worker is asked.
     pub leaves: Vec<(usize, usize, Leave)>,
     /// When to decide again, whatever happens.
     pub again_at: Option<i64>,
@@ -93,7 +94,7 @@ pub fn decide(now: i64, slots: Slots, teams: &[Team]) -> Decision {
     let lacking = waiting.len() - served;
     while held < slots.settled() && lacking == 0 {
         let next = (0..teams.len())
-            .filter(|index| teams[*index].can_start && counts[*index] < teams[*index].wanted)
+            .filter(|index| teams[*index].can_start && counts[*index] < teams[*index].allowed)
             .min_by_key(|index| (!teams[*index].more, counts[*index]));
         let Some(index) = next else { break };
         decision.starts.push(index);
@@ -103,7 +104,7 @@ pub fn decide(now: i64, slots: Slots, teams: &[Team]) -> Decision {
     let over = held.saturating_sub(slots.settled());
     let hungry = (0..teams.len())
         .filter(|index| {
-            teams[*index].more && teams[*index].can_start && counts[*index] < teams[*index].wanted
+            teams[*index].more && teams[*index].can_start && counts[*index] < teams[*index].allowed
         })
         .count();
     decision.leaves = leaves(now, teams, lacking, over, hungry);
@@ -113,8 +114,8 @@ pub fn decide(now: i64, slots: Slots, teams: &[Team]) -> Decision {
     decision
 }
 
-/// Who is asked to leave: for databases without a worker, for parallel queries (`over`), and for databases that could use
-/// one more.
+/// Which workers are asked to leave: for databases without a worker (`lacking`), for parallel queries
+/// (`over`), and for databases that could use one more worker (`hungry`).
 fn leaves(
     now: i64,
     teams: &[Team],
@@ -137,18 +138,18 @@ fn leaves(
             _ => None,
         })
         .collect();
-    // Those beyond the first of their database before others, the longest idle before others.
+    // Workers that are not the only one of their database come first, then those idle for longest.
     idle.sort_by_key(|(_, _, beyond, since)| (!*beyond, *since));
     let mut asked: Vec<(usize, usize, Leave)> = Vec::new();
     let total = |needed: usize| needed.saturating_sub(leaving);
     for (index, place, beyond, since) in idle {
         let rested = now - since >= IDLE;
-        let wanted = asked.len() < total(lacking)
+        let should_leave = asked.len() < total(lacking)
             || rested && asked.len() < total(lacking.max(over))
             || rested
                 && (beyond || now - since >= LONG_IDLE)
                 && asked.len() < total(lacking.max(over).max(hungry));
-        if wanted {
+        if should_leave {
             asked.push((index, place, Leave::IfIdle));
         }
     }

@@ -1,5 +1,5 @@
-//! Workers that share a backlog: who takes which part. What is applied is the business of `refresh`, and written in the
-//! database; this only keeps two from taking the same part.
+//! Workers that share a backlog: which worker takes which part. `refresh` applies the parts and stores in the
+//! database which are done; this only keeps two workers from taking the same part.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -9,9 +9,9 @@ use crate::wake::launcher;
 use crate::wake::tview::Tview;
 use crate::{refresh, settings};
 
-/// The workers of a database, as the one that refreshes a TVIEW sees them.
+/// The workers of a database, as seen by the one that refreshes a TVIEW.
 pub struct Team {
-    /// Theirs.
+    /// Their database.
     pub database: &'static Database,
     /// Where parts are offered.
     pub progress: &'static Tview,

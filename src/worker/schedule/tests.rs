@@ -1,6 +1,12 @@
-//! Unit tests.
+//! Decisions of a worker, by candidates and outcomes.
 
-use super::*;
+use super::after_refresh::{after, cooldown, Ended, History};
+use super::averages::{expected, load};
+use super::candidate::{dirty_since, is_due, is_paused, Candidate, Need};
+use super::long::{harmless, is_long, is_unknown, limit};
+use super::next::{next, Next};
+use super::retry::{backoff, busy_pause};
+use crate::refresh::Status;
 use crate::wake::quiet::is_quiet;
 
 const MS: i64 = 1000;
@@ -249,4 +255,53 @@ fn expectations_rise_fast_and_fall_slowly() {
     assert_eq!(expected(0, 10), 10);
     assert_eq!(expected(10, 30), 20);
     assert_eq!(expected(80, 0), 70);
+}
+
+#[test]
+fn the_outcome_decides_about_pause_and_history() {
+    let before = History {
+        expected: 10 * MS,
+        failures: 2,
+    };
+    let ended = |status| Ended {
+        status,
+        changes: 1,
+        duration: 30 * MS,
+        elapsed: 40 * MS,
+        limit: 50 * MS,
+        max_latency: 250 * MS,
+        load: 0.0,
+        retry_backoff: 500 * MS,
+        chance: 0,
+    };
+    let history = |expected, failures| History { expected, failures };
+    let after = |status| after(before, &ended(status));
+    assert_eq!(after(Status::UpToDate), (80 * MS, history(20 * MS, 0)));
+    assert_eq!(after(Status::Comparing), (0, history(20 * MS, 0)));
+    assert_eq!(after(Status::TooLong), (0, history(100 * MS, 2)));
+    assert_eq!(after(Status::Busy), (20 * MS, history(10 * MS, 3)));
+    assert_eq!(after(Status::Failed), (2000 * MS, history(40 * MS, 3)));
+    assert_eq!(after(Status::Suspended), (20_000 * MS, history(40 * MS, 3)));
+    assert_eq!(after(Status::NotReady), (250 * MS, before));
+    assert_eq!(after(Status::Refused), (0, before));
+}
+
+#[test]
+fn a_refresh_without_changes_says_nothing_about_the_next() {
+    let before = History {
+        expected: 10 * MS,
+        failures: 0,
+    };
+    let ended = Ended {
+        status: Status::UpToDate,
+        changes: 0,
+        duration: MS,
+        elapsed: MS,
+        limit: 0,
+        max_latency: 250 * MS,
+        load: 0.0,
+        retry_backoff: 500 * MS,
+        chance: 0,
+    };
+    assert_eq!(after(before, &ended), (4 * MS, before));
 }

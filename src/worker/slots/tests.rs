@@ -1,3 +1,5 @@
+//! Which databases get slots, in servers with few and with many.
+
 use super::*;
 
 const NOW: i64 = 1_000_000_000;
@@ -17,7 +19,7 @@ fn team(members: &[Doing]) -> Team {
         since: NOW - 5 * SECOND,
     };
     Team {
-        wanted: 2,
+        allowed: 2,
         can_start: true,
         members: members.iter().enumerate().map(member).collect(),
         ..Team::default()
@@ -62,14 +64,14 @@ fn databases_at_rest_get_no_slot_that_is_for_parallel_queries() {
 }
 
 #[test]
-fn who_is_idle_longest_gives_way_to_parallel_queries() {
+fn the_worker_idle_for_longest_gives_way_to_parallel_queries() {
     let mut teams: Vec<Team> = (0..5)
         .map(|n| team(&[Doing::Idle(NOW - (2 + n) * SECOND)]))
         .collect();
     teams.push(team(&[Doing::Working]));
     let decision = decide(NOW, DEFAULT, &teams);
     assert_eq!(decision.leaves, [(4, 0, Leave::IfIdle), (3, 0, Leave::IfIdle)]);
-    // Whoever is about to go counts.
+    // A worker that has been asked to leave counts.
     teams[4].members[0].doing = Doing::Leaving;
     assert_eq!(decide(NOW, DEFAULT, &teams).leaves, [(3, 0, Leave::IfIdle)]);
     // Those that have something to do stay.
@@ -142,7 +144,7 @@ fn further_workers_make_room_for_first_ones_before_they_are_through() {
 }
 
 #[test]
-fn what_is_needed_for_nobody_to_lend_anything() {
+fn as_many_slots_as_needed_for_no_worker_to_lend_its_own() {
     let needed = |workers| DEFAULT.needed(workers);
     assert_eq!(needed(12), 16);
     for workers in 1..100 {
