@@ -1,15 +1,15 @@
--- Functions, operators and types are those of pg_catalog, whatever other schemas offer: what is made here keeps what it finds.
+-- Names are resolved once, here: functions, operators and types are those of pg_catalog, whatever other schemas have.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- Definitions can be read by all, like the catalogs; the table too, for a pg_dump by the owner of the database. A trigger
--- checks that updates come from the TVIEW's owner.
+-- All roles can read definitions, like the catalogs. They can read the table too: the owner of the database runs pg_dump.
+-- A trigger checks that updates come from the owner of the TVIEW.
 GRANT SELECT ON @extschema@.pg_tview_definition TO PUBLIC;
 GRANT SELECT, UPDATE (fk_columns, max_latency) ON @extschema@.pg_tview_meta TO PUBLIC;
--- The view itself shows each reader what is theirs.
+-- The view shows each role its own TVIEWs.
 GRANT SELECT ON @extschema@.pg_tview_status TO PUBLIC;
 -- Change keys hold values of the sources.
 GRANT SELECT ON @extschema@.pg_tview_queue, @extschema@.pg_tview_backlog_part, @extschema@.pg_tview_comparison TO pg_monitor;
--- So do dead keys and messages. Owners see those of their own TVIEWs.
+-- Dead keys and messages hold such values too. Owners see those of their own TVIEWs.
 GRANT SELECT ON @extschema@.pg_tview_dead_letter, @extschema@.pg_tview_meta_audit TO PUBLIC;
 ALTER TABLE @extschema@.pg_tview_dead_letter ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_dead_letter FOR SELECT
@@ -25,5 +25,5 @@ REVOKE ALL ON FUNCTION @extschema@.pg_tviews_meta_added() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_ddl_happened() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_objects_dropped() FROM PUBLIC;
 
--- As CREATE EXTENSION has it.
+-- Back to the search_path of CREATE EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

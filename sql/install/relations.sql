@@ -1,13 +1,13 @@
--- Functions, operators and types are those of pg_catalog, whatever other schemas offer: what is made here keeps what it finds.
+-- Names are resolved once, here: functions, operators and types are those of pg_catalog, whatever other schemas have.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- Refused where texts of the database cannot be those of the library.
+-- Refuses a database whose encoding is not the one that the library uses for text.
 CREATE FUNCTION @extschema@.pg_tviews_check_encoding() RETURNS void
     LANGUAGE c AS 'MODULE_PATHNAME', 'pg_tviews_check_encoding_wrapper';
 SELECT @extschema@.pg_tviews_check_encoding();
 DROP FUNCTION @extschema@.pg_tviews_check_encoding();
 
--- One row per TVIEW. Nobody but the extension writes or locks these rows; all others use the view pg_tview_meta.
+-- One row per TVIEW. Only the extension writes or locks these rows. Roles use the view pg_tview_meta.
 CREATE TABLE @extschema@.pg_tview_definition (
     entity_name     text        NOT NULL,
     tview_oid       regclass    PRIMARY KEY,
@@ -25,17 +25,17 @@ CREATE TABLE @extschema@.pg_tview_definition (
     definition_hash text        NOT NULL DEFAULT '',
     table_created   boolean     NOT NULL DEFAULT false
 );
--- How DDL finds out that it concerns no TVIEW.
+-- By these indexes the event triggers find out that a command affects no TVIEW.
 CREATE INDEX pg_tview_definition_view_oid_idx ON @extschema@.pg_tview_definition (view_oid);
 CREATE INDEX pg_tview_definition_view_name_idx ON @extschema@.pg_tview_definition (view_name, view_schema);
 CREATE INDEX pg_tview_definition_suspended_idx ON @extschema@.pg_tview_definition (state) WHERE state = 'suspended';
 CREATE INDEX pg_tview_definition_text_search_idx ON @extschema@.pg_tview_definition ((pinned_settings ->> 'default_text_search_config'))
     WHERE pinned_settings ->> 'default_text_search_config' ~ '\.' AND pinned_settings ->> 'default_text_search_config' !~ '^pg_catalog\.';
--- Dumped: the rest is known again after a restore, or means nothing there.
+-- Dumped. The contents of the other tables are derived again after a restore, or mean nothing in another database.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.pg_tview_definition', '');
 
--- What users see of it. Owners may update fk_columns and max_latency, by the trigger of the view. Rows come by way of a WITH
--- query: the locks of SELECT ... FOR UPDATE do not get through one.
+-- The definitions as users see them. Owners may update fk_columns and max_latency, through the trigger of the view. The WITH
+-- query is needed: SELECT ... FOR UPDATE does not lock rows through it.
 CREATE VIEW @extschema@.pg_tview_meta AS
 WITH definition AS (
     SELECT entity_name, tview_oid, view_oid, key_columns, fk_columns, max_latency, state, created_at, view_schema,
@@ -45,7 +45,7 @@ WITH definition AS (
 SELECT * FROM definition;
 
 -- Committed changes that at least one TVIEW has not absorbed yet. keys: a JSON array of change keys,
--- each an object of captured column values; NULL: every row of the source may have changed.
+-- each an object of captured column values; NULL: any row of the source may have changed.
 CREATE TABLE @extschema@.pg_tview_queue (
     xid         xid8        NOT NULL,
     source_oid  regclass    NOT NULL,
@@ -53,18 +53,18 @@ CREATE TABLE @extschema@.pg_tview_queue (
     keys        jsonb,
     enqueued_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
--- Writers pay for every byte that is compressed, and the rows are gone in a moment.
+-- Writers would pay for compression, and the rows are removed again soon.
 ALTER TABLE @extschema@.pg_tview_queue ALTER COLUMN keys SET STORAGE EXTERNAL;
--- Where it is published (FOR ALL TABLES), deleting rows needs an identity.
+-- Where the table is published (FOR ALL TABLES), DELETE needs a replica identity.
 ALTER TABLE @extschema@.pg_tview_queue REPLICA IDENTITY FULL;
 CREATE INDEX pg_tview_queue_source_oid_xid_idx ON @extschema@.pg_tview_queue (source_oid, xid);
 
--- Its rows, for SERIALIZABLE transactions: reading them this way is no conflict with those who write there.
+-- The rows of the queue, for SERIALIZABLE transactions. Reading them this way conflicts with no writer.
 CREATE FUNCTION @extschema@.pg_tviews_queued() RETURNS SETOF @extschema@.pg_tview_queue
     LANGUAGE c STABLE ROWS 100 AS 'MODULE_PATHNAME', 'pg_tviews_queued';
 
--- Append-only: one row per refresh and per management action. The newest row of a TVIEW with a position
--- is that TVIEW's position in the log. It also counts the refreshes so far, and the rows they wrote.
+-- Append-only: one row per refresh and per management action. The newest row of a TVIEW with a position holds that TVIEW's
+-- position in the log, the number of refreshes so far, and the number of rows they wrote.
 CREATE TABLE @extschema@.pg_tview_meta_audit (
     audit_id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entity_name        text        NOT NULL,
@@ -88,16 +88,16 @@ CREATE TABLE @extschema@.pg_tview_meta_audit (
     total_refreshes    bigint,
     total_rows_written bigint
 );
--- What reads the newest row of a TVIEW asks for "tview_oid BETWEEN x AND x ORDER BY tview_oid DESC, audit_id DESC": after "tview_oid = x" the
--- planner may take the primary key instead, and go over everything that was done for other TVIEWs since.
+-- Statements that read the newest row of a TVIEW ask for "tview_oid BETWEEN x AND x ORDER BY tview_oid DESC, audit_id DESC".
+-- With "tview_oid = x" the planner may use the primary key instead, and read all later rows of other TVIEWs.
 CREATE INDEX pg_tview_meta_audit_tview_oid_audit_id_idx ON @extschema@.pg_tview_meta_audit (tview_oid, audit_id);
--- The few rows that say whether a TVIEW has to be filled, and why it is not refreshed.
+-- The few rows that record whether a TVIEW has to be filled, and why it is not refreshed.
 CREATE INDEX pg_tview_meta_audit_definition_idx ON @extschema@.pg_tview_meta_audit (tview_oid, audit_id)
     WHERE operation IN ('create', 'redefine', 'give_up', 'suspend');
 CREATE INDEX pg_tview_meta_audit_finished_at_idx ON @extschema@.pg_tview_meta_audit (finished_at);
 
--- A large backlog of a TVIEW cut into parts while several workers apply it; its position moves when all are done. Not
--- logged: after a crash the backlog is simply read again.
+-- Parts of a large backlog while several workers apply it. The position of the TVIEW moves when all parts are done. The table
+-- is unlogged: after a crash the backlog is read again.
 CREATE UNLOGGED TABLE @extschema@.pg_tview_backlog_part (
     tview_oid      oid         NOT NULL,
     part           int         NOT NULL,
@@ -112,8 +112,8 @@ CREATE UNLOGGED TABLE @extschema@.pg_tview_backlog_part (
     PRIMARY KEY (tview_oid, part)
 );
 
--- Comparisons of all rows of a large TVIEW that are under way: they go from key to key in batches, each in a transaction of its
--- own, and changes are applied in between. A row is there until the comparison is complete; it survives a crash.
+-- Running comparisons of all rows of a large TVIEW. They go from key to key in batches, each in a transaction of its own, and
+-- changes are applied in between. A row stays until its comparison is complete, and survives a crash.
 CREATE TABLE @extschema@.pg_tview_comparison (
     tview_oid        oid         PRIMARY KEY,
     populates        boolean     NOT NULL,
@@ -139,7 +139,7 @@ CREATE TABLE @extschema@.pg_tview_comparison (
     details          jsonb
 );
 
--- Keys that could not be recomputed, while all others were. They leave when they succeed.
+-- Keys that could not be recomputed while all others were. A key that succeeds is removed.
 CREATE TABLE @extschema@.pg_tview_dead_letter (
     entity_name     text        NOT NULL,
     tview_oid       oid         NOT NULL,
@@ -152,8 +152,8 @@ CREATE TABLE @extschema@.pg_tview_dead_letter (
     next_retry_at   timestamptz NOT NULL
 );
 ALTER TABLE @extschema@.pg_tview_dead_letter REPLICA IDENTITY FULL;
--- A key may be longer than an index takes.
+-- A key may be too long for an index entry.
 CREATE UNIQUE INDEX pg_tview_dead_letter_tview_oid_md5_idx ON @extschema@.pg_tview_dead_letter (tview_oid, md5(key::text));
 
--- As CREATE EXTENSION has it.
+-- Back to the search_path of CREATE EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -1,10 +1,10 @@
--- Functions, operators and types are those of pg_catalog, whatever other schemas offer: what is made here keeps what it finds.
+-- Names are resolved once, here: functions, operators and types are those of pg_catalog, whatever other schemas have.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- One row per TVIEW the reader owns; all of them for members of pg_monitor. A function, because the planner takes the statement in
--- it for so expensive that it compiles it, which takes a hundred times as long as to run it.
+-- One row per TVIEW that the reader owns; all TVIEWs for members of pg_monitor. The statement is inside a function, where JIT
+-- is off: the planner overestimates its cost, and compiling it would take a hundred times as long as running it.
 CREATE VIEW @extschema@.pg_tview_status AS
 SELECT * FROM @extschema@.pg_tviews_status();
 
--- As CREATE EXTENSION has it.
+-- Back to the search_path of CREATE EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;
