@@ -45,7 +45,7 @@ pub fn health() -> Health {
         known: database.is_some(),
         workers: database
             .into_iter()
-            .flat_map(|database| database.running())
+            .flat_map(|database| database.workers.running())
             .map(|worker| worker.pid.load(SeqCst))
             .filter(|pid| *pid != 0)
             .collect(),

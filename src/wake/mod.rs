@@ -1,16 +1,17 @@
-//! What writers, workers and the launcher share. There is no lock: every field is an atomic, and its comment says
-//! who writes it. Nothing here decides what is correct, only who wakes when: positions in the audit table do that,
-//! and a worker looks for news in the queue every few seconds, at all of it once a minute.
+//! What writers, workers and the launcher share. There is no lock: every field is an atomic, and its comment says who
+//! writes it. Nothing here decides what is correct, only which process wakes when. Correctness rests on the positions in
+//! the audit table: a worker reads what is new in the queue every few seconds, and all of the queue once a minute.
 //!
-//! Ticks: every committing writer draws a number from its database's `tick` *after* its transaction is visible, and
-//! leaves it at the sources it changed. A worker reads `tick` *before* it takes its snapshot, so all numbers up to
-//! that are absorbed by its refresh. Stores and the loads they race with are SeqCst: a writer stores its tick and then
-//! asks whether someone sleeps, a worker says it sleeps and then looks at the ticks; one of them sees the other.
+//! Ticks: every committing writer draws a number from the `tick` of its database *after* its transaction is visible, and
+//! leaves the number at the sources it changed. A worker reads `tick` *before* it takes its snapshot, so its refresh
+//! absorbs all numbers up to that. Stores and the loads they race with are SeqCst. A writer stores its tick and then checks
+//! whether a worker sleeps; a worker marks itself as sleeping and then checks the ticks. One of the two notices the other.
 //!
-//! A worker does not look at every TVIEW: sources whose TVIEWs have something to do, now or after a pause, are restless.
-//! Writers set that mark after their tick, a worker clears it when all TVIEWs of the source are at rest, and looks at them once
-//! more; again one of them sees the other.
+//! A worker does not check every TVIEW, only those of sources that are marked: a mark says that a TVIEW of the source has
+//! work, now or after a pause. Writers set the mark after their tick. A worker clears the mark when no TVIEW of the source
+//! has work, and then checks these TVIEWs once more. Again, one of the two notices the other.
 
+pub mod blockers;
 pub mod database;
 pub mod hash;
 pub mod health;
@@ -18,8 +19,11 @@ pub mod launcher;
 pub mod quiet;
 pub mod signal;
 pub mod slots;
+pub mod sources;
 pub mod tview;
 pub mod undrained;
+pub mod worker;
+pub mod workers;
 
 use crate::postgres::process::shared_memory::Reservation;
 use database::DATABASES;

@@ -19,7 +19,10 @@ pub fn committed(sources: &[Oid]) {
         return;
     }
     let now = clock::transaction_end();
-    if database.is_awaited(sources, now) && !database.wake_one() && database.note_more(now) {
+    if database.sources.is_awaited(sources, now)
+        && !database.workers.wake_one()
+        && database.note_overload(now)
+    {
         launcher::wake();
     }
 }
@@ -35,7 +38,7 @@ pub fn catalog_changed() {
         database.touch_all();
         database.generation.fetch_add(1, SeqCst);
         if database.oid() == Some(own) {
-            database.wake_all();
+            database.workers.wake_all();
             launcher::wake();
             return;
         }
@@ -47,7 +50,7 @@ pub fn everything_changed() {
     if let Some(database) = Database::find(process::database()) {
         database.note_unknown_changes();
         database.generation.fetch_add(1, SeqCst);
-        database.wake_all();
+        database.workers.wake_all();
         if !database.is_attended() {
             launcher::wake();
         }

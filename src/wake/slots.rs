@@ -111,7 +111,7 @@ pub fn usage() -> Usage {
     let ours: Vec<i32> = DATABASES
         .get()
         .iter()
-        .flat_map(|database| database.running())
+        .flat_map(|database| database.workers.running())
         .map(|worker| worker.pid.load(SeqCst))
         .collect();
     let processes = process::background_workers();

@@ -48,7 +48,7 @@ pub fn undrained() -> Option<(Cause, Duration)> {
         return Some((Cause::NoPlace, RELOADING));
     };
     if database.is_attended() {
-        let off = database.running().all(|worker| worker.off.load(SeqCst));
+        let off = database.workers.running().all(|worker| worker.off.load(SeqCst));
         return off.then_some((switched_off, RELOADING));
     }
     if launcher.pid.load(SeqCst) == 0 {

@@ -23,17 +23,18 @@ pub fn send_workers_away(database: Oid) {
     let Some(database) = Database::find(database) else {
         return;
     };
-    if !database.block(process::pid()) {
+    if !database.blockers.add(process::pid()) {
         return;
     }
     at_transaction_end(command_ended);
-    database.wake_all();
+    database.workers.wake_all();
     let begun = Instant::now();
     let mut interrupted = false;
-    while database.running().next().is_some() && begun.elapsed() < PATIENCE {
+    while database.workers.running().next().is_some() && begun.elapsed() < PATIENCE {
         if !interrupted && begun.elapsed() >= GRACE {
             interrupted = true;
             database
+                .workers
                 .running()
                 .for_each(|worker| process::terminate(worker.pid.load(SeqCst)));
         }
@@ -51,7 +52,10 @@ pub fn look_for_databases() {
 /// Runs in a transaction callback: atomics and SetLatch only.
 fn command_ended() {
     let own = process::pid();
-    DATABASES.get().iter().for_each(|database| database.unblock(own));
+    DATABASES
+        .get()
+        .iter()
+        .for_each(|database| database.blockers.remove(own));
     if let Some(launcher) = LAUNCHER.get().first() {
         launcher.scan_at.store(clock::now(), SeqCst);
         launcher::wake();

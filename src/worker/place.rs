@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::OnceLock;
 
 use crate::postgres::process::{self, background_worker, clock, latch};
-use crate::wake::database::{Database, DATABASES, FREE, RUNNING, STARTING, STAY};
+use crate::wake::database::{Database, DATABASES};
 use crate::wake::launcher;
 use crate::wake::tview::TVIEWS;
+use crate::wake::worker::{FREE, RUNNING, STARTING, STAY};
 
 /// Which place. The argument of the background worker holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +86,8 @@ fn detach() {
     let index = usize::from(place.worker);
     let me = index as u32 + 1;
     let worker = &database.workers[index];
-    database.mark_absent(index);
-    database.end_long(index);
+    database.workers.mark_absent(index);
+    database.workers.end_long(index);
     if let Some(oid) = database.oid() {
         for tview in TVIEWS.get().iter().filter(|tview| tview.is_of(oid)) {
             if tview.runner.load(SeqCst) == me {
@@ -96,7 +97,7 @@ fn detach() {
             tview.leave(index);
         }
     }
-    database.end_quiet();
+    database.sources.end_quiet();
     let _ = database.housekeeper.compare_exchange(me, 0, SeqCst, SeqCst);
     worker.pid.store(0, SeqCst);
     worker.number.store(latch::NOBODY, SeqCst);
@@ -109,7 +110,7 @@ fn detach() {
     }
     worker.state.store(FREE, SeqCst);
     database.unattend();
-    database.wake_one();
+    database.workers.wake_one();
     launcher::wake();
 }
 

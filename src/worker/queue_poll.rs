@@ -84,7 +84,7 @@ impl QueuePoll {
                 }
                 if !found.sources.is_empty() {
                     database.note_changes(&found.sources);
-                    database.end_quiet();
+                    database.sources.end_quiet();
                     queue_trimmer::request_in_a_minute(database, now);
                 }
                 self.last = Some(Last {

@@ -18,8 +18,9 @@ use crate::postgres::permit;
 use crate::postgres::process::{self, background_worker, clock, latch};
 use crate::postgres::transaction::worker_transaction::{guarded, report_statistics};
 use crate::settings;
-use crate::wake::database::{Database, Worker, LEAVE, LEAVE_IF_IDLE, VISIT};
+use crate::wake::database::{Database, VISIT};
 use crate::wake::launcher;
+use crate::wake::worker::{Worker, LEAVE, LEAVE_IF_IDLE};
 
 /// The life of a worker.
 pub fn main(argument: i64) {
@@ -94,7 +95,7 @@ impl Refresher {
     }
 
     fn should_leave(&self) -> bool {
-        self.database.is_blocked()
+        self.database.blockers.any()
             || self.database.excluded.load(SeqCst)
             || self.database.missing().is_some()
             || self.index >= settings::workers()
@@ -105,7 +106,7 @@ impl Refresher {
     /// sleep.
     fn step(&mut self) -> Step {
         if settings::enabled() {
-            self.database.mark_idle(self.index);
+            self.database.workers.mark_idle(self.index);
         }
         latch::reset();
         let tick = self.database.tick.load(SeqCst);
@@ -115,7 +116,7 @@ impl Refresher {
         }
         self.worker().off.store(!settings::enabled(), SeqCst);
         if !settings::enabled() {
-            self.database.mark_absent(self.index);
+            self.database.workers.mark_absent(self.index);
             latch::wait_idle(Duration::from_secs(60), false);
             return Step::Continue;
         }
@@ -130,7 +131,7 @@ impl Refresher {
             self.work(|refresher| refresher.poll(poll_at, now));
             return Step::Continue;
         }
-        let only_short = !self.database.may_take_long(self.index);
+        let only_short = !self.database.workers.may_take_long(self.index);
         let until = match self.tracked.next(now, only_short, self.generation) {
             Next::Refresh { index, more } => {
                 self.start_refresh(index, more, now);
@@ -166,7 +167,7 @@ impl Refresher {
             return None;
         }
         // Another worker is keeping house, and will continue.
-        self.database.mark_idle(self.index);
+        self.database.workers.mark_idle(self.index);
         let next = self.tracked.next(now, only_short, self.generation);
         matches!(next, Next::Sleep { .. }).then_some(now + PAUSE)
     }
@@ -188,13 +189,13 @@ impl Refresher {
         if let Some(later) = report_statistics() {
             wake_at = wake_at.min(now + later.as_micros() as i64);
         }
-        self.database.note_enough();
+        self.database.end_overload();
         latch::wait_idle(Duration::from_micros((wake_at - now).max(0) as u64), false);
     }
 
     /// Does something that takes time: commits meanwhile wake another worker.
     fn work<R>(&mut self, something: impl FnOnce(&mut Self) -> R) -> R {
-        self.database.mark_busy(self.index);
+        self.database.workers.mark_busy(self.index);
         let worker = self.worker();
         worker.busy.store(true, SeqCst);
         let result = something(self);
@@ -205,8 +206,8 @@ impl Refresher {
 
     /// There is work for one more worker than run.
     fn ask_for_more(&self, now: i64) {
-        let has_all = self.database.running().count() >= settings::workers();
-        if !has_all && self.database.note_more(now) {
+        let has_all = self.database.workers.running().count() >= settings::workers();
+        if !has_all && self.database.note_overload(now) {
             launcher::wake();
         }
     }

@@ -19,8 +19,8 @@ pub struct Team {
 
 impl refresh::Team for Team {
     fn size(&self) -> usize {
-        let size = self.database.running().count();
-        if size < settings::workers() && self.database.note_more(clock::now()) {
+        let size = self.database.workers.running().count();
+        if size < settings::workers() && self.database.note_overload(clock::now()) {
             launcher::wake();
         }
         size
@@ -29,7 +29,7 @@ impl refresh::Team for Team {
     fn offer(&self, parts: u32) {
         self.progress.parts.store(parts, SeqCst);
         for _ in 1..self.size() {
-            self.database.wake_one();
+            self.database.workers.wake_one();
         }
     }
 

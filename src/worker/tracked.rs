@@ -8,6 +8,7 @@ use pgrx::pg_sys::Oid;
 use super::schedule::{self, Candidate, Need};
 use crate::catalog::{State, TviewInfo};
 use crate::wake::database::Database;
+use crate::wake::sources::Sources;
 use crate::wake::tview::Tview;
 
 /// The longest time for which writers wake no worker while a refresh runs.
@@ -48,7 +49,7 @@ impl Tracked {
             .sources
             .iter()
             .chain([&info.tview])
-            .map(|source| Database::source_index(*source))
+            .map(|source| Sources::place_of(*source))
             .collect();
         sources.sort_unstable();
         sources.dedup();
@@ -74,7 +75,7 @@ impl Tracked {
 
     fn need(&self, database: &Database, now: i64) -> Need {
         let absorbed = self.progress.absorbed_tick.load(SeqCst);
-        let newest = |index: &usize| database.source_at(*index).last_tick.load(SeqCst);
+        let newest = |index: &usize| database.sources.at(*index).last_tick.load(SeqCst);
         if self.progress.runner.load(SeqCst) != 0 {
             match self.progress.parts.load(SeqCst) {
                 0 => Need::Running,

@@ -65,8 +65,8 @@ impl TrackedSet {
                 self.readers.entry(*source).or_default().push(index);
             }
         }
-        self.database.end_quiet();
-        self.database.disturb_all();
+        self.database.sources.end_quiet();
+        self.database.sources.mark_all();
         some_gone
     }
 
@@ -119,7 +119,7 @@ impl TrackedSet {
     fn consider(&mut self, now: i64, generation: Option<u64>) {
         self.considered.clear();
         self.round += 1;
-        for place in self.database.restless() {
+        for place in self.database.sources.with_work() {
             let readers = self.readers.get(&place).map_or(&[][..], Vec::as_slice);
             for reader in readers {
                 if std::mem::replace(&mut self.considered_in[*reader], self.round) != self.round {
@@ -128,7 +128,7 @@ impl TrackedSet {
             }
             // There may be TVIEWs that this worker has not loaded yet.
             let knows_all = || Some(self.database.generation.load(SeqCst)) == generation;
-            self.database.settle(place, || {
+            self.database.sources.clear(place, || {
                 knows_all()
                     && readers
                         .iter()
@@ -185,7 +185,7 @@ impl TrackedSet {
     /// first of the TVIEWs that read the source may be refreshed again.
     pub fn announce_quiet(&self, index: usize) {
         for source in &self.get(index).sources {
-            let place = self.database.source_at(*source);
+            let place = self.database.sources.at(*source);
             let until = || {
                 let readers = self.readers.get(source).into_iter().flatten();
                 readers

@@ -8,7 +8,8 @@ use super::{warn, Round};
 use crate::postgres::process::background_worker;
 use crate::postgres::process::database_list::databases;
 use crate::postgres::transaction::worker_transaction::short_transaction;
-use crate::wake::database::{Database, DATABASES, FREE};
+use crate::wake::database::{Database, DATABASES};
+use crate::wake::worker::FREE;
 
 /// In how many databases workers look for the extension at the same time: each takes a worker slot for a
 /// moment.
@@ -32,11 +33,11 @@ impl Round {
                 Some(database) => {
                     place.excluded.store(!database.can_have_workers, SeqCst);
                     if !database.can_have_workers {
-                        place.wake_all();
+                        place.workers.wake_all();
                     }
                 }
                 None if is_empty(place) => place.release(*generation),
-                None => place.wake_all(),
+                None => place.workers.wake_all(),
             }
         }
         let exists = |oid: &Oid| list.iter().any(|database| database.oid == *oid);

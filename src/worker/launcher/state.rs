@@ -5,18 +5,19 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::{SCAN, SECOND, START};
 use crate::postgres::process;
 use crate::settings;
-use crate::wake::database::{Database, Worker, FREE, RUNNING, STARTING, STAY};
+use crate::wake::database::Database;
+use crate::wake::worker::{Worker, FREE, RUNNING, STARTING, STAY};
 use crate::worker::slots::{Doing, Member, Team};
 
 /// A database as it is, and when something about it changes that no process will report.
 pub(super) fn inspect(database: &Database, now: i64) -> (Team, i64) {
     let mut at = now + SCAN;
-    for pid in database.blockers().filter(|pid| !process::is_alive(*pid)) {
-        database.unblock(pid);
+    for pid in database.blockers.pids().filter(|pid| !process::is_alive(*pid)) {
+        database.blockers.remove(pid);
     }
     let (members, late_at) = members(database, now);
     at = at.min(late_at);
-    let blocked = database.is_blocked();
+    let blocked = database.blockers.any();
     let may_have = !blocked && !database.excluded.load(SeqCst) && database.missing().is_none();
     if blocked {
         at = at.min(now + SECOND);
@@ -45,7 +46,7 @@ pub(super) fn inspect(database: &Database, now: i64) -> (Team, i64) {
     };
     let team = Team {
         waiting_since,
-        more: database.has_more(),
+        more: database.is_overloaded(),
         allowed: settings::workers().min(most),
         can_start: may_have && free_place(database, now).is_some(),
         members,

@@ -6,7 +6,8 @@ use super::state::{free_place, inspect};
 use super::{warn, Round, SCAN, SECOND, START};
 use crate::postgres::process::{background_worker, latch};
 use crate::settings;
-use crate::wake::database::{Database, Worker, DATABASES, FREE, LEAVE, LEAVE_IF_IDLE, STARTING};
+use crate::wake::database::{Database, DATABASES};
+use crate::wake::worker::{Worker, FREE, LEAVE, LEAVE_IF_IDLE, STARTING};
 use crate::wake::{self, health};
 use crate::worker::place::Place;
 use crate::worker::slots::{self, Leave};
@@ -70,7 +71,7 @@ impl Round {
         worker.state.store(STARTING, SeqCst);
         // A session that needs an empty database has either seen STARTING, or is seen here. The worker checks
         // once more before it connects.
-        if database.is_blocked() {
+        if database.blockers.any() {
             worker.state.store(FREE, SeqCst);
             return true;
         }

@@ -63,6 +63,6 @@ impl Refresher {
 
     pub(super) fn note_missing(&self, generation: u64) {
         self.database.note_missing(generation);
-        self.database.wake_all();
+        self.database.workers.wake_all();
     }
 }

@@ -10,7 +10,7 @@ use crate::postgres::process::{background_worker, clock, leftovers};
 use crate::postgres::transaction::worker_transaction::guarded;
 use crate::refresh::{self, Outcome, Status};
 use crate::settings;
-use crate::wake::database::{LEAVE_IF_IDLE, STAY};
+use crate::wake::worker::{LEAVE_IF_IDLE, STAY};
 use crate::worker::housekeeping::queue_trimmer;
 use crate::worker::schedule::after_refresh::{after, Ended, History};
 use crate::worker::schedule::averages;
@@ -22,23 +22,23 @@ impl Refresher {
     pub(super) fn start_refresh(&mut self, index: usize, more: bool, now: i64) {
         let long = self.tracked.is_long(index, now);
         let may_be_long = long || self.tracked.is_unknown(index, now);
-        let granted = may_be_long && self.database.begin_long(self.index);
+        let granted = may_be_long && self.database.workers.begin_long(self.index);
         if long && !granted {
             return;
         }
         // Of what turns out to be long, only as much is done as other TVIEWs can wait for.
-        let limit = if granted || self.database.running().count() < 2 {
+        let limit = if granted || self.database.workers.running().count() < 2 {
             None
         } else {
             self.tracked.limit(index, now)
         };
         self.work(|refresher| {
-            if (more || long) && !refresher.database.wake_one() {
+            if (more || long) && !refresher.database.workers.wake_one() {
                 refresher.ask_for_more(now);
             }
             refresher.refresh(index, limit);
         });
-        self.database.end_long(self.index);
+        self.database.workers.end_long(self.index);
     }
 
     /// Refreshes the TVIEW at `index`, unless another worker is faster; gives up what takes longer than
