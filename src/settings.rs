@@ -1,5 +1,5 @@
-//! Every setting (`pg_tviews.*`), with its typed accessor. The two that size shared memory need a restart; all
-//! others take effect on reload.
+//! Every setting (`pg_tviews.*`), with its typed accessor. The two that size shared memory need a restart.
+//! All others take effect on reload.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub fn read_your_writes() -> bool {
     READ_YOUR_WRITES.get()
 }
 
-/// Maximum number of rows of a tv table that are recomputed before one query, to show its transaction's changes.
+/// Maximum number of rows of a tv table recomputed before one query to show its transaction's changes.
 pub fn preview_limit() -> usize {
     PREVIEW_LIMIT.get() as usize
 }
@@ -75,8 +75,8 @@ pub fn retry_backoff() -> Duration {
     Duration::from_millis(RETRY_BACKOFF.get() as u64)
 }
 
-/// Server errors in a row before a refresh isolates the keys that fail, and attempts at a dead key before it is tried
-/// every ten minutes only.
+/// Server errors in a row before a refresh isolates the keys that fail. Attempts at a dead key before it is
+/// tried every ten minutes only.
 pub fn retry_limit() -> u32 {
     RETRY_LIMIT.get() as u32
 }
@@ -284,8 +284,8 @@ pub fn init(preloading: bool) {
         GucContext::Sighup,
         GucFlags::UNIT_S,
     );
-    // Without preloading there is no shared memory to size. A session that loads the library late may not define
-    // settings of this kind.
+    // Without preloading there is no shared memory to size. A session that loads the library late may not
+    // define settings of this kind.
     if !preloading {
         return;
     }

@@ -1,5 +1,5 @@
-//! The documentation agrees with the tree: `sql` blocks of examples run and answer as the `text` block after them shows, file
-//! names in the architecture page exist, and links lead somewhere.
+//! The documentation agrees with the tree. `sql` blocks of examples are run, and psql prints what the
+//! `text` block after them shows. Files that the architecture page names exist, and links lead somewhere.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -69,7 +69,7 @@ fn examples_of_lineage_answer_as_shown() {
     for example in examples {
         let script = format!("{ALIGNED}{}", example.sql);
         let output = shared().psql(&database.name, &script);
-        let (said, errors) = (
+        let (printed, errors) = (
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr),
         );
@@ -81,7 +81,7 @@ fn examples_of_lineage_answer_as_shown() {
         );
         if let Some(answer) = example.answer {
             assert_eq!(
-                tidy(&said),
+                tidy(&printed),
                 tidy(&answer),
                 "docs/lineage.md:{}\n{}",
                 example.line,
