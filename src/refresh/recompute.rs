@@ -126,7 +126,7 @@ pub fn rows(plan: &Plan) -> f64 {
 
 /// Planning the view as a whole locks all partitions it may read: those locks are not kept.
 fn only_planned<R>(work: impl FnOnce() -> R) -> R {
-    transaction::look(work).unwrap_or_else(|caught| Problem::from(caught).raise())
+    transaction::probe(work).unwrap_or_else(|caught| Problem::from(caught).raise())
 }
 
 /// What the planner expects of a statement.

@@ -102,7 +102,7 @@ pub fn wait_for_key(name: &str, key: &str, timeout: Option<Duration>) -> bool {
 
 /// Whether the row is what the view returns for the key, in the active snapshot. False where that cannot be said soon.
 fn is_right(definition: &Definition, object: &str) -> bool {
-    let compared = transaction::look(|| {
+    let compared = transaction::probe(|| {
         let plan = ready(definition).filter(|plan| plan.permit().is_ok())?;
         // Computing one row would take as long as computing all.
         if plan.sources.values().any(Option::is_none) {
@@ -147,7 +147,7 @@ fn dead(definition: &Definition, object: &str) -> Option<Problem> {
     if !any {
         return None;
     }
-    let why = transaction::look(|| {
+    let why = transaction::probe(|| {
         with_latest_snapshot(|| {
             spi::session(|| {
                 let plan = ready(definition)?;

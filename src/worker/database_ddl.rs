@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::Oid;
 
-use crate::postgres::hooks::transaction_end::at_transaction_end;
+use crate::postgres::hooks::transaction_events::at_transaction_end;
 use crate::postgres::process::{self, clock, latch};
 use crate::wake::database::{Database, DATABASES};
 use crate::wake::launcher::{self, LAUNCHER};

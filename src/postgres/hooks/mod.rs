@@ -8,6 +8,5 @@ pub mod hypothetical_index;
 pub mod invalidation;
 pub mod parse_analysis;
 pub mod planner;
-pub mod transaction_end;
 pub mod transaction_events;
 pub mod utility;

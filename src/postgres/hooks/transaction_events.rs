@@ -1,6 +1,7 @@
 //! Transaction and subtransaction events as enums. pgrx's own registration is not used: its closures survive
 //! PREPARE TRANSACTION.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::OnceLock;
 
@@ -36,7 +37,7 @@ pub enum SubtransactionEvent {
     },
 }
 
-/// Who wants to know.
+/// What is called at each event.
 pub struct Handlers {
     pub transaction: fn(TransactionEvent),
     pub subtransaction: fn(SubtransactionEvent),
@@ -53,6 +54,17 @@ pub fn register(handlers: &'static [Handlers]) {
             pg_sys::RegisterSubXactCallback(Some(on_subtransaction), std::ptr::null_mut());
         }
     }
+}
+
+thread_local! {
+    static AT_END: Cell<Option<fn()>> = const { Cell::new(None) };
+}
+
+/// Calls `callback` when the current transaction has ended, committed or not, even if the session dies in it; its outcome
+/// is visible then. The callback must not allocate, lock or raise. One per transaction: a later request replaces the
+/// earlier one.
+pub fn at_transaction_end(callback: fn()) {
+    AT_END.set(Some(callback));
 }
 
 /// Id of the current subtransaction; the top level has the lowest.
@@ -77,6 +89,11 @@ unsafe extern "C-unwind" fn on_transaction(event: XactEvent::Type, _argument: *m
     };
     for handlers in HANDLERS.get().copied().unwrap_or_default() {
         (handlers.transaction)(event);
+    }
+    if event != TransactionEvent::BeforeEnd {
+        if let Some(callback) = AT_END.take() {
+            callback();
+        }
     }
 }
 

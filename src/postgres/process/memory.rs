@@ -245,7 +245,7 @@ mod tests {
     fn short_memory_is_an_error_once() {
         assert!(release());
         assert!(!release());
-        let caught = transaction::attempt_whatever(check)
+        let caught = transaction::attempt_catching_all(check)
             .err()
             .map(|caught| caught.sqlstate());
         assert_eq!(caught.as_deref(), Some("53200"));
@@ -268,7 +268,7 @@ mod tests {
     #[pg_test]
     fn what_does_not_fit_is_an_error_before() {
         room(LEAST);
-        let caught = transaction::attempt_whatever(|| room(1 << 46)).err();
+        let caught = transaction::attempt_catching_all(|| room(1 << 46)).err();
         let caught = caught.map(|caught| (caught.sqlstate(), caught.detail.unwrap_or_default()));
         let (sqlstate, detail) = caught.expect("no machine has as much");
         assert_eq!(sqlstate, "53200");
@@ -310,7 +310,7 @@ mod tests {
         // SAFETY: as above.
         unsafe { setrlimit(ADDRESSES, &before) };
         assert!(short, "it came from the reserve");
-        let caught = transaction::attempt_whatever(check)
+        let caught = transaction::attempt_catching_all(check)
             .err()
             .map(|caught| caught.sqlstate());
         assert_eq!(caught.as_deref(), Some("53200"));

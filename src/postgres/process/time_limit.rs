@@ -82,7 +82,7 @@ pub fn at_most<R>(limit: Duration, work: impl FnOnce() -> R) -> Option<Result<R,
     let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1);
     // SAFETY: registered above, and not armed.
     unsafe { enable_timeout_after(timer, milliseconds) };
-    let result = transaction::attempt_whatever(work);
+    let result = transaction::attempt_catching_all(work);
     // SAFETY: ours. A signal that came too late to end anything must not hit what follows.
     unsafe {
         disable_timeout(timer, false);

@@ -131,7 +131,7 @@ impl Query {
             }
             (*pg_sys::GetActiveSnapshot()).curcid = command();
             let no_following = NoFollowing::begin();
-            let result = transaction::attempt_whatever(|| spi::under_active_snapshot(work));
+            let result = transaction::attempt_catching_all(|| spi::under_active_snapshot(work));
             drop(no_following);
             if result.is_ok() {
                 next_command();

@@ -11,7 +11,7 @@ use super::sandbox::Care;
 use crate::error::Caught;
 use crate::error::Problem;
 use crate::postgres::run_as;
-use crate::postgres::transaction::attempt_whatever;
+use crate::postgres::transaction::attempt_catching_all;
 use crate::refresh::batch::Batch;
 use crate::refresh::keys;
 use crate::refresh::plan::Plan;
@@ -110,7 +110,7 @@ impl Pass<'_> {
                 self.held.extend(batch.rows());
                 continue;
             }
-            match attempt_whatever(|| self.recompute(&batch)) {
+            match attempt_catching_all(|| self.recompute(&batch)) {
                 Ok(result) => {
                     self.works = true;
                     self.total.written += result.written;
@@ -179,7 +179,7 @@ fn others_work(plan: &Plan, failed: &[Failed], care: Care) -> bool {
     let mut error = None;
     for key in others {
         let batch = Batch::from(&[key][..]);
-        match attempt_whatever(|| care.as_owner(plan, || recompute::keys(plan, &batch))) {
+        match attempt_catching_all(|| care.as_owner(plan, || recompute::keys(plan, &batch))) {
             Ok(_) => return true,
             Err(caught) if is_unwanted(care.driver, &caught) => Problem::from(caught).raise(),
             Err(caught) => error = Some(caught),

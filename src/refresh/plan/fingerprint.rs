@@ -87,7 +87,7 @@ impl Fingerprint {
         ];
         // It reads a score of catalogs with their indexes: a transaction has places for so many locks, and may need them yet.
         let read = run_internal(|| {
-            transaction::look(|| {
+            transaction::probe(|| {
                 let statement = STATEMENT.with(|s| s.get(|| statement!("fingerprint"), &types));
                 Fingerprint::read(&statement.run(Access::Current, &arguments, 1))
             })

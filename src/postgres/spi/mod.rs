@@ -1,0 +1,13 @@
+//! SQL from inside the server: statements prepared once and kept, parameters as values, results by column.
+
+mod execute;
+mod rows;
+mod session;
+mod statement;
+mod value;
+
+pub use execute::{under_active_snapshot, Access};
+pub use rows::Rows;
+pub use session::{run_for_user, session};
+pub use statement::{run, stream_once, Statement};
+pub use value::Value;
