@@ -48,7 +48,7 @@ impl Subject {
                     .map(move |occurrence| (source, occurrence))
             })
             .collect();
-        all.sort_by_key(|(_, occurrence)| occurrence.met);
+        all.sort_by_key(|(_, occurrence)| occurrence.order);
         all
     }
 }

@@ -1,19 +1,19 @@
-//! Either-or decisions met while unfolding a view (a branch of a UNION, a window): every
-//! combination is gone through once.
+//! Choices met while unfolding a view: which branch of a UNION, which window. Each combination of choices is
+//! visited once.
 
-/// More combinations than this are not followed; the sources of such a view are recomputed in full.
+/// The maximum number of combinations. A view with more is recomputed as a whole, whichever source changes.
 pub const LIMIT: usize = 256;
 
 #[derive(Default)]
-pub struct Choices {
+pub struct Combinations {
     taken: Vec<usize>,
     sizes: Vec<usize>,
     at: usize,
 }
 
-impl Choices {
-    /// Takes one of `options`, numbered from 0. The order of calls must depend on earlier answers only.
-    pub fn take(&mut self, options: usize) -> usize {
+impl Combinations {
+    /// Chooses one of `options`, numbered from 0. The order of calls must depend on earlier answers only.
+    pub fn choose(&mut self, options: usize) -> usize {
         if options <= 1 {
             return 0;
         }
@@ -25,7 +25,7 @@ impl Choices {
         self.taken[self.at - 1]
     }
 
-    /// Goes on to the next combination; false when all have been seen.
+    /// Moves on to the next combination; false after the last.
     pub fn advance(&mut self) -> bool {
         self.at = 0;
         while let (Some(last), Some(size)) = (self.taken.pop(), self.sizes.pop()) {
@@ -45,14 +45,14 @@ mod tests {
 
     #[test]
     fn goes_through_every_combination_once() {
-        let mut choices = Choices::default();
+        let mut combinations = Combinations::default();
         let mut seen = Vec::new();
         loop {
-            let first = choices.take(2);
+            let first = combinations.choose(2);
             // A choice that only exists on one side.
-            let second = if first == 1 { choices.take(3) } else { 9 };
+            let second = if first == 1 { combinations.choose(3) } else { 9 };
             seen.push((first, second));
-            if !choices.advance() {
+            if !combinations.advance() {
                 break;
             }
         }

@@ -1,27 +1,28 @@
-//! How much is put into the analysis of one view. Steps are counted, not time: the outcome is the same everywhere.
+//! The limit on the analysis of one view. Steps are counted rather than time, so that the outcome is the same
+//! everywhere.
 
 use std::cell::Cell;
 
 /// Enough for a view that joins a hundred tables.
-const MOST_STEPS: usize = 5_000_000;
+const MAX_STEPS: usize = 5_000_000;
 
 pub struct Effort {
     left: Cell<usize>,
     given_up: Cell<Option<&'static str>>,
-    /// Called now and then; it may raise an ERROR.
+    /// Called with every expense; it may raise an ERROR, such as a cancel request.
     at_step: fn(),
 }
 
 impl Effort {
     pub fn new(at_step: fn()) -> Effort {
         Effort {
-            left: Cell::new(MOST_STEPS),
+            left: Cell::new(MAX_STEPS),
             given_up: Cell::new(None),
             at_step,
         }
     }
 
-    /// Takes so many steps; false once there are none left. What is found after that is not complete.
+    /// Takes so many steps; false once there are none left. What is found afterwards is not complete.
     pub fn spend(&self, steps: usize) -> bool {
         (self.at_step)();
         self.left.set(self.left.get().saturating_sub(steps));
@@ -48,7 +49,7 @@ mod tests {
     #[test]
     fn ends() {
         let effort = Effort::new(|| {});
-        assert!(effort.spend(MOST_STEPS - 1));
+        assert!(effort.spend(MAX_STEPS - 1));
         assert!(!effort.spend(1));
         assert!(!effort.spend(0));
         assert!(effort.given_up().is_some());

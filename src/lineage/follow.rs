@@ -1,11 +1,12 @@
 //! Which ways follow the changes of each occurrence to one set of values the key is read from.
 //!
-//! What a row of the view was before a change is in the TVIEW's table; so its key can also be found there, by those
-//! key columns that a way leads to. That is needed where ways run in a circle: two occurrences that have both
-//! changed, each on the other's way.
+//! A row of the view as it was before a change is in the TVIEW's table. Its key can therefore also be found
+//! there, by the key columns that a way leads to. That is needed where ways run in a circle: if two
+//! occurrences change and each stands on the other's way, neither way can be followed.
 //!
-//! Inside of a guard that does not help. Two rows that together kept a row out of the view (NOT EXISTS, the unmatched
-//! case of an outer join) may both go: then the row that comes is not in the table yet, and they are not there any more.
+//! Inside of a guard the table does not help. Two rows may together keep a row out of the view (NOT EXISTS,
+//! the unmatched case of an outer join). When both are deleted, the new row is not in the table yet, and the
+//! two are gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ use super::shorten::{Output, Way};
 use super::unfold::{Rows, Unfolded};
 use crate::postgres::query_tree::Expr;
 
-/// How changes of an occurrence are followed.
+/// The ways that changes of an occurrence are followed by.
 pub struct Followed {
     /// To all key columns.
     pub ways: Vec<Way>,
@@ -28,11 +29,11 @@ pub enum Follow {
     Keyed(Followed),
     /// No way to the key.
     NoWay,
-    /// Its way and another's lean on each other.
+    /// Its way and that of another occurrence each need the other to be unchanged.
     Circle,
 }
 
-/// For every table occurrence.
+/// How changes of each occurrence of a table are followed to these values of the key.
 pub fn follow(flat: &Unfolded, key: &[Expr], effort: &Effort) -> BTreeMap<Node, Follow> {
     let tables =
         (0..flat.occurrences.len()).filter(|node| matches!(flat.occurrences[*node].rows, Rows::Table { .. }));
@@ -66,7 +67,7 @@ pub fn follow(flat: &Unfolded, key: &[Expr], effort: &Effort) -> BTreeMap<Node, 
                     followed.through_table = part;
                 }
             }
-            // Changes of one that is recomputed in full need no way, so the others may lean on it.
+            // Its changes recompute the whole view and need no way, so other ways may lean on it.
             None => {
                 found.extend(circular.first().map(|node| (*node, Follow::Circle)));
             }
@@ -121,7 +122,8 @@ fn ways(flat: &Unfolded, node: Node, key: &[Expr], columns: &[usize], effort: &E
     )
 }
 
-/// The ways that lean on the least, to as many key columns as that allows; None if that is nothing won.
+/// The ways that need the fewest occurrences to be unchanged, to as many key columns as that allows. None:
+/// these would be all key columns.
 fn part(flat: &Unfolded, node: Node, key: &[Expr], effort: &Effort) -> Option<Vec<Way>> {
     let single: Vec<(usize, Vec<Way>)> = columns(key)
         .into_iter()
@@ -147,7 +149,7 @@ fn lean(ways: &[Way]) -> BTreeSet<Node> {
     ways.iter().flat_map(|way| way.path.leans_on()).collect()
 }
 
-/// For every occurrence with a way, those that must be unchanged for it to be followed from a row that was.
+/// For every occurrence with a way, those that must be unchanged for its old rows to be followed.
 fn leaning(found: &BTreeMap<Node, Follow>) -> BTreeMap<Node, BTreeSet<Node>> {
     found
         .iter()
@@ -162,7 +164,7 @@ fn leaning(found: &BTreeMap<Node, Follow>) -> BTreeMap<Node, BTreeSet<Node>> {
 }
 
 /// Nodes whose ways run in a circle through each other. If two of them changed in one row of the view, each
-/// way would lean on the other's unchanged row.
+/// way would need the other's row to be unchanged.
 fn circular(leaning: &BTreeMap<Node, BTreeSet<Node>>, effort: &Effort) -> BTreeSet<Node> {
     let in_circle = |start: &Node| {
         let mut seen = BTreeSet::new();

@@ -1,14 +1,17 @@
 //! Occurrences of relations as nodes, conditions as edges, and which of them hold for a changed row.
 //!
 //! A way may only use conditions that hold in every row of the view that the changed row can appear in.
-//! Two things stand in between, both called guards here: the optional side of an outer join, whose
-//! conditions hold only where it matched, and what is sealed (a sub-select in an expression, a total
-//! without groups), whose conditions say nothing about the rows outside. The inside of a guard may be used where
-//! it is known to be there: when the way starts inside, when the key is read inside (it is NULL where nothing
-//! matched), or, for an outer join, when a condition that holds has ruled out the unmatched case.
+//! Conditions behind a guard may not hold. There are two kinds of guards:
+//! - The optional side of an outer join: its conditions hold only where it matched.
+//! - A sealed part (a sub-select in an expression, an aggregate without GROUP BY): its conditions say nothing
+//!   about the rows outside.
 //!
-//! A change on the optional side may also make or end the unmatched case. The row of the view that comes or
-//! goes then has NULLs in place of the changed row, so a condition above the join says nothing about the
+//! Conditions inside a guard may be used where a row inside is known to exist. That is so if the way starts
+//! inside, or if the key is read inside, since it is NULL where nothing matched. For an outer join it is also
+//! so if a condition that holds has ruled out the unmatched case.
+//!
+//! A change on the optional side may also make or end the unmatched case. The row of the view that appears or
+//! disappears then has NULLs in place of the changed row. A condition above the join says nothing about the
 //! changed row, unless NULLs cannot pass it.
 
 use std::collections::BTreeSet;
@@ -22,7 +25,7 @@ pub enum GuardKind {
     Sealed,
 }
 
-/// A condition that holds in one of several cases, of which every row is in one at least.
+/// One of several cases. Every row is in at least one of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Case {
     pub decision: usize,
@@ -31,16 +34,16 @@ pub struct Case {
 
 #[derive(Clone, Debug, Default)]
 pub struct Edge {
-    /// Every occurrence the condition reads. A condition on one occurrence leads nowhere, but may tell that
-    /// it is there.
+    /// Every occurrence that the condition reads. A condition on one occurrence leads nowhere, but may show
+    /// that a row of it exists.
     pub nodes: BTreeSet<Node>,
-    /// Those that cannot be all NULL where it is true.
+    /// Those whose columns cannot all be NULL where the condition is true.
     pub strict: BTreeSet<Node>,
-    /// The guards it is inside of.
+    /// The guards around the condition.
     pub guards: BTreeSet<Guard>,
-    /// Preference: a plain equality is cheap to follow, a cross join dear.
+    /// A plain equality is cheap to follow, a cross join expensive.
     pub cost: u32,
-    /// None: it holds in every case.
+    /// None: the condition holds in every case.
     pub case: Option<Case>,
 }
 
@@ -66,7 +69,7 @@ impl Graph {
         self.guards.len() - 1
     }
 
-    /// `reads`: the nodes it is nothing without.
+    /// `reads`: the occurrences that a function in FROM is called on.
     pub fn node(&mut self, guards: BTreeSet<Guard>, reads: BTreeSet<Node>) -> Node {
         self.nodes.push(Place { guards, reads });
         self.nodes.len() - 1
@@ -110,8 +113,8 @@ impl Graph {
         self.nodes[node].guards.iter().copied().filter(optional)
     }
 
-    /// The guards whose inside is there in every row that a change of `start` concerns and whose key, read from
-    /// the nodes `key`, is not NULL: as far as the edges that `holds` lets through tell.
+    /// The guards known to have a row inside, in every row of the view that a change of `start` affects and
+    /// whose key (read from the nodes `key`) is not NULL. Only edges that `holds` accepts are used.
     pub fn known(&self, start: Node, key: &BTreeSet<Node>, holds: impl Fn(&Edge) -> bool) -> BTreeSet<Guard> {
         let mut known = self.nodes[start].guards.clone();
         known.extend(key.iter().flat_map(|node| self.optional_guards(*node)));
@@ -132,8 +135,8 @@ impl Graph {
         }
     }
 
-    /// Whether a condition is about the changed row of `start`, should that stand on the optional side of a
-    /// join further in.
+    /// Whether a condition above an outer join is about the changed row of `start`, where that stands on the
+    /// optional side.
     pub fn is_about(&self, edge: &Edge, start: Node, key: &BTreeSet<Node>) -> bool {
         let inside = |node: &Node, guard: &Guard| self.nodes[*node].guards.contains(guard);
         self.optional_guards(start)

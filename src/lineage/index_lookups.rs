@@ -1,21 +1,21 @@
-//! What indexes would hold for a way to be taken through them, in either direction.
+//! The indexes that a key query could use, in either direction.
 
 use pgrx::pg_sys::Oid;
 
 use super::graph::Node;
 use crate::postgres::query_tree::{Expr, IndexColumn};
 
-/// One condition, as seen from one of the tables it ties.
+/// One condition, as a search in one of the tables that it joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
-    /// The occurrence in the key query: 0 the changed one, n that called `rn`.
+    /// The occurrence in the key query: 0 is the changed one, n is `rn`.
     pub place: usize,
     pub table: Oid,
     pub column: IndexColumn,
 }
 
-/// The lookups of a way's conditions; what the key is made of is how the rows at its end are looked up. `table_of`
-/// tells place and table of an occurrence.
+/// The lookups of a way's conditions. Rows at its end are looked up by the values the key is computed from.
+/// `table_of`: place and table of an occurrence.
 pub fn lookups(
     conditions: &[Expr],
     key: &[Expr],

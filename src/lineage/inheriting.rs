@@ -1,11 +1,11 @@
-//! Inheritance: a table that inherits is a source like the one above it. Its rows are rows of both, no trigger of the
-//! one above fires for them, and the columns have the same names.
+//! Inheritance: a table that inherits from a source is a source, too. Its rows are also rows of its parent,
+//! but triggers of the parent do not fire for them. The columns have the same names.
 
 use super::Source;
 use crate::postgres::inheritance;
 
-/// What a source means for the tables that inherit from it: each is a source, followed in the same way. None if
-/// no occurrence of it reads them.
+/// The tables that inherit from a source, as sources followed in the same way. Empty if no occurrence of the
+/// source reads them.
 pub fn inheriting(source: &Source) -> Vec<Source> {
     if source.occurrences.is_empty() {
         return Vec::new();
@@ -20,7 +20,7 @@ pub fn inheriting(source: &Source) -> Vec<Source> {
         .collect()
 }
 
-/// Adds a source, to what is known of the same table if it is there already.
+/// Adds a source, or adds to the source of the same table if there is one.
 pub fn merge(sources: &mut Vec<Source>, more: Source) {
     match sources.iter_mut().find(|known| known.relation == more.relation) {
         Some(known) => {

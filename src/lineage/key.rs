@@ -1,14 +1,15 @@
-//! Which values the key of a row can be.
+//! The values that the key of a row can be.
 
 use std::collections::BTreeSet;
 
 use super::unfold::Unfolded;
 use crate::postgres::query_tree::{Expr, Select};
 
-/// More alternatives than this are not gone through.
-const MOST: usize = 64;
+/// The maximum number of alternatives that are followed.
+const MAX_ALTERNATIVES: usize = 64;
 
-/// Every combination of expressions the key columns can come from; None when one of them hides its row.
+/// Every combination of expressions that the key columns can come from. None: one of them hides the row it
+/// comes from.
 pub fn alternatives(query: Select, flat: &Unfolded, key: &[String]) -> Option<Vec<Vec<Expr>>> {
     let names = names(query);
     let mut combinations: Vec<Vec<Expr>> = vec![Vec::new()];
@@ -25,14 +26,14 @@ pub fn alternatives(query: Select, flat: &Unfolded, key: &[String]) -> Option<Ve
                 })
             })
             .collect();
-        if combinations.len() > MOST {
+        if combinations.len() > MAX_ALTERNATIVES {
             return None;
         }
     }
     Some(combinations)
 }
 
-/// Key columns that may be NULL because an outer join found no match: key queries do not lead to these rows.
+/// Key columns that may be NULL because an outer join found no match. Key queries do not find these rows.
 pub fn unmatched(query: Select, flat: &Unfolded, key: &[String]) -> Vec<String> {
     let names = names(query);
     let value = |column: &String| {
@@ -54,13 +55,13 @@ fn names(query: Select) -> Vec<String> {
         .collect()
 }
 
-/// What an expression takes turns in being, where that tells the row.
+/// The expressions that a value can be (COALESCE, CASE), if each shows the row it comes from.
 fn values(flat: &Unfolded, expr: Expr) -> Option<Vec<Expr>> {
     if expr.ranges().len() < 2 && follows_its_rows(flat, expr) {
         return Some(vec![expr]);
     }
-    let mut values = expr.alternatives(MOST)?;
-    // A row without a key has no place in the table.
+    let mut values = expr.alternatives(MAX_ALTERNATIVES)?;
+    // Rows whose key is NULL are not in the table.
     values.retain(|value| !value.is_null_constant());
     values
         .iter()

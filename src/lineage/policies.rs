@@ -1,4 +1,5 @@
-//! Row security: what the policies of a source read decides which of its rows the view sees. Those tables are sources, too.
+//! Row security: tables that policies of a source read decide which of its rows the view sees. They are
+//! sources, too.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,8 @@ use crate::postgres::query_tree::PolicyCondition;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{inheritance, privileges, relation};
 
-/// Adds the tables that policies read; `readers`: with whose rights the view's tables are read. Inside an SPI session.
+/// Adds the tables that policies read. `readers`: the roles with whose rights the view's tables are read.
+/// Inside an SPI session.
 pub fn extend(lineage: &mut Lineage, readers: &[Oid]) {
     let mut open: Vec<Oid> = lineage.sources.iter().map(|source| source.relation).collect();
     let mut seen = BTreeSet::new();
@@ -31,9 +33,10 @@ pub fn extend(lineage: &mut Lineage, readers: &[Oid]) {
 
 /// The conditions that rows of a table must meet to be read, if any of `readers` is subject to them.
 pub fn of(table: Oid, readers: &[Oid]) -> Vec<PolicyCondition> {
-    match is_hiding(table, readers) {
-        true => conditions(table),
-        false => Vec::new(),
+    if is_hiding(table, readers) {
+        conditions(table)
+    } else {
+        Vec::new()
     }
 }
 
@@ -57,13 +60,13 @@ fn conditions(table: Oid) -> Vec<PolicyCondition> {
 fn add(lineage: &mut Lineage, table: Oid, found: Below) {
     lineage.views.extend(found.views);
     for (label, relation) in found.tables {
-        let met = lineage.sources.iter().flat_map(|source| &source.occurrences);
-        let met = met.map(|occurrence| occurrence.met + 1).max().unwrap_or(0);
+        let known = lineage.sources.iter().flat_map(|source| &source.occurrences);
+        let order = known.map(|occurrence| occurrence.order + 1).max().unwrap_or(0);
         let source = Source {
             relation,
             occurrences: vec![Occurrence {
                 label,
-                met,
+                order,
                 strategy: Strategy::Full {
                     reason: format!("row security of {} reads it", relation::display(table)),
                 },

@@ -1,7 +1,7 @@
-//! The cheapest ways from a changed row to what the key is made of.
+//! The cheapest ways from a changed row to the occurrences that the key is computed from.
 //!
-//! Where a way exists only in each of several cases, each case has a way of its own. Cases are told
-//! apart only where that is needed.
+//! Where no way covers all cases of a condition, each case has a way of its own. Cases are distinguished only
+//! where that is needed.
 
 #[cfg(test)]
 mod tests;
@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use super::effort::Effort;
 use super::graph::{Edge, Graph, Guard, Node};
 
-/// More searches than this for one occurrence are not made: it counts as having no way.
-const MOST_SEARCHES: usize = 500;
+/// The maximum number of searches for one occurrence. After that it counts as having no way.
+const MAX_SEARCHES: usize = 500;
 
 /// A way: the occurrences in the order they are reached, the start first, each by the condition followed.
 /// An occurrence without a condition is taken as a whole.
@@ -37,19 +37,19 @@ impl Path {
         self.steps.iter().filter_map(|step| step.edge)
     }
 
-    /// What must not have changed for the way to be found: everything but its start.
+    /// The occurrences that must be unchanged for the way to be found: all but its start.
     pub fn leans_on(&self) -> impl Iterator<Item = Node> + '_ {
         self.nodes().skip(1)
     }
 }
 
-/// What is looked for.
+/// The search for ways from an occurrence to the key.
 pub struct Search<'g> {
     pub graph: &'g Graph,
     pub start: Node,
-    /// Everything the whole key is made of.
+    /// The occurrences that the whole key is computed from.
     pub key: &'g BTreeSet<Node>,
-    /// The part of it to be reached.
+    /// Those of them that are to be reached.
     pub wanted: &'g BTreeSet<Node>,
     pub effort: &'g Effort,
 }
@@ -67,7 +67,7 @@ enum Undecided {
 impl Search<'_> {
     /// Ways that together cover every case.
     pub fn ways(&self) -> Option<Vec<Path>> {
-        let mut left = MOST_SEARCHES;
+        let mut left = MAX_SEARCHES;
         self.covering(&mut Decided::new(), false, &mut left).or_else(|| {
             let whole_key = self.wanted == self.key;
             whole_key.then(|| self.covering(&mut Decided::new(), true, &mut left))?
@@ -136,20 +136,19 @@ impl Search<'_> {
                 if !self.effort.spend(1) {
                     return None;
                 }
-                let cheapest = front.follow(|node| self.graph.guards_of(node).is_subset(&known));
+                let followed = front.follow(|node| self.graph.guards_of(node).is_subset(&known));
                 let crosses = cross
                     && self.graph.read_by(missing).is_empty()
                     && self.key.iter().any(|node| front.has(*node));
-                match cheapest {
-                    true => {}
-                    false if crosses => front.reach(
-                        Step {
-                            node: missing,
-                            edge: None,
-                        },
-                        0,
-                    ),
-                    false => return None,
+                if !followed && !crosses {
+                    return None;
+                }
+                if !followed {
+                    let whole = Step {
+                        node: missing,
+                        edge: None,
+                    };
+                    front.reach(whole, 0);
                 }
             }
             let path = self.trace(&wanted, &front.steps);

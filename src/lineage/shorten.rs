@@ -1,5 +1,5 @@
-//! A way need not go to where the key is read if the condition that leads there says that the key equals
-//! something on the way.
+//! A way may end early. If its last condition says that the key equals a value on the way, the key is read
+//! there.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::search::Path;
 use super::unfold::Unfolded;
 use crate::postgres::query_tree::Expr;
 
-/// A way, and what of the key it leads to.
+/// A way, and the key columns it leads to.
 #[derive(Clone, Debug)]
 pub struct Way {
     pub path: Path,
@@ -21,12 +21,12 @@ pub struct Way {
 pub struct Output {
     pub column: usize,
     pub value: Expr,
-    /// Whether the value is something else that equals the column, so that NULL does not count.
+    /// Whether the value is read from another column that equals the key column, so that NULL is no key.
     pub equal: bool,
 }
 
 impl Way {
-    /// Leaves out occurrences at the end that only the key is read from.
+    /// Leaves out occurrences at the end that are only needed to read the key.
     pub fn shortest(flat: &Unfolded, path: Path, outputs: Vec<Output>, effort: &Effort) -> Way {
         let mut way = Way { path, outputs };
         while way.leave_one_out(flat, effort) {}
@@ -79,8 +79,8 @@ impl Way {
     }
 }
 
-/// A condition of a way, and those that tie the same occurrences under the same guards: a join on two columns
-/// is followed by both.
+/// A condition of a way, and those on the same occurrences under the same guards: a join on two columns is
+/// followed by both.
 pub fn beside<'a>(flat: &'a Unfolded, path: &'a Path, edge: usize) -> impl Iterator<Item = usize> + 'a {
     let edges = flat.graph.edges();
     let step = &edges[edge];
@@ -98,7 +98,7 @@ pub fn beside<'a>(flat: &'a Unfolded, path: &'a Path, edge: usize) -> impl Itera
         .map(|(index, _)| index)
 }
 
-/// What `value`, a column of `node`, is equal to by a condition.
+/// The expression that a condition says `value`, a column of `node`, equals.
 fn other_side(condition: Expr, value: Expr, node: Node) -> Option<Expr> {
     let (left, right) = condition.as_key_equality()?;
     let other = if left.same_as(&value) {

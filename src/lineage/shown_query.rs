@@ -1,11 +1,11 @@
-//! Key queries as people read and run them.
+//! Key queries for people to read and run.
 
 use pgrx::pg_sys::Oid;
 
 use crate::postgres::{quote, relation};
 
-/// What stands for the change keys: these columns of every row of the source, as it is now.
-pub fn every_row(source: Oid, columns: &[String]) -> Option<String> {
+/// In place of change keys: these columns of all rows of the source.
+pub fn all_rows(source: Oid, columns: &[String]) -> Option<String> {
     let table = relation::qualified_name(source)?;
     if columns.is_empty() {
         return Some(format!("SELECT true AS any_row FROM {table} LIMIT 1"));

@@ -1,4 +1,4 @@
-//! Every table that a query reads, however deep, where no way through it is looked for.
+//! Every table that a query reads, at any level, where no way through the query is searched for.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -6,8 +6,7 @@ use pgrx::pg_sys::Oid;
 
 use crate::error::Problem;
 use crate::postgres::query_tree::{Range, Select};
-use crate::postgres::recursion;
-use crate::postgres::source_check;
+use crate::postgres::{recursion, source_check};
 
 /// What a query reads.
 #[derive(Default)]
@@ -17,7 +16,8 @@ pub struct Below {
     pub views: Vec<Oid>,
 }
 
-/// Goes through `query`; `around` are the queries it stands in, whose CTEs it may read.
+/// The tables below `query`; an error if one cannot be a source. `around`: the queries around it, whose CTEs
+/// it may read.
 pub fn below(query: Select, around: &[Select]) -> Result<Below, Problem> {
     let mut refused = None;
     let found = gather(query, around, |problem| {
@@ -26,7 +26,7 @@ pub fn below(query: Select, around: &[Select]) -> Result<Below, Problem> {
     refused.map_or(Ok(found), Err)
 }
 
-/// What of it can be followed.
+/// The tables below `query` that can be sources.
 pub fn followable(query: Select) -> Below {
     gather(query, &[], |_| {})
 }

@@ -9,16 +9,17 @@ use crate::lineage::graph::{Case, Edge, GuardKind, Node};
 use crate::postgres::query_tree::{Distinct, Expr, Leaf, LinkKind, Range, SubLink};
 use crate::postgres::recursion;
 
-/// A condition that takes turns in being more conditions than this is only followed as a whole.
-const MOST_ALTERNATIVES: usize = 16;
-/// What a condition counts for.
+/// A condition with more alternatives than this is only followed as a whole.
+const MAX_ALTERNATIVES: usize = 16;
+/// Steps of effort for a condition.
 const STEPS_PER_CONDITION: usize = 10;
 
 /// The number of the system column `tableoid`.
 const TABLE_OID: i16 = -6;
 
 impl Unfolder<'_> {
-    /// A condition that must be true for a row to come out of this level (or, inside a join's `on`, to match).
+    /// A condition that must be true for a row to be in the result of this level; in ON, for two rows to
+    /// match. `on`: the guards of its join. `optional`: those of a sub-select in it.
     pub(super) fn condition(
         &mut self,
         scope: &Scope,
@@ -60,9 +61,9 @@ impl Unfolder<'_> {
         Ok(())
     }
 
-    /// A sub-select in an expression: its own conditions tie its rows to the rows outside, whatever becomes
-    /// of its value. `required`: the comparison must be true for a row to come out. `passable`: there must be a row inside
-    /// then, so that its conditions hold as those of a join do.
+    /// A sub-select in an expression. Its own conditions join its rows to the rows outside, whatever its
+    /// value is used for. `required`: the comparison must be true for a row to be in the result. `passable`:
+    /// there must then be a row inside, so that the conditions inside hold like those of a join.
     fn link(
         &mut self,
         scope: &Scope,
@@ -95,8 +96,7 @@ impl Unfolder<'_> {
         Ok(())
     }
 
-    /// Whether a sub-select that is required to be true, or to have a row, has one that comes from rows of its FROM by its
-    /// conditions alone.
+    /// Whether a sub-select that has a row has it from rows of its FROM by its conditions alone.
     fn is_witness(&self, link: &SubLink) -> bool {
         let select = link.query;
         matches!(link.kind, LinkKind::Exists | LinkKind::Any)
@@ -110,13 +110,13 @@ impl Unfolder<'_> {
                 || select.grouping_sets())
     }
 
-    /// A condition on COALESCE, CASE and the like of several occurrences, such as a second FULL JOIN USING: which
-    /// of the values it is, is a decision.
+    /// A condition on COALESCE, CASE and the like over several occurrences, such as a second FULL JOIN USING.
+    /// Which of the values is used is a decision.
     fn alternatives(&mut self, condition: Expr, guards: &Guards, on: &Guards, cost: u32) {
         if condition.ranges().len() < 3 {
             return;
         }
-        let alternatives = condition.alternatives(MOST_ALTERNATIVES).unwrap_or_default();
+        let alternatives = condition.alternatives(MAX_ALTERNATIVES).unwrap_or_default();
         if alternatives.len() > 1 {
             let decision = self.flat.graph.decision(alternatives.len());
             for (option, alternative) in alternatives.into_iter().enumerate() {
@@ -178,7 +178,7 @@ impl Unfolder<'_> {
         self.flat.conditions.push(Some(condition));
     }
 
-    /// Remembers every table column an expression reads.
+    /// Notes every table column that an expression reads.
     pub(super) fn watch(&mut self, scope: &Scope, expr: Expr) {
         recursion::step();
         for column in expr.survey().columns {
@@ -187,7 +187,7 @@ impl Unfolder<'_> {
             };
             match owner.select.range(column.range) {
                 Range::Table { oid, kind, .. } if kind != 'v' => {
-                    // The table a row is in changes with the row only; other system columns do with every update.
+                    // tableoid changes with the row only; other system columns change with every update.
                     let watched = match column.attno {
                         TABLE_OID => 0,
                         attno => attno,

@@ -8,14 +8,14 @@ use crate::error::Problem;
 use crate::lineage::graph::{Edge, GuardKind, Node};
 use crate::lineage::tables_below::below;
 use crate::postgres::query_tree::{Cte, Expr, From, JoinKind, Range};
-use crate::postgres::recursion;
-use crate::postgres::source_check;
+use crate::postgres::{recursion, source_check};
 
-/// What an item of FROM counts for.
+/// Steps of effort for an item of FROM.
 const STEPS_PER_RANGE: usize = 10;
 
 impl Unfolder<'_> {
-    /// An item of FROM. `conditions` collects (condition, guards of its join, guards a sub-select in it is in).
+    /// An item of FROM. `conditions` collects each condition, the guards of its join, and those of a
+    /// sub-select in it.
     pub(super) fn from(
         &mut self,
         scope: &Scope,
@@ -45,20 +45,16 @@ impl Unfolder<'_> {
                     right_guards.insert(optional);
                     own.insert(optional);
                 }
-                // Conditions of joins further in hold where their own side is there.
-                let mut inner = Vec::new();
-                self.from(scope, left, &left_guards, &mut inner)?;
-                for (_, on, optional) in inner.iter_mut() {
-                    on.extend(left_guards.difference(guards).copied());
-                    optional.extend(left_guards.difference(guards).copied());
+                for (side, side_guards) in [(left, left_guards), (right, right_guards)] {
+                    let mut inner = Vec::new();
+                    self.from(scope, side, &side_guards, &mut inner)?;
+                    // Conditions of joins on a side hold where that side has a row.
+                    for (_, on, optional) in inner.iter_mut() {
+                        on.extend(side_guards.difference(guards).copied());
+                        optional.extend(side_guards.difference(guards).copied());
+                    }
+                    conditions.append(&mut inner);
                 }
-                conditions.append(&mut inner);
-                self.from(scope, right, &right_guards, &mut inner)?;
-                for (_, on, optional) in inner.iter_mut() {
-                    on.extend(right_guards.difference(guards).copied());
-                    optional.extend(right_guards.difference(guards).copied());
-                }
-                conditions.append(&mut inner);
                 if let Some(on) = on {
                     conditions.push((*on, own.clone(), own));
                 }
@@ -67,7 +63,8 @@ impl Unfolder<'_> {
         }
     }
 
-    pub(super) fn range(&mut self, scope: &Scope, index: usize, guards: &Guards) -> Result<(), Problem> {
+    /// A range table entry of FROM: notes in the scope what it has become.
+    fn range(&mut self, scope: &Scope, index: usize, guards: &Guards) -> Result<(), Problem> {
         if !self.effort.spend(STEPS_PER_RANGE) {
             return Ok(());
         }
@@ -84,12 +81,11 @@ impl Unfolder<'_> {
                 with_children,
             } => {
                 source_check::check_source(oid, kind, with_children)?;
-                let sampled = scope.select.sampled(index);
-                let rows = Rows::Table { oid, with_children };
                 self.flat.watched.entry(oid).or_default();
-                if sampled {
+                if scope.select.sampled(index) {
                     self.flat.unfollowed.push((label.clone(), oid, "TABLESAMPLE"));
                 }
+                let rows = Rows::Table { oid, with_children };
                 Instance::Node(self.occurrence(label, rows, guards, BTreeSet::new()))
             }
             Range::Subquery(query) => {
@@ -97,40 +93,16 @@ impl Unfolder<'_> {
                 self.outputs(outputs, guards)
             }
             Range::Functions(calls) => {
-                for call in &calls {
-                    self.watch(scope, *call);
-                    self.links(scope, *call, guards)?;
-                }
-                match calls
-                    .iter()
-                    .map(|call| scope.flatten(*call, guards))
-                    .collect::<Option<Vec<Expr>>>()
-                {
+                self.read(scope, &calls, guards)?;
+                let flat = calls.iter().map(|call| scope.flatten(*call, guards));
+                match flat.collect::<Option<Vec<Expr>>>() {
                     Some(calls) => Instance::Node(self.functions(scope, index, label, calls, guards)),
                     None => Instance::Nothing,
                 }
             }
-            Range::Cte { name, levels_up, .. } => {
-                let owner = scope.up(levels_up);
-                let cte =
-                    owner.and_then(|owner| owner.select.ctes().into_iter().find(|cte| cte.name == name));
-                match (owner, cte) {
-                    (Some(owner), Some(cte)) if !cte.recursive => {
-                        let outputs = self.level(cte.query, Some(owner), guards, &label)?;
-                        self.outputs(outputs, guards)
-                    }
-                    (Some(owner), Some(cte)) => {
-                        self.recursive(owner, &cte, &label)?;
-                        Instance::Nothing
-                    }
-                    _ => Instance::Nothing,
-                }
-            }
+            Range::Cte { name, levels_up, .. } => self.cte(scope, &name, levels_up, guards, &label)?,
             Range::Values(exprs) | Range::Other(exprs) => {
-                for expr in exprs {
-                    self.watch(scope, expr);
-                    self.links(scope, expr, guards)?;
-                }
+                self.read(scope, &exprs, guards)?;
                 Instance::Nothing
             }
             Range::Join => return Ok(()),
@@ -139,7 +111,40 @@ impl Unfolder<'_> {
         Ok(())
     }
 
-    pub(super) fn outputs(&self, exprs: Vec<Option<Expr>>, guards: &Guards) -> Instance {
+    /// Notes the columns that expressions of FROM read, and unfolds their sub-selects.
+    fn read(&mut self, scope: &Scope, exprs: &[Expr], guards: &Guards) -> Result<(), Problem> {
+        for expr in exprs {
+            self.watch(scope, *expr);
+            self.links(scope, *expr, guards)?;
+        }
+        Ok(())
+    }
+
+    /// A CTE is unfolded where it is read, like a sub-select, under the query that has it.
+    fn cte(
+        &mut self,
+        scope: &Scope,
+        name: &str,
+        levels_up: usize,
+        guards: &Guards,
+        label: &str,
+    ) -> Result<Instance, Problem> {
+        let Some(owner) = scope.up(levels_up) else {
+            return Ok(Instance::Nothing);
+        };
+        let Some(cte) = owner.select.ctes().into_iter().find(|cte| cte.name == name) else {
+            return Ok(Instance::Nothing);
+        };
+        if cte.recursive {
+            self.recursive(owner, &cte, label)?;
+            return Ok(Instance::Nothing);
+        }
+        let outputs = self.level(cte.query, Some(owner), guards, label)?;
+        Ok(self.outputs(outputs, guards))
+    }
+
+    /// The output columns of a query level in FROM, which stands inside of `guards`.
+    fn outputs(&self, exprs: Vec<Option<Expr>>, guards: &Guards) -> Instance {
         let output = |expr: Option<Expr>| Output {
             expr,
             null_without: expr
@@ -153,7 +158,7 @@ impl Unfolder<'_> {
     }
 
     /// Functions in FROM: their rows are tied to the rows their arguments come from.
-    pub(super) fn functions(
+    fn functions(
         &mut self,
         scope: &Scope,
         index: usize,
@@ -188,15 +193,15 @@ impl Unfolder<'_> {
         node
     }
 
-    /// Every table below a recursive query: a change may reach any row of it.
-    pub(super) fn recursive(&mut self, owner: &Scope, cte: &Cte, label: &str) -> Result<(), Problem> {
+    /// Every table that a recursive query reads: a change may affect any row of its result.
+    fn recursive(&mut self, owner: &Scope, cte: &Cte, label: &str) -> Result<(), Problem> {
         let mut around = Vec::new();
         let mut scope = Some(owner);
         while let Some(level) = scope {
             around.push(level.select);
             scope = level.parent;
         }
-        // What it reads of the queries around it.
+        // Columns of the queries around it that it may read.
         for select in &around[1..] {
             for index in select.all_ranges() {
                 if let Range::Table { oid, kind, .. } = select.range(index) {
@@ -217,13 +222,7 @@ impl Unfolder<'_> {
         Ok(())
     }
 
-    pub(super) fn occurrence(
-        &mut self,
-        label: String,
-        rows: Rows,
-        guards: &Guards,
-        reads: BTreeSet<Node>,
-    ) -> Node {
+    fn occurrence(&mut self, label: String, rows: Rows, guards: &Guards, reads: BTreeSet<Node>) -> Node {
         let obstacles = self.obstacles.clone();
         self.flat.occurrences.push(Occurrence {
             label,

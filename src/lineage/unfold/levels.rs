@@ -1,4 +1,5 @@
-//! Query levels: set operations, windows, DISTINCT ON, grouping, and what of their outputs tells its row.
+//! Query levels: set operations, windows, DISTINCT ON, grouping; and which of their outputs show the row they
+//! come from.
 
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
@@ -56,10 +57,10 @@ impl Unfolder<'_> {
             let scope = Scope::new(select, parent, label);
             return self.plain(&scope, guards);
         }
-        // DISTINCT ON comes after the windows: what moves a window's value may move the row that is kept.
+        // DISTINCT ON comes after the windows: a changed value of a window may change which row is kept.
         let mut steps = Vec::new();
         if !windows.is_empty() {
-            steps.push(&windows[self.choices.take(windows.len())]);
+            steps.push(&windows[self.combinations.choose(windows.len())]);
         }
         steps.extend(first_of.as_ref());
         let unpartitioned = steps.iter().any(|partition| partition.is_empty());
@@ -77,15 +78,15 @@ impl Unfolder<'_> {
             let obstacle = (unpartitioned && step < steps.len()).then_some("a window without PARTITION BY");
             outputs = self.obstructed(obstacle, |this| this.plain(&scope, guards))?;
             if let Some(influencing) = &influencing {
-                self.tie_partition(influencing, &scope, steps[step - 1], &levels[step - 1]);
+                self.join_partition(influencing, &scope, steps[step - 1], &levels[step - 1]);
             }
             influencing = Some(scope);
         }
         Ok(outputs)
     }
 
-    /// One branch of a set operation: the others are other combinations.
-    pub(super) fn branch(
+    /// One branch of a set operation. The other branches are other combinations.
+    fn branch(
         &mut self,
         select: Select,
         parent: Option<&Scope>,
@@ -94,7 +95,7 @@ impl Unfolder<'_> {
         branches: &[usize],
     ) -> Result<Vec<Option<Expr>>, Problem> {
         let scope = Scope::new(select, parent, label);
-        let chosen = self.choices.take(branches.len());
+        let chosen = self.combinations.choose(branches.len());
         let Range::Subquery(branch) = select.range(branches[chosen]) else {
             return Ok(Vec::new());
         };
@@ -109,8 +110,9 @@ impl Unfolder<'_> {
         Ok(if limited { constants_only(outputs) } else { outputs })
     }
 
-    /// The rows of a partition belong together: equal values, or NULL in the same places.
-    pub(super) fn tie_partition(
+    /// Joins the rows that influence a partition to its rows in the result: by equal values, or NULL in the
+    /// same columns.
+    fn join_partition(
         &mut self,
         influencing: &Scope,
         outgoing: &Scope,
@@ -172,11 +174,11 @@ impl Unfolder<'_> {
     }
 
     /// A level without set operations, windows or DISTINCT ON (or one side of such a level).
-    pub(super) fn plain(&mut self, scope: &Scope, guards: &Guards) -> Result<Vec<Option<Expr>>, Problem> {
+    fn plain(&mut self, scope: &Scope, guards: &Guards) -> Result<Vec<Option<Expr>>, Problem> {
         let select = scope.select;
         let mut guards = guards.clone();
         let total = (select.aggregates() || select.having().is_some()) && !select.groups();
-        // Such a level has a row to show where none went in.
+        // Such a level returns a row even where it reads none.
         if (total || select.grouping_sets()) && scope.parent.is_some() {
             guards.insert(self.flat.graph.guard(GuardKind::Sealed));
         }

@@ -1,10 +1,11 @@
-//! A view's query, views inside views expanded, laid flat: every occurrence of a relation becomes a node,
-//! every condition an edge between the occurrences it reads, every output column an expression over them.
+//! The query of a view, laid flat, with views inside it expanded. Every occurrence of a relation becomes a
+//! node, every condition an edge between the occurrences it reads, every output column an expression over
+//! them.
 //!
-//! Where a query level hides which row an output value came from (an aggregate, LIMIT), the output is
-//! absent, so that no condition on it can be followed. A level with windows or DISTINCT ON stands twice: once
-//! for the rows that influence a partition (sealed), once for the rows of the partition that come out; the
-//! partition's values tie the two together.
+//! A query level may hide which row an output value came from (an aggregate, LIMIT). The output is then
+//! absent, so that no condition on it is followed. A level with windows or DISTINCT ON appears twice: once
+//! for the rows that influence a partition (sealed), once for the rows of the partition in the result. The
+//! values of PARTITION BY join the two.
 
 mod conditions;
 mod from;
@@ -16,18 +17,18 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use pgrx::pg_sys::Oid;
 
-use super::combinations::Choices;
+use super::combinations::Combinations;
 use super::effort::Effort;
 use super::graph::{Graph, Guard};
 use crate::error::Problem;
 use crate::postgres::query_tree::{Expr, Select};
 
-/// One occurrence of something that has rows.
+/// One occurrence of a table or of functions in FROM.
 pub struct Occurrence {
-    /// How the query calls it, with the views and sub-selects around it: `v_post.p`.
+    /// Its name in the query, with the views and sub-selects around it: `v_post.p`.
     pub label: String,
     pub rows: Rows,
-    /// What around it keeps a change from being followed, should no way be found.
+    /// What stands around it and may be why no way is found.
     pub obstacles: Vec<&'static str>,
 }
 
@@ -49,7 +50,7 @@ pub enum Rows {
 pub struct Unfolded {
     pub graph: Graph,
     pub occurrences: Vec<Occurrence>,
-    /// The condition of each edge; None where the tie itself is the condition (a function's arguments).
+    /// The condition of each edge; None for the edge from a function to its arguments.
     pub conditions: Vec<Option<Expr>>,
     /// Output columns by position; None where the value hides its row.
     pub outputs: Vec<Option<Expr>>,
@@ -57,23 +58,23 @@ pub struct Unfolded {
     pub watched: HashMap<Oid, BTreeSet<i16>>,
     /// Views the query goes through.
     pub views: HashSet<Oid>,
-    /// Sources whose changes cannot be followed whatever the conditions, with the reason.
+    /// Sources whose changes cannot be followed, whatever the conditions, with the reason.
     pub unfollowed: Vec<(String, Oid, &'static str)>,
 }
 
 type Guards = BTreeSet<Guard>;
 
-/// Unfolds a query in the combination that `choices` stands at.
-/// What is not complete has used up `effort`.
+/// Unfolds a query in the current one of its `combinations`. The result is complete unless `effort` has given
+/// up.
 pub fn unfold(
     query: Select,
-    choices: &mut Choices,
+    combinations: &mut Combinations,
     effort: &Effort,
     views: &ViewQueries,
 ) -> Result<Unfolded, Problem> {
     let mut unfolder = Unfolder {
         flat: Unfolded::default(),
-        choices,
+        combinations,
         obstacles: Vec::new(),
         effort,
         views,
@@ -86,11 +87,11 @@ pub fn unfold(
 
 struct Unfolder<'c> {
     flat: Unfolded,
-    choices: &'c mut Choices,
+    combinations: &'c mut Combinations,
     obstacles: Vec<&'static str>,
     effort: &'c Effort,
     views: &'c ViewQueries,
-    /// How many levels the query goes down to here.
+    /// How many levels of the query are around this one.
     depth: usize,
 }
 
@@ -108,21 +109,21 @@ impl ViewQueries {
     }
 }
 
-/// Deeper queries are not followed.
-const MOST_LEVELS: usize = 100;
-/// Queries with more tables and functions are not followed: each may need a key query that joins all others.
-const MOST_OCCURRENCES: usize = 500;
-/// What entering a level counts for.
+/// The maximum number of levels; deeper queries are not followed.
+const MAX_LEVELS: usize = 100;
+/// The maximum number of tables and functions: each may need a key query that joins all others.
+const MAX_OCCURRENCES: usize = 500;
+/// Steps of effort for a level.
 const STEPS_PER_LEVEL: usize = 1_000;
 
 impl Unfolder<'_> {
     /// Whether the query is small enough for another level to be unfolded.
     fn enters(&self) -> bool {
-        if self.depth > MOST_LEVELS {
+        if self.depth > MAX_LEVELS {
             self.effort
                 .give_up("the view has sub-selects or views within each other over too many levels");
         }
-        if self.flat.occurrences.len() > MOST_OCCURRENCES {
+        if self.flat.occurrences.len() > MAX_OCCURRENCES {
             self.effort
                 .give_up("the view reads too many tables, each counted as often as it is read");
         }

@@ -1,4 +1,5 @@
-//! One query level while it is unfolded: what its range table entries have become, and what a column of it stands for.
+//! One query level while it is unfolded: what its range table entries have become, and which expression a
+//! column is.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,12 +18,12 @@ pub enum Instance {
 /// An output column of a sub-select or view in FROM.
 pub struct Output {
     pub expr: Option<Expr>,
-    /// Optional sides of joins whose absence makes it NULL. Above any other such join the column is NULL where
-    /// nothing matched, but its expression (a constant, COALESCE) is not.
+    /// Optional sides of joins without which the expression is NULL. Above any other outer join the column is
+    /// NULL where nothing matched, but its expression (a constant, COALESCE) is not.
     pub null_without: Guards,
 }
 
-/// Values made of more nodes are not followed: each level of a query may double them.
+/// The maximum number of nodes of an expression that is followed: each level of a query may double them.
 const LARGEST: usize = 5_000;
 
 pub struct Scope<'p> {
@@ -50,7 +51,7 @@ impl<'p> Scope<'p> {
         Some(scope)
     }
 
-    /// The expression over occurrences that a column stands for, where it is read inside of `within`.
+    /// The expression over occurrences that a column is, where it is read inside of the guards `within`.
     pub fn resolve(&self, column: Column, expr: Expr, within: &Guards) -> Option<Expr> {
         let scope = self.up(column.levels_up)?;
         let position = column.position();
