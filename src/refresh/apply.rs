@@ -10,6 +10,7 @@ use super::current::{self, Now};
 use super::failing::dead_letter::{self, DeadKeys};
 use super::failing::isolate::{self, Isolate};
 use super::failing::sandbox::Care;
+use super::kept_problem::KeptProblem;
 use super::left_out;
 use super::outcome::Status;
 use super::plan::{self, Plan};
@@ -220,7 +221,7 @@ impl Run<'_> {
         plan: &Plan,
         keys: &Keys,
         pending: &[Pending],
-        earlier: Option<Problem>,
+        earlier: Option<KeptProblem>,
         entry: &mut Entry,
     ) {
         self.as_owner(plan, || {

@@ -3,7 +3,7 @@
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
 
-use super::kept_problem;
+use super::kept_problem::{self, KeptProblem};
 use crate::catalog::session_statement::SessionStatement;
 use crate::error::sqlstate;
 use crate::error::Problem;
@@ -117,20 +117,27 @@ impl Entry {
         self.details = Some(serde_json::json!({ "detail": problem.detail, "hint": problem.hint }));
     }
 
-    /// Rows of the view have no place in the table. Later refreshes read this in the row, whatever else it reports.
+    /// Rows of the view have no place in the table.
     pub fn add_left_out(&mut self, problem: Option<Problem>) {
-        let Some(problem) = problem.filter(|_| self.left_out().is_none()) else {
-            return;
-        };
-        let left_out = kept_problem::to_json(&problem);
-        self.add_problem(Some(problem));
-        let details = self.details.get_or_insert_with(|| serde_json::json!({}));
-        details[kept_problem::NAME] = left_out;
+        if let Some(problem) = problem {
+            self.keep_left_out(KeptProblem::found(problem));
+        }
     }
 
-    /// What it reports of such rows.
-    pub fn left_out(&self) -> Option<Problem> {
-        kept_problem::from_json(self.details.as_ref()?.get(kept_problem::NAME)?)
+    /// The same, found earlier perhaps. Later refreshes read this in the row, whatever else it reports.
+    pub fn keep_left_out(&mut self, left_out: KeptProblem) {
+        if self.left_out().is_some() {
+            return;
+        }
+        let json = left_out.to_json();
+        self.add_problem(Some(left_out.problem));
+        let details = self.details.get_or_insert_with(|| serde_json::json!({}));
+        details[kept_problem::NAME] = json;
+    }
+
+    /// What the entry reports of such rows.
+    pub fn left_out(&self) -> Option<KeptProblem> {
+        KeptProblem::from_json(self.details.as_ref()?.get(kept_problem::NAME)?)
     }
 }
 

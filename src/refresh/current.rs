@@ -2,11 +2,10 @@
 
 use pgrx::pg_sys::Oid;
 
-use super::kept_problem;
+use super::kept_problem::KeptProblem;
 use super::plan::Plan;
 use crate::catalog::definition::State;
 use crate::catalog::session_statement::SessionStatement;
-use crate::error::Problem;
 use crate::postgres::run_as::{planned_once, run_internal};
 use crate::postgres::spi::{Access, Value};
 use crate::queue::position::Position;
@@ -20,7 +19,7 @@ pub struct Now {
     pub position: Option<Position>,
     pub has_dead_keys: bool,
     /// Which rows the newest refresh left out.
-    pub left_out: Option<Problem>,
+    pub left_out: Option<KeptProblem>,
     /// A comparison of all rows is under way; whether it is a population.
     pub comparing: Option<bool>,
 }
@@ -48,7 +47,7 @@ pub fn now(tview: Oid) -> Option<Now> {
             comparing: rows.get(0, 5),
             left_out: rows
                 .get::<String>(0, 6)
-                .and_then(|text| kept_problem::from_json(&serde_json::from_str(&text).ok()?)),
+                .and_then(|text| KeptProblem::from_json(&serde_json::from_str(&text).ok()?)),
         })
     })
 }

@@ -1,36 +1,62 @@
-//! A problem as an audit row keeps it, for the refreshes that follow.
+//! What an audit row keeps of rows without a place in the table, for the refreshes that follow.
 
 use pgrx::PgSqlErrorCode;
 use serde_json::Value;
 
 use crate::error::{sqlstate, Problem};
+use crate::postgres::process::clock;
 
-/// Where the details of an audit row have such a problem.
+/// Where the details of an audit row have it.
 pub const NAME: &str = "left_out";
 
-/// A problem as an audit row keeps it.
-pub fn to_json(problem: &Problem) -> Value {
-    serde_json::json!({
-        "sqlstate": sqlstate(problem.code),
-        "message": problem.message,
-        "detail": problem.detail,
-        "hint": problem.hint,
-    })
+/// A problem that was found, and when the view as a whole was asked last whether it is gone.
+#[derive(Debug, Clone)]
+pub struct KeptProblem {
+    pub problem: Problem,
+    /// Microseconds since 2000; at first when the problem was found.
+    pub asked_at: i64,
+    /// How long the view took to answer, in microseconds; 0 if the view was not asked yet.
+    pub asked_for: i64,
 }
 
-/// The problem that an audit row keeps.
-pub fn from_json(json: &Value) -> Option<Problem> {
-    let text = |name| json[name].as_str().map(str::to_string);
-    let kinds = [
-        PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
-        PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION,
-    ];
-    let code = text("sqlstate")?;
-    let code = kinds.into_iter().find(|kind| sqlstate(*kind) == code)?;
-    Some(Problem {
-        code,
-        message: text("message")?,
-        detail: text("detail"),
-        hint: text("hint"),
-    })
+impl KeptProblem {
+    /// One that a refresh has just found.
+    pub fn found(problem: Problem) -> KeptProblem {
+        KeptProblem {
+            problem,
+            asked_at: clock::now(),
+            asked_for: 0,
+        }
+    }
+
+    pub fn to_json(&self) -> Value {
+        serde_json::json!({
+            "sqlstate": sqlstate(self.problem.code),
+            "message": self.problem.message,
+            "detail": self.problem.detail,
+            "hint": self.problem.hint,
+            "asked_at": self.asked_at,
+            "asked_for": self.asked_for,
+        })
+    }
+
+    pub fn from_json(json: &Value) -> Option<KeptProblem> {
+        let text = |name| json[name].as_str().map(str::to_string);
+        let kinds = [
+            PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
+            PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION,
+        ];
+        let code = text("sqlstate")?;
+        let code = kinds.into_iter().find(|kind| sqlstate(*kind) == code)?;
+        Some(KeptProblem {
+            problem: Problem {
+                code,
+                message: text("message")?,
+                detail: text("detail"),
+                hint: text("hint"),
+            },
+            asked_at: json["asked_at"].as_i64().unwrap_or_default(),
+            asked_for: json["asked_for"].as_i64().unwrap_or_default(),
+        })
+    }
 }

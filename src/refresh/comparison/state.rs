@@ -174,7 +174,9 @@ impl Comparison {
                 self.details.and_then(|text| serde_json::from_str(&text).ok()),
             ),
         };
-        entry.add_left_out(left_out);
+        if let Some(left_out) = left_out {
+            entry.keep_left_out(left_out);
+        }
         entry
     }
 }
