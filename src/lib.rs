@@ -101,7 +101,8 @@ pub extern "C-unwind" fn _PG_init() {
         launcher: worker::launcher::main,
         worker: worker::refresher::main,
     });
-    // Without shared memory and launcher signals do nothing, and `CALL pg_tviews_drain()` does the workers' job.
+    // Without shared memory and launcher signals do nothing, and `CALL pg_tviews_drain()` does the workers'
+    // job.
     if process::preloading() && !process::binary_upgrade() {
         process::shared_memory::reserve(wake::ALL);
         background_worker::register_launcher();

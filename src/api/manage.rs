@@ -12,8 +12,8 @@ use crate::error::{OrRaise, Problem};
 use crate::postgres::sql_types::texts;
 use crate::postgres::sql_types::{Name, RegClass};
 use crate::postgres::transaction::refuse_read_only;
-use crate::postgres::triggers::meta_insert::AddedRow;
-use crate::postgres::triggers::meta_update::{MetaRow, MetaWrite};
+use crate::postgres::triggers::meta_insert::MetaInsertCall;
+use crate::postgres::triggers::meta_update::{MetaUpdateCall, Operation};
 use crate::postgres::triggers::written_row::WrittenRow;
 use crate::postgres::triggers::{self, ddl_command, ddl_event};
 
@@ -126,11 +126,11 @@ CREATE FUNCTION pg_tviews_meta_written() RETURNS trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_meta_written(fcinfo: pg_sys::FunctionCallInfo) -> WrittenRow {
-    let row = MetaRow::of(fcinfo);
-    match row.write() {
-        MetaWrite::Insert => restored::insert(&row),
-        MetaWrite::Update => meta_update::update(&row),
-        MetaWrite::Delete => meta_update::refuse_delete(&row),
+    let row = MetaUpdateCall::of(fcinfo);
+    match row.operation() {
+        Operation::Insert => restored::insert(&row),
+        Operation::Update => meta_update::update(&row),
+        Operation::Delete => meta_update::refuse_delete(&row),
     }
     row.written()
 }
@@ -142,7 +142,7 @@ CREATE FUNCTION pg_tviews_meta_added() RETURNS trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_meta_added(fcinfo: pg_sys::FunctionCallInfo) -> WrittenRow {
-    let row = AddedRow::of(fcinfo);
+    let row = MetaInsertCall::of(fcinfo);
     row.written(c"state", restored::state_of_new(&row))
 }
 
@@ -153,7 +153,7 @@ CREATE FUNCTION pg_tviews_guard() RETURNS trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_guard(fcinfo: pg_sys::FunctionCallInfo) {
-    write_guard::write(&triggers::write_guard::read(fcinfo));
+    write_guard::write(&triggers::write_guard::WriteGuardCall::of(fcinfo));
 }
 
 /// Event trigger: DDL may have changed what a view returns, or brought a missing view back.

@@ -24,7 +24,7 @@ use pgrx::pg_sys::Oid;
 use crate::postgres::column::Row;
 use crate::postgres::hooks::transaction_events::Handlers;
 use crate::postgres::inheritance;
-use crate::postgres::triggers::capture::{Operation, TriggerCall};
+use crate::postgres::triggers::capture::{CaptureCall, Operation};
 use crate::settings;
 
 use plan::CapturePlan;
@@ -60,7 +60,7 @@ pub fn every_row(source: Oid) {
 }
 
 /// Body of the capture trigger.
-pub fn capture(call: &TriggerCall) {
+pub fn capture(call: &CaptureCall) {
     if !call.for_each_row {
         return capture_statement(call);
     }
@@ -87,7 +87,7 @@ pub fn capture(call: &TriggerCall) {
 
 /// TRUNCATE, or a statement trigger somebody made: all keys. TRUNCATE of a leaf fires no trigger of the
 /// partitioned tables above it, so they are marked too.
-fn capture_statement(call: &TriggerCall) {
+fn capture_statement(call: &CaptureCall) {
     capture_all(call.relation(), call.operation);
     if call.is_partition() {
         for ancestor in inheritance::ancestors(call.relation()) {

@@ -11,7 +11,7 @@ use super::trigger_arguments::TriggerArguments;
 use crate::json::text;
 use crate::postgres::column::{Column, Row};
 use crate::postgres::inheritance;
-use crate::postgres::triggers::capture::TriggerCall;
+use crate::postgres::triggers::capture::CaptureCall;
 
 /// How a row change of a relation becomes a change key of a source.
 pub struct CapturePlan {
@@ -45,7 +45,7 @@ thread_local! {
 
 impl CapturePlan {
     /// The plan for a trigger call.
-    pub fn of(call: &TriggerCall) -> Rc<CapturePlan> {
+    pub fn of(call: &CaptureCall) -> Rc<CapturePlan> {
         if STALE.take() {
             PLANS.with_borrow_mut(|plans| plans.clear());
         }
@@ -72,7 +72,7 @@ impl CapturePlan {
         });
     }
 
-    fn make(call: &TriggerCall) -> CapturePlan {
+    fn make(call: &CaptureCall) -> CapturePlan {
         let arguments = TriggerArguments::parse(call.argument());
         let keys = arguments
             .keys
@@ -136,7 +136,7 @@ fn place_of(relation: Oid) -> u64 {
     u64::from(relation.to_u32()) << 32
 }
 
-fn source_of(call: &TriggerCall) -> Oid {
+fn source_of(call: &CaptureCall) -> Oid {
     let root = call
         .is_clone()
         .then(|| inheritance::relation_of_root_trigger(call.trigger()));

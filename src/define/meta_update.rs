@@ -13,7 +13,7 @@ use crate::error::{OrRaise, Problem};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, lock};
-use crate::postgres::triggers::meta_update::MetaRow;
+use crate::postgres::triggers::meta_update::MetaUpdateCall;
 use crate::postgres::{quote, relation};
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::plan;
@@ -23,7 +23,7 @@ use crate::statement;
 const OF_USERS: [&str; 2] = ["fk_columns", "max_latency"];
 
 /// Checks an update of a row and makes it. Only what changes is written: another session may be changing the rest.
-pub fn update(row: &MetaRow) {
+pub fn update(row: &MetaUpdateCall) {
     let tview = row.tview().unwrap_or(Oid::INVALID);
     // First of all, and whatever the update changes: nobody gets as far as a lock on another's TVIEW.
     check_owner(tview).or_raise();
@@ -50,7 +50,7 @@ fn refuse_column(column: &str) -> ! {
 }
 
 /// Raises why a row cannot be deleted.
-pub fn refuse_delete(row: &MetaRow) {
+pub fn refuse_delete(row: &MetaUpdateCall) {
     let tview = row.tview().unwrap_or(Oid::INVALID);
     check_owner(tview).or_raise();
     Problem::new(

@@ -13,8 +13,8 @@ use crate::catalog::definition::{Definition, State};
 use crate::postgres::relation_changes;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::triggers::meta_insert::AddedRow;
-use crate::postgres::triggers::meta_update::MetaRow;
+use crate::postgres::triggers::meta_insert::MetaInsertCall;
+use crate::postgres::triggers::meta_update::MetaUpdateCall;
 use crate::statement;
 
 /// What a dump holds is complete in itself. Should something have been missing in it, its absence is accepted once
@@ -28,7 +28,7 @@ thread_local! {
 
 /// The state a row gets that is added to `pg_tview_definition`, if not its own: rows of the tv table say nothing about
 /// what the queue of this database holds.
-pub fn state_of_new(row: &AddedRow) -> Option<&'static str> {
+pub fn state_of_new(row: &MetaInsertCall) -> Option<&'static str> {
     announce::catalog_change();
     let state = row
         .get(c"state")
@@ -38,7 +38,7 @@ pub fn state_of_new(row: &AddedRow) -> Option<&'static str> {
 }
 
 /// Adds what a dump of pg_tviews 0.1.0 holds, where `pg_tview_meta` was a table.
-pub fn insert(row: &MetaRow) {
+pub fn insert(row: &MetaUpdateCall) {
     run_internal(|| {
         spi::session(|| spi::run(&statement!("meta_insert"), Access::Current, &row.values()).len())
     });

@@ -9,7 +9,7 @@ use crate::catalog::{definition, statements};
 use crate::error::Problem;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::triggers::write_guard::{Kind, Write};
+use crate::postgres::triggers::write_guard::{Operation, WriteGuardCall};
 use crate::postgres::{extension, quote, relation};
 use crate::refresh::plan::shape::Shape;
 use crate::{capture, settings};
@@ -49,18 +49,20 @@ pub fn remove(tview: Oid) {
 }
 
 /// Refuses a write, or lets it pass. Called by the triggers.
-pub fn write(write: &Write) {
+pub fn write(write: &WriteGuardCall) {
     // Statements about other tables must not fail for what their triggers do, or their foreign keys.
-    if write.kind != Kind::Truncate && (settings::allow_table_writes() || write.by_trigger) {
+    if write.operation != Operation::Truncate && (settings::allow_table_writes() || write.by_trigger) {
         return;
     }
-    if write.kind == Kind::Update && write.sets.iter().all(|column| !write.arguments.contains(column)) {
+    if write.operation == Operation::Update
+        && write.sets.iter().all(|column| !write.arguments.contains(column))
+    {
         return;
     }
     let Some(definition) = run_internal(|| definition::load(write.table)) else {
         return;
     };
-    if write.kind == Kind::Truncate {
+    if write.operation == Operation::Truncate {
         // By TRUNCATE ... CASCADE of a source, perhaps, which must not fail: the rows are made again.
         return capture::request_refresh(write.table, None);
     }

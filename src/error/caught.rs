@@ -10,7 +10,8 @@ use super::sqlstate::letters;
 /// An ERROR that was caught.
 #[derive(Debug, Clone)]
 pub struct Caught {
-    /// XX000 for codes that PostgreSQL does not know, as functions of users may raise; [`Caught::sqlstate`] has those.
+    /// XX000 for codes that PostgreSQL does not know, as functions of users may raise; [`Caught::sqlstate`]
+    /// has those.
     pub code: PgSqlErrorCode,
     sqlstate: i32,
     pub message: String,
@@ -38,13 +39,14 @@ impl Caught {
         }
     }
 
-    /// Whether the command was cancelled, timed out, or ended by an administrator: no client waits for its result.
+    /// Whether the command was cancelled, timed out, or ended by an administrator: no client waits for its
+    /// result.
     pub fn is_cancel(&self) -> bool {
         self.sqlstate().starts_with("57")
     }
 
-    /// Whether the ERROR says nothing about the work that failed, and no other work must be attempted: a cancel, or
-    /// memory has run out.
+    /// Whether the ERROR says nothing about the work that failed, and no other work must be attempted: a
+    /// cancel, or memory has run out.
     pub fn ends_the_command(&self) -> bool {
         self.is_cancel() || self.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY
     }

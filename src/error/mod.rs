@@ -1,4 +1,5 @@
-//! Messages for users, with SQLSTATE, message, detail and hint: those ready to be sent, and ERRORs that were caught.
+//! Messages for users, with SQLSTATE, message, detail and hint: those ready to be sent, and ERRORs that were
+//! caught.
 
 mod caught;
 mod excerpt;

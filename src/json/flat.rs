@@ -12,7 +12,8 @@ pub enum Value<'a> {
 /// Names and values, in the order of the text.
 pub type Members<'a> = Vec<(&'a [u8], Value<'a>)>;
 
-/// Goes through an array object by object. None, from any function: this is something else, or not JSON at all.
+/// Goes through an array object by object. None, from any function: this is something else, or not JSON at
+/// all.
 pub struct Reader<'a> {
     rest: &'a [u8],
     /// Whether an object has been read.

@@ -1,6 +1,7 @@
-//! The image of a `jsonb` value, as `jsonb_in` would make it, for what change keys are nearly always: an array of flat
-//! objects of plain strings, whole numbers, booleans and nulls. Whatever else is JSON is for `jsonb_in` itself, which
-//! takes many times as long. PostgreSQL keeps the format, for `pg_upgrade`: see its `jsonb.h` and `numeric.c`.
+//! The image of a `jsonb` value, as `jsonb_in` would make it, for what change keys are nearly always: an
+//! array of flat objects of plain strings, whole numbers, booleans and nulls. Whatever else is JSON is for
+//! `jsonb_in` itself, which takes many times as long. PostgreSQL keeps the format, for `pg_upgrade`: see its
+//! `jsonb.h` and `numeric.c`.
 
 use super::flat::{Reader, Value};
 
@@ -108,7 +109,8 @@ fn push_numeric(out: &mut Vec<u8>, number: i64) {
     }
 }
 
-/// Entry number `index` of a container, whose data goes from `start` to `end`, counted from the first entry's.
+/// Entry number `index` of a container, whose data goes from `start` to `end`, counted from the first
+/// entry's.
 fn entry(index: usize, kind: u32, start: usize, end: usize) -> u32 {
     match index % STRIDE {
         0 => kind | HAS_END | end as u32,
@@ -116,7 +118,8 @@ fn entry(index: usize, kind: u32, start: usize, end: usize) -> u32 {
     }
 }
 
-/// In front of a value of so many bytes, these four included, that is neither compressed nor stored elsewhere.
+/// In front of a value of so many bytes, these four included, that is neither compressed nor stored
+/// elsewhere.
 fn length_word(bytes: usize) -> u32 {
     if cfg!(target_endian = "little") {
         (bytes as u32) << 2

@@ -19,11 +19,13 @@ pub fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// Appends a document so that the text of the value is the document: a string as the text of a string, and no null.
+/// Appends a document so that the text of the value is the document: a string as the text of a string, and no
+/// null.
 pub fn push_document(out: &mut Vec<u8>, document: &[u8]) {
-    match document.starts_with(b"\"") || document == b"null" {
-        true => push_string(out, document),
-        false => out.extend_from_slice(document),
+    if document.starts_with(b"\"") || document == b"null" {
+        push_string(out, document);
+    } else {
+        out.extend_from_slice(document);
     }
 }
 

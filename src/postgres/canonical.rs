@@ -8,9 +8,9 @@ unsafe extern "C" {
     static mut bytea_output: std::ffi::c_int;
 }
 
-/// While it lives, values become text in one form: dates as ISO 8601 with their offset from UTC, all digits of floating-point
-/// numbers, `bytea` in hexadecimal. The variables behind the settings are set directly: a new nest level of settings
-/// costs several times the row it would serve.
+/// While it lives, values become text in one form: dates as ISO 8601 with their offset from UTC, all digits
+/// of floating-point numbers, `bytea` in hexadecimal. The variables behind the settings are set directly: a
+/// new nest level of settings costs several times the row it would serve.
 pub(super) struct CanonicalText {
     date_style: i32,
     interval_style: i32,
@@ -56,11 +56,14 @@ impl Drop for CanonicalText {
 
 /// PostgreSQL keeps time zones for the life of the process.
 unsafe fn utc() -> *mut pg_sys::pg_tz {
-    thread_local! {
-        static UTC: Cell<*mut pg_sys::pg_tz> = const { Cell::new(std::ptr::null_mut()) };
+    // SAFETY: the name is a C string.
+    unsafe {
+        thread_local! {
+            static UTC: Cell<*mut pg_sys::pg_tz> = const { Cell::new(std::ptr::null_mut()) };
+        }
+        if UTC.get().is_null() {
+            UTC.set(pg_sys::pg_tzset(c"GMT".as_ptr()));
+        }
+        UTC.get()
     }
-    if UTC.get().is_null() {
-        UTC.set(pg_sys::pg_tzset(c"GMT".as_ptr()));
-    }
-    UTC.get()
 }

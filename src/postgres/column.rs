@@ -56,13 +56,16 @@ impl Row<'_> {
     /// # Safety
     /// `slot` must hold a tuple, and stay as it is while the row is used.
     pub(super) unsafe fn read(slot: *mut pg_sys::TupleTableSlot, columns: usize) -> Self {
-        if usize::from((*slot).tts_nvalid as u16) < columns {
-            pg_sys::slot_getsomeattrs_int(slot, columns as i32);
-        }
-        let valid = usize::from((*slot).tts_nvalid as u16).min(columns);
-        Row {
-            values: std::slice::from_raw_parts((*slot).tts_values, valid),
-            nulls: std::slice::from_raw_parts((*slot).tts_isnull, valid),
+        // SAFETY: as the caller promises; a slot has as many values and flags as it says are valid.
+        unsafe {
+            if usize::from((*slot).tts_nvalid as u16) < columns {
+                pg_sys::slot_getsomeattrs_int(slot, columns as i32);
+            }
+            let valid = usize::from((*slot).tts_nvalid as u16).min(columns);
+            Row {
+                values: std::slice::from_raw_parts((*slot).tts_values, valid),
+                nulls: std::slice::from_raw_parts((*slot).tts_isnull, valid),
+            }
         }
     }
 }
@@ -73,19 +76,22 @@ impl Column {
     /// # Safety
     /// `descriptor` must be the descriptor of a relation that is open and locked.
     pub(super) unsafe fn all(descriptor: pg_sys::TupleDesc) -> Vec<Column> {
-        let count = (*descriptor).natts as usize;
-        let attributes = (*descriptor).attrs.as_slice(count);
-        let live = attributes.iter().filter(|attribute| !attribute.attisdropped);
-        live.map(|attribute| Column {
-            name: CStr::from_ptr(attribute.attname.data.as_ptr())
-                .to_bytes()
-                .to_vec(),
-            number: attribute.attnum as usize,
-            by_value: attribute.attbyval,
-            length: attribute.attlen,
-            kind: Kind::of(attribute.atttypid),
-        })
-        .collect()
+        // SAFETY: as the caller promises; a descriptor has `natts` attributes.
+        unsafe {
+            let count = (*descriptor).natts as usize;
+            let attributes = (*descriptor).attrs.as_slice(count);
+            let live = attributes.iter().filter(|attribute| !attribute.attisdropped);
+            live.map(|attribute| Column {
+                name: CStr::from_ptr(attribute.attname.data.as_ptr())
+                    .to_bytes()
+                    .to_vec(),
+                number: attribute.attnum as usize,
+                by_value: attribute.attbyval,
+                length: attribute.attlen,
+                kind: Kind::of(attribute.atttypid),
+            })
+            .collect()
+        }
     }
 
     /// Whether both rows hold the same image in this column. Equal values of different images count as
@@ -100,12 +106,15 @@ impl Column {
     }
 
     unsafe fn same_datum(&self, old: Datum, new: Datum) -> bool {
-        match self.length {
-            _ if self.by_value => old == new,
-            -1 => same_varlena(old, new),
-            -2 => CStr::from_ptr(old.cast_mut_ptr()) == CStr::from_ptr(new.cast_mut_ptr()),
-            length => {
-                bytes(old.cast_mut_ptr(), length as usize) == bytes(new.cast_mut_ptr(), length as usize)
+        // SAFETY: callers pass two values of this column, not null.
+        unsafe {
+            match self.length {
+                _ if self.by_value => old == new,
+                -1 => same_varlena(old, new),
+                -2 => CStr::from_ptr(old.cast_mut_ptr()) == CStr::from_ptr(new.cast_mut_ptr()),
+                length => {
+                    bytes(old.cast_mut_ptr(), length as usize) == bytes(new.cast_mut_ptr(), length as usize)
+                }
             }
         }
     }
@@ -126,88 +135,100 @@ impl Column {
 
 impl Kind {
     unsafe fn of(declared: Oid) -> Kind {
-        // A domain writes like its base type.
-        let type_oid = pg_sys::getBaseType(declared);
-        match type_oid {
-            oid if is_name_of_object(oid) => Kind::Oid,
-            oid if holds_private(oid) => Kind::Private,
-            pg_sys::BOOLOID => Kind::Bool,
-            pg_sys::INT2OID => Kind::Int2,
-            pg_sys::INT4OID => Kind::Int4,
-            pg_sys::INT8OID => Kind::Int8,
-            pg_sys::OIDOID => Kind::Oid,
-            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Kind::Text,
-            pg_sys::NAMEOID => Kind::Name,
-            pg_sys::UUIDOID => Kind::Uuid,
-            pg_sys::JSONBOID => Kind::Jsonb,
-            // As text: a document of the change key would lose its spaces and the order of its members.
-            pg_sys::JSONOID => Kind::Text,
-            _ => {
-                let (mut function, mut variable) = (Oid::INVALID, false);
-                pg_sys::getTypeOutputInfo(type_oid, &mut function, &mut variable);
-                let free = type_oid == pg_sys::NUMERICOID || pg_sys::type_is_enum(type_oid);
-                if free {
-                    Kind::Output(function)
-                } else {
-                    Kind::PinnedOutput(function)
+        // SAFETY: catalog look-ups inside a transaction, into variables of this frame.
+        unsafe {
+            // A domain writes like its base type.
+            let type_oid = pg_sys::getBaseType(declared);
+            match type_oid {
+                oid if is_name_of_object(oid) => Kind::Oid,
+                oid if holds_private(oid) => Kind::Private,
+                pg_sys::BOOLOID => Kind::Bool,
+                pg_sys::INT2OID => Kind::Int2,
+                pg_sys::INT4OID => Kind::Int4,
+                pg_sys::INT8OID => Kind::Int8,
+                pg_sys::OIDOID => Kind::Oid,
+                pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Kind::Text,
+                pg_sys::NAMEOID => Kind::Name,
+                pg_sys::UUIDOID => Kind::Uuid,
+                pg_sys::JSONBOID => Kind::Jsonb,
+                // As text: a document of the change key would lose its spaces and the order of its members.
+                pg_sys::JSONOID => Kind::Text,
+                _ => {
+                    let (mut function, mut variable) = (Oid::INVALID, false);
+                    pg_sys::getTypeOutputInfo(type_oid, &mut function, &mut variable);
+                    let free = type_oid == pg_sys::NUMERICOID || pg_sys::type_is_enum(type_oid);
+                    if free {
+                        Kind::Output(function)
+                    } else {
+                        Kind::PinnedOutput(function)
+                    }
                 }
             }
         }
     }
 
     unsafe fn write(&self, value: Datum, out: &mut Vec<u8>) -> bool {
-        match self {
-            Kind::Bool => out.extend_from_slice(if value.value() as u8 != 0 {
-                b"true"
-            } else {
-                b"false"
-            }),
-            Kind::Int2 => push_number(out, i64::from(value.value() as i16)),
-            Kind::Int4 => push_number(out, i64::from(value.value() as i32)),
-            Kind::Int8 => push_number(out, value.value() as i64),
-            Kind::Oid => push_number(out, i64::from(value.value() as u32)),
-            Kind::Name => text::push_string(out, CStr::from_ptr(value.cast_mut_ptr()).to_bytes()),
-            Kind::Uuid => push_uuid(out, bytes(value.cast_mut_ptr(), 16)),
-            Kind::Text => text::push_string(out, varlena_bytes(value)),
-            Kind::Jsonb => {
-                return output(pg_sys::F_JSONB_OUT.into(), value)
-                    .map(|json| text::push_document(out, json))
-                    .is_some()
+        // SAFETY: callers pass a value of the type, not null.
+        unsafe {
+            match self {
+                Kind::Bool => out.extend_from_slice(if value.value() as u8 != 0 {
+                    b"true"
+                } else {
+                    b"false"
+                }),
+                Kind::Int2 => push_number(out, i64::from(value.value() as i16)),
+                Kind::Int4 => push_number(out, i64::from(value.value() as i32)),
+                Kind::Int8 => push_number(out, value.value() as i64),
+                Kind::Oid => push_number(out, i64::from(value.value() as u32)),
+                Kind::Name => text::push_string(out, CStr::from_ptr(value.cast_mut_ptr()).to_bytes()),
+                Kind::Uuid => push_uuid(out, bytes(value.cast_mut_ptr(), 16)),
+                Kind::Text => text::push_string(out, varlena_bytes(value)),
+                Kind::Jsonb => {
+                    return output(pg_sys::F_JSONB_OUT.into(), value)
+                        .map(|json| text::push_document(out, json))
+                        .is_some()
+                }
+                Kind::Output(function) => return push_output(out, *function, value),
+                Kind::PinnedOutput(function) => {
+                    let _settings = CanonicalText::new();
+                    return push_output(out, *function, value);
+                }
+                Kind::Private => return false,
             }
-            Kind::Output(function) => return push_output(out, *function, value),
-            Kind::PinnedOutput(function) => {
-                let _settings = CanonicalText::new();
-                return push_output(out, *function, value);
-            }
-            Kind::Private => return false,
+            true
         }
-        true
     }
 }
 
-/// Whether the text of values means something only to the session that wrote it: amounts of money, names of objects inside
-/// of arrays, ranges and rows.
+/// Whether the text of values means something only to the session that wrote it: amounts of money, names of
+/// objects inside of arrays, ranges and rows.
 unsafe fn holds_private(declared: Oid) -> bool {
-    let type_oid = pg_sys::getBaseType(declared);
-    if type_oid == pg_sys::MONEYOID || is_name_of_object(type_oid) {
-        return true;
+    // SAFETY: catalog look-ups inside a transaction.
+    unsafe {
+        let type_oid = pg_sys::getBaseType(declared);
+        if type_oid == pg_sys::MONEYOID || is_name_of_object(type_oid) {
+            return true;
+        }
+        let inside = match pg_sys::get_typtype(type_oid) as u8 {
+            pg_sys::TYPTYPE_RANGE => pg_sys::get_range_subtype(type_oid),
+            pg_sys::TYPTYPE_MULTIRANGE => pg_sys::get_multirange_range(type_oid),
+            pg_sys::TYPTYPE_COMPOSITE => return composite_holds_private(type_oid),
+            _ => pg_sys::get_element_type(type_oid),
+        };
+        inside != Oid::INVALID && holds_private(inside)
     }
-    let inside = match pg_sys::get_typtype(type_oid) as u8 {
-        pg_sys::TYPTYPE_RANGE => pg_sys::get_range_subtype(type_oid),
-        pg_sys::TYPTYPE_MULTIRANGE => pg_sys::get_multirange_range(type_oid),
-        pg_sys::TYPTYPE_COMPOSITE => return composite_holds_private(type_oid),
-        _ => pg_sys::get_element_type(type_oid),
-    };
-    inside != Oid::INVALID && holds_private(inside)
 }
 
 unsafe fn composite_holds_private(type_oid: Oid) -> bool {
-    pg_sys::check_stack_depth();
-    let descriptor = pg_sys::lookup_rowtype_tupdesc_copy(type_oid, -1);
-    let attributes = (*descriptor).attrs.as_slice((*descriptor).natts as usize);
-    attributes
-        .iter()
-        .any(|attribute| !attribute.attisdropped && holds_private(attribute.atttypid))
+    // SAFETY: the descriptor is a copy of that of a composite type, with `natts` attributes.
+    unsafe {
+        pg_sys::check_stack_depth();
+        let descriptor = pg_sys::lookup_rowtype_tupdesc_copy(type_oid, -1);
+        let attributes = (*descriptor).attrs.as_slice((*descriptor).natts as usize);
+        attributes
+            .iter()
+            .any(|attribute| !attribute.attisdropped && holds_private(attribute.atttypid))
+    }
 }
 
 /// Types whose text is a name looked up by search_path, but which also read a plain OID.
@@ -260,55 +281,73 @@ fn push_uuid(out: &mut Vec<u8>, uuid: &[u8]) {
 }
 
 unsafe fn push_output(out: &mut Vec<u8>, function: Oid, value: Datum) -> bool {
-    output(function, value)
-        .map(|text| text::push_string(out, text))
-        .is_some()
+    // SAFETY: callers pass the output function of the type of the value.
+    unsafe {
+        output(function, value)
+            .map(|text| text::push_string(out, text))
+            .is_some()
+    }
 }
 
-/// None if it is too long. The result lives in the current memory context, which the executor resets after each trigger call.
+/// None if it is too long. The result lives in the current memory context, which the executor resets after
+/// each trigger call.
 unsafe fn output<'a>(function: Oid, value: Datum) -> Option<&'a [u8]> {
-    let text = CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, value)).to_bytes();
-    (text.len() <= LONGEST).then_some(text)
+    // SAFETY: callers pass the output function of the type of the value, which returns a C string.
+    unsafe {
+        let text = CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, value)).to_bytes();
+        (text.len() <= LONGEST).then_some(text)
+    }
 }
 
 unsafe fn bytes<'a>(start: *mut u8, length: usize) -> &'a [u8] {
-    std::slice::from_raw_parts(start, length)
+    // SAFETY: callers pass the start of as many bytes.
+    unsafe { std::slice::from_raw_parts(start, length) }
 }
 
 unsafe fn varlena_bytes<'a>(value: Datum) -> &'a [u8] {
-    let image: *mut pg_sys::varlena = value.cast_mut_ptr();
-    data(if is_plain(image) {
-        image
-    } else {
-        pg_sys::pg_detoast_datum_packed(image)
-    })
+    // SAFETY: callers pass a value of variable length, not null.
+    unsafe {
+        let image: *mut pg_sys::varlena = value.cast_mut_ptr();
+        data(if is_plain(image) {
+            image
+        } else {
+            pg_sys::pg_detoast_datum_packed(image)
+        })
+    }
 }
 
 /// Neither compressed nor stored elsewhere.
 unsafe fn is_plain(image: *mut pg_sys::varlena) -> bool {
-    pgrx::varatt_is_4b_u(image) || (pgrx::varatt_is_1b(image) && !pgrx::varatt_is_1b_e(image))
+    // SAFETY: callers pass a value of variable length.
+    unsafe { pgrx::varatt_is_4b_u(image) || (pgrx::varatt_is_1b(image) && !pgrx::varatt_is_1b_e(image)) }
 }
 
 unsafe fn data<'a>(image: *mut pg_sys::varlena) -> &'a [u8] {
-    bytes(
-        pgrx::vardata_any(image).cast_mut().cast(),
-        pgrx::varsize_any_exhdr(image),
-    )
+    // SAFETY: callers pass a plain value of variable length: its header says how many bytes follow.
+    unsafe {
+        bytes(
+            pgrx::vardata_any(image).cast_mut().cast(),
+            pgrx::varsize_any_exhdr(image),
+        )
+    }
 }
 
 unsafe fn same_varlena(old: Datum, new: Datum) -> bool {
-    let (old_image, new_image): (*mut pg_sys::varlena, *mut pg_sys::varlena) =
-        (old.cast_mut_ptr(), new.cast_mut_ptr());
-    if is_plain(old_image) && is_plain(new_image) {
-        return data(old_image) == data(new_image);
+    // SAFETY: callers pass two values of variable length, not null.
+    unsafe {
+        let (old_image, new_image): (*mut pg_sys::varlena, *mut pg_sys::varlena) =
+            (old.cast_mut_ptr(), new.cast_mut_ptr());
+        if is_plain(old_image) && is_plain(new_image) {
+            return data(old_image) == data(new_image);
+        }
+        let (old_size, new_size) = (pgrx::varsize_any(old_image), pgrx::varsize_any(new_image));
+        // The same bytes as stored: an untouched out-of-line value keeps its pointer.
+        if old_size == new_size && bytes(old_image.cast(), old_size) == bytes(new_image.cast(), new_size) {
+            return true;
+        }
+        pg_sys::toast_raw_datum_size(old) == pg_sys::toast_raw_datum_size(new)
+            && varlena_bytes(old) == varlena_bytes(new)
     }
-    let (old_size, new_size) = (pgrx::varsize_any(old_image), pgrx::varsize_any(new_image));
-    // The same bytes as stored: an untouched out-of-line value keeps its pointer.
-    if old_size == new_size && bytes(old_image.cast(), old_size) == bytes(new_image.cast(), new_size) {
-        return true;
-    }
-    pg_sys::toast_raw_datum_size(old) == pg_sys::toast_raw_datum_size(new)
-        && varlena_bytes(old) == varlena_bytes(new)
 }
 
 #[cfg(test)]

@@ -52,8 +52,8 @@ pub fn owns(relation: Oid) -> bool {
     }
 }
 
-/// DROP EXTENSION takes a trigger along, as after `ALTER TRIGGER ... DEPENDS ON EXTENSION`, which locks the table against
-/// everybody, readers included.
+/// DROP EXTENSION takes a trigger along, as after `ALTER TRIGGER ... DEPENDS ON EXTENSION`, which locks the
+/// table against everybody, readers included.
 pub fn take_along(table: Oid, trigger: &str) {
     let Ok(trigger) = std::ffi::CString::new(trigger) else {
         return;
@@ -63,8 +63,8 @@ pub fn take_along(table: Oid, trigger: &str) {
         objectId: object,
         objectSubId: 0,
     };
-    // SAFETY: catalog look-ups by NUL-terminated names, and a row of pg_depend between two objects that exist; the caller
-    // holds a lock on the table.
+    // SAFETY: catalog look-ups by NUL-terminated names, and a row of pg_depend between two objects that
+    // exist; the caller holds a lock on the table.
     unsafe {
         pg_sys::CommandCounterIncrement();
         let trigger = pg_sys::get_trigger_oid(table, trigger.as_ptr(), false);

@@ -34,8 +34,8 @@ pub fn clock() -> i64 {
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
-/// Inserts rows with values for these columns; others are NULL. False: there is no such table any more, as in the middle
-/// of DROP EXTENSION. Raises an ERROR if a column is missing.
+/// Inserts rows with values for these columns; others are NULL. False: there is no such table any more, as in
+/// the middle of DROP EXTENSION. Raises an ERROR if a column is missing.
 pub fn insert<'a, const COLUMNS: usize>(
     table: Oid,
     names: &[&CStr; COLUMNS],
@@ -61,8 +61,8 @@ pub fn insert<'a, const COLUMNS: usize>(
     true
 }
 
-/// PostgreSQL's own, declared here because each of pgrx's declarations converts errors for itself: that would be a
-/// twentieth of what a row costs.
+/// PostgreSQL's own, declared here because each of pgrx's declarations converts errors for itself: that would
+/// be a twentieth of what a row costs.
 mod raw {
     use pgrx::pg_sys::{self, EState, Oid, Relation, ResultRelInfo, TupleTableSlot};
 
@@ -115,93 +115,110 @@ struct Table {
 impl Table {
     /// An executor state owns the memory, and lets indexes on expressions work if someone adds one.
     unsafe fn open(table: Oid) -> Option<Self> {
-        let relation = raw::try_table_open(table, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
-        if relation.is_null() {
-            return None;
+        // SAFETY: what is allocated belongs to the executor state, which is freed with the table or by the
+        // end of the transaction.
+        unsafe {
+            let relation = raw::try_table_open(table, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
+            if relation.is_null() {
+                return None;
+            }
+            let executor = raw::CreateExecutorState();
+            let outer_context = pg_sys::MemoryContextSwitchTo((*executor).es_query_cxt);
+            let result = raw::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
+            (*result).type_ = pg_sys::NodeTag::T_ResultRelInfo;
+            raw::InitResultRelInfo(result, relation, 1, std::ptr::null_mut(), 0);
+            raw::ExecOpenIndices(result, false);
+            let slot = raw::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
+            let per_tuple = raw::MakePerTupleExprContext(executor);
+            let row_context = (*per_tuple).ecxt_per_tuple_memory;
+            Some(Table {
+                relation,
+                executor,
+                result,
+                slot,
+                row_context,
+                outer_context,
+            })
         }
-        let executor = raw::CreateExecutorState();
-        let outer_context = pg_sys::MemoryContextSwitchTo((*executor).es_query_cxt);
-        let result = raw::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
-        (*result).type_ = pg_sys::NodeTag::T_ResultRelInfo;
-        raw::InitResultRelInfo(result, relation, 1, std::ptr::null_mut(), 0);
-        raw::ExecOpenIndices(result, false);
-        let slot = raw::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
-        let per_tuple = raw::MakePerTupleExprContext(executor);
-        let row_context = (*per_tuple).ecxt_per_tuple_memory;
-        Some(Table {
-            relation,
-            executor,
-            result,
-            slot,
-            row_context,
-            outer_context,
-        })
     }
 
     /// The index of a column. Its number may be another than where the table was made.
     unsafe fn place(&self, name: &CStr) -> usize {
-        let descriptor = (*self.relation).rd_att;
-        let columns = (*descriptor).attrs.as_slice((*descriptor).natts as usize);
-        let is_named = |column: &pg_sys::FormData_pg_attribute| {
-            !column.attisdropped && CStr::from_ptr(column.attname.data.as_ptr()) == name
-        };
-        columns.iter().position(is_named).unwrap_or_else(|| {
-            Problem::new(
-                PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-                format!("a table of pg_tviews has lost its column {name:?}"),
-            )
-            .hint("DROP EXTENSION pg_tviews CASCADE; and create it again, with its TVIEWs.")
-            .raise()
-        })
+        // SAFETY: the relation is open; its descriptor has `natts` attributes with NUL-terminated names.
+        unsafe {
+            let descriptor = (*self.relation).rd_att;
+            let columns = (*descriptor).attrs.as_slice((*descriptor).natts as usize);
+            let is_named = |column: &pg_sys::FormData_pg_attribute| {
+                !column.attisdropped && CStr::from_ptr(column.attname.data.as_ptr()) == name
+            };
+            columns.iter().position(is_named).unwrap_or_else(|| {
+                Problem::new(
+                    PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+                    format!("a table of pg_tviews has lost its column {name:?}"),
+                )
+                .hint("DROP EXTENSION pg_tviews CASCADE; and create it again, with its TVIEWs.")
+                .raise()
+            })
+        }
     }
 
     /// Of each column the value, and whether it is null. The slot is empty before and after.
     unsafe fn insert(&self, places: &[usize], columns: &[(Datum, bool)]) {
-        for index in 0..(*(*self.relation).rd_att).natts as usize {
-            *(*self.slot).tts_isnull.add(index) = true;
+        // SAFETY: the slot has a value and a flag for each attribute of the open relation; `places` are
+        // indexes of these.
+        unsafe {
+            for index in 0..(*(*self.relation).rd_att).natts as usize {
+                *(*self.slot).tts_isnull.add(index) = true;
+            }
+            for (index, (value, is_null)) in places.iter().zip(columns) {
+                *(*self.slot).tts_values.add(*index) = *value;
+                *(*self.slot).tts_isnull.add(*index) = *is_null;
+            }
+            raw::ExecStoreVirtualTuple(self.slot);
+            raw::simple_table_tuple_insert(self.relation, self.slot);
+            if (*self.result).ri_NumIndices > 0 {
+                raw::ExecInsertIndexTuples(
+                    self.result,
+                    self.slot,
+                    self.executor,
+                    false,
+                    false,
+                    std::ptr::null_mut(),
+                    std::ptr::null_mut(),
+                );
+            }
+            if let Some(clear) = (*(*self.slot).tts_ops).clear {
+                clear(self.slot);
+            }
+            raw::MemoryContextReset(self.row_context);
         }
-        for (index, (value, is_null)) in places.iter().zip(columns) {
-            *(*self.slot).tts_values.add(*index) = *value;
-            *(*self.slot).tts_isnull.add(*index) = *is_null;
-        }
-        raw::ExecStoreVirtualTuple(self.slot);
-        raw::simple_table_tuple_insert(self.relation, self.slot);
-        if (*self.result).ri_NumIndices > 0 {
-            raw::ExecInsertIndexTuples(
-                self.result,
-                self.slot,
-                self.executor,
-                false,
-                false,
-                std::ptr::null_mut(),
-                std::ptr::null_mut(),
-            );
-        }
-        if let Some(clear) = (*(*self.slot).tts_ops).clear {
-            clear(self.slot);
-        }
-        raw::MemoryContextReset(self.row_context);
     }
 
     unsafe fn close(&self) {
-        raw::ExecCloseIndices(self.result);
-        raw::ExecDropSingleTupleTableSlot(self.slot);
-        pg_sys::MemoryContextSwitchTo(self.outer_context);
-        raw::FreeExecutorState(self.executor);
-        raw::table_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+        // SAFETY: all of it was opened by `open`, and is not used again.
+        unsafe {
+            raw::ExecCloseIndices(self.result);
+            raw::ExecDropSingleTupleTableSlot(self.slot);
+            pg_sys::MemoryContextSwitchTo(self.outer_context);
+            raw::FreeExecutorState(self.executor);
+            raw::table_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+        }
     }
 }
 
 unsafe fn datum(value: &Value) -> Datum {
-    match value {
-        Value::Null => Datum::from(0),
-        Value::Oid(oid) => Datum::from(*oid),
-        Value::Xid8(xid) => Datum::from(*xid),
-        Value::Timestamp(microseconds) => Datum::from(*microseconds),
-        Value::Text(text) => Datum::from(pg_sys::cstring_to_text_with_len(
-            text.as_ptr().cast(),
-            text.len() as i32,
-        )),
-        Value::Jsonb(json) => jsonb::from_text(json),
+    // SAFETY: the texts are read within their lengths and copied.
+    unsafe {
+        match value {
+            Value::Null => Datum::from(0),
+            Value::Oid(oid) => Datum::from(*oid),
+            Value::Xid8(xid) => Datum::from(*xid),
+            Value::Timestamp(microseconds) => Datum::from(*microseconds),
+            Value::Text(text) => Datum::from(pg_sys::cstring_to_text_with_len(
+                text.as_ptr().cast(),
+                text.len() as i32,
+            )),
+            Value::Jsonb(json) => jsonb::from_text(json),
+        }
     }
 }

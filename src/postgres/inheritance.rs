@@ -36,7 +36,8 @@ pub fn captured_by(trigger: Oid) -> Option<Oid> {
 
 /// Partitioned tables that `relation` is a partition of, nearest first.
 pub fn ancestors(relation: Oid) -> Vec<Oid> {
-    // SAFETY: the list is a fresh list of OIDs, read within its length; it is freed with the caller's context.
+    // SAFETY: the list is a fresh list of OIDs, read within its length; it is freed with the caller's
+    // context.
     unsafe {
         let list = pg_sys::ffi::pg_guard_ffi_boundary(|| get_partition_ancestors(relation));
         let length = list.as_ref().map_or(0, |list| list.length as usize);
@@ -61,8 +62,8 @@ pub fn below(relation: Oid) -> Vec<Oid> {
     }
 }
 
-/// Every table that inherits from an ordinary one, at every level, in OID order. Temporary ones are left out: no
-/// other session sees their rows.
+/// Every table that inherits from an ordinary one, at every level, in OID order. Temporary ones are left out:
+/// no other session sees their rows.
 pub fn children(relation: Oid) -> Vec<Oid> {
     let mut found = match relation::kind(relation) {
         Some('r') => inheritors(relation),
@@ -72,8 +73,8 @@ pub fn children(relation: Oid) -> Vec<Oid> {
     found
 }
 
-/// Whether no row of a table, of its children if they are read too, has NULL in this column. A table that inherits a column
-/// may allow NULL in it.
+/// Whether no row of a table, of its children if they are read too, has NULL in this column. A table that
+/// inherits a column may allow NULL in it.
 pub fn column_not_null(relation: Oid, attno: i16, with_children: bool) -> bool {
     let below = if with_children {
         children(relation)
@@ -88,8 +89,8 @@ pub fn column_not_null(relation: Oid, attno: i16, with_children: bool) -> bool {
 
 /// Every table below another, in OID order.
 pub fn inheritors(relation: Oid) -> Vec<Oid> {
-    // SAFETY: the list is a fresh list of OIDs, read within its length. No lock on the tables is kept: one that is
-    // dropped meanwhile changes the definition of the one above it.
+    // SAFETY: the list is a fresh list of OIDs, read within its length. No lock on the tables is kept: one
+    // that is dropped meanwhile changes the definition of the one above it.
     let mut found: Vec<Oid> = unsafe {
         let list = pg_sys::ffi::pg_guard_ffi_boundary(|| {
             find_all_inheritors(relation, pg_sys::NoLock as pg_sys::LOCKMODE, std::ptr::null_mut())

@@ -9,25 +9,34 @@ use crate::json::jsonb_image;
 /// # Safety
 /// There must be a current memory context, as there always is in a server process.
 pub(super) unsafe fn from_text(json: &[u8]) -> Datum {
-    match jsonb_image::of_array(json) {
-        Some(image) => Datum::from(copy(&image, 0)),
-        // Key text holds no NUL byte: PostgreSQL's text types cannot.
-        None => parse(copy(json, 1)),
+    // SAFETY: the copies are made in the current memory context; the text ends with a NUL byte.
+    unsafe {
+        match jsonb_image::of_array(json) {
+            Some(image) => Datum::from(copy(&image, 0)),
+            // Key text holds no NUL byte: PostgreSQL's text types cannot.
+            None => parse(copy(json, 1)),
+        }
     }
 }
 
 /// `json` ends with a NUL byte.
 unsafe fn parse(json: *mut u8) -> Datum {
-    let json = Some(Datum::from(json));
-    pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[json]).unwrap_or(Datum::from(0))
+    // SAFETY: callers pass a text that ends with a NUL byte.
+    unsafe {
+        let json = Some(Datum::from(json));
+        pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[json]).unwrap_or(Datum::from(0))
+    }
 }
 
 /// With so many zeros after it.
 unsafe fn copy(bytes: &[u8], zeros: usize) -> *mut u8 {
-    let copied = pg_sys::palloc(bytes.len() + zeros).cast::<u8>();
-    copied.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-    copied.add(bytes.len()).write_bytes(0, zeros);
-    copied
+    // SAFETY: the place has room for the bytes and the zeros.
+    unsafe {
+        let copied = pg_sys::palloc(bytes.len() + zeros).cast::<u8>();
+        copied.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        copied.add(bytes.len()).write_bytes(0, zeros);
+        copied
+    }
 }
 
 #[cfg(any(test, feature = "pg_test"))]

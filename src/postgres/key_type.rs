@@ -1,5 +1,6 @@
-//! Values of a key column as texts that no setting touches, and back. Every key that leaves the statement that found it is
-//! written here: on its way to another statement, to the queue, the dead letter, a part of a backlog, a user.
+//! Values of a key column as texts that no setting touches, and back. Every key that leaves the statement
+//! that found it is written here: on its way to another statement, to the queue, the dead letter, a part of a
+//! backlog, a user.
 
 use std::ffi::CString;
 
@@ -48,9 +49,10 @@ impl KeyType {
             let base = pg_sys::getBaseTypeAndTypmod(declared, &mut modifier);
             // unnest() takes an array of arrays apart to the last, and rows into their columns.
             let nested = pg_sys::get_element_type(base) != Oid::INVALID || pg_sys::type_is_rowtype(base);
-            let array = match nested {
-                true => Oid::INVALID,
-                false => pg_sys::get_array_type(base),
+            let array = if nested {
+                Oid::INVALID
+            } else {
+                pg_sys::get_array_type(base)
             };
             KeyType {
                 base,
@@ -113,13 +115,15 @@ impl KeyType {
         })
     }
 
-    /// What a text means that is not known to come from [`KeyType::text`], but was written like that: `5.0`, `true`.
+    /// What a text means that is not known to come from [`KeyType::text`], but was written like that: `5.0`,
+    /// `true`.
     pub fn normal(&self, text: &str) -> String {
         let value = Value::some(self.value(text));
         self.text(&value).unwrap_or_default()
     }
 
-    /// What a text means that a user has written, under the settings of the session. Raises an ERROR for what is none.
+    /// What a text means that a user has written, under the settings of the session. Raises an ERROR for what
+    /// is none.
     pub fn given(&self, text: &str) -> String {
         let value = Value::some(self.read(text));
         self.text(&value).unwrap_or_default()
@@ -188,8 +192,8 @@ impl KeyType {
         }
     }
 
-    /// Appends a text as JSON, in the way that capture writes values: whole numbers, truth values and documents as they are,
-    /// everything else as a string, so that nothing on its way takes digits from it.
+    /// Appends a text as JSON, in the way that capture writes values: whole numbers, truth values and
+    /// documents as they are, everything else as a string, so that nothing on its way takes digits from it.
     pub fn push_json(&self, text: &str, out: &mut Vec<u8>) {
         match self.kind {
             Kind::Bool => out.extend_from_slice(if text == "t" { b"true" } else { b"false" }),
@@ -204,24 +208,27 @@ impl KeyType {
 
 impl Kind {
     unsafe fn of(base: Oid) -> Kind {
-        match base {
-            pg_sys::BOOLOID => Kind::Bool,
-            pg_sys::INT2OID => Kind::Int2,
-            pg_sys::INT4OID => Kind::Int4,
-            pg_sys::INT8OID => Kind::Int8,
-            pg_sys::OIDOID => Kind::Oid,
-            pg_sys::MONEYOID => Kind::Money,
-            pg_sys::JSONBOID => Kind::Jsonb,
-            oid if is_name_of_object(oid) => Kind::Oid,
-            _ => {
-                let (mut input, mut io_parameter) = (Oid::INVALID, Oid::INVALID);
-                let (mut output, mut varlena) = (Oid::INVALID, false);
-                pg_sys::getTypeInputInfo(base, &mut input, &mut io_parameter);
-                pg_sys::getTypeOutputInfo(base, &mut output, &mut varlena);
-                Kind::Other {
-                    input,
-                    io_parameter,
-                    output,
+        // SAFETY: catalog look-ups inside a transaction, into variables of this frame.
+        unsafe {
+            match base {
+                pg_sys::BOOLOID => Kind::Bool,
+                pg_sys::INT2OID => Kind::Int2,
+                pg_sys::INT4OID => Kind::Int4,
+                pg_sys::INT8OID => Kind::Int8,
+                pg_sys::OIDOID => Kind::Oid,
+                pg_sys::MONEYOID => Kind::Money,
+                pg_sys::JSONBOID => Kind::Jsonb,
+                oid if is_name_of_object(oid) => Kind::Oid,
+                _ => {
+                    let (mut input, mut io_parameter) = (Oid::INVALID, Oid::INVALID);
+                    let (mut output, mut varlena) = (Oid::INVALID, false);
+                    pg_sys::getTypeInputInfo(base, &mut input, &mut io_parameter);
+                    pg_sys::getTypeOutputInfo(base, &mut output, &mut varlena);
+                    Kind::Other {
+                        input,
+                        io_parameter,
+                        output,
+                    }
                 }
             }
         }
@@ -230,7 +237,10 @@ impl Kind {
 
 /// A C string that an output function has made.
 unsafe fn taken(text: *mut std::ffi::c_char) -> String {
-    let copy = memory::text_of(text);
-    pg_sys::pfree(text.cast());
-    copy
+    // SAFETY: callers pass a C string of their own, which is not used again.
+    unsafe {
+        let copy = memory::text_of(text);
+        pg_sys::pfree(text.cast());
+        copy
+    }
 }

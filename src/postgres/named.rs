@@ -1,5 +1,6 @@
-//! What the names in statements of ours find. A statement is text: its names are looked up when it is parsed, and again when
-//! its plan is made anew. A view that is bound stays as it is, whatever is created later. So must what is made of its text.
+//! What the names in statements of ours find. A statement is text: its names are looked up when it is parsed,
+//! and again when its plan is made anew. A view that is bound stays as it is, whatever is created later. So
+//! must what is made of its text.
 //!
 //! ```text
 //! statement made for a TVIEW -> parsed by PostgreSQL -> relations and functions it found
@@ -35,7 +36,8 @@ thread_local! {
 }
 
 impl Named {
-    /// What statements find that are made of these queries, run with the rights of `role`, and name these relations.
+    /// What statements find that are made of these queries, run with the rights of `role`, and name these
+    /// relations.
     pub fn new(
         role: Oid,
         queries: impl Iterator<Item = Select>,

@@ -1,4 +1,5 @@
-//! Leave to run code of a role in this process: only where nothing that another role has prepared here can reach it.
+//! Leave to run code of a role in this process: only where nothing that another role has prepared here can
+//! reach it.
 //!
 //! ```text
 //! all who ask have the rights of the role, and so had every role whose code ran here before   -> yes
@@ -6,8 +7,9 @@
 //! otherwise                                                                                    -> a refusal with the reason
 //! ```
 //!
-//! Changing the role and SECURITY_RESTRICTED_OPERATION protect the session from the code. Nothing protects the code from the
-//! session: temporary objects, and functions of procedural languages compiled here before under another search_path.
+//! Changing the role and SECURITY_RESTRICTED_OPERATION protect the session from the code. Nothing protects
+//! the code from the session: temporary objects, and functions of procedural languages compiled here before
+//! under another search_path.
 
 use std::cell::{Cell, RefCell};
 
@@ -39,13 +41,15 @@ thread_local! {
     static WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// This process is a worker, and easily replaced by a new one: roles are taken for served without a closer look.
+/// This process is a worker, and easily replaced by a new one: roles are taken for served without a closer
+/// look.
 pub fn serve() {
     WORKER.set(true);
 }
 
 impl Permit {
-    /// Asks to run code of `role`. `reachable`: what of that code the rest of a session could be prepared for.
+    /// Asks to run code of `role`. `reachable`: what of that code the rest of a session could be prepared
+    /// for.
     pub fn ask(role: Oid, reachable: impl FnOnce() -> Option<String>) -> Result<Permit, Refusal> {
         if has_rights_all(&asking(), role) {
             let permit = Permit(role);

@@ -1,6 +1,7 @@
-//! The rows of the queue for a SERIALIZABLE transaction that only asks what is pending. What it sees is the same as by a query.
-//! PostgreSQL notes what a query has read, and counts the commits of others who write there as conflicts; it notes nothing for a
-//! scan of all row versions, of which those that the snapshot shows are picked here.
+//! The rows of the queue for a SERIALIZABLE transaction that only asks what is pending. What it sees is the
+//! same as by a query. PostgreSQL notes what a query has read, and counts the commits of others who write
+//! there as conflicts; it notes nothing for a scan of all row versions, of which those that the snapshot
+//! shows are picked here.
 
 use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum};
@@ -21,28 +22,36 @@ pub extern "C" fn pg_finfo_pg_tviews_queued() -> &'static pg_sys::Pg_finfo_recor
 #[unsafe(no_mangle)]
 #[pg_guard]
 pub unsafe extern "C-unwind" fn pg_tviews_queued(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
-    pg_sys::InitMaterializedSRF(fcinfo, 0);
-    let result = (*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-    if let Some(queue) = extension::relation(c"pg_tview_queue") {
-        let queue = pg_sys::table_open(queue, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-        put_visible((*result).setResult, queue);
-        pg_sys::table_close(queue, pg_sys::NoLock as pg_sys::LOCKMODE);
+    // SAFETY: the function manager passes a valid call, for a set in materialize mode; the table stays
+    // locked to the end of the transaction.
+    unsafe {
+        pg_sys::InitMaterializedSRF(fcinfo, 0);
+        let result = (*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+        if let Some(queue) = extension::relation(c"pg_tview_queue") {
+            let queue = pg_sys::table_open(queue, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            put_visible((*result).setResult, queue);
+            pg_sys::table_close(queue, pg_sys::NoLock as pg_sys::LOCKMODE);
+        }
+        Datum::from(0)
     }
-    Datum::from(0)
 }
 
 /// # Safety
-/// An open table, a store of its row type, and an active snapshot. After an ERROR the transaction releases what is held.
+/// An open table, a store of its row type, and an active snapshot. After an ERROR the transaction releases
+/// what is held.
 unsafe fn put_visible(store: *mut pg_sys::Tuplestorestate, table: pg_sys::Relation) {
-    let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
-    let versions = &raw mut pg_sys::SnapshotAnyData;
-    let scan = pg_sys::table_beginscan(table, versions, 0, std::ptr::null_mut());
-    while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
-        pgrx::check_for_interrupts!();
-        if pg_sys::table_tuple_satisfies_snapshot(table, slot, pg_sys::GetActiveSnapshot()) {
-            pg_sys::tuplestore_puttupleslot(store, slot);
+    // SAFETY: as the caller promises; the slot is of the row type of the table.
+    unsafe {
+        let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
+        let versions = &raw mut pg_sys::SnapshotAnyData;
+        let scan = pg_sys::table_beginscan(table, versions, 0, std::ptr::null_mut());
+        while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
+            pgrx::check_for_interrupts!();
+            if pg_sys::table_tuple_satisfies_snapshot(table, slot, pg_sys::GetActiveSnapshot()) {
+                pg_sys::tuplestore_puttupleslot(store, slot);
+            }
         }
+        pg_sys::table_endscan(scan);
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
     }
-    pg_sys::table_endscan(scan);
-    pg_sys::ExecDropSingleTupleTableSlot(slot);
 }

@@ -1,4 +1,5 @@
-//! What every function does that calls itself over something a user has made: a query, views in views, TVIEWs of TVIEWs.
+//! What every function does that calls itself over something a user has made: a query, views in views, TVIEWs
+//! of TVIEWs.
 
 use pgrx::pg_sys;
 

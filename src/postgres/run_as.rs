@@ -44,7 +44,8 @@ impl Drop for Restore {
     }
 }
 
-/// The search_path of all SQL of the extension. Temporary objects come last: else a session's own tables would come first.
+/// The search_path of all SQL of the extension. Temporary objects come last: else a session's own tables
+/// would come first.
 const SEARCH_PATH: &CStr = c"pg_catalog, pg_temp";
 
 /// Runs `work`, whose SQL text means the same whatever the session has set.
@@ -68,12 +69,14 @@ pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Whether the settings that [`pin`] sets have their values. This is asked before every statement: no look-up by name.
+/// Whether the settings that [`pin`] sets have their values. This is asked before every statement: no look-up
+/// by name.
 fn is_pinned() -> bool {
     is_safe_path() && is_standard_syntax()
 }
 
-/// Until the end of the current level. What has its value already is left alone: setting it costs more than asking.
+/// Until the end of the current level. What has its value already is left alone: setting it costs more than
+/// asking.
 fn pin() {
     if !is_safe_path() {
         set("search_path", &SEARCH_PATH.to_string_lossy());
@@ -94,8 +97,8 @@ fn is_standard_syntax() -> bool {
     unsafe { pg_sys::standard_conforming_strings && !pg_sys::Transform_null_equals }
 }
 
-/// Runs our own statements, whatever the caller's rights and search_path. An ERROR inside must end in an abort of the
-/// (sub)transaction that was current here, which restores both.
+/// Runs our own statements, whatever the caller's rights and search_path. An ERROR inside must end in an
+/// abort of the (sub)transaction that was current here, which restores both.
 pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
     let _restore = enter(None);
     pin();
@@ -104,8 +107,8 @@ pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Runs code of users with the rights that were permitted, under the settings that rows are computed with (`pinned`: name and
-/// value): no SET ROLE, no temporary tables, no setting left behind. ERRORs as above.
+/// Runs code of users with the rights that were permitted, under the settings that rows are computed with
+/// (`pinned`: name and value): no SET ROLE, no temporary tables, no setting left behind. ERRORs as above.
 pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl FnOnce() -> R) -> R {
     let _restore = enter(Some(permit.role()));
     pin();
@@ -164,8 +167,8 @@ fn keep_all(settings: &[(&str, &str)]) {
     settings.iter().for_each(|(name, value)| keep(name, value));
 }
 
-/// Sets a setting unless it has this value. One that the server does not know is of a later version, or of a library that is
-/// not loaded: it has its default.
+/// Sets a setting unless it has this value. One that the server does not know is of a later version, or of a
+/// library that is not loaded: it has its default.
 fn keep(name: &str, value: &str) {
     if now(name).is_some_and(|now| now != value.as_bytes()) {
         set(name, value);
@@ -202,8 +205,9 @@ pub fn set(name: &str, value: &str) {
     set_for(name, value, pg_sys::GucAction::GUC_ACTION_SAVE);
 }
 
-/// Has prepared statements keep the plan they got first, until the end of the current [`run_internal`], and that plan look rows up
-/// by index however small the table was then: the log and the audit are empty when a process first reads them.
+/// Has prepared statements keep the plan they got first, until the end of the current [`run_internal`], and
+/// that plan look rows up by index however small the table was then: the log and the audit are empty when a
+/// process first reads them.
 pub fn planned_once() {
     set("plan_cache_mode", "force_generic_plan");
     set("enable_seqscan", "off");

@@ -1,5 +1,5 @@
-//! What is too much for memory, in a temporary file of PostgreSQL's: records are written, then read in the same order. It
-//! outlives transactions; `temp_file_limit` counts it.
+//! What is too much for memory, in a temporary file of PostgreSQL's: records are written, then read in the
+//! same order. It outlives transactions; `temp_file_limit` counts it.
 
 use std::ffi::c_void;
 

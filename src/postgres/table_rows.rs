@@ -1,13 +1,14 @@
-//! Whether a table holds rows, asked of the table itself. For a query the planner evaluates expressions of the table's indexes,
-//! constraints and statistics: code of users, which must not run with the rights that internal work has.
+//! Whether a table holds rows, asked of the table itself. For a query the planner evaluates expressions of
+//! the table's indexes, constraints and statistics: code of users, which must not run with the rights that
+//! internal work has.
 
 use pgrx::pg_sys::{self, Oid};
 
 /// Whether an ordinary table itself has rows that the active snapshot shows. None if the table is gone.
 pub fn holds_rows(table: Oid) -> Option<bool> {
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-    // SAFETY: an open table, a slot of its row type, and an active snapshot, as there is wherever statements run. After an
-    // ERROR the transaction releases what is held. The lock is kept to its end, as by a query.
+    // SAFETY: an open table, a slot of its row type, and an active snapshot, as there is wherever statements
+    // run. After an ERROR the transaction releases what is held. The lock is kept to its end, as by a query.
     unsafe {
         let table = pg_sys::try_relation_open(table, lock);
         if table.is_null() {

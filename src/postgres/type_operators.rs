@@ -21,8 +21,8 @@ pub fn is_ordered(type_oid: Oid) -> bool {
     compare != Oid::INVALID
 }
 
-/// The operators "greater than" and "at most" of a type's default order as SQL infix, valid under any search_path; None for a
-/// type without an order.
+/// The operators "greater than" and "at most" of a type's default order as SQL infix, valid under any
+/// search_path; None for a type without an order.
 pub fn order(type_oid: Oid) -> Option<[String; 2]> {
     // SAFETY: the type cache entry lives for ever; the rest are catalog look-ups inside a transaction.
     let [greater, at_most] = unsafe {
@@ -40,11 +40,12 @@ pub fn order(type_oid: Oid) -> Option<[String; 2]> {
 /// BTEQUALIMAGE_PROC of PostgreSQL: the support function that says so of an operator class.
 const EQUAL_IMAGE: i16 = 4;
 
-/// Whether two values of a type that are equal are always the same, byte by byte, as PostgreSQL says it of index entries:
-/// not so numbers with a scale, texts compared without regard to case, zeros with a sign.
+/// Whether two values of a type that are equal are always the same, byte by byte, as PostgreSQL says it of
+/// index entries: not so numbers with a scale, texts compared without regard to case, zeros with a sign.
 pub fn equal_is_identical(type_oid: Oid, modifier: i32, collation: Oid) -> bool {
     let mut modifier = modifier;
-    // SAFETY: catalog look-ups; the function is one that says so of a class of operators, with the arguments it takes.
+    // SAFETY: catalog look-ups; the function is one that says so of a class of operators, with the arguments
+    // it takes.
     unsafe {
         let base = pg_sys::getBaseTypeAndTypmod(type_oid, &mut modifier);
         // Blanks at the end do not count; only a length pads all values alike.

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::SeqCst;
 /// How many sessions can keep workers away at the same time.
 const PLACES: usize = 8;
 
-/// Process ids of the sessions; 0 marks a free place. Each session adds and removes its own id; the launcher removes
-/// the ids of sessions that died.
+/// Process ids of the sessions; 0 marks a free place. Each session adds and removes its own id; the launcher
+/// removes the ids of sessions that died.
 pub struct Blockers([AtomicI32; PLACES]);
 
 impl Default for Blockers {

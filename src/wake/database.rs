@@ -36,7 +36,8 @@ pub struct Database {
     pub generation: AtomicU64,
     /// A worker found the extension installed. Workers.
     pub present: AtomicBool,
-    /// The generation (plus one) at which a worker found no extension; out of date once `generation` moves. Workers.
+    /// The generation (plus one) at which a worker found no extension; out of date once `generation` moves.
+    /// Workers.
     missing_at: AtomicU64,
     /// A template, or closed to connections: must have no workers. Launcher.
     pub excluded: AtomicBool,
@@ -55,8 +56,8 @@ pub struct Database {
     pub tidy_pause: AtomicI64,
     /// When to check the backlogs of TVIEWs that are not being refreshed. Workers.
     pub backlogs_at: AtomicI64,
-    /// When a worker should read the queue although no commit has woken it; 0: before anything else. Workers, and
-    /// sessions that do not know what they have committed.
+    /// When a worker should read the queue although no commit has woken it; 0: before anything else. Workers,
+    /// and sessions that do not know what they have committed.
     pub poll_at: AtomicI64,
     /// When it should read all of the queue, not only what is new. Workers.
     pub look_at_all_at: AtomicI64,
@@ -64,10 +65,11 @@ pub struct Database {
     attended: AtomicU32,
     /// The tick up to which the worker that ended last had nothing to do; 0: unknown. Workers.
     rested_tick: AtomicU64,
-    /// When a database without workers should have one again in any case. Workers that end; lowered by sessions that wait.
+    /// When a database without workers should have one again in any case. Workers that end; lowered by
+    /// sessions that wait.
     visit_at: AtomicI64,
-    /// When it was last noticed that the workers have more to do than they can; 0 once one of them finds nothing to do.
-    /// Writers and workers.
+    /// When it was last noticed that the workers have more to do than they can; 0 once one of them finds
+    /// nothing to do. Writers and workers.
     overloaded_at: AtomicI64,
     /// Since when the database needs a worker and has none, 0 if not. Launcher.
     pub waiting_since: AtomicI64,
@@ -131,8 +133,9 @@ impl Database {
         Some(Oid::from(self.oid.load(SeqCst))).filter(|oid| *oid != Oid::INVALID)
     }
 
-    /// Launcher only: gives the place back. Ticks and generation keep counting, so nothing stale can look new.
-    /// `generation` is the one at which the launcher decided: if it has moved since, a session needs the place.
+    /// Launcher only: gives the place back. Ticks and generation keep counting, so nothing stale can look
+    /// new. `generation` is the one at which the launcher decided: if it has moved since, a session needs the
+    /// place.
     pub fn release(&self, generation: u64) {
         let oid = Oid::from(self.oid.load(SeqCst));
         Tview::release_all(oid, |_| false);
@@ -189,7 +192,8 @@ impl Database {
         self.attended.fetch_add(1, SeqCst);
     }
 
-    /// A worker has ended. Writers that committed before counted on it: the launcher checks the tick afterwards.
+    /// A worker has ended. Writers that committed before counted on it: the launcher checks the tick
+    /// afterwards.
     pub fn unattend(&self) {
         self.attended.fetch_sub(1, SeqCst);
     }
@@ -210,8 +214,8 @@ impl Database {
         self.visit_at.store(0, SeqCst);
     }
 
-    /// Whether a session has ever used the place: then the launcher need not find out whether the database has the
-    /// extension.
+    /// Whether a session has ever used the place: then the launcher need not find out whether the database
+    /// has the extension.
     pub fn is_announced(&self) -> bool {
         self.tick.load(SeqCst) != FIRST_TICK
     }
@@ -242,8 +246,8 @@ impl Database {
         self.overloaded_at.store(0, SeqCst);
     }
 
-    /// Whether the workers have had more to do than they can since one of them found nothing to do. All of them may be busy
-    /// for long while no writer commits: the changes that wait must not be forgotten.
+    /// Whether the workers have had more to do than they can since one of them found nothing to do. All of
+    /// them may be busy for long while no writer commits: the changes that wait must not be forgotten.
     pub fn is_overloaded(&self) -> bool {
         self.overloaded_at.load(SeqCst) != 0
     }

@@ -15,7 +15,8 @@ pub struct Launcher {
     pub number: AtomicU32,
     /// Process id, 0 if it is not running. Launcher.
     pub pid: AtomicI32,
-    /// A database found no free [`Database`](super::database::Database). Set by anyone, cleared by the launcher's scan.
+    /// A database found no free [`Database`](super::database::Database). Set by anyone, cleared by the
+    /// launcher's scan.
     pub databases_full: AtomicBool,
     /// `pg_tviews.enabled` is on and `pg_tviews.workers` is not 0, as it has read them. Launcher.
     pub refreshing: AtomicBool,

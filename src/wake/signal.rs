@@ -1,6 +1,6 @@
-//! What sessions tell workers, once their transaction is over. Called from commit callbacks, where an error would stop
-//! the cluster: atomics and SetLatch only, nothing allocates, locks or raises. All of it does nothing in a server that
-//! did not preload the library.
+//! What sessions tell workers, once their transaction is over. Called from commit callbacks, where an error
+//! would stop the cluster: atomics and SetLatch only, nothing allocates, locks or raises. All of it does
+//! nothing in a server that did not preload the library.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -27,9 +27,9 @@ pub fn committed(sources: &[Oid]) {
     }
 }
 
-/// Definitions of this database changed: workers load them anew and look at every TVIEW once (DDL can change what
-/// a view returns without any row change). Also how a database announces itself after
-/// CREATE EXTENSION, and how its workers learn of DROP EXTENSION.
+/// Definitions of this database changed: workers load them anew and look at every TVIEW once (DDL can change
+/// what a view returns without any row change). Also how a database announces itself after CREATE EXTENSION,
+/// and how its workers learn of DROP EXTENSION.
 pub fn catalog_changed() {
     let own = process::database();
     // Once more if the launcher gave the place back in between.
@@ -62,7 +62,8 @@ pub fn known_here() -> bool {
     Database::find(process::database()).is_some()
 }
 
-/// The place of this session's database. The launcher hears of a database it does not know, and of one too many.
+/// The place of this session's database. The launcher hears of a database it does not know, and of one too
+/// many.
 pub fn own_database() -> Option<&'static Database> {
     let launcher = LAUNCHER.get().first()?;
     let own = process::database();

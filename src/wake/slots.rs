@@ -20,8 +20,8 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// Slots that only a database's first worker takes, and gives back when it is idle: enough for one parallel query, but
-    /// at most a quarter of all.
+    /// Slots that only a database's first worker takes, and gives back when it is idle: enough for one
+    /// parallel query, but at most a quarter of all.
     pub fn reserved(self) -> usize {
         self.parallel.min(self.total / 4)
     }

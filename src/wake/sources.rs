@@ -9,16 +9,18 @@ use pgrx::pg_sys::Oid;
 use super::hash::hash;
 use super::quiet::is_quiet;
 
-/// So many that few sources share a place. Where two do, a change of one also has the TVIEWs of the other one checked.
+/// So many that few sources share a place. Where two do, a change of one also has the TVIEWs of the other one
+/// checked.
 pub(super) const PLACES: usize = 8192;
 const WORDS: usize = PLACES / u64::BITS as usize;
 
 /// All sources of a database, each at the place that the hash of its OID gives.
 pub struct Sources {
-    /// Not padded: a writer has just written the tick of the database, a cache line that all writers share anyway.
+    /// Not padded: a writer has just written the tick of the database, a cache line that all writers share
+    /// anyway.
     places: [Source; PLACES],
-    /// One bit for each place that has a TVIEW with work to do, now or after a pause. The process that brings the work
-    /// sets the bit; a worker that finds no work for any TVIEW of the place clears it.
+    /// One bit for each place that has a TVIEW with work to do, now or after a pause. The process that brings
+    /// the work sets the bit; a worker that finds no work for any TVIEW of the place clears it.
     with_work: [AtomicU64; WORDS],
 }
 
@@ -27,8 +29,8 @@ pub struct Sources {
 pub struct Source {
     /// Tick of the newest commit that changed it. Writers.
     pub last_tick: AtomicU64,
-    /// Writers need not wake a worker before this time: every TVIEW of this source pauses, and a worker checks them at the
-    /// end of the pause. Workers.
+    /// Writers need not wake a worker before this time: every TVIEW of this source pauses, and a worker
+    /// checks them at the end of the pause. Workers.
     pub quiet_until: AtomicI64,
 }
 
@@ -93,8 +95,8 @@ impl Sources {
             .for_each(|word| word.store(u64::MAX, SeqCst));
     }
 
-    /// Clears the mark of a place if no TVIEW of the place has work, and checks once more. A process that brings work
-    /// first changes the TVIEW and then marks the place, so one of the two notices the other.
+    /// Clears the mark of a place if no TVIEW of the place has work, and checks once more. A process that
+    /// brings work first changes the TVIEW and then marks the place, so one of the two notices the other.
     pub fn clear(&self, place: usize, at_rest: impl Fn() -> bool) {
         if at_rest() {
             let (word, bit) = bit_of(place);

@@ -15,8 +15,8 @@ pub static TVIEWS: SharedArray<Tview> = SharedArray::new(c"pg_tviews progress", 
 /// Progress of one TVIEW. Times are microseconds, 0 means never.
 #[derive(Default)]
 pub struct Tview {
-    /// Database and TVIEW; 0 never used, [`GONE`] given back. Claimed by CAS by a worker that loads definitions, given
-    /// back by one that no longer finds the TVIEW, or by the launcher with its database.
+    /// Database and TVIEW; 0 never used, [`GONE`] given back. Claimed by CAS by a worker that loads
+    /// definitions, given back by one that no longer finds the TVIEW, or by the launcher with its database.
     key: AtomicU64,
     /// All ticks up to this are in the tv table. The worker that refreshed it.
     pub absorbed_tick: AtomicU64,
@@ -38,7 +38,8 @@ pub struct Tview {
     pub comparing: AtomicBool,
     /// Failures in a row. The runner.
     pub failures: AtomicU32,
-    /// Parts of its backlog that nobody has taken: those numbered below this. The runner offers, whoever takes one lowers it.
+    /// Parts of its backlog that nobody has taken: those numbered below this. The runner offers, whoever
+    /// takes one lowers it.
     pub parts: AtomicU32,
     /// Which workers apply a part that the runner has offered, by index. Each sets and clears its bit.
     pub helpers: AtomicU64,

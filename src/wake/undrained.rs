@@ -35,7 +35,8 @@ pub enum Cause {
     Failing,
 }
 
-/// The cause, and how long it has to last to be believed (after CREATE EXTENSION, a restart, or database DDL).
+/// The cause, and how long it has to last to be believed (after CREATE EXTENSION, a restart, or database
+/// DDL).
 pub fn undrained() -> Option<(Cause, Duration)> {
     let Some(launcher) = LAUNCHER.get().first() else {
         return Some((Cause::NotPreloaded, Duration::ZERO));

@@ -6,7 +6,8 @@ use crate::postgres::process::latch;
 
 /// A worker. Times are microseconds, 0 means never.
 pub struct Worker {
-    /// FREE -> STARTING (launcher) -> RUNNING (the worker) -> FREE (the worker; the launcher if it never started).
+    /// FREE -> STARTING (launcher) -> RUNNING (the worker) -> FREE (the worker; the launcher if it never
+    /// started).
     pub state: AtomicU32,
     /// Counts starts: a worker that starts too late finds that its place was given to another one. Launcher.
     pub generation: AtomicU32,
@@ -28,8 +29,8 @@ pub struct Worker {
     pub since: AtomicI64,
     /// When its last refresh ended, or when it started. The worker.
     pub worked_at: AtomicI64,
-    /// Whether it should give its slot to another database. Launcher; the worker when it starts, and when it finds
-    /// something to do.
+    /// Whether it should give its slot to another database. Launcher; the worker when it starts, and when it
+    /// finds something to do.
     pub asked: AtomicU32,
 }
 

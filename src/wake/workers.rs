@@ -48,13 +48,14 @@ impl Workers {
             .filter(|worker| worker.state.load(SeqCst) == RUNNING)
     }
 
-    /// From now on a commit can wake worker `index`. The worker must check the ticks once more before it sleeps.
+    /// From now on a commit can wake worker `index`. The worker must check the ticks once more before it
+    /// sleeps.
     pub fn mark_idle(&self, index: usize) {
         self.idle.fetch_or(1 << index, SeqCst);
     }
 
-    /// Worker `index` works: commits need not wake it. A commit that has just tried to wake it may have brought work that
-    /// the worker has not seen: another worker is woken instead.
+    /// Worker `index` works: commits need not wake it. A commit that has just tried to wake it may have
+    /// brought work that the worker has not seen: another worker is woken instead.
     pub fn mark_busy(&self, index: usize) {
         if self.idle.fetch_and(!(1 << index), SeqCst) & (1 << index) == 0 {
             self.wake_one();
@@ -66,8 +67,8 @@ impl Workers {
         self.idle.fetch_and(!(1 << index), SeqCst);
     }
 
-    /// Whether worker `index` may run a long refresh. One worker is always kept free for urgent refreshes: at most n-1 of
-    /// n workers may run a long one.
+    /// Whether worker `index` may run a long refresh. One worker is always kept free for urgent refreshes: at
+    /// most n-1 of n workers may run a long one.
     pub fn may_take_long(&self, index: usize) -> bool {
         let others = self.long.load(SeqCst) & !(1 << index);
         self.leaves_one(others)

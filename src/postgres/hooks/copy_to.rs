@@ -1,5 +1,5 @@
-//! `COPY tv_post TO`: reads the table without a query that previews could be made for. In a transaction with changes it is
-//! given one.
+//! `COPY tv_post TO`: reads the table without a query that previews could be made for. In a transaction with
+//! changes it is given one.
 
 use std::ffi::{CStr, CString};
 
@@ -24,7 +24,8 @@ pub unsafe fn may_read_table(node: *mut pg_sys::Node) -> bool {
     }
 }
 
-/// The statement with a query instead of a tv table, as a copy; None if it copies another table, or cannot be helped.
+/// The statement with a query instead of a tv table, as a copy; None if it copies another table, or cannot be
+/// helped.
 ///
 /// # Safety
 /// `pstmt` is a valid COPY of a table, inside a transaction.
@@ -32,7 +33,8 @@ pub unsafe fn with_query(
     pstmt: *mut pg_sys::PlannedStmt,
     query: fn(Oid, &[String]) -> Option<String>,
 ) -> Option<*mut pg_sys::PlannedStmt> {
-    // SAFETY: the nodes have the layout their tags say; the new statement is built from the parser's own output.
+    // SAFETY: the nodes have the layout their tags say; the new statement is built from the parser's own
+    // output.
     unsafe {
         let statement = (*pstmt).utilityStmt.cast::<pg_sys::CopyStmt>();
         let table = transaction::attempt(|| ddl_event::found((*statement).relation));

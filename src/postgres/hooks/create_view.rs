@@ -1,5 +1,6 @@
-//! `CREATE VIEW v_post AS SELECT pk_post, * FROM tb_post`: the repeated column of a backing view collapses, as it does
-//! in pg_tviews_create. PostgreSQL itself refuses such a statement, so no statement that works is changed.
+//! `CREATE VIEW v_post AS SELECT pk_post, * FROM tb_post`: the repeated column of a backing view collapses,
+//! as it does in pg_tviews_create. PostgreSQL itself refuses such a statement, so no statement that works is
+//! changed.
 
 use std::ffi::{CStr, CString};
 
@@ -50,8 +51,8 @@ unsafe fn has_star(targets: *mut pg_sys::List) -> bool {
     }
 }
 
-/// The statement with repeated columns collapsed, as a copy; None if it has none, or does not analyse (then it
-/// reports that itself).
+/// The statement with repeated columns collapsed, as a copy; None if it has none, or does not analyse (then
+/// it reports that itself).
 ///
 /// # Safety
 /// `pstmt` is a valid CREATE VIEW statement, inside a transaction.

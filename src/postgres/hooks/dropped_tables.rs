@@ -1,5 +1,5 @@
-//! Which tables were empty when they were dropped. Once a table is gone nothing tells; while its capture trigger is being dropped, which
-//! is before, the table is there still, and locked against everybody.
+//! Which tables were empty when they were dropped. Once a table is gone nothing tells; while its capture
+//! trigger is being dropped, which is before, the table is there still, and locked against everybody.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -57,9 +57,12 @@ unsafe extern "C-unwind" fn trigger_goes(trigger: Oid) {
         return;
     };
     let empty = is_empty(table);
-    EMPTY.with_borrow_mut(|tables| match empty {
-        true => tables.insert(table.to_u32()),
-        false => tables.remove(&table.to_u32()),
+    EMPTY.with_borrow_mut(|tables| {
+        if empty {
+            tables.insert(table.to_u32())
+        } else {
+            tables.remove(&table.to_u32())
+        }
     });
 }
 

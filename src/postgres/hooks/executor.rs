@@ -51,8 +51,8 @@ pub fn announces_queries() -> bool {
     ANNOUNCED.get()
 }
 
-/// Puts the hooks in front of those already installed; call once per process, from `_PG_init`. `before` is called before a
-/// query starts, while queries are announced.
+/// Puts the hooks in front of those already installed; call once per process, from `_PG_init`. `before` is
+/// called before a query starts, while queries are announced.
 pub fn install(before: fn(&mut Query)) {
     BEFORE.get_or_init(|| before);
     // SAFETY: the process is single-threaded and runs _PG_init once.
@@ -64,8 +64,8 @@ pub fn install(before: fn(&mut Query)) {
     }
 }
 
-/// Deliberately without `#[pg_guard]`: an ERROR of the query jumps over this frame, which owns nothing. Everything that can
-/// raise or panic on our side is behind the guards of `before` and `enter`.
+/// Deliberately without `#[pg_guard]`: an ERROR of the query jumps over this frame, which owns nothing.
+/// Everything that can raise or panic on our side is behind the guards of `before` and `enter`.
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: std::ffi::c_int) {
     // SAFETY: PostgreSQL passes a valid description of the query; it is handed on as it came.
     unsafe {
@@ -152,8 +152,8 @@ pub fn on_subtransaction(event: transaction_events::SubtransactionEvent) {
 }
 
 impl Query {
-    /// Not so for queries without a snapshot of the usual kind, for those of foreign keys, and inside a parallel plan,
-    /// where nothing may be written.
+    /// Not so for queries without a snapshot of the usual kind, for those of foreign keys, and inside a
+    /// parallel plan, where nothing may be written.
     fn may_be_helped(&self) -> bool {
         // SAFETY: the description is valid; a snapshot is null or valid.
         unsafe {

@@ -1,5 +1,5 @@
-//! Indexes that do not exist, for the planner alone: whether it would use them is the only honest reason to advise
-//! one. They are seen by EXPLAIN inside [`with`], in this session; nothing is created.
+//! Indexes that do not exist, for the planner alone: whether it would use them is the only honest reason to
+//! advise one. They are seen by EXPLAIN inside [`with`], in this session; nothing is created.
 
 use std::cell::RefCell;
 use std::ffi::{c_char, CString};
@@ -97,20 +97,23 @@ unsafe extern "C-unwind" fn add_indexes(
     parent: bool,
     rel: *mut pg_sys::RelOptInfo,
 ) {
-    let (indexes, next) = OFFERED.with(|offered| match &*offered.borrow() {
-        Some(offered) => (offered.indexes.clone(), offered.next_info),
-        None => (Vec::new(), None),
-    });
-    if let Some(next) = next {
-        next(root, table, parent, rel);
-    }
-    if parent {
-        return;
-    }
-    for (n, index) in indexes.iter().enumerate() {
-        if index.table == table || inheritance::above(table).contains(&index.table) {
-            if let Some(info) = index_info(index, n, table, rel) {
-                (*rel).indexlist = pg_sys::lappend((*rel).indexlist, info.cast());
+    // SAFETY: the planner passes its own entry of the table; the arguments are handed on as they came.
+    unsafe {
+        let (indexes, next) = OFFERED.with(|offered| match &*offered.borrow() {
+            Some(offered) => (offered.indexes.clone(), offered.next_info),
+            None => (Vec::new(), None),
+        });
+        if let Some(next) = next {
+            next(root, table, parent, rel);
+        }
+        if parent {
+            return;
+        }
+        for (n, index) in indexes.iter().enumerate() {
+            if index.table == table || inheritance::above(table).contains(&index.table) {
+                if let Some(info) = index_info(index, n, table, rel) {
+                    (*rel).indexlist = pg_sys::lappend((*rel).indexlist, info.cast());
+                }
             }
         }
     }
@@ -118,18 +121,23 @@ unsafe extern "C-unwind" fn add_indexes(
 
 #[pg_guard]
 unsafe extern "C-unwind" fn index_name(index: Oid) -> *const c_char {
-    let (count, next) = OFFERED.with(|offered| match &*offered.borrow() {
-        Some(offered) => (offered.indexes.len(), offered.next_name),
-        None => (0, None),
-    });
-    let n = (FIRST_OID - index.to_u32().min(FIRST_OID)) as usize;
-    match (CString::new(name(n)), next) {
-        (Ok(name), _) if n < count => pg_sys::pstrdup(name.as_ptr()),
-        (_, Some(next)) => next(index),
-        _ => std::ptr::null(),
+    // SAFETY: the name is a C string, copied into the memory of the statement.
+    unsafe {
+        let (count, next) = OFFERED.with(|offered| match &*offered.borrow() {
+            Some(offered) => (offered.indexes.len(), offered.next_name),
+            None => (0, None),
+        });
+        let n = (FIRST_OID - index.to_u32().min(FIRST_OID)) as usize;
+        match (CString::new(name(n)), next) {
+            (Ok(name), _) if n < count => pg_sys::pstrdup(name.as_ptr()),
+            (_, Some(next)) => next(index),
+            _ => std::ptr::null(),
+        }
     }
 }
 
+/// What the planner knows of an existing index.
+///
 /// # Safety
 /// `rel` is the planner's entry of `table`; called where the planner gathers its indexes.
 unsafe fn index_info(
@@ -138,40 +146,70 @@ unsafe fn index_info(
     table: Oid,
     rel: *mut pg_sys::RelOptInfo,
 ) -> Option<*mut pg_sys::IndexOptInfo> {
-    let method = pg_sys::GetIndexAmRoutineByAmId(index.method.oid(), true);
-    if method.is_null() {
-        return None;
+    // SAFETY: as the caller promises; the entry is a fresh node in the planner's context.
+    unsafe {
+        let method = pg_sys::GetIndexAmRoutineByAmId(index.method.oid(), true);
+        if method.is_null() {
+            return None;
+        }
+        let info = empty_info(index.columns.len());
+        (*info).indexoid = Oid::from(FIRST_OID - n as u32);
+        (*info).rel = rel;
+        (*info).tuples = (*rel).tuples;
+        (*info).pages = ((*rel).tuples / 200.0) as u32 + 1;
+        for (at, column) in index.columns.iter().enumerate() {
+            set_column(info, at, column, table, index.method)?;
+        }
+        (*info).relam = index.method.oid();
+        set_abilities(info, method);
+        Some(info)
     }
-    let columns = index.columns.len();
-    let info = array::<pg_sys::IndexOptInfo>(1);
-    (*info).type_ = pg_sys::NodeTag::T_IndexOptInfo;
-    (*info).indexoid = Oid::from(FIRST_OID - n as u32);
-    (*info).rel = rel;
-    (*info).tuples = (*rel).tuples;
-    (*info).pages = ((*rel).tuples / 200.0) as u32 + 1;
-    (*info).tree_height = 1;
-    (*info).ncolumns = columns as i32;
-    (*info).nkeycolumns = columns as i32;
-    (*info).indexkeys = array(columns);
-    (*info).indexcollations = array(columns);
-    (*info).opfamily = array(columns);
-    (*info).opcintype = array(columns);
-    (*info).reverse_sort = array(columns);
-    (*info).nulls_first = array(columns);
-    (*info).opclassoptions = array(columns);
-    (*info).canreturn = array(columns);
-    for (at, column) in index.columns.iter().enumerate() {
-        let sql = format!(
-            "SELECT {} FROM ONLY {}",
-            column.expression,
-            relation::qualified_name(table)?
-        );
-        let expr = Select::analyse(&sql)?
-            .targets()
-            .first()?
-            .expr
-            .as_planned((*rel).relid);
-        let class = pg_sys::GetDefaultOpClass(pg_sys::exprType(expr), index.method.oid());
+}
+
+/// # Safety
+/// Called where the planner gathers indexes.
+unsafe fn empty_info(columns: usize) -> *mut pg_sys::IndexOptInfo {
+    // SAFETY: zero is a valid value of all these types.
+    unsafe {
+        let info = array::<pg_sys::IndexOptInfo>(1);
+        (*info).type_ = pg_sys::NodeTag::T_IndexOptInfo;
+        (*info).hypothetical = true;
+        (*info).tree_height = 1;
+        (*info).ncolumns = columns as i32;
+        (*info).nkeycolumns = columns as i32;
+        (*info).indexkeys = array(columns);
+        (*info).indexcollations = array(columns);
+        (*info).opfamily = array(columns);
+        (*info).opcintype = array(columns);
+        (*info).reverse_sort = array(columns);
+        (*info).nulls_first = array(columns);
+        (*info).opclassoptions = array(columns);
+        (*info).canreturn = array(columns);
+        info
+    }
+}
+
+/// Column number `at` (from 0); None if the access method has no default operator class for its type.
+///
+/// # Safety
+/// `info` has its table, and room for so many columns.
+unsafe fn set_column(
+    info: *mut pg_sys::IndexOptInfo,
+    at: usize,
+    column: &IndexColumn,
+    table: Oid,
+    method: Method,
+) -> Option<()> {
+    let sql = format!(
+        "SELECT {} FROM ONLY {}",
+        column.expression,
+        relation::qualified_name(table)?
+    );
+    let target = Select::analyse(&sql)?.targets().into_iter().next()?;
+    // SAFETY: as the caller promises; the expression was just made and is used once.
+    unsafe {
+        let expr = target.expr.as_planned((*(*info).rel).relid);
+        let class = pg_sys::GetDefaultOpClass(pg_sys::exprType(expr), method.oid());
         if class == Oid::INVALID {
             return None;
         }
@@ -184,23 +222,31 @@ unsafe fn index_info(
             (*info).indexprs = pg_sys::lappend((*info).indexprs, expr.cast());
         }
     }
-    (*info).relam = index.method.oid();
-    (*info).hypothetical = true;
-    (*info).amcanorderbyop = (*method).amcanorderbyop;
-    (*info).amoptionalkey = (*method).amoptionalkey;
-    (*info).amsearcharray = (*method).amsearcharray;
-    (*info).amsearchnulls = (*method).amsearchnulls;
-    (*info).amhasgettuple = (*method).amgettuple.is_some();
-    (*info).amhasgetbitmap = (*method).amgetbitmap.is_some();
-    // SAFETY: PostgreSQL declares this field without the arguments it calls it with.
-    (*info).amcostestimate = std::mem::transmute::<
-        pg_sys::amcostestimate_function,
-        Option<unsafe extern "C-unwind" fn()>,
-    >((*method).amcostestimate);
-    Some(info)
+    Some(())
+}
+
+/// What indexes of an access method can do.
+///
+/// # Safety
+/// Both are valid.
+unsafe fn set_abilities(info: *mut pg_sys::IndexOptInfo, method: *mut pg_sys::IndexAmRoutine) {
+    // SAFETY: as the caller promises. PostgreSQL declares the last field without the arguments that it calls it with.
+    unsafe {
+        (*info).amcanorderbyop = (*method).amcanorderbyop;
+        (*info).amoptionalkey = (*method).amoptionalkey;
+        (*info).amsearcharray = (*method).amsearcharray;
+        (*info).amsearchnulls = (*method).amsearchnulls;
+        (*info).amhasgettuple = (*method).amgettuple.is_some();
+        (*info).amhasgetbitmap = (*method).amgetbitmap.is_some();
+        (*info).amcostestimate = std::mem::transmute::<
+            pg_sys::amcostestimate_function,
+            Option<unsafe extern "C-unwind" fn()>,
+        >((*method).amcostestimate);
+    }
 }
 
 /// Zeroed memory for `length` values of a type that zero is a valid value of, in the planner's context.
 unsafe fn array<T>(length: usize) -> *mut T {
-    pg_sys::palloc0(std::mem::size_of::<T>() * length).cast()
+    // SAFETY: asks for memory, or raises an ERROR.
+    unsafe { pg_sys::palloc0(std::mem::size_of::<T>() * length).cast() }
 }

@@ -1,5 +1,5 @@
-//! One relation cache callback for the whole extension, as a server process has room for ten; one for schemas, functions,
-//! types and casts each.
+//! One relation cache callback for the whole extension, as a server process has room for ten; one for
+//! schemas, functions, types and casts each.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -54,7 +54,8 @@ pub fn schemas() -> u64 {
 }
 
 thread_local! {
-    /// Cache hashes of the types and functions that somebody wants to know of. Every temporary table has types as well.
+    /// Cache hashes of the types and functions that somebody wants to know of. Every temporary table has
+    /// types as well.
     static WATCHED: RefCell<HashSet<u32>> = RefCell::default();
 }
 

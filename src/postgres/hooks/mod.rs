@@ -1,4 +1,5 @@
-//! What PostgreSQL calls at points of its own: queries, utility statements, the planner, transactions, invalidations.
+//! What PostgreSQL calls at points of its own: queries, utility statements, the planner, transactions,
+//! invalidations.
 
 pub mod copy_to;
 pub mod create_view;

@@ -24,7 +24,8 @@ pub fn install() {
     }
 }
 
-/// Deliberately without `#[pg_guard]`: an ERROR of the next hook, or of the check, jumps over this frame, which owns nothing.
+/// Deliberately without `#[pg_guard]`: an ERROR of the next hook, or of the check, jumps over this frame,
+/// which owns nothing.
 unsafe extern "C-unwind" fn analysed(
     state: *mut pg_sys::ParseState,
     query: *mut pg_sys::Query,
@@ -73,37 +74,44 @@ struct Found<'a> {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
-    }
-    match (*node).type_ {
-        pg_sys::NodeTag::T_Query => {
-            let query = node.cast::<pg_sys::Query>();
-            // EXPLAIN has the query it explains in it.
-            let command = (*query).utilityStmt;
-            if !command.is_null() && (*command).type_ == pg_sys::NodeTag::T_ExplainStmt {
-                walker((*command.cast::<pg_sys::ExplainStmt>()).query, context);
-            }
-            let flags = pg_sys::QTW_EXAMINE_RTES_BEFORE as std::ffi::c_int;
-            return pg_sys::query_tree_walker(query, Some(walker), context, flags);
-        }
-        pg_sys::NodeTag::T_RangeTblEntry => {
-            let entry = node.cast::<pg_sys::RangeTblEntry>();
-            if (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION {
-                (*context.cast::<Found>()).relation((*entry).relid);
-            }
+    // SAFETY: PostgreSQL walks a valid tree; each node is read with the layout its tag says, and the
+    // context is the one that the walk was started with.
+    unsafe {
+        if node.is_null() {
             return false;
         }
-        _ => {}
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Query => {
+                let query = node.cast::<pg_sys::Query>();
+                // EXPLAIN has the query it explains in it.
+                let command = (*query).utilityStmt;
+                if !command.is_null() && (*command).type_ == pg_sys::NodeTag::T_ExplainStmt {
+                    walker((*command.cast::<pg_sys::ExplainStmt>()).query, context);
+                }
+                let flags = pg_sys::QTW_EXAMINE_RTES_BEFORE as std::ffi::c_int;
+                return pg_sys::query_tree_walker(query, Some(walker), context, flags);
+            }
+            pg_sys::NodeTag::T_RangeTblEntry => {
+                let entry = node.cast::<pg_sys::RangeTblEntry>();
+                if (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION {
+                    (*context.cast::<Found>()).relation((*entry).relid);
+                }
+                return false;
+            }
+            _ => {}
+        }
+        pg_sys::check_functions_in_node(node, Some(function), context);
+        pg_sys::expression_tree_walker(node, Some(walker), context)
     }
-    pg_sys::check_functions_in_node(node, Some(function), context);
-    pg_sys::expression_tree_walker(node, Some(walker), context)
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn function(function: Oid, context: *mut c_void) -> bool {
-    (*context.cast::<Found>()).function(function);
-    false
+    // SAFETY: the context is the one that the walk was started with.
+    unsafe {
+        (*context.cast::<Found>()).function(function);
+        false
+    }
 }
 
 impl Found<'_> {
@@ -154,8 +162,8 @@ impl Found<'_> {
         .detail("Its name is found in place of what the view uses.")
     }
 
-    /// Whether only a superuser, or the owner of a type that the view returns, can have made it what values are compared or cast
-    /// by.
+    /// Whether only a superuser, or the owner of a type that the view returns, can have made it what values
+    /// are compared or cast by.
     fn is_of_a_type(&self, function: Oid) -> bool {
         let relations: Vec<Oid> = self.named.relations.iter().map(|oid| Oid::from(*oid)).collect();
         let args = [
@@ -168,7 +176,8 @@ impl Found<'_> {
     }
 }
 
-/// Whether function $1 is that of an operator class, or of a cast between types of columns of the relations $2.
+/// Whether function $1 is that of an operator class, or of a cast between types of columns of the relations
+/// $2.
 const OF_A_TYPE: &str = "
     SELECT EXISTS (SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_amop a ON a.amopopr = o.oid WHERE o.oprcode = $1)
         OR EXISTS (SELECT FROM pg_catalog.pg_cast c

@@ -1,5 +1,5 @@
-//! A say in how a statement of ours is planned: its query is shown to us, views expanded, before PostgreSQL's planner
-//! sees it. The hook is there only while such a statement runs.
+//! A say in how a statement of ours is planned: its query is shown to us, views expanded, before PostgreSQL's
+//! planner sees it. The hook is there only while such a statement runs.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
@@ -31,8 +31,8 @@ impl Drop for Installed {
     }
 }
 
-/// Runs `body`; whenever it has PostgreSQL plan the statement with the text `sql`, `change` gets the query first. Plans
-/// that are kept stay as they were made. Not nested.
+/// Runs `body`; whenever it has PostgreSQL plan the statement with the text `sql`, `change` gets the query
+/// first. Plans that are kept stay as they were made. Not nested.
 pub fn reshaping<R>(sql: &str, change: fn(Select), body: impl FnOnce() -> R) -> R {
     // SAFETY: one thread; the hook is taken out before this returns.
     let next = unsafe { pg_sys::planner_hook };

@@ -60,16 +60,17 @@ thread_local! {
     static AT_END: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
-/// Calls `callback` when the current transaction has ended, committed or not, even if the session dies in it; its outcome
-/// is visible then. The callback must not allocate, lock or raise. One per transaction: a later request replaces the
-/// earlier one.
+/// Calls `callback` when the current transaction has ended, committed or not, even if the session dies in it;
+/// its outcome is visible then. The callback must not allocate, lock or raise. One per transaction: a later
+/// request replaces the earlier one.
 pub fn at_transaction_end(callback: fn()) {
     AT_END.set(Some(callback));
 }
 
 /// Id of the current subtransaction; the top level has the lowest.
 pub fn current_subtransaction() -> u32 {
-    // PostgreSQL's own, as pgrx's declaration would convert errors: this raises none, and is asked for every row.
+    // PostgreSQL's own, as pgrx's declaration would convert errors: this raises none, and is asked for every
+    // row.
     extern "C-unwind" {
         fn GetCurrentSubTransactionId() -> pg_sys::SubTransactionId;
     }

@@ -1,6 +1,6 @@
-//! ProcessUtility: acts before and after the few statements pg_tviews has to know of. All others are handed on as if
-//! the hook were not there, errors included: a Rust guard on the way would strip them of cursor position and
-//! constraint name.
+//! ProcessUtility: acts before and after the few statements pg_tviews has to know of. All others are handed
+//! on as if the hook were not there, errors included: a Rust guard on the way would strip them of cursor
+//! position and constraint name.
 
 use std::ffi::CStr;
 use std::sync::OnceLock;
@@ -24,7 +24,8 @@ pub struct Handlers {
     pub extension_dropped: fn(),
     /// After a command that changes roles, or (true) who owns what.
     pub rights_changed: fn(bool),
-    /// The query to copy instead of a table, for previews: its columns, all if none are named. None: the table itself.
+    /// The query to copy instead of a table, for previews: its columns, all if none are named. None: the
+    /// table itself.
     pub query_to_copy: fn(Oid, &[String]) -> Option<String>,
 }
 
@@ -99,8 +100,8 @@ pub fn install(handlers: Handlers) {
     }
 }
 
-/// Deliberately without `#[pg_guard]`: an ERROR of the statement jumps over this frame, which owns nothing. Everything
-/// that can raise or panic on our side is behind the guards of `before` and `after`.
+/// Deliberately without `#[pg_guard]`: an ERROR of the statement jumps over this frame, which owns nothing.
+/// Everything that can raise or panic on our side is behind the guards of `before` and `after`.
 unsafe extern "C-unwind" fn process_utility(
     pstmt: *mut pg_sys::PlannedStmt,
     query: *const std::ffi::c_char,
@@ -111,7 +112,8 @@ unsafe extern "C-unwind" fn process_utility(
     dest: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: the arguments are handed on as they came, to the hook that was there before or to PostgreSQL itself.
+    // SAFETY: the arguments are handed on as they came, to the hook that was there before or to PostgreSQL
+    // itself.
     let next = |pstmt: *mut pg_sys::PlannedStmt| unsafe {
         match NEXT {
             Some(next) => next(
@@ -235,46 +237,25 @@ unsafe fn recognise(
     node: *mut pg_sys::Node,
     context: pg_sys::ProcessUtilityContext::Type,
 ) -> Option<Statement> {
-    // SAFETY: each node is read with the layout its tag says; names in it are null or NUL-terminated.
+    // SAFETY: each node is read with the layout its tag says.
     unsafe {
-        let needs_no_workers = |name: *const std::ffi::c_char| {
-            let alone = context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL
-                && !pg_sys::IsTransactionBlock();
-            let database = if name.is_null() || !alone {
-                None
-            } else {
-                database_of_user(CStr::from_ptr(name))
-            };
-            database.map_or(Statement::Database, Statement::WithoutWorkers)
-        };
         Some(match (*node).type_ {
             pg_sys::NodeTag::T_TransactionStmt => Statement::CommitPrepared,
-            pg_sys::NodeTag::T_DropdbStmt => needs_no_workers((*node.cast::<pg_sys::DropdbStmt>()).dbname),
+            pg_sys::NodeTag::T_CreateExtensionStmt => Statement::CreateExtension,
+            pg_sys::NodeTag::T_DropStmt => {
+                let statement = node.cast::<pg_sys::DropStmt>();
+                let extension = (*statement).removeType == pg_sys::ObjectType::OBJECT_EXTENSION;
+                let cascade = (*statement).behavior == pg_sys::DropBehavior::DROP_CASCADE;
+                (extension || cascade).then_some(Statement::Drop)?
+            }
+            pg_sys::NodeTag::T_ReassignOwnedStmt => Statement::Rights { owners: true },
+            pg_sys::NodeTag::T_DropOwnedStmt | pg_sys::NodeTag::T_GrantRoleStmt => {
+                Statement::Rights { owners: false }
+            }
             pg_sys::NodeTag::T_RenameStmt
                 if (*node.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_ROLE =>
             {
                 Statement::Rights { owners: true }
-            }
-            pg_sys::NodeTag::T_RenameStmt => needs_no_workers((*node.cast::<pg_sys::RenameStmt>()).subname),
-            pg_sys::NodeTag::T_AlterDatabaseStmt => {
-                let statement = node.cast::<pg_sys::AlterDatabaseStmt>();
-                match option((*statement).options, c"tablespace") {
-                    Some(_) => needs_no_workers((*statement).dbname),
-                    None => Statement::Database,
-                }
-            }
-            pg_sys::NodeTag::T_CreatedbStmt => {
-                let template = option((*node.cast::<pg_sys::CreatedbStmt>()).options, c"template")
-                    .filter(|option| !(**option).arg.is_null());
-                match template {
-                    Some(template) => needs_no_workers(pg_sys::defGetString(template)),
-                    None => needs_no_workers(c"template1".as_ptr()),
-                }
-            }
-            pg_sys::NodeTag::T_CreateExtensionStmt => Statement::CreateExtension,
-            pg_sys::NodeTag::T_ReassignOwnedStmt => Statement::Rights { owners: true },
-            pg_sys::NodeTag::T_DropOwnedStmt | pg_sys::NodeTag::T_GrantRoleStmt => {
-                Statement::Rights { owners: false }
             }
             pg_sys::NodeTag::T_AlterRoleStmt => {
                 // Anybody may change his own password.
@@ -283,19 +264,48 @@ unsafe fn recognise(
                 matter.into_iter().find_map(|name| option(options, name))?;
                 Statement::Rights { owners: false }
             }
-            pg_sys::NodeTag::T_DropStmt => {
-                let statement = node.cast::<pg_sys::DropStmt>();
-                let extension = (*statement).removeType == pg_sys::ObjectType::OBJECT_EXTENSION;
-                let cascade = (*statement).behavior == pg_sys::DropBehavior::DROP_CASCADE;
-                (extension || cascade).then_some(Statement::Drop)?
+            _ => {
+                let alone = context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL
+                    && !pg_sys::IsTransactionBlock();
+                let database = database_without_connections(node)?.filter(|_| alone);
+                let database = database.and_then(|name| database_of_user(name));
+                database.map_or(Statement::Database, Statement::WithoutWorkers)
             }
-            _ => return None,
         })
     }
 }
 
-/// The database of that name, if the user may do such things to it: for others the command will fail, and workers must
-/// not be disturbed by it.
+/// Of a statement about databases the name of the database that must have no connections, if it needs one. None: it is no
+/// such statement.
+///
+/// # Safety
+/// `node` is a valid utility statement, which outlives the name.
+unsafe fn database_without_connections<'a>(node: *mut pg_sys::Node) -> Option<Option<&'a CStr>> {
+    // SAFETY: each node is read with the layout its tag says; names in it are null or NUL-terminated.
+    unsafe {
+        let name = match (*node).type_ {
+            pg_sys::NodeTag::T_DropdbStmt => (*node.cast::<pg_sys::DropdbStmt>()).dbname.cast_const(),
+            pg_sys::NodeTag::T_RenameStmt => (*node.cast::<pg_sys::RenameStmt>()).subname.cast_const(),
+            pg_sys::NodeTag::T_AlterDatabaseStmt => {
+                let statement = node.cast::<pg_sys::AlterDatabaseStmt>();
+                let moved = option((*statement).options, c"tablespace");
+                moved.map_or(std::ptr::null(), |_| (*statement).dbname.cast_const())
+            }
+            pg_sys::NodeTag::T_CreatedbStmt => {
+                let template = option((*node.cast::<pg_sys::CreatedbStmt>()).options, c"template")
+                    .filter(|option| !(**option).arg.is_null());
+                template.map_or(c"template1".as_ptr(), |template| {
+                    pg_sys::defGetString(template).cast_const()
+                })
+            }
+            _ => return None,
+        };
+        Some((!name.is_null()).then(|| CStr::from_ptr(name)))
+    }
+}
+
+/// The database of that name, if the user may do such things to it: for others the command will fail, and
+/// workers must not be disturbed by it.
 unsafe fn database_of_user(name: &CStr) -> Option<pg_sys::Oid> {
     // SAFETY: catalog lookups inside the transaction of the statement.
     unsafe {

@@ -66,7 +66,8 @@ pub extern "C-unwind" fn pg_tviews_worker_main(argument: pg_sys::Datum) {
     }
 }
 
-/// PostgreSQL's own, declared here because a handler must not run through the error conversion of pgrx's declaration.
+/// PostgreSQL's own, declared here because a handler must not run through the error conversion of pgrx's
+/// declaration.
 mod handler {
     extern "C-unwind" {
         pub fn SignalHandlerForConfigReload(signal: i32);
@@ -74,7 +75,8 @@ mod handler {
     }
 }
 
-/// SIGTERM is `die`, not a flag of our own: it has to interrupt a running query, or a fast shutdown would wait for it.
+/// SIGTERM is `die`, not a flag of our own: it has to interrupt a running query, or a fast shutdown would
+/// wait for it.
 fn accept_signals() {
     // SAFETY: installs handlers of PostgreSQL itself, before signals are unblocked.
     unsafe {
@@ -90,13 +92,15 @@ pub fn connect_to_shared_catalogs() {
     unsafe { pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0) }
 }
 
-/// Connects to `database` as the bootstrap superuser. Fails (and ends the process) if it does not exist any more.
+/// Connects to `database` as the bootstrap superuser. Fails (and ends the process) if it does not exist any
+/// more.
 pub fn connect(database: pg_sys::Oid) {
     // SAFETY: called once, at the start of a background process that asked for a database connection.
     unsafe { pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0) }
 }
 
-/// Sets `name` above every configuration file, ALTER DATABASE and ALTER ROLE, so none of them changes refreshes.
+/// Sets `name` above every configuration file, ALTER DATABASE and ALTER ROLE, so none of them changes
+/// refreshes.
 pub fn force_setting(name: &CStr, value: &CStr) {
     // SAFETY: both strings outlive the call, which copies them.
     unsafe {
@@ -122,10 +126,11 @@ pub fn report_running(what: &str) {
     unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr()) }
 }
 
-/// Runs `last_words` when this process ends in any way but a crash. Registered before connecting, it runs when the
-/// process has already left its database.
+/// Runs `last_words` when this process ends in any way but a crash. Registered before connecting, it runs
+/// when the process has already left its database.
 pub fn at_exit(last_words: fn()) {
-    // SAFETY: stored by the only thread of this process and read by its exit callback; the callback owns nothing.
+    // SAFETY: stored by the only thread of this process and read by its exit callback; the callback owns
+    // nothing.
     unsafe {
         LAST_WORDS = Some(last_words);
         pg_sys::on_shmem_exit(Some(say_last_words), pg_sys::Datum::from(0));

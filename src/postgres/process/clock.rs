@@ -8,7 +8,8 @@ pub fn now() -> i64 {
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
-/// When the transaction that is just ending ended: free inside a commit callback, which has that time already.
+/// When the transaction that is just ending ended: free inside a commit callback, which has that time
+/// already.
 pub fn transaction_end() -> i64 {
     // SAFETY: returns a static of this process, or the system clock if it is unset.
     unsafe { pg_sys::GetCurrentTransactionStopTimestamp() }

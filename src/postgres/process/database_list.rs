@@ -6,8 +6,8 @@ use pgrx::pg_sys;
 pub struct Database {
     /// Its oid.
     pub oid: pg_sys::Oid,
-    /// Whether background workers may stay connected to it: it accepts connections, is no template, and is not what a
-    /// DROP DATABASE that was interrupted has left.
+    /// Whether background workers may stay connected to it: it accepts connections, is no template, and is
+    /// not what a DROP DATABASE that was interrupted has left.
     pub can_have_workers: bool,
 }
 
@@ -17,8 +17,8 @@ const INVALID: i32 = -2;
 /// Every database; call inside a transaction.
 pub fn databases() -> Vec<Database> {
     let mut found = Vec::new();
-    // SAFETY: an ordinary sequential scan of a shared catalog under AccessShareLock; each tuple is read before the
-    // next is fetched, and pg_database rows have the layout of FormData_pg_database.
+    // SAFETY: an ordinary sequential scan of a shared catalog under AccessShareLock; each tuple is read
+    // before the next is fetched, and pg_database rows have the layout of FormData_pg_database.
     unsafe {
         let relation = pg_sys::table_open(pg_sys::DatabaseRelationId, pg_sys::AccessShareLock as i32);
         let scan = pg_sys::table_beginscan_catalog(relation, 0, std::ptr::null_mut());

@@ -15,8 +15,8 @@ pub fn own_number() -> u32 {
     unsafe { (*pg_sys::MyProc).pgprocno as u32 }
 }
 
-/// Wakes process `number`. Callable after commit: allocates, locks and raises nothing. If the process is gone and
-/// its place taken, the newcomer wakes once for nothing, which every latch user has to expect.
+/// Wakes process `number`. Callable after commit: allocates, locks and raises nothing. If the process is gone
+/// and its place taken, the newcomer wakes once for nothing, which every latch user has to expect.
 pub fn set(number: u32) {
     // SAFETY: the bound is checked against the array, which lives as long as shared memory.
     unsafe {
@@ -32,15 +32,16 @@ pub fn reset() {
     unsafe { pg_sys::ResetLatch(pg_sys::MyLatch) }
 }
 
-/// A short pause of a session in the middle of its command that ends with what is pending: a cancel request, say.
+/// A short pause of a session in the middle of its command that ends with what is pending: a cancel request,
+/// say.
 pub fn pause_or_raise(timeout: Duration) {
     pause(timeout);
     pg_sys::check_for_interrupts!();
 }
 
-/// A short pause of a session in the middle of its command; false if it was cancelled or told to end. PostgreSQL's own
-/// code raises that then: raised from here it would carry a Rust backtrace. What else other processes ask of this one (to
-/// close the files of a dropped database, say) is done here.
+/// A short pause of a session in the middle of its command; false if it was cancelled or told to end.
+/// PostgreSQL's own code raises that then: raised from here it would carry a Rust backtrace. What else other
+/// processes ask of this one (to close the files of a dropped database, say) is done here.
 pub fn pause(timeout: Duration) -> bool {
     sleep(timeout);
     reset();
@@ -57,8 +58,9 @@ pub fn pause(timeout: Duration) -> bool {
     !ended
 }
 
-/// Sleeps until woken or timed out, in a background process with nothing under way: a termination request ends it
-/// without a FATAL in the log, a cancel request finds nothing to cancel. The latch stays set: see [`reset`].
+/// Sleeps until woken or timed out, in a background process with nothing under way: a termination request
+/// ends it without a FATAL in the log, a cancel request finds nothing to cancel. The latch stays set: see
+/// [`reset`].
 pub fn wait_idle(timeout: Duration, restartable: bool) {
     leave_if_told(restartable);
     sleep(timeout);
@@ -72,7 +74,8 @@ fn sleep(timeout: Duration) {
     // Rounded up, or the last fraction of a millisecond before a deadline would be spent spinning.
     let milliseconds = timeout.as_micros().div_ceil(1000).min(60_000) as i64;
     let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
-    // SAFETY: MyLatch is valid for the life of the process and WL_EXIT_ON_PM_DEATH covers the postmaster's end.
+    // SAFETY: MyLatch is valid for the life of the process and WL_EXIT_ON_PM_DEATH covers the postmaster's
+    // end.
     unsafe {
         pg_sys::WaitLatch(
             pg_sys::MyLatch,

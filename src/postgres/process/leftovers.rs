@@ -1,5 +1,6 @@
-//! What functions called by views can leave in the process they ran in, although they ran restricted: advisory locks of
-//! the session, and functions and types in its temporary schema. (Settings go with [`crate::postgres::run_as::run_restricted`].)
+//! What functions called by views can leave in the process they ran in, although they ran restricted:
+//! advisory locks of the session, and functions and types in its temporary schema. (Settings go with
+//! [`crate::postgres::run_as::run_restricted`].)
 
 use pgrx::pg_sys::{self, Oid};
 

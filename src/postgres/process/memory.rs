@@ -1,8 +1,10 @@
-//! Where memory ends, Rust ends the process, and with it PostgreSQL restarts the server. Three things are in the way:
+//! Where memory ends, Rust ends the process, and with it PostgreSQL restarts the server. Three things are in
+//! the way:
 //!
-//! - memory is kept in reserve: it is given back when there is no more, which is enough to get to a place where an
-//!   ERROR can be raised ([`check`]);
-//! - before a value of a user's is copied, which may be large, [`room`] raises the ERROR if the copy would not fit;
+//! - memory is kept in reserve: it is given back when there is no more, which is enough to get to a place
+//!   where an ERROR can be raised ([`check`]);
+//! - before a value of a user's is copied, which may be large, [`room`] raises the ERROR if the copy would
+//!   not fit;
 //! - where neither was enough, the session ends (FATAL), and no other does.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -13,10 +15,12 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize};
 use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
-/// What can be asked for at once, or little by little until the next [`check`], after memory has run out: what grows with what
-/// was written stays below (the keys of a transaction, those of a refresh that are in memory).
+/// What can be asked for at once, or little by little until the next [`check`], after memory has run out:
+/// what grows with what was written stays below (the keys of a transaction, those of a refresh that are in
+/// memory).
 const MOST: usize = 64 * 1024 * 1024;
-/// As much where memory is promised when it is asked for: there each process would take it away from the others.
+/// As much where memory is promised when it is asked for: there each process would take it away from the
+/// others.
 const LEAST: usize = 4 * 1024 * 1024;
 
 /// The allocator of the system, with a reserve.
@@ -33,8 +37,8 @@ static WANTED: AtomicUsize = AtomicUsize::new(LEAST);
 /// The reserve was given back since it was last raised as an ERROR.
 static SHORT: AtomicBool = AtomicBool::new(false);
 
-/// Takes the reserve, when the library is loaded. Children of the postmaster inherit it. It is never touched: it takes
-/// addresses, not memory, unless the system promises memory beforehand.
+/// Takes the reserve, when the library is loaded. Children of the postmaster inherit it. It is never touched:
+/// it takes addresses, not memory, unless the system promises memory beforehand.
 pub fn init() {
     let promised =
         std::fs::read_to_string("/proc/sys/vm/overcommit_memory").map_or(true, |mode| mode.trim() == "2");
@@ -42,7 +46,8 @@ pub fn init() {
     take();
 }
 
-/// An ERROR if memory has run out since the last call; called where many steps are made that each take a little.
+/// An ERROR if memory has run out since the last call; called where many steps are made that each take a
+/// little.
 #[inline]
 pub fn check() {
     if SHORT.load(Relaxed) {
@@ -53,7 +58,8 @@ pub fn check() {
     }
 }
 
-/// An ERROR if there is no room for so many bytes; called before something is copied whose size a user has chosen.
+/// An ERROR if there is no room for so many bytes; called before something is copied whose size a user has
+/// chosen.
 #[inline]
 pub fn room(bytes: usize) {
     check();
@@ -67,9 +73,12 @@ pub fn room(bytes: usize) {
 /// # Safety
 /// It must be one, in the encoding of the server.
 pub(in crate::postgres) unsafe fn text_of(text: *const std::ffi::c_char) -> String {
-    let text = std::ffi::CStr::from_ptr(text);
-    room(text.count_bytes());
-    text.to_string_lossy().into_owned()
+    // SAFETY: as the caller promises.
+    unsafe {
+        let text = std::ffi::CStr::from_ptr(text);
+        room(text.count_bytes());
+        text.to_string_lossy().into_owned()
+    }
 }
 
 /// The same of a pointer that may be NULL: a catalog function found nothing.
@@ -83,7 +92,8 @@ pub(in crate::postgres) unsafe fn text_or_none(text: *const std::ffi::c_char) ->
 
 #[cold]
 fn probe(bytes: usize) {
-    // SAFETY: the layout is not empty. What is allocated is not used; the compiler must not leave it out for that.
+    // SAFETY: the layout is not empty. What is allocated is not used; the compiler must not leave it out for
+    // that.
     let fits = unsafe {
         let place = std::hint::black_box(System.alloc(layout(bytes)));
         System.dealloc(place, layout(bytes));
@@ -165,13 +175,13 @@ extern "C-unwind" {
     fn errfinish(file: *const std::ffi::c_char, line: i32, function: *const std::ffi::c_char);
 }
 
-/// Ends the session, or the worker, for want of so many bytes. An ERROR would have to unwind through the allocator, which must
-/// not be. Returns in the postmaster only, which has no session to end.
+/// Ends the session, or the worker, for want of so many bytes. An ERROR would have to unwind through the
+/// allocator, which must not be. Returns in the postmaster only, which has no session to end.
 #[cfg(not(test))]
 #[cold]
 fn end_session(bytes: usize) {
-    // SAFETY: reads a variable that the postmaster sets at a fork. The message is made by PostgreSQL's allocator; a FATAL one
-    // leaves through the end of the process, and unwinds nothing.
+    // SAFETY: reads a variable that the postmaster sets at a fork. The message is made by PostgreSQL's
+    // allocator; a FATAL one leaves through the end of the process, and unwinds nothing.
     unsafe {
         if pg_sys::IsUnderPostmaster && errstart(pg_sys::FATAL as i32, std::ptr::null()) {
             errcode(PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32);
@@ -205,31 +215,43 @@ fn again(bytes: usize, allocate: impl Fn() -> *mut u8) -> *mut u8 {
 // SAFETY: hands every call on to the allocator of the system, at most twice, and never unwinds.
 unsafe impl GlobalAlloc for WithReserve {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let place = System.alloc(layout);
-        if place.is_null() {
-            return again(layout.size(), || System.alloc(layout));
+        // SAFETY: as the caller promises.
+        unsafe {
+            let place = System.alloc(layout);
+            if place.is_null() {
+                return again(layout.size(), || System.alloc(layout));
+            }
+            place
         }
-        place
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let place = System.alloc_zeroed(layout);
-        if place.is_null() {
-            return again(layout.size(), || System.alloc_zeroed(layout));
+        // SAFETY: as the caller promises.
+        unsafe {
+            let place = System.alloc_zeroed(layout);
+            if place.is_null() {
+                return again(layout.size(), || System.alloc_zeroed(layout));
+            }
+            place
         }
-        place
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let moved = System.realloc(place, layout, size);
-        if moved.is_null() {
-            return again(size, || System.realloc(place, layout, size));
+        // SAFETY: as the caller promises.
+        unsafe {
+            let moved = System.realloc(place, layout, size);
+            if moved.is_null() {
+                return again(size, || System.realloc(place, layout, size));
+            }
+            moved
         }
-        moved
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        System.dealloc(place, layout);
+        // SAFETY: as the caller promises.
+        unsafe {
+            System.dealloc(place, layout);
+        }
     }
 }
 

@@ -6,8 +6,8 @@ extern "C" {
     fn kill(pid: i32, signal: i32) -> i32;
 }
 
-/// Keeps Rust backtraces out of what users read: pgrx adds one to the DETAIL of every PostgreSQL ERROR when the
-/// server was started with RUST_BACKTRACE set. RUST_LIB_BACKTRACE, if set, decides.
+/// Keeps Rust backtraces out of what users read: pgrx adds one to the DETAIL of every PostgreSQL ERROR when
+/// the server was started with RUST_BACKTRACE set. RUST_LIB_BACKTRACE, if set, decides.
 pub fn no_backtraces() {
     const NAME: &str = "RUST_LIB_BACKTRACE";
     if std::env::var_os(NAME).is_none() {
@@ -42,7 +42,8 @@ pub fn is_alive(pid: i32) -> bool {
 /// Asks a process of this cluster to end, as `pg_terminate_backend` does.
 pub fn terminate(pid: i32) {
     if is_alive(pid) {
-        // SAFETY: the number was just found to be a process of this cluster; the signal is a request it handles.
+        // SAFETY: the number was just found to be a process of this cluster; the signal is a request it
+        // handles.
         unsafe { kill(pid, pg_sys::SIGTERM as i32) };
     }
 }
@@ -59,12 +60,13 @@ pub fn parallel_workers() -> usize {
     usize::try_from(unsafe { pg_sys::max_parallel_workers_per_gather }).unwrap_or(0)
 }
 
-/// The background workers of the server by process id, and whether each works for a parallel query. What has a slot but no
-/// process at this moment is not among them.
+/// The background workers of the server by process id, and whether each works for a parallel query. What has
+/// a slot but no process at this moment is not among them.
 pub fn background_workers() -> Vec<(i32, bool)> {
     let mut found = Vec::new();
-    // SAFETY: the array lives as long as shared memory. Its entries may change meanwhile: the fields read here may be read
-    // without a lock, and an entry counts only if the process array still has it under its id. Leaders are only compared.
+    // SAFETY: the array lives as long as shared memory. Its entries may change meanwhile: the fields read
+    // here may be read without a lock, and an entry counts only if the process array still has it under its
+    // id. Leaders are only compared.
     unsafe {
         for number in 0..(*pg_sys::ProcGlobal).allProcCount as usize {
             let proc = (*pg_sys::ProcGlobal).allProcs.add(number);
@@ -95,7 +97,8 @@ pub fn preloading() -> bool {
 
 /// Re-reads the configuration files if a reload was asked for.
 pub fn reload_settings_if_asked() {
-    // SAFETY: the flag belongs to this process; ProcessConfigFile is meant for a main loop outside any transaction.
+    // SAFETY: the flag belongs to this process; ProcessConfigFile is meant for a main loop outside any
+    // transaction.
     unsafe {
         if pg_sys::ConfigReloadPending != 0 {
             pg_sys::ConfigReloadPending = 0;
@@ -106,7 +109,8 @@ pub fn reload_settings_if_asked() {
 
 /// Ends this process; `again` makes the postmaster start it anew if it is a restartable one.
 pub fn exit(again: bool) -> ! {
-    // SAFETY: runs the exit callbacks and never returns; no Rust frame above owns anything outside this process.
+    // SAFETY: runs the exit callbacks and never returns; no Rust frame above owns anything outside this
+    // process.
     unsafe { pg_sys::proc_exit(if again { 1 } else { 0 }) }
 }
 pub mod background_worker;

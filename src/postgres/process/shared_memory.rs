@@ -36,14 +36,16 @@ impl<T: Default + Sync + 'static> SharedArray<T> {
         if start.is_null() {
             return &[];
         }
-        // SAFETY: `place` stored the address of that many initialised elements, which live until the process ends.
+        // SAFETY: `place` stored the address of that many initialised elements, which live until the process
+        // ends.
         unsafe { std::slice::from_raw_parts(start, (self.length)()) }
     }
 }
 
 impl<T: Default + Sync + 'static> Reservation for SharedArray<T> {
     fn request(&self) {
-        // SAFETY: called from shmem_request_hook only, as PostgreSQL demands. The extra element is room to align.
+        // SAFETY: called from shmem_request_hook only, as PostgreSQL demands. The extra element is room to
+        // align.
         unsafe { pg_sys::RequestAddinShmemSpace(((self.length)() + 1) * size_of::<T>()) }
     }
 
@@ -54,8 +56,8 @@ impl<T: Default + Sync + 'static> Reservation for SharedArray<T> {
         );
         let length = (self.length)();
         let mut found = false;
-        // SAFETY: called from shmem_startup_hook only; the area is at least `length` elements after aligning, and
-        // only the process that created it writes the initial values, before any other process exists.
+        // SAFETY: called from shmem_startup_hook only; the area is at least `length` elements after aligning,
+        // and only the process that created it writes the initial values, before any other process exists.
         unsafe {
             let area =
                 pg_sys::ShmemInitStruct(self.name.as_ptr(), (length + 1) * size_of::<T>(), &raw mut found);

@@ -1,5 +1,5 @@
-//! A limit on the time a piece of work takes. A background worker has no statement loop that arms statement_timeout, but
-//! its timer and the handler of the signal it sends are those of any session.
+//! A limit on the time a piece of work takes. A background worker has no statement loop that arms
+//! statement_timeout, but its timer and the handler of the signal it sends are those of any session.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -26,7 +26,8 @@ struct Armed;
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        // SAFETY: the timer was armed by us; after an ERROR its signal, if it came as well, must not hit what follows.
+        // SAFETY: the timer was armed by us; after an ERROR its signal, if it came as well, must not hit what
+        // follows.
         unsafe {
             let failed = std::thread::panicking();
             disable_timeout(STATEMENT_TIMEOUT, !failed);
@@ -37,8 +38,8 @@ impl Drop for Armed {
     }
 }
 
-/// Runs `work`, which ends with an ERROR (57014) when it takes longer than `limit`; zero: no limit. Not nested, and only in
-/// background workers connected to a database: a session has this timer in use.
+/// Runs `work`, which ends with an ERROR (57014) when it takes longer than `limit`; zero: no limit. Not
+/// nested, and only in background workers connected to a database: a session has this timer in use.
 pub fn limited<R>(limit: Duration, work: impl FnOnce() -> R) -> R {
     if limit.is_zero() {
         return work();
@@ -70,8 +71,8 @@ extern "C-unwind" fn expire() {
     }
 }
 
-/// Runs `work` in a subtransaction that is rolled back, with `None`, when it takes longer than `limit`; another ERROR is
-/// handed back. In any process inside a transaction; not nested.
+/// Runs `work` in a subtransaction that is rolled back, with `None`, when it takes longer than `limit`;
+/// another ERROR is handed back. In any process inside a transaction; not nested.
 pub fn at_most<R>(limit: Duration, work: impl FnOnce() -> R) -> Option<Result<R, Caught>> {
     if TIMER.load(SeqCst) == 0 {
         // SAFETY: once per process; the handler is a static function.

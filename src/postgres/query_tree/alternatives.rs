@@ -8,8 +8,8 @@ use super::handles::Expr;
 use super::lists::pointers;
 
 impl Expr {
-    /// What this expression takes turns in being: with each COALESCE, CASE, GREATEST or LEAST in it replaced by one of
-    /// its values. None when that is more than `most` expressions.
+    /// What this expression takes turns in being: with each COALESCE, CASE, GREATEST or LEAST in it replaced
+    /// by one of its values. None when that is more than `most` expressions.
     pub fn alternatives(&self, most: usize) -> Option<Vec<Expr>> {
         let mut found = Vec::new();
         let mut open = vec![*self];
@@ -52,47 +52,58 @@ impl Expr {
 }
 
 unsafe fn choice_values(node: *mut pg_sys::Node) -> Vec<Expr> {
-    let values: Vec<*mut pg_sys::Node> = match (*node).type_ {
-        pg_sys::NodeTag::T_CoalesceExpr => pointers((*node.cast::<pg_sys::CoalesceExpr>()).args),
-        pg_sys::NodeTag::T_MinMaxExpr => pointers((*node.cast::<pg_sys::MinMaxExpr>()).args),
-        pg_sys::NodeTag::T_CaseExpr => {
-            let case = node.cast::<pg_sys::CaseExpr>();
-            let mut results: Vec<*mut pg_sys::Node> = pointers::<pg_sys::CaseWhen>((*case).args)
-                .into_iter()
-                .map(|when| (*when).result.cast())
-                .collect();
-            if !(*case).defresult.is_null() {
-                results.push((*case).defresult.cast());
+    // SAFETY: callers pass a valid node, which is read with the layout its tag says.
+    unsafe {
+        let values: Vec<*mut pg_sys::Node> = match (*node).type_ {
+            pg_sys::NodeTag::T_CoalesceExpr => pointers((*node.cast::<pg_sys::CoalesceExpr>()).args),
+            pg_sys::NodeTag::T_MinMaxExpr => pointers((*node.cast::<pg_sys::MinMaxExpr>()).args),
+            pg_sys::NodeTag::T_CaseExpr => {
+                let case = node.cast::<pg_sys::CaseExpr>();
+                let mut results: Vec<*mut pg_sys::Node> = pointers::<pg_sys::CaseWhen>((*case).args)
+                    .into_iter()
+                    .map(|when| (*when).result.cast())
+                    .collect();
+                if !(*case).defresult.is_null() {
+                    results.push((*case).defresult.cast());
+                }
+                results
             }
-            results
-        }
-        _ => Vec::new(),
-    };
-    values.into_iter().map(Expr).collect()
+            _ => Vec::new(),
+        };
+        values.into_iter().map(Expr).collect()
+    }
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn choice_walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
+    // SAFETY: PostgreSQL walks a valid tree; each node is read with the layout its tag says, and the
+    // context is the one that the walk was started with.
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        if !choice_values(node).is_empty() {
+            *context.cast::<Option<*mut pg_sys::Node>>() = Some(node);
+            return true;
+        }
+        pg_sys::expression_tree_walker(node, Some(choice_walker), context)
     }
-    if !choice_values(node).is_empty() {
-        *context.cast::<Option<*mut pg_sys::Node>>() = Some(node);
-        return true;
-    }
-    pg_sys::expression_tree_walker(node, Some(choice_walker), context)
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn part_mutator(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
-    let (part, by) = *context.cast::<(*mut pg_sys::Node, *mut pg_sys::Node)>();
-    if node == part {
-        return by;
+    // SAFETY: PostgreSQL passes a node of a valid tree, and the context that the copy was started with. It
+    // declares the callback without its arguments, and calls it with these two.
+    unsafe {
+        let (part, by) = *context.cast::<(*mut pg_sys::Node, *mut pg_sys::Node)>();
+        if node == part {
+            return by;
+        }
+        // SAFETY: PostgreSQL declares the callback without its arguments; it calls it with these two.
+        let mutator = std::mem::transmute::<
+            unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node,
+            unsafe extern "C-unwind" fn() -> *mut pg_sys::Node,
+        >(part_mutator);
+        pg_sys::expression_tree_mutator(node, Some(mutator), context)
     }
-    // SAFETY: PostgreSQL declares the callback without its arguments; it calls it with these two.
-    let mutator = std::mem::transmute::<
-        unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node,
-        unsafe extern "C-unwind" fn() -> *mut pg_sys::Node,
-    >(part_mutator);
-    pg_sys::expression_tree_mutator(node, Some(mutator), context)
 }

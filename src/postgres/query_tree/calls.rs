@@ -40,54 +40,67 @@ impl Select {
 /// # Safety
 /// `node` is an expression tree that lives as long as the call.
 pub(super) unsafe fn in_expression(node: *mut pg_sys::Node) -> Calls {
-    let mut calls = Calls::default();
-    walker(node, (&raw mut calls).cast());
-    calls
+    // SAFETY: as the caller promises; the context outlives the walk.
+    unsafe {
+        let mut calls = Calls::default();
+        walker(node, (&raw mut calls).cast());
+        calls
+    }
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
+    // SAFETY: PostgreSQL walks a valid tree; each node is read with the layout its tag says, and the
+    // context is the one that the walk was started with.
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        let calls = context.cast::<Calls>();
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Query => {
+                return pg_sys::query_tree_walker(node.cast(), Some(walker), context, 0);
+            }
+            pg_sys::NodeTag::T_SQLValueFunction => {
+                (*calls).value((*node.cast::<pg_sys::SQLValueFunction>()).op)
+            }
+            pg_sys::NodeTag::T_TableSampleClause => (*calls).samples = true,
+            pg_sys::NodeTag::T_CoerceViaIO => {
+                let cast = node.cast::<pg_sys::CoerceViaIO>();
+                (*calls).name((*cast).resulttype);
+                (*calls).name(pg_sys::exprType((*cast).arg.cast()));
+            }
+            pg_sys::NodeTag::T_FuncExpr => {
+                let call = node.cast::<pg_sys::FuncExpr>();
+                let arguments = pointers::<pg_sys::Node>((*call).args);
+                (*calls).made_text((*call).funcid, (*call).funcresulttype, &arguments);
+            }
+            pg_sys::NodeTag::T_Aggref => {
+                let call = node.cast::<pg_sys::Aggref>();
+                let arguments = pointers::<pg_sys::TargetEntry>((*call).args).into_iter();
+                let arguments: Vec<*mut pg_sys::Node> =
+                    arguments.map(|argument| (*argument).expr.cast()).collect();
+                (*calls).made_text((*call).aggfnoid, (*call).aggtype, &arguments);
+            }
+            _ => {}
+        }
+        pg_sys::check_functions_in_node(node, Some(function), context);
+        pg_sys::expression_tree_walker(node, Some(walker), context)
     }
-    let calls = context.cast::<Calls>();
-    match (*node).type_ {
-        pg_sys::NodeTag::T_Query => {
-            return pg_sys::query_tree_walker(node.cast(), Some(walker), context, 0);
-        }
-        pg_sys::NodeTag::T_SQLValueFunction => (*calls).value((*node.cast::<pg_sys::SQLValueFunction>()).op),
-        pg_sys::NodeTag::T_TableSampleClause => (*calls).samples = true,
-        pg_sys::NodeTag::T_CoerceViaIO => {
-            let cast = node.cast::<pg_sys::CoerceViaIO>();
-            (*calls).name((*cast).resulttype);
-            (*calls).name(pg_sys::exprType((*cast).arg.cast()));
-        }
-        pg_sys::NodeTag::T_FuncExpr => {
-            let call = node.cast::<pg_sys::FuncExpr>();
-            let arguments = pointers::<pg_sys::Node>((*call).args);
-            (*calls).made_text((*call).funcid, (*call).funcresulttype, &arguments);
-        }
-        pg_sys::NodeTag::T_Aggref => {
-            let call = node.cast::<pg_sys::Aggref>();
-            let arguments = pointers::<pg_sys::TargetEntry>((*call).args).into_iter();
-            let arguments: Vec<*mut pg_sys::Node> =
-                arguments.map(|argument| (*argument).expr.cast()).collect();
-            (*calls).made_text((*call).aggfnoid, (*call).aggtype, &arguments);
-        }
-        _ => {}
-    }
-    pg_sys::check_functions_in_node(node, Some(function), context);
-    pg_sys::expression_tree_walker(node, Some(walker), context)
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn function(function: pg_sys::Oid, context: *mut c_void) -> bool {
-    (*context.cast::<Calls>()).functions.insert(function.to_u32());
-    false
+    // SAFETY: the context is the one that the walk was started with.
+    unsafe {
+        (*context.cast::<Calls>()).functions.insert(function.to_u32());
+        false
+    }
 }
 
 impl Calls {
-    /// What takes a value of any type and returns a text or a document makes a text of it: to_jsonb, concat, jsonb_agg.
+    /// What takes a value of any type and returns a text or a document makes a text of it: to_jsonb, concat,
+    /// jsonb_agg.
     ///
     /// # Safety
     /// `arguments` are expressions.
@@ -97,14 +110,17 @@ impl Calls {
         result: pg_sys::Oid,
         arguments: &[*mut pg_sys::Node],
     ) {
-        // The cast of text to regclass.
-        if function.to_u32() == pg_sys::F_REGCLASS {
-            self.name(result);
-        }
-        let texts = [pg_sys::TEXTOID, pg_sys::JSONOID, pg_sys::JSONBOID];
-        if texts.contains(&result) {
-            for argument in arguments {
-                self.name(pg_sys::exprType(*argument));
+        // SAFETY: as the caller promises.
+        unsafe {
+            // The cast of text to regclass.
+            if function.to_u32() == pg_sys::F_REGCLASS {
+                self.name(result);
+            }
+            let texts = [pg_sys::TEXTOID, pg_sys::JSONOID, pg_sys::JSONBOID];
+            if texts.contains(&result) {
+                for argument in arguments {
+                    self.name(pg_sys::exprType(*argument));
+                }
             }
         }
     }

@@ -86,8 +86,8 @@ impl Expr {
         unsafe { size_walker(self.0, (&raw mut left).cast()) }
     }
 
-    /// Whether its value depends on nothing but its columns, and whatever they are it has one: PostgreSQL calls functions that
-    /// fail on no value leakproof.
+    /// Whether its value depends on nothing but its columns, and whatever they are it has one: PostgreSQL
+    /// calls functions that fail on no value leakproof.
     pub fn is_harmless(&self) -> bool {
         // SAFETY: reads the tree and the catalogs.
         unsafe { !pg_sys::contain_mutable_functions(self.0) && !pg_sys::contain_leaked_vars(self.0) }
@@ -280,61 +280,75 @@ impl Expr {
 }
 
 unsafe fn column_of(var: *mut pg_sys::Var) -> Column {
-    Column {
-        range: (*var).varno as usize,
-        attno: (*var).varattno,
-        levels_up: (*var).varlevelsup as usize,
+    // SAFETY: callers pass a valid node.
+    unsafe {
+        Column {
+            range: (*var).varno as usize,
+            attno: (*var).varattno,
+            levels_up: (*var).varlevelsup as usize,
+        }
     }
 }
 
 unsafe fn link_of(link: *mut pg_sys::SubLink) -> SubLink {
-    let kind = match (*link).subLinkType {
-        pg_sys::SubLinkType::EXISTS_SUBLINK => LinkKind::Exists,
-        pg_sys::SubLinkType::ANY_SUBLINK => LinkKind::Any,
-        pg_sys::SubLinkType::ALL_SUBLINK => LinkKind::All,
-        _ => LinkKind::Value,
-    };
-    let test = (!(*link).testexpr.is_null()).then(|| Expr((*link).testexpr));
-    SubLink {
-        kind,
-        test,
-        query: Select::from_node((*link).subselect),
+    // SAFETY: callers pass a valid node; the sub-select of an analysed query is a Query.
+    unsafe {
+        let kind = match (*link).subLinkType {
+            pg_sys::SubLinkType::EXISTS_SUBLINK => LinkKind::Exists,
+            pg_sys::SubLinkType::ANY_SUBLINK => LinkKind::Any,
+            pg_sys::SubLinkType::ALL_SUBLINK => LinkKind::All,
+            _ => LinkKind::Value,
+        };
+        let test = (!(*link).testexpr.is_null()).then(|| Expr((*link).testexpr));
+        SubLink {
+            kind,
+            test,
+            query: Select::from_node((*link).subselect),
+        }
     }
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn survey_walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
-    }
-    let survey = &mut *context.cast::<Survey>();
-    match (*node).type_ {
-        pg_sys::NodeTag::T_Var => {
-            survey.columns.push(column_of(node.cast()));
+    // SAFETY: PostgreSQL walks a valid tree; each node is read with the layout its tag says, and the
+    // context is the one that the walk was started with.
+    unsafe {
+        if node.is_null() {
             return false;
         }
-        // The sub-select itself is a query of its own: its reader goes on from the link.
-        pg_sys::NodeTag::T_Query => return false,
-        pg_sys::NodeTag::T_SubLink => survey.links.push(link_of(node.cast())),
-        pg_sys::NodeTag::T_Aggref => survey.aggregates = true,
-        pg_sys::NodeTag::T_WindowFunc => survey.windows = true,
-        pg_sys::NodeTag::T_GroupingFunc => survey.grouping = true,
-        _ => {}
+        let survey = &mut *context.cast::<Survey>();
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Var => {
+                survey.columns.push(column_of(node.cast()));
+                return false;
+            }
+            // The sub-select itself is a query of its own: its reader goes on from the link.
+            pg_sys::NodeTag::T_Query => return false,
+            pg_sys::NodeTag::T_SubLink => survey.links.push(link_of(node.cast())),
+            pg_sys::NodeTag::T_Aggref => survey.aggregates = true,
+            pg_sys::NodeTag::T_WindowFunc => survey.windows = true,
+            pg_sys::NodeTag::T_GroupingFunc => survey.grouping = true,
+            _ => {}
+        }
+        pg_sys::expression_tree_walker(node, Some(survey_walker), context)
     }
-    pg_sys::expression_tree_walker(node, Some(survey_walker), context)
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn size_walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
+    // SAFETY: PostgreSQL walks a valid tree; each node is read with the layout its tag says, and the
+    // context is the one that the walk was started with.
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        let left = &mut *context.cast::<usize>();
+        if *left == 0 {
+            return true;
+        }
+        *left -= 1;
+        pg_sys::expression_tree_walker(node, Some(size_walker), context)
     }
-    let left = &mut *context.cast::<usize>();
-    if *left == 0 {
-        return true;
-    }
-    *left -= 1;
-    pg_sys::expression_tree_walker(node, Some(size_walker), context)
 }
 
 struct Substitution<'a> {
@@ -347,43 +361,48 @@ unsafe extern "C-unwind" fn substitute_mutator(
     node: *mut pg_sys::Node,
     context: *mut c_void,
 ) -> *mut pg_sys::Node {
-    if node.is_null() {
-        return node;
-    }
-    recursion::step();
-    let substitution = &mut *context.cast::<Substitution>();
-    let leaf = match (*node).type_ {
-        pg_sys::NodeTag::T_Var => Some(Leaf::Column(column_of(node.cast()))),
-        pg_sys::NodeTag::T_Param => {
-            let param = node.cast::<pg_sys::Param>();
-            ((*param).paramkind == pg_sys::ParamKind::PARAM_SUBLINK)
-                .then(|| Leaf::SubSelectOutput((*param).paramid as usize - 1))
-        }
-        pg_sys::NodeTag::T_SubLink
-        | pg_sys::NodeTag::T_Query
-        | pg_sys::NodeTag::T_Aggref
-        | pg_sys::NodeTag::T_WindowFunc
-        | pg_sys::NodeTag::T_GroupingFunc => {
-            substitution.failed = true;
+    // SAFETY: PostgreSQL passes a node of a valid tree, read with the layout its tag says, and the context
+    // that the copy was started with. It declares the callback without its arguments, and calls it with
+    // these two.
+    unsafe {
+        if node.is_null() {
             return node;
         }
-        _ => None,
-    };
-    match leaf {
-        Some(leaf) => match (substitution.replace)(leaf, Expr(node)) {
-            Some(expr) => expr.0,
-            None => {
-                substitution.failed = true;
-                node
+        recursion::step();
+        let substitution = &mut *context.cast::<Substitution>();
+        let leaf = match (*node).type_ {
+            pg_sys::NodeTag::T_Var => Some(Leaf::Column(column_of(node.cast()))),
+            pg_sys::NodeTag::T_Param => {
+                let param = node.cast::<pg_sys::Param>();
+                ((*param).paramkind == pg_sys::ParamKind::PARAM_SUBLINK)
+                    .then(|| Leaf::SubSelectOutput((*param).paramid as usize - 1))
             }
-        },
-        None => {
-            // SAFETY: PostgreSQL declares the callback without its arguments; it calls it with these two.
-            let mutator = std::mem::transmute::<
-                unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node,
-                unsafe extern "C-unwind" fn() -> *mut pg_sys::Node,
-            >(substitute_mutator);
-            pg_sys::expression_tree_mutator(node, Some(mutator), context)
+            pg_sys::NodeTag::T_SubLink
+            | pg_sys::NodeTag::T_Query
+            | pg_sys::NodeTag::T_Aggref
+            | pg_sys::NodeTag::T_WindowFunc
+            | pg_sys::NodeTag::T_GroupingFunc => {
+                substitution.failed = true;
+                return node;
+            }
+            _ => None,
+        };
+        match leaf {
+            Some(leaf) => match (substitution.replace)(leaf, Expr(node)) {
+                Some(expr) => expr.0,
+                None => {
+                    substitution.failed = true;
+                    node
+                }
+            },
+            None => {
+                // SAFETY: PostgreSQL declares the callback without its arguments; it calls it with these two.
+                let mutator = std::mem::transmute::<
+                    unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node,
+                    unsafe extern "C-unwind" fn() -> *mut pg_sys::Node,
+                >(substitute_mutator);
+                pg_sys::expression_tree_mutator(node, Some(mutator), context)
+            }
         }
     }
 }

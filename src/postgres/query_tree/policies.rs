@@ -20,7 +20,8 @@ impl PolicyCondition {
     pub fn read(tree: &str) -> Option<PolicyCondition> {
         let text = CString::new(tree).ok()?;
         let mut queries: Vec<Select> = Vec::new();
-        // SAFETY: the text is a node tree that PostgreSQL has written; the walk changes nothing and the list outlives it.
+        // SAFETY: the text is a node tree that PostgreSQL has written; the walk changes nothing and the list
+        // outlives it.
         unsafe {
             let node = pg_sys::stringToNode(text.as_ptr()).cast::<pg_sys::Node>();
             walker(node, (&raw mut queries).cast());
@@ -34,14 +35,18 @@ impl PolicyCondition {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
+    // SAFETY: PostgreSQL walks a valid tree; each node is read with the layout its tag says, and the
+    // context is the one that the walk was started with.
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        if (*node).type_ == pg_sys::NodeTag::T_SubLink {
+            let link = node.cast::<pg_sys::SubLink>();
+            let queries = context.cast::<Vec<Select>>();
+            (*queries).push(Select((*link).subselect.cast()));
+            return walker((*link).testexpr, context);
+        }
+        pg_sys::expression_tree_walker(node, Some(walker), context)
     }
-    if (*node).type_ == pg_sys::NodeTag::T_SubLink {
-        let link = node.cast::<pg_sys::SubLink>();
-        let queries = context.cast::<Vec<Select>>();
-        (*queries).push(Select((*link).subselect.cast()));
-        return walker((*link).testexpr, context);
-    }
-    pg_sys::expression_tree_walker(node, Some(walker), context)
 }

@@ -1,5 +1,5 @@
-//! Changes to a query that is about to be planned. None of them changes what the query returns, under the conditions
-//! each one states.
+//! Changes to a query that is about to be planned. None of them changes what the query returns, under the
+//! conditions each one states.
 
 use std::ffi::CStr;
 
@@ -11,7 +11,8 @@ use super::select::Cte;
 use crate::postgres::recursion;
 
 impl Select {
-    /// Whether the planner merges this query, in FROM, into the one around it: joins and conditions, nothing else.
+    /// Whether the planner merges this query, in FROM, into the one around it: joins and conditions, nothing
+    /// else.
     pub fn is_plain(&self) -> bool {
         // SAFETY: reads fields.
         unsafe {
@@ -55,11 +56,11 @@ impl Select {
         unsafe { Expr(pg_sys::flatten_join_alias_vars(self.0, copy(expr.0))) }
     }
 
-    /// Puts the query of a CTE, which belongs to the query `levels_up` levels out, in the place of a reference to it. Does
-    /// nothing if it must be computed just once: recursive, writing or volatile.
+    /// Puts the query of a CTE, which belongs to the query `levels_up` levels out, in the place of a
+    /// reference to it. Does nothing if it must be computed just once: recursive, writing or volatile.
     pub fn inline_cte(&self, index: usize, cte: &Cte, levels_up: usize) {
-        // SAFETY: the entry is a reference to this CTE. Its query is copied; what it reads of the queries around it is as
-        // many levels further out as the reference is further in.
+        // SAFETY: the entry is a reference to this CTE. Its query is copied; what it reads of the queries
+        // around it is as many levels further out as the reference is further in.
         unsafe {
             let query = cte.query.0;
             if cte.recursive || (*query).commandType != pg_sys::CmdType::CMD_SELECT || cte.query.is_volatile()
@@ -83,12 +84,13 @@ impl Select {
         }
     }
 
-    /// Puts a level around a sub-select in FROM that lets through the rows that `conditions` hold for: `LATERAL (SELECT *
-    /// FROM sub-select WHERE conditions OFFSET 0)`. In the conditions, which are written for inside, the sub-select has
-    /// range 1. Right where each of them must be true for a row of the sub-select to come out of this query.
+    /// Puts a level around a sub-select in FROM that lets through the rows that `conditions` hold for:
+    /// `LATERAL (SELECT * FROM sub-select WHERE conditions OFFSET 0)`. In the conditions, which are written
+    /// for inside, the sub-select has range 1. Right where each of them must be true for a row of the
+    /// sub-select to come out of this query.
     pub fn filter_range(&self, index: usize, conditions: &[Expr]) {
-        // SAFETY: the entry is a sub-select. It moves into a query of its own with the same columns, and what it reads of the
-        // queries around it is then one level further out.
+        // SAFETY: the entry is a sub-select. It moves into a query of its own with the same columns, and what
+        // it reads of the queries around it is then one level further out.
         unsafe {
             let entry = self.entry(index);
             let inner = copy(entry);
@@ -118,14 +120,18 @@ impl Select {
     /// Whether a set operation here is EXCEPT.
     pub fn subtracts(&self) -> bool {
         unsafe fn any(node: *mut pg_sys::Node) -> bool {
-            recursion::step();
-            if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_SetOperationStmt {
-                return false;
+            // SAFETY: callers pass a node of a set operation tree, which holds RangeTblRef and
+            // SetOperationStmt only.
+            unsafe {
+                recursion::step();
+                if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_SetOperationStmt {
+                    return false;
+                }
+                let operation = node.cast::<pg_sys::SetOperationStmt>();
+                (*operation).op == pg_sys::SetOperation::SETOP_EXCEPT
+                    || any((*operation).larg)
+                    || any((*operation).rarg)
             }
-            let operation = node.cast::<pg_sys::SetOperationStmt>();
-            (*operation).op == pg_sys::SetOperation::SETOP_EXCEPT
-                || any((*operation).larg)
-                || any((*operation).rarg)
         }
         // SAFETY: a set operation tree holds RangeTblRef and SetOperationStmt only.
         unsafe { any((*self.0).setOperations) }
@@ -152,13 +158,14 @@ impl Select {
             .then_some(first)
     }
 
-    /// Leaves, of the rows this query reads, those in a partition with a row that `conditions` hold for: a join with
-    /// `(SELECT DISTINCT partition FROM .. WHERE .. AND conditions)`. `not_null` tells which parts of the partition are never
-    /// NULL. Returns the range of the join partner.
-    /// Right where every window is over [`Self::only_partition`], the query does not group, and only rows that the
-    /// conditions hold for are wanted.
+    /// Leaves, of the rows this query reads, those in a partition with a row that `conditions` hold for: a
+    /// join with `(SELECT DISTINCT partition FROM .. WHERE .. AND conditions)`. `not_null` tells which parts
+    /// of the partition are never NULL. Returns the range of the join partner. Right where every window is
+    /// over [`Self::only_partition`], the query does not group, and only rows that the conditions hold for
+    /// are wanted.
     pub fn join_with_partitions(&self, conditions: &[Expr], not_null: &[bool]) -> usize {
-        // SAFETY: the partner is a copy of this query's FROM and WHERE one level further in; everything it gets is copied.
+        // SAFETY: the partner is a copy of this query's FROM and WHERE one level further in; everything it
+        // gets is copied.
         unsafe {
             let query = &mut *self.0;
             let clause = pointers::<pg_sys::SortGroupClause>(
@@ -217,27 +224,38 @@ impl Select {
 }
 
 unsafe fn copy<T>(node: *mut T) -> *mut T {
-    pg_sys::copyObjectImpl(node.cast()).cast()
+    // SAFETY: callers pass a valid node.
+    unsafe { pg_sys::copyObjectImpl(node.cast()).cast() }
 }
 
 unsafe fn name(text: &CStr) -> *mut std::ffi::c_char {
-    pg_sys::pstrdup(text.as_ptr())
+    // SAFETY: the text is a C string.
+    unsafe { pg_sys::pstrdup(text.as_ptr()) }
 }
 
 unsafe fn reference(index: usize) -> *mut pg_sys::Node {
-    let reference = make_node::<pg_sys::RangeTblRef>(pg_sys::NodeTag::T_RangeTblRef);
-    (*reference).rtindex = index as i32;
-    reference.cast()
+    // SAFETY: a fresh node of the right size.
+    unsafe {
+        let reference = make_node::<pg_sys::RangeTblRef>(pg_sys::NodeTag::T_RangeTblRef);
+        (*reference).rtindex = index as i32;
+        reference.cast()
+    }
 }
 
 /// The constant 0 of type bigint.
 unsafe fn zero() -> *mut pg_sys::Node {
-    let value = pg_sys::Datum::from(0_i64);
-    pg_sys::makeConst(pg_sys::INT8OID, -1, pg_sys::InvalidOid, 8, value, false, true).cast()
+    // SAFETY: makes a node of a value that is passed by value.
+    unsafe {
+        let value = pg_sys::Datum::from(0_i64);
+        pg_sys::makeConst(pg_sys::INT8OID, -1, pg_sys::InvalidOid, 8, value, false, true).cast()
+    }
 }
 
 unsafe fn add_conditions(tree: *mut pg_sys::FromExpr, conditions: impl IntoIterator<Item = Expr>) {
-    let before = (!(*tree).quals.is_null()).then(|| Expr((*tree).quals));
-    let all: Vec<Expr> = before.into_iter().chain(conditions).collect();
-    (*tree).quals = Expr::all_of(&all).0;
+    // SAFETY: callers pass the join tree of a query that is theirs to change.
+    unsafe {
+        let before = (!(*tree).quals.is_null()).then(|| Expr((*tree).quals));
+        let all: Vec<Expr> = before.into_iter().chain(conditions).collect();
+        (*tree).quals = Expr::all_of(&all).0;
+    }
 }

@@ -152,26 +152,30 @@ impl Select {
     }
 
     pub(super) unsafe fn entry(&self, index: usize) -> *mut pg_sys::RangeTblEntry {
-        pg_sys::list_nth((*self.0).rtable, index as i32 - 1).cast()
+        // SAFETY: callers pass an index of the range table of this query.
+        unsafe { pg_sys::list_nth((*self.0).rtable, index as i32 - 1).cast() }
     }
 }
 
 /// The tree it makes is taken down by recursion too, with less stack for each level than it took to make it.
 unsafe fn from_node(node: *mut pg_sys::Node) -> From {
-    recursion::step();
-    if (*node).type_ == pg_sys::NodeTag::T_RangeTblRef {
-        return From::Item((*node.cast::<pg_sys::RangeTblRef>()).rtindex as usize);
-    }
-    let join = node.cast::<pg_sys::JoinExpr>();
-    From::Join {
-        kind: match (*join).jointype {
-            pg_sys::JoinType::JOIN_LEFT => JoinKind::Left,
-            pg_sys::JoinType::JOIN_RIGHT => JoinKind::Right,
-            pg_sys::JoinType::JOIN_FULL => JoinKind::Full,
-            _ => JoinKind::Inner,
-        },
-        left: Box::new(from_node((*join).larg)),
-        right: Box::new(from_node((*join).rarg)),
-        on: (!(*join).quals.is_null()).then(|| Expr((*join).quals)),
+    // SAFETY: the join tree of an analysed query holds RangeTblRef and JoinExpr here.
+    unsafe {
+        recursion::step();
+        if (*node).type_ == pg_sys::NodeTag::T_RangeTblRef {
+            return From::Item((*node.cast::<pg_sys::RangeTblRef>()).rtindex as usize);
+        }
+        let join = node.cast::<pg_sys::JoinExpr>();
+        From::Join {
+            kind: match (*join).jointype {
+                pg_sys::JoinType::JOIN_LEFT => JoinKind::Left,
+                pg_sys::JoinType::JOIN_RIGHT => JoinKind::Right,
+                pg_sys::JoinType::JOIN_FULL => JoinKind::Full,
+                _ => JoinKind::Inner,
+            },
+            left: Box::new(from_node((*join).larg)),
+            right: Box::new(from_node((*join).rarg)),
+            on: (!(*join).quals.is_null()).then(|| Expr((*join).quals)),
+        }
     }
 }

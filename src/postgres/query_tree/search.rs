@@ -156,7 +156,8 @@ impl Expr {
 }
 
 impl Search {
-    /// What an index on `table`, the only one that `side` reads, would hold to serve this; None if no usual one can.
+    /// What an index on `table`, the only one that `side` reads, would hold to serve this; None if no usual
+    /// one can.
     pub fn index_column(&self, table: Oid) -> Option<IndexColumn> {
         let mut stored = true;
         let expr = self.side.unlabelled().substitute(|leaf, expr| match leaf {
@@ -167,7 +168,8 @@ impl Search {
             Leaf::SubSelectOutput(_) => None,
         })?;
         let alias = CString::new(relation::name(table)?).ok()?;
-        // SAFETY: the expression is a copy that reads range 1 only, which the deparse context says is `table`.
+        // SAFETY: the expression is a copy that reads range 1 only, which the deparse context says is
+        // `table`.
         unsafe {
             if !stored || pg_sys::contain_mutable_functions(expr.0) {
                 return None;

@@ -175,25 +175,32 @@ impl Select {
     }
 
     unsafe fn clause_exprs(&self, clause: *mut pg_sys::List) -> Vec<(Expr, Oid)> {
-        pointers::<pg_sys::SortGroupClause>(clause)
-            .into_iter()
-            .map(|item| {
-                let expr = pg_sys::get_sortgroupclause_expr(item, (*self.0).targetList);
-                (Expr(expr), (*item).eqop)
-            })
-            .collect()
+        // SAFETY: the clause holds SortGroupClause nodes that refer into the target list.
+        unsafe {
+            pointers::<pg_sys::SortGroupClause>(clause)
+                .into_iter()
+                .map(|item| {
+                    let expr = pg_sys::get_sortgroupclause_expr(item, (*self.0).targetList);
+                    (Expr(expr), (*item).eqop)
+                })
+                .collect()
+        }
     }
 
     /// For a set operation: the range table indexes of its branches.
     pub fn branches(&self) -> Vec<usize> {
         unsafe fn collect(node: *mut pg_sys::Node, into: &mut Vec<usize>) {
-            recursion::step();
-            if (*node).type_ == pg_sys::NodeTag::T_RangeTblRef {
-                into.push((*node.cast::<pg_sys::RangeTblRef>()).rtindex as usize);
-            } else {
-                let operation = node.cast::<pg_sys::SetOperationStmt>();
-                collect((*operation).larg, into);
-                collect((*operation).rarg, into);
+            // SAFETY: callers pass a node of a set operation tree, which holds RangeTblRef and
+            // SetOperationStmt only.
+            unsafe {
+                recursion::step();
+                if (*node).type_ == pg_sys::NodeTag::T_RangeTblRef {
+                    into.push((*node.cast::<pg_sys::RangeTblRef>()).rtindex as usize);
+                } else {
+                    let operation = node.cast::<pg_sys::SetOperationStmt>();
+                    collect((*operation).larg, into);
+                    collect((*operation).rarg, into);
+                }
             }
         }
         let mut branches = Vec::new();

@@ -22,8 +22,8 @@ thread_local! {
     static FIXED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`, whose statements see the active snapshot also where they write, and what the commands before them did:
-/// nothing that others commit meanwhile.
+/// Runs `work`, whose statements see the active snapshot also where they write, and what the commands before
+/// them did: nothing that others commit meanwhile.
 pub fn under_active_snapshot<R>(work: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
@@ -41,59 +41,67 @@ const FETCHED: c_long = 1_000;
 /// # Safety
 /// Inside an SPI connection, with a plan that takes `args.len()` parameters.
 pub(super) unsafe fn execute(plan: pg_sys::SPIPlanPtr, access: Access, args: &[Value], limit: i64) -> Rows {
-    memory::check();
-    let (mut datums, nulls) = datums(args);
-    pg_sys::SPI_tuptable = std::ptr::null_mut();
-    let code = if access == Access::Current && FIXED.get() {
-        pg_sys::SPI_execute_snapshot(
-            plan,
-            datums.as_mut_ptr(),
-            nulls.as_ptr(),
-            pg_sys::GetActiveSnapshot(),
-            std::ptr::null_mut(),
-            false,
-            true,
-            limit as c_long,
-        )
-    } else {
-        pg_sys::SPI_execute_plan(
-            plan,
-            datums.as_mut_ptr(),
-            nulls.as_ptr(),
-            access == Access::Snapshot,
-            limit as c_long,
-        )
-    };
-    if code < 0 {
-        let reason = CStr::from_ptr(pg_sys::SPI_result_code_string(code)).to_string_lossy();
-        pgrx::error!("statement failed: {reason}");
-    }
-    Rows {
-        table: pg_sys::SPI_tuptable,
-        processed: pg_sys::SPI_processed,
+    // SAFETY: as the caller promises; the arrays live across the call.
+    unsafe {
+        memory::check();
+        let (mut datums, nulls) = datums(args);
+        pg_sys::SPI_tuptable = std::ptr::null_mut();
+        let code = if access == Access::Current && FIXED.get() {
+            pg_sys::SPI_execute_snapshot(
+                plan,
+                datums.as_mut_ptr(),
+                nulls.as_ptr(),
+                pg_sys::GetActiveSnapshot(),
+                std::ptr::null_mut(),
+                false,
+                true,
+                limit as c_long,
+            )
+        } else {
+            pg_sys::SPI_execute_plan(
+                plan,
+                datums.as_mut_ptr(),
+                nulls.as_ptr(),
+                access == Access::Snapshot,
+                limit as c_long,
+            )
+        };
+        if code < 0 {
+            let reason = CStr::from_ptr(pg_sys::SPI_result_code_string(code)).to_string_lossy();
+            pgrx::error!("statement failed: {reason}");
+        }
+        Rows {
+            table: pg_sys::SPI_tuptable,
+            processed: pg_sys::SPI_processed,
+        }
     }
 }
 
 /// # Safety
 /// Inside an SPI connection, with a plan of one query that returns rows and takes `args.len()` parameters.
 pub(super) unsafe fn stream(plan: pg_sys::SPIPlanPtr, args: &[Value], mut each: impl FnMut(&Rows) -> bool) {
-    let (mut datums, nulls) = datums(args);
-    let portal = pg_sys::SPI_cursor_open(std::ptr::null(), plan, datums.as_mut_ptr(), nulls.as_ptr(), true);
-    loop {
-        memory::check();
-        pg_sys::SPI_tuptable = std::ptr::null_mut();
-        pg_sys::SPI_cursor_fetch(portal, true, FETCHED);
-        let rows = Rows {
-            table: pg_sys::SPI_tuptable,
-            processed: pg_sys::SPI_processed,
-        };
-        let more = !rows.is_empty() && each(&rows);
-        pg_sys::SPI_freetuptable(rows.table);
-        if !more {
-            break;
+    // SAFETY: as the caller promises; the arrays live across the call, and a portion is freed after its
+    // only use.
+    unsafe {
+        let (mut datums, nulls) = datums(args);
+        let portal =
+            pg_sys::SPI_cursor_open(std::ptr::null(), plan, datums.as_mut_ptr(), nulls.as_ptr(), true);
+        loop {
+            memory::check();
+            pg_sys::SPI_tuptable = std::ptr::null_mut();
+            pg_sys::SPI_cursor_fetch(portal, true, FETCHED);
+            let rows = Rows {
+                table: pg_sys::SPI_tuptable,
+                processed: pg_sys::SPI_processed,
+            };
+            let more = !rows.is_empty() && each(&rows);
+            pg_sys::SPI_freetuptable(rows.table);
+            if !more {
+                break;
+            }
         }
+        pg_sys::SPI_cursor_close(portal);
     }
-    pg_sys::SPI_cursor_close(portal);
 }
 
 fn datums(args: &[Value]) -> (Vec<Datum>, Vec<c_char>) {

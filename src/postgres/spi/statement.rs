@@ -49,16 +49,20 @@ impl Statement {
     /// # Safety
     /// Inside an SPI connection.
     unsafe fn prepared(&self) -> pg_sys::SPIPlanPtr {
-        if self.plan.get().is_null() {
-            let mut types = self.types.clone();
-            let plan = pg_sys::SPI_prepare(self.sql.as_ptr(), types.len() as i32, types.as_mut_ptr());
-            if plan.is_null() {
-                pgrx::error!("could not prepare: {}", self.sql());
+        // SAFETY: as the caller promises; the text and the types live across the call, and the plan is
+        // kept.
+        unsafe {
+            if self.plan.get().is_null() {
+                let mut types = self.types.clone();
+                let plan = pg_sys::SPI_prepare(self.sql.as_ptr(), types.len() as i32, types.as_mut_ptr());
+                if plan.is_null() {
+                    pgrx::error!("could not prepare: {}", self.sql());
+                }
+                pg_sys::SPI_keepplan(plan);
+                self.plan.set(plan);
             }
-            pg_sys::SPI_keepplan(plan);
-            self.plan.set(plan);
+            self.plan.get()
         }
-        self.plan.get()
     }
 
     /// What the prepared statement takes in memory: bytes.
@@ -66,7 +70,8 @@ impl Statement {
         if self.plan.get().is_null() {
             return 0;
         }
-        // SAFETY: the plan was kept by us: its sources, their contexts and those of their generic plans are there.
+        // SAFETY: the plan was kept by us: its sources, their contexts and those of their generic plans are
+        // there.
         unsafe {
             let sources = pg_sys::SPI_plan_get_plan_sources(self.plan.get());
             let number = if sources.is_null() { 0 } else { (*sources).length };
@@ -74,9 +79,10 @@ impl Statement {
                 .map(|n| {
                     let source = pg_sys::list_nth(sources, n).cast::<pg_sys::CachedPlanSource>();
                     let generic = (*source).gplan;
-                    let of_generic = match generic.is_null() {
-                        true => 0,
-                        false => pg_sys::MemoryContextMemAllocated((*generic).context, true),
+                    let of_generic = if generic.is_null() {
+                        0
+                    } else {
+                        pg_sys::MemoryContextMemAllocated((*generic).context, true)
                     };
                     pg_sys::MemoryContextMemAllocated((*source).context, true) + of_generic
                 })
@@ -84,8 +90,8 @@ impl Statement {
         }
     }
 
-    /// Runs it inside a [`session`] under the active snapshot; `each` gets the rows in portions, which are freed then, until it
-    /// returns false.
+    /// Runs it inside a [`session`] under the active snapshot; `each` gets the rows in portions, which are
+    /// freed then, until it returns false.
     pub fn stream(&self, args: &[Value], each: impl FnMut(&Rows) -> bool) {
         assert_eq!(args.len(), self.types.len(), "parameters of {}", self.sql());
         // SAFETY: as in `run_as_it_is`.

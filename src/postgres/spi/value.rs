@@ -34,7 +34,8 @@ impl Value {
 
     /// A `jsonb[]` of one element, given as JSON text in the encoding of the database.
     pub fn jsonb_array(json: &CStr) -> Value {
-        // SAFETY: the input function of jsonb takes a C string, and the array is made of the one value it returns.
+        // SAFETY: the input function of jsonb takes a C string, and the array is made of the one value it
+        // returns.
         unsafe {
             let text = Some(Datum::from(json.as_ptr()));
             let Some(mut element) = pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[text]) else {

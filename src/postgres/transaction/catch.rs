@@ -21,7 +21,8 @@ pub fn catch<R>(work: impl FnOnce() -> R + UnwindSafe) -> Result<R, Caught> {
 
 /// Runs `work`; whatever PostgreSQL reports meanwhile leaves its code in `reported`.
 fn with_reported_code<R>(reported: &mut i32, work: impl FnOnce() -> R) -> R {
-    // SAFETY: the callback is taken off the stack before it and what it points to go; an ERROR in `work` is caught inside.
+    // SAFETY: the callback is taken off the stack before it and what it points to go; an ERROR in `work` is
+    // caught inside.
     unsafe {
         let mut callback = pg_sys::ErrorContextCallback {
             previous: pg_sys::error_context_stack,

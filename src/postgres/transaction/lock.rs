@@ -51,7 +51,8 @@ impl TableLock {
     }
 }
 
-/// How many locks a transaction has places for on average: where each takes more, there are none left for others.
+/// How many locks a transaction has places for on average: where each takes more, there are none left for
+/// others.
 pub fn most_of_a_transaction() -> usize {
     // SAFETY: reads a setting.
     usize::try_from(unsafe { pg_sys::max_locks_per_xact }).unwrap_or(usize::MAX)
@@ -84,9 +85,10 @@ pub fn try_table(relation: Oid, lock: TableLock) -> Attempt {
     if !unsafe { pg_sys::ConditionalLockRelationOid(relation, lock.mode()) } {
         return Attempt::Held;
     }
-    match open_close(relation, pg_sys::NoLock as i32) {
-        true => Attempt::Locked,
-        false => Attempt::Gone,
+    if open_close(relation, pg_sys::NoLock as i32) {
+        Attempt::Locked
+    } else {
+        Attempt::Gone
     }
 }
 
@@ -120,8 +122,8 @@ fn tag(class: Oid, object: Oid) -> pg_sys::LOCKTAG {
     }
 }
 
-/// Waits for the lock of one TVIEW: whoever refreshes, defines or drops it holds this. `class` is the
-/// catalog table that describes TVIEWs, so that the lock is readable in `pg_locks`. Assigns no transaction id.
+/// Waits for the lock of one TVIEW: whoever refreshes, defines or drops it holds this. `class` is the catalog
+/// table that describes TVIEWs, so that the lock is readable in `pg_locks`. Assigns no transaction id.
 pub fn object(class: Oid, object: Oid) {
     // SAFETY: an ordinary lock request; an ERROR (timeout, deadlock, cancel) unwinds.
     unsafe {

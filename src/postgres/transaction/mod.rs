@@ -1,4 +1,5 @@
-//! Transactions and subtransactions that the extension begins, their snapshots and locks, and facts about them.
+//! Transactions and subtransactions that the extension begins, their snapshots and locks, and facts about
+//! them.
 
 mod catch;
 mod driver;

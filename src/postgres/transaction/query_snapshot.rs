@@ -1,6 +1,6 @@
-//! What a query about to start sees, and giving it a snapshot that sees more of its own transaction. A snapshot is never
-//! changed in place: a function marked STABLE shares that of the statement that calls it, whose own partial effects would
-//! become visible.
+//! What a query about to start sees, and giving it a snapshot that sees more of its own transaction. A
+//! snapshot is never changed in place: a function marked STABLE shares that of the statement that calls it,
+//! whose own partial effects would become visible.
 
 use pgrx::pg_sys;
 
@@ -8,8 +8,8 @@ use crate::error::Caught;
 use crate::postgres::hooks::executor::Query;
 use crate::postgres::{spi, transaction};
 
-/// The transactions of others that a snapshot sees: equal for two that see the same. A copy of a snapshot has lost the count
-/// of transactions completed before it, so the transactions themselves are compared.
+/// The transactions of others that a snapshot sees: equal for two that see the same. A copy of a snapshot has
+/// lost the count of transactions completed before it, so the transactions themselves are compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Others {
     xmin: u32,
@@ -56,16 +56,16 @@ pub fn is_read_only() -> bool {
     unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() }
 }
 
-/// How the transaction waits for locks, in milliseconds: the session's lock_timeout (0: for ever), and when deadlocks are
-/// looked for.
+/// How the transaction waits for locks, in milliseconds: the session's lock_timeout (0: for ever), and when
+/// deadlocks are looked for.
 pub fn lock_waits() -> (i32, i32) {
     // SAFETY: reads backend-local variables.
     unsafe { (pg_sys::LockTimeout, pg_sys::DeadlockTimeout) }
 }
 
-/// Rows changed by others since the snapshot are an error while this lives, as in REPEATABLE READ: a statement under a
-/// snapshot that is not its own would otherwise write on top of row versions that the snapshot does not see, and the query
-/// would find two versions of one row.
+/// Rows changed by others since the snapshot are an error while this lives, as in REPEATABLE READ: a
+/// statement under a snapshot that is not its own would otherwise write on top of row versions that the
+/// snapshot does not see, and the query would find two versions of one row.
 struct NoFollowing(i32);
 
 impl NoFollowing {
@@ -119,10 +119,11 @@ impl Query {
         unsafe { (*self.description).snapshot }
     }
 
-    /// Runs `work`, which writes, under the query's snapshot (or under one of this moment), and in a subtransaction that is
-    /// rolled back on an ERROR. What it wrote is visible to the query afterwards.
+    /// Runs `work`, which writes, under the query's snapshot (or under one of this moment), and in a
+    /// subtransaction that is rolled back on an ERROR. What it wrote is visible to the query afterwards.
     pub fn help<R>(&mut self, newest: bool, work: impl FnOnce() -> R) -> Result<R, Caught> {
-        // SAFETY: snapshots are pushed and popped in balance: `attempt` catches errors and takes its own down.
+        // SAFETY: snapshots are pushed and popped in balance: `attempt` catches errors and takes its own
+        // down.
         unsafe {
             // Functions in views take the snapshot of the transaction: it must be alive.
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
@@ -149,9 +150,10 @@ impl Query {
     pub fn see_until(&mut self, command: u32, newest: bool) {
         // SAFETY: as above.
         unsafe {
-            match newest {
-                true => pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()),
-                false => pg_sys::PushCopiedSnapshot(self.snapshot()),
+            if newest {
+                pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            } else {
+                pg_sys::PushCopiedSnapshot(self.snapshot());
             }
             self.see_copy_of(pg_sys::GetActiveSnapshot(), command);
             pg_sys::PopActiveSnapshot();
@@ -159,8 +161,9 @@ impl Query {
     }
 
     unsafe fn see_copy_of(&mut self, snapshot: pg_sys::Snapshot, command: u32) {
-        // SAFETY: the query has registered its snapshot with the current resource owner, just before it is started, and
-        // will unregister there whatever it has by then. The copy is ours until it is registered.
+        // SAFETY: the query has registered its snapshot with the current resource owner, just before it is
+        // started, and will unregister there whatever it has by then. The copy is ours until it is
+        // registered.
         unsafe {
             pg_sys::PushCopiedSnapshot(snapshot);
             let copy = pg_sys::GetActiveSnapshot();
@@ -173,9 +176,11 @@ impl Query {
         }
     }
 
-    /// Parallel workers use the snapshot that is active, not that of the query: where those differ it must do without.
+    /// Parallel workers use the snapshot that is active, not that of the query: where those differ it must do
+    /// without.
     unsafe fn alone(&mut self) {
-        // SAFETY: a plan may be in a cache and is not changed; the copy lives where the description was just made.
+        // SAFETY: a plan may be in a cache and is not changed; the copy lives where the description was just
+        // made.
         unsafe {
             let plan = (*self.description).plannedstmt;
             if (*plan).parallelModeNeeded {

@@ -16,10 +16,11 @@ pub fn own_xid() -> u64 {
     unsafe { pg_sys::GetTopFullTransactionId().value }
 }
 
-/// Whether a transaction has ended in every respect: a commit is visible a moment before the definitions it changed are
-/// announced, and those before its locks go. What was announced until now is known afterwards.
+/// Whether a transaction has ended in every respect: a commit is visible a moment before the definitions it
+/// changed are announced, and those before its locks go. What was announced until now is known afterwards.
 pub fn is_over(xid: u64) -> bool {
-    // SAFETY: an ordinary lock request without waiting, given back at once; then messages are read as for any lock.
+    // SAFETY: an ordinary lock request without waiting, given back at once; then messages are read as for any
+    // lock.
     unsafe {
         let over = pg_sys::ConditionalXactLockTableWait(pg_sys::TransactionId::from(xid as u32));
         pg_sys::AcceptInvalidationMessages();
@@ -39,7 +40,8 @@ pub fn is_serializable() -> bool {
     unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
 }
 
-/// Whether what follows in this session is in the same transaction: a block, or several statements sent as one.
+/// Whether what follows in this session is in the same transaction: a block, or several statements sent as
+/// one.
 pub fn in_block() -> bool {
     // SAFETY: reads the transaction state.
     unsafe { pg_sys::IsTransactionBlock() }
@@ -51,7 +53,8 @@ pub fn in_recovery() -> bool {
     unsafe { pg_sys::RecoveryInProgress() }
 }
 
-/// Raises what PostgreSQL raises for its own commands where nothing can be written: on a standby, and in a read-only transaction.
+/// Raises what PostgreSQL raises for its own commands where nothing can be written: on a standby, and in a
+/// read-only transaction.
 pub fn refuse_read_only(command: &str) {
     let Ok(command) = CString::new(command) else {
         return;

@@ -5,12 +5,12 @@ use pgrx::{pg_sys, PgTryBuilder};
 
 use crate::error::Problem;
 
-/// Runs `work` in a transaction of its own, at the session's isolation level. An ERROR rolls it back, goes to the
-/// server log, and gives `None`.
+/// Runs `work` in a transaction of its own, at the session's isolation level. An ERROR rolls it back, goes to
+/// the server log, and gives `None`.
 pub fn short_transaction<R>(work: impl FnOnce() -> R) -> Option<R> {
     guarded(|| {
-        // SAFETY: called outside any transaction (background processes only); every start is matched by a commit
-        // here or by the abort in `guarded`.
+        // SAFETY: called outside any transaction (background processes only); every start is matched by a
+        // commit here or by the abort in `guarded`.
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
@@ -26,8 +26,8 @@ pub fn short_transaction<R>(work: impl FnOnce() -> R) -> Option<R> {
     })
 }
 
-/// Runs `work` and keeps the process alive whatever it raises: the transaction it left open, if any, is rolled back
-/// and the error goes to the server log.
+/// Runs `work` and keeps the process alive whatever it raises: the transaction it left open, if any, is
+/// rolled back and the error goes to the server log.
 pub fn guarded<R>(work: impl FnOnce() -> R) -> Option<R> {
     let result = PgTryBuilder::new(std::panic::AssertUnwindSafe(|| Some(work())))
         .catch_others(|error| {
@@ -46,7 +46,8 @@ pub fn guarded<R>(work: impl FnOnce() -> R) -> Option<R> {
     result
 }
 
-/// Hands collected statistics over once a second or so; returns when to ask again for what is still held back.
+/// Hands collected statistics over once a second or so; returns when to ask again for what is still held
+/// back.
 pub fn report_statistics() -> Option<std::time::Duration> {
     // SAFETY: called outside any transaction, as PostgreSQL asserts.
     let wait = unsafe { pg_sys::pgstat_report_stat(false) };

@@ -1,17 +1,18 @@
-//! The C entry point of the capture trigger, and what a trigger call looks like to safe code.
+//! The capture trigger of source tables: its C entry point, and its calls as safe code sees them.
 
 use std::ffi::CStr;
 use std::sync::OnceLock;
 
+use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum, Oid};
-use pgrx::{ereport, pg_guard, PgSqlErrorCode};
 
+use super::call::refuse;
 use crate::postgres::column::{Column, Row};
 
-static CAPTURE: OnceLock<fn(&TriggerCall)> = OnceLock::new();
+static CAPTURE: OnceLock<fn(&CaptureCall)> = OnceLock::new();
 
-/// Has the capture trigger call this function; call once per process, from `_PG_init`.
-pub fn register(capture: fn(&TriggerCall)) {
+/// Makes the capture trigger call this function; call once per process, from `_PG_init`.
+pub fn register(capture: fn(&CaptureCall)) {
     CAPTURE.get_or_init(|| capture);
 }
 
@@ -22,12 +23,12 @@ pub enum Operation {
     Update,
     Delete,
     Truncate,
-    /// Not a change: somebody asked for these keys of a TVIEW to be recomputed.
+    /// Not a change: a session asked for these keys of a TVIEW to be recomputed.
     Refresh,
 }
 
 /// One call of the capture trigger.
-pub struct TriggerCall<'a> {
+pub struct CaptureCall<'a> {
     data: &'a pg_sys::TriggerData,
     trigger: &'a pg_sys::Trigger,
     relation: &'a pg_sys::RelationData,
@@ -36,7 +37,36 @@ pub struct TriggerCall<'a> {
     pub for_each_row: bool,
 }
 
-impl<'a> TriggerCall<'a> {
+impl<'a> CaptureCall<'a> {
+    /// Reads the call; raises an ERROR if it is not one of an AFTER trigger.
+    ///
+    /// # Safety
+    /// `fcinfo` must be valid and outlive the result.
+    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> CaptureCall<'a> {
+        // SAFETY: as the caller promises. Checked to be trigger data, which outlives the call, as do its relation and trigger.
+        unsafe {
+            if !pgrx::trigger_support::called_as_trigger(fcinfo) {
+                refuse("pg_tviews_capture() can only be called as a trigger");
+            }
+            let data = &*(*fcinfo).context.cast::<pg_sys::TriggerData>();
+            if data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER {
+                refuse("pg_tviews_capture() can only be called by an AFTER trigger");
+            }
+            CaptureCall {
+                data,
+                trigger: &*data.tg_trigger,
+                relation: &*data.tg_relation,
+                operation: match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+                    pg_sys::TRIGGER_EVENT_INSERT => Operation::Insert,
+                    pg_sys::TRIGGER_EVENT_UPDATE => Operation::Update,
+                    pg_sys::TRIGGER_EVENT_DELETE => Operation::Delete,
+                    _ => Operation::Truncate,
+                },
+                for_each_row: data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0,
+            }
+        }
+    }
+
     /// The relation that fired, a leaf if it belongs to a partitioned table.
     pub fn relation(&self) -> Oid {
         self.relation.rd_id
@@ -93,11 +123,12 @@ impl<'a> TriggerCall<'a> {
     }
 
     unsafe fn row(&self, slot: *mut pg_sys::TupleTableSlot, columns: usize) -> Option<Row<'a>> {
-        (self.for_each_row && !slot.is_null()).then(|| Row::read(slot, columns))
+        // SAFETY: callers pass a slot of the running call, empty or filled by the executor.
+        unsafe { (self.for_each_row && !slot.is_null()).then(|| Row::read(slot, columns)) }
     }
 }
 
-/// Tells PostgreSQL how to call [`pg_tviews_capture`].
+/// Declares to PostgreSQL how to call [`pg_tviews_capture`].
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_pg_tviews_capture() -> &'static pg_sys::Pg_finfo_record {
     const VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
@@ -111,37 +142,10 @@ pub extern "C" fn pg_finfo_pg_tviews_capture() -> &'static pg_sys::Pg_finfo_reco
 #[unsafe(no_mangle)]
 #[pg_guard]
 pub unsafe extern "C-unwind" fn pg_tviews_capture(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
-    if !pgrx::trigger_support::called_as_trigger(fcinfo) {
-        refuse("pg_tviews_capture() can only be called as a trigger");
-    }
-    // SAFETY: checked to be trigger data, which outlives the call, as do its relation and trigger.
-    let data = &*(*fcinfo).context.cast::<pg_sys::TriggerData>();
-    if data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER {
-        refuse("pg_tviews_capture() can only be called by an AFTER trigger");
-    }
-    let operation = match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
-        pg_sys::TRIGGER_EVENT_INSERT => Operation::Insert,
-        pg_sys::TRIGGER_EVENT_UPDATE => Operation::Update,
-        pg_sys::TRIGGER_EVENT_DELETE => Operation::Delete,
-        _ => Operation::Truncate,
-    };
-    let call = TriggerCall {
-        data,
-        trigger: &*data.tg_trigger,
-        relation: &*data.tg_relation,
-        operation,
-        for_each_row: data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0,
-    };
+    // SAFETY: as the caller promises.
+    let call = unsafe { CaptureCall::of(fcinfo) };
     if let Some(capture) = CAPTURE.get() {
         capture(&call);
     }
     Datum::from(0)
-}
-
-fn refuse(message: &'static str) {
-    ereport!(
-        ERROR,
-        PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-        message
-    );
 }

@@ -1,5 +1,5 @@
-//! What the parse tree that an event trigger sees says of a command, where that is enough to know that no view returns anything
-//! else after it.
+//! What the parse tree that an event trigger sees says of a command, where that is enough to know that no
+//! view returns anything else after it.
 
 use std::ffi::CStr;
 
@@ -39,18 +39,20 @@ unsafe fn classify(node: *mut pg_sys::Node) -> Command {
         match (*node).type_ {
             pg_sys::NodeTag::T_CreateStmt => {
                 let statement = &*node.cast::<pg_sys::CreateStmt>();
-                match statement.inhRelations.is_null() {
-                    true => made(statement.relation),
-                    false => Command::TableTree,
+                if statement.inhRelations.is_null() {
+                    made(statement.relation)
+                } else {
+                    Command::TableTree
                 }
             }
             pg_sys::NodeTag::T_CreateTableAsStmt => {
                 made((*(*node.cast::<pg_sys::CreateTableAsStmt>()).into).rel)
             }
             pg_sys::NodeTag::T_CreateFunctionStmt => {
-                match (*node.cast::<pg_sys::CreateFunctionStmt>()).replace {
-                    true => Command::Other,
-                    false => Command::Harmless,
+                if (*node.cast::<pg_sys::CreateFunctionStmt>()).replace {
+                    Command::Other
+                } else {
+                    Command::Harmless
                 }
             }
             pg_sys::NodeTag::T_CreateSeqStmt
@@ -104,9 +106,10 @@ unsafe fn altered(statement: &pg_sys::AlterTableStmt) -> Command {
                 | Kind::AT_DetachPartitionFinalize
         )
     };
-    let concerns_tree = commands.iter_ptr().any(of_tree);
-    match concerns_tree {
-        true => Command::TableTree,
-        false => Command::Other,
+    let affects_tree = commands.iter_ptr().any(of_tree);
+    if affects_tree {
+        Command::TableTree
+    } else {
+        Command::Other
     }
 }

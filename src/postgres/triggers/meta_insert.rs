@@ -1,39 +1,29 @@
-//! The trigger on pg_tview_definition that sees a row before it is written: what a dump brings means something else here.
+//! The trigger on pg_tview_definition that sees a row before it is written: what a dump brings means
+//! something else here.
 
 use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys::{self, Datum};
-use pgrx::PgSqlErrorCode;
 
+use super::call;
 use super::written_row::WrittenRow;
-use crate::error::Problem;
 use crate::postgres::process::memory;
 
-/// A row on its way into the table.
-pub struct AddedRow<'a> {
+/// A row that is about to be written.
+pub struct MetaInsertCall<'a> {
     data: &'a pg_sys::TriggerData,
 }
 
-impl AddedRow<'_> {
+impl MetaInsertCall<'_> {
     /// Reads the call; raises an ERROR if it is not one of our trigger.
-    #[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
-    pub fn of<'a>(fcinfo: pg_sys::FunctionCallInfo) -> AddedRow<'a> {
-        let before_row = pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_BEFORE;
-        let mask = pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_TIMINGMASK;
-        // SAFETY: checked to be the data of a trigger, which outlives the call.
-        unsafe {
-            if pgrx::trigger_support::called_as_trigger(fcinfo) {
-                let data = &*(*fcinfo).context.cast::<pg_sys::TriggerData>();
-                if data.tg_event & mask == before_row {
-                    return AddedRow { data };
-                }
-            }
-        }
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+    pub fn of<'a>(fcinfo: pg_sys::FunctionCallInfo) -> MetaInsertCall<'a> {
+        let data = call::data(
+            fcinfo,
+            pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_TIMINGMASK,
+            pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_BEFORE,
             "pg_tviews_meta_added() can only be called by the trigger of pg_tview_definition",
-        )
-        .raise()
+        );
+        MetaInsertCall { data }
     }
 
     fn tuple(&self) -> pg_sys::HeapTuple {

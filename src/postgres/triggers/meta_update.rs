@@ -1,13 +1,13 @@
-//! The row trigger of the view pg_tview_meta as safe code sees it.
+//! The row trigger of the view pg_tview_meta, which runs instead of the write.
 
 use std::ffi::CStr;
 
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Datum, Oid};
-use pgrx::{FromDatum, PgSqlErrorCode};
+use pgrx::FromDatum;
 
+use super::call;
 use super::written_row::WrittenRow;
-use crate::error::Problem;
 use crate::postgres::process::memory;
 use crate::postgres::spi::Value;
 
@@ -17,52 +17,42 @@ extern "C-unwind" {
 
 /// What a statement does to the view.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MetaWrite {
+pub enum Operation {
     Insert,
     Update,
     Delete,
 }
 
 /// A row that a statement writes to the view.
-pub struct MetaRow<'a> {
+pub struct MetaUpdateCall<'a> {
     data: &'a pg_sys::TriggerData,
 }
 
-impl MetaRow<'_> {
+impl MetaUpdateCall<'_> {
     /// Reads the call; raises an ERROR if it is not one of our trigger.
-    #[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
-    pub fn of<'a>(fcinfo: pg_sys::FunctionCallInfo) -> MetaRow<'a> {
-        let instead_of_row = pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_INSTEAD;
-        let mask = pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_TIMINGMASK;
-        // SAFETY: checked to be the data of a trigger, which outlives the call.
-        unsafe {
-            if pgrx::trigger_support::called_as_trigger(fcinfo) {
-                let data = &*(*fcinfo).context.cast::<pg_sys::TriggerData>();
-                if data.tg_event & mask == instead_of_row {
-                    return MetaRow { data };
-                }
-            }
-        }
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+    pub fn of<'a>(fcinfo: pg_sys::FunctionCallInfo) -> MetaUpdateCall<'a> {
+        let data = call::data(
+            fcinfo,
+            pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_TIMINGMASK,
+            pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_INSTEAD,
             "pg_tviews_meta_written() can only be called by the trigger of pg_tview_meta",
-        )
-        .raise()
+        );
+        MetaUpdateCall { data }
     }
 
-    pub fn write(&self) -> MetaWrite {
+    pub fn operation(&self) -> Operation {
         match self.data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
-            pg_sys::TRIGGER_EVENT_INSERT => MetaWrite::Insert,
-            pg_sys::TRIGGER_EVENT_UPDATE => MetaWrite::Update,
-            _ => MetaWrite::Delete,
+            pg_sys::TRIGGER_EVENT_INSERT => Operation::Insert,
+            pg_sys::TRIGGER_EVENT_UPDATE => Operation::Update,
+            _ => Operation::Delete,
         }
     }
 
-    /// The row as the statement wants it, or the one it deletes.
+    /// The row as the statement would write it, or the row that it deletes.
     fn new_tuple(&self) -> pg_sys::HeapTuple {
-        match self.write() {
-            MetaWrite::Update => self.data.tg_newtuple,
-            MetaWrite::Insert | MetaWrite::Delete => self.data.tg_trigtuple,
+        match self.operation() {
+            Operation::Update => self.data.tg_newtuple,
+            Operation::Insert | Operation::Delete => self.data.tg_trigtuple,
         }
     }
 
@@ -122,7 +112,8 @@ impl MetaRow<'_> {
     }
 
     fn attributes(&self) -> &[pg_sys::FormData_pg_attribute] {
-        // SAFETY: the relation stays open for the call; its description has `natts` attributes. Views lose no columns.
+        // SAFETY: the relation stays open for the call; its description has `natts` attributes. Views lose no
+        // columns.
         unsafe {
             let descriptor = (*self.data.tg_relation).rd_att;
             (*descriptor).attrs.as_slice((*descriptor).natts as usize)

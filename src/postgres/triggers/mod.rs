@@ -1,5 +1,6 @@
 //! Trigger functions as safe code sees them: which row or command a call is about, and what to answer.
 
+mod call;
 pub mod capture;
 pub mod ddl_command;
 pub mod ddl_event;

@@ -1,65 +1,53 @@
-//! The statement trigger of a tv table as safe code sees it.
+//! The statement triggers of tv tables, which refuse writes to maintained columns.
 
 use std::ffi::CStr;
 
 use pgrx::pg_sys::{self, Oid};
-use pgrx::PgSqlErrorCode;
 
-use crate::error::Problem;
+use super::call;
 
 /// What the statement does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum Operation {
     InsertOrDelete,
     Update,
-    /// It has been done already.
+    /// The trigger runs after the statement.
     Truncate,
 }
 
 /// A statement that writes a tv table.
-pub struct Write {
+pub struct WriteGuardCall {
     pub table: Oid,
-    pub kind: Kind,
+    pub operation: Operation,
     /// The columns an UPDATE sets.
     pub sets: Vec<String>,
     /// The arguments of the trigger.
     pub arguments: Vec<String>,
-    /// Made by another trigger, that of a foreign key included.
+    /// The statement was run by another trigger, for example that of a foreign key.
     pub by_trigger: bool,
 }
 
-/// Reads the call; raises an ERROR if it is not one of our trigger.
-#[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
-pub fn read(fcinfo: pg_sys::FunctionCallInfo) -> Write {
-    // SAFETY: checked to be the data of a statement trigger, which outlives the call, as do its relation and trigger.
-    unsafe {
-        let refuse = || {
-            Problem::new(
-                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "pg_tviews_guard() can only be called by the triggers of tv tables",
-            )
-            .raise()
-        };
-        if !pgrx::trigger_support::called_as_trigger(fcinfo) {
-            refuse();
-        }
-        let data = &*(*fcinfo).context.cast::<pg_sys::TriggerData>();
-        if data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0 {
-            refuse();
-        }
-        let arguments = 0..(*data.tg_trigger).tgnargs as usize;
-        Write {
-            table: (*data.tg_relation).rd_id,
-            kind: match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
-                pg_sys::TRIGGER_EVENT_UPDATE => Kind::Update,
-                pg_sys::TRIGGER_EVENT_TRUNCATE => Kind::Truncate,
-                _ => Kind::InsertOrDelete,
-            },
-            sets: sets(data),
-            arguments: arguments
-                .map(|n| text(*(*data.tg_trigger).tgargs.add(n)))
-                .collect(),
-            by_trigger: pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]) > Some(1),
+impl WriteGuardCall {
+    /// Reads the call; raises an ERROR if it is not one of our trigger.
+    pub fn of(fcinfo: pg_sys::FunctionCallInfo) -> WriteGuardCall {
+        let message = "pg_tviews_guard() can only be called by the triggers of tv tables";
+        let data = call::data(fcinfo, pg_sys::TRIGGER_EVENT_ROW, 0, message);
+        // SAFETY: the data of a statement trigger, which outlives the call, as do its relation and trigger.
+        unsafe {
+            let arguments = 0..(*data.tg_trigger).tgnargs as usize;
+            WriteGuardCall {
+                table: (*data.tg_relation).rd_id,
+                operation: match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+                    pg_sys::TRIGGER_EVENT_UPDATE => Operation::Update,
+                    pg_sys::TRIGGER_EVENT_TRUNCATE => Operation::Truncate,
+                    _ => Operation::InsertOrDelete,
+                },
+                sets: sets(data),
+                arguments: arguments
+                    .map(|n| text(*(*data.tg_trigger).tgargs.add(n)))
+                    .collect(),
+                by_trigger: pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]) > Some(1),
+            }
         }
     }
 }

@@ -53,7 +53,8 @@ fn no_change_is_missed_by_workers_that_check_places_with_work_only() {
                 }
             });
         }
-        // Each change comes while the place is being cleared after the one before, and must be found without another.
+        // Each change comes while the place is being cleared after the one before, and must be found without
+        // another.
         let missed = (1..=CHANGES).find(|tick| {
             sources.note_change(source, *tick);
             let begin = Instant::now();
