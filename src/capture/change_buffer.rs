@@ -1,31 +1,24 @@
-//! The backend-local set of change keys, one level per subtransaction. Plain Rust: it decides what becomes
-//! a queue row and when, the caller writes.
+//! The change keys of the current transaction that are not written yet, one level per subtransaction. Plain
+//! Rust: the buffer decides which keys become a queue row and when; the caller writes the row.
 //!
-//! Rules it keeps: a rolled-back level takes away its own keys and nobody else's; a level's keys are only ever
-//! handed out for writing while that level is the current one (a row written by a savepoint vanishes with it);
-//! memory stays bounded whatever the transaction writes.
+//! Three rules hold:
+//! - A rollback removes the keys of its own level, and of no other.
+//! - Keys of a level are handed out for writing only while that level is the current one. A row written by a
+//!   savepoint disappears with the savepoint.
+//! - Memory stays bounded, however much the transaction changes.
 
 use super::key_set::KeySet;
 use crate::postgres::triggers::capture::Operation;
+use crate::queue::append::{Operations, Row};
 
-/// A queue row ready to be written, `xid` and `enqueued_at` excepted.
-#[derive(Debug, PartialEq, Eq)]
-pub struct QueueRow {
-    /// OID of the changed table (of the TVIEW for a refresh request).
-    pub source: u32,
-    pub operation: &'static str,
-    /// A JSON array in the encoding of the database, or every row of the source.
-    pub keys: Option<Vec<u8>>,
-}
-
-/// Where keys leave memory. Bytes of key text.
+/// When keys leave memory. Bytes of key text.
 #[derive(Clone, Copy)]
 pub struct Limits {
-    /// A source's set above this, at one level, is written early.
+    /// A set of one source at one level that is larger is written early.
     pub flush: usize,
-    /// A source with more than this in one transaction becomes one "all keys" row.
+    /// A source with more keys in one transaction gets one row for all keys.
     pub collapse: usize,
-    /// All sets of all levels together.
+    /// The maximum of all sets of all levels together.
     pub memory: usize,
 }
 
@@ -39,20 +32,21 @@ impl Limits {
 
 enum Keys {
     Distinct(KeySet),
-    /// Every row of the source, not yet written.
+    /// All keys of the source, not written yet.
     All,
-    /// An "all keys" row is in the queue: nothing that follows at this level or deeper can add to it.
+    /// A row for all keys is in the queue. Further changes at this level or deeper add nothing.
     AllWritten,
 }
 
-/// What one level knows about one source.
+/// The changes of one source at one level.
 struct Changes {
     source: u32,
-    operations: u8,
+    operations: Operations,
     keys: Keys,
-    /// Bytes of keys this level has written early.
+    /// Bytes of keys that this level has written early.
     written: usize,
-    /// A subtransaction about to commit has written these keys along with its own; they are kept until it has.
+    /// A subtransaction that is about to commit has written these keys along with its own. They are kept until
+    /// the commit is done.
     lent: bool,
 }
 
@@ -60,7 +54,7 @@ impl Changes {
     fn new(source: u32) -> Self {
         Changes {
             source,
-            operations: 0,
+            operations: Operations::default(),
             keys: Keys::Distinct(KeySet::default()),
             written: 0,
             lent: false,
@@ -76,7 +70,7 @@ impl Changes {
     }
 
     fn is_request(&self) -> bool {
-        self.operations & bit(Operation::Refresh) != 0
+        self.operations.contains(Operation::Refresh)
     }
 
     fn covers_everything(&self) -> bool {
@@ -90,7 +84,7 @@ impl Changes {
         }
     }
 
-    fn take_row(&mut self) -> Option<QueueRow> {
+    fn take_row(&mut self) -> Option<Row> {
         let keys = match &mut self.keys {
             Keys::AllWritten => return None,
             Keys::Distinct(set) if set.is_empty() => return None,
@@ -103,17 +97,18 @@ impl Changes {
                 None
             }
         };
-        let operation = name_of(self.operations);
-        // A request stays recognisable as one; a change starts a new row with new operations.
-        self.operations &= bit(Operation::Refresh);
-        Some(QueueRow {
+        let operation = self.operations.name();
+        // A request stays a request; the next change starts a row with operations of its own.
+        self.operations.keep_only(Operation::Refresh);
+        Some(Row {
             source: self.source,
             operation,
             keys,
         })
     }
 
-    /// Lets the set of a subtransaction about to commit take along what is here, if together they are too much.
+    /// Copies these keys into the set of a subtransaction that is about to commit, if both together exceed the
+    /// limit.
     fn lend_to(&mut self, child: &mut Changes, limit: usize) {
         let (Keys::Distinct(mine), Keys::Distinct(theirs)) = (&self.keys, &mut child.keys) else {
             return;
@@ -125,11 +120,11 @@ impl Changes {
         }
     }
 
-    /// The borrower committed: the keys are with it, in the queue or in its set.
+    /// The subtransaction that took these keys along has committed: they are in the queue or in its set.
     fn settle(&mut self) {
         if std::mem::take(&mut self.lent) && !self.covers_everything() {
             self.keys = Keys::Distinct(KeySet::default());
-            self.operations &= bit(Operation::Refresh);
+            self.operations.keep_only(Operation::Refresh);
         }
     }
 
@@ -146,31 +141,13 @@ impl Changes {
     }
 }
 
-fn bit(operation: Operation) -> u8 {
-    1 << operation as u8
-}
-
-fn name_of(operations: u8) -> &'static str {
-    const NAMES: [(Operation, &str); 5] = [
-        (Operation::Insert, "INSERT"),
-        (Operation::Update, "UPDATE"),
-        (Operation::Delete, "DELETE"),
-        (Operation::Truncate, "TRUNCATE"),
-        (Operation::Refresh, "REFRESH"),
-    ];
-    NAMES
-        .iter()
-        .find(|(operation, _)| bit(*operation) == operations)
-        .map_or("MIXED", |(_, name)| name)
-}
-
-/// One subtransaction that has changes.
+/// A subtransaction that has changes.
 struct Level {
     subtransaction: u32,
     changes: Vec<Changes>,
 }
 
-/// Every change of the current transaction that is not yet in the queue.
+/// The changes of the current transaction that are not in the queue yet.
 pub struct ChangeBuffer {
     limits: Limits,
     /// Outermost first; a subtransaction without changes has no level.
@@ -188,13 +165,13 @@ impl ChangeBuffer {
         }
     }
 
-    /// Adds one key of `source`. True: [`take_full`](Self::take_full) should be called and its rows written.
+    /// Adds one key of `source`. True: the caller is to write the rows of [`take_full`](Self::take_full).
     #[must_use]
     pub fn add(&mut self, subtransaction: u32, source: u32, operation: Operation, key: &[u8]) -> bool {
         if self.covered(source, operation) {
             return false;
         }
-        // One such key would make a queue row of unbounded size.
+        // A key without a limit would make a queue row without a limit.
         if key.len() > self.limits.flush {
             self.add_all(subtransaction, source, operation);
             return false;
@@ -202,7 +179,7 @@ impl ChangeBuffer {
         let elsewhere = self.bytes_below_top(subtransaction, source, operation);
         let limits = self.limits;
         let changes = self.changes_at(subtransaction, source, operation);
-        changes.operations |= bit(operation);
+        changes.operations |= Operations::of(operation);
         let Keys::Distinct(set) = &mut changes.keys else {
             return false;
         };
@@ -220,22 +197,22 @@ impl ChangeBuffer {
         bytes > limits.flush || self.buffered > limits.memory
     }
 
-    /// Marks every row of `source` as changed.
+    /// Marks all rows of `source` as changed.
     pub fn add_all(&mut self, subtransaction: u32, source: u32, operation: Operation) {
         if self.covered(source, operation) {
             return;
         }
         let changes = self.changes_at(subtransaction, source, operation);
-        changes.operations |= bit(operation);
+        changes.operations |= Operations::of(operation);
         let freed = changes.buffered();
         changes.keys = Keys::All;
         self.buffered -= freed;
     }
 
-    /// Rows of the current level to write now to get below the limits. Outer levels cannot be written from
-    /// here: if they are what fills the memory, they collapse to "all keys" (else every further key would
-    /// become a row of its own).
-    pub fn take_full(&mut self, subtransaction: u32) -> Vec<QueueRow> {
+    /// Rows of the current level to write now, to get below the limits. Outer levels cannot be written at this
+    /// moment. If they fill the memory, they become "all keys"; otherwise each further key would become a row
+    /// of its own.
+    pub fn take_full(&mut self, subtransaction: u32) -> Vec<Row> {
         let everything = self.buffered > self.limits.memory;
         let flush = self.limits.flush;
         let mut rows = Vec::new();
@@ -261,10 +238,10 @@ impl ChangeBuffer {
         rows
     }
 
-    /// Rows that a subtransaction about to commit writes as its last act, because its keys and its parent's
-    /// together are too many. The parent's keys go along, else each of many small savepoints would write a row
-    /// of its own; they stay in memory until the subtransaction has committed.
-    pub fn take_before_merge(&mut self, subtransaction: u32, parent: u32) -> Vec<QueueRow> {
+    /// Rows that a subtransaction writes right before its commit, because its keys and those of its parent
+    /// together are too many. The keys of the parent are written as well; otherwise each of many small
+    /// savepoints would write a row of its own. They stay in memory until the subtransaction has committed.
+    pub fn take_before_merge(&mut self, subtransaction: u32, parent: u32) -> Vec<Row> {
         let [.., outer, level] = &mut self.levels[..] else {
             return Vec::new();
         };
@@ -281,15 +258,15 @@ impl ChangeBuffer {
                 rows.extend(changes.take_row());
             }
         }
-        // Not otherwise: savepoints may be thousands deep.
+        // Only if something changed: savepoints may be nested thousands deep.
         if !rows.is_empty() || outer.changes.iter().any(|changes| changes.lent) {
             self.recount();
         }
         rows
     }
 
-    /// Everything left, at the end of the transaction.
-    pub fn take_rest(&mut self) -> Vec<QueueRow> {
+    /// The rows of all levels, at the end of the transaction.
+    pub fn take_rest(&mut self) -> Vec<Row> {
         while self.levels.len() > 1 {
             let (child, parent) = (self.levels.pop(), self.levels.last_mut());
             if let (Some(child), Some(parent)) = (child, parent) {
@@ -302,7 +279,7 @@ impl ChangeBuffer {
         rows
     }
 
-    /// A subtransaction committed: its keys now live and die with the parent.
+    /// A subtransaction committed: its keys belong to the parent now.
     pub fn committed(&mut self, subtransaction: u32, parent: u32) {
         match self.levels.pop_if(|level| level.subtransaction == subtransaction) {
             None => {}
@@ -321,12 +298,12 @@ impl ChangeBuffer {
         }
     }
 
-    /// A subtransaction rolled back, and with it whatever was deeper.
+    /// A subtransaction rolled back, and with it all subtransactions inside of it.
     pub fn rolled_back(&mut self, subtransaction: u32) {
         while let Some(level) = self.levels.pop_if(|level| level.subtransaction >= subtransaction) {
             self.buffered = self.buffered.saturating_sub(level.buffered());
         }
-        // A lender is the level next to the one that was about to commit.
+        // Only the parent of a subtransaction that was about to commit can have lent keys.
         for changes in self
             .levels
             .last_mut()
@@ -352,7 +329,7 @@ impl ChangeBuffer {
         self.buffered
     }
 
-    /// Every source that has a change at some level, written or not; may repeat.
+    /// Sources that have a change at some level, written or not. A source may come more than once.
     pub fn sources(&self) -> impl Iterator<Item = u32> + '_ {
         self.levels
             .iter()
@@ -360,7 +337,7 @@ impl ChangeBuffer {
             .map(|changes| changes.source)
     }
 
-    /// Some level on the stack already says "all keys": it outlives every level above it.
+    /// Whether some level has "all keys" already. That level is discarded no sooner than those inside of it.
     fn covered(&self, source: u32, operation: Operation) -> bool {
         self.levels
             .iter()
@@ -413,7 +390,7 @@ impl Level {
             .position(|changes| changes.is(source, operation));
         let index = found.unwrap_or_else(|| {
             let mut changes = Changes::new(source);
-            changes.operations = bit(operation);
+            changes.operations = Operations::of(operation);
             self.changes.push(changes);
             self.changes.len() - 1
         });

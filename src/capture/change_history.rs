@@ -1,24 +1,24 @@
-//! What this transaction has changed, in the order it did, and who has been shown how much of it. Plain Rust.
+//! The changes of this transaction in their order, and how far each reader has been shown them. Plain Rust.
 //!
-//! A reader is whoever makes something of the changes inside the transaction: a preview of one TVIEW. What a reader has
-//! been shown is bound to the subtransaction in which it was, like the rows it wrote meanwhile: a rollback takes both, and
-//! the changes of that subtransaction. Memory stays bounded: a source with many changes becomes "all keys".
+//! A reader is a preview of one TVIEW. A mark of how far a reader has come belongs to the subtransaction that
+//! set it, like the rows that the preview wrote. A rollback removes both, and the changes of that
+//! subtransaction. Memory stays bounded: a source with many changes becomes "all keys".
 
 use std::hash::{DefaultHasher, Hasher};
 
 use super::key_set::{ByHash, FEW};
 
-/// More new keys of a source than this are "all keys".
+/// Maximum number of new keys of a source; more become "all keys".
 const MOST_KEYS: usize = 10_000;
-/// The same for the bytes of new keys.
+/// Maximum size of all new keys, in bytes.
 const MOST_BYTES: usize = 1 << 20;
-/// And for the memory of all that is remembered, shown or not: a reader that comes late is to be shown all of it.
+/// Maximum size of the whole history, in bytes. Changes that were shown stay: a later reader needs them, too.
 const MOST_MEMORY: usize = 32 << 20;
 
 struct Entry {
     level: u32,
     source: u32,
-    /// Start and length of the text; none: every row of the source.
+    /// Start and length of the key in the text; None: all rows of the source.
     key: Option<(usize, usize)>,
 }
 
@@ -28,11 +28,11 @@ impl Entry {
     }
 }
 
-/// What is new to every reader of one source.
+/// The entries of one source that no reader has been shown.
 struct New {
     source: u32,
     entries: usize,
-    /// Whether "every row" is among them.
+    /// One of them stands for all rows.
     all: bool,
 }
 
@@ -41,7 +41,7 @@ struct Mark {
     level: u32,
     reader: u32,
     upto: usize,
-    /// False: it tried and could not.
+    /// False: the preview failed.
     shown: bool,
 }
 
@@ -49,7 +49,7 @@ struct Mark {
 #[derive(Debug, PartialEq, Eq)]
 pub struct SourceChanges {
     pub source: u32,
-    /// A JSON array of change keys, in the encoding of the database; none: every row.
+    /// A JSON array of change keys, in the encoding of the database; None: all rows.
     pub keys: Option<Vec<u8>>,
     pub count: usize,
 }
@@ -58,30 +58,30 @@ pub struct SourceChanges {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Changes {
     pub sources: Vec<SourceChanges>,
-    /// To be handed to [`Unseen::mark`].
+    /// The place in the history to pass to [`ChangeHistory::mark`].
     pub upto: usize,
 }
 
 /// The changes of the current transaction.
 #[derive(Default)]
-pub struct Unseen {
-    /// Levels never fall from one entry to the next: while a subtransaction is open, nothing happens outside of it.
+pub struct ChangeHistory {
+    /// In ascending order of levels: while a subtransaction is open, its parent changes nothing.
     entries: Vec<Entry>,
     /// The keys of all entries, one after the other.
     text: Vec<u8>,
     marks: Vec<Mark>,
-    /// Where a key of a source was entered last, up to the entry `hashed`. What was rolled back since is still in here.
+    /// The last entry of each key, by hash. Covers the entries before `hashed`, and entries rolled back since.
     last: ByHash<usize>,
     hashed: usize,
-    /// Entries from here on are new to every reader.
+    /// No reader has been shown the entries from here on.
     floor: usize,
     /// Entries from `floor` on, by source, and the bytes of their keys.
     new: Vec<New>,
     new_bytes: usize,
 }
 
-impl Unseen {
-    /// Notes that the row behind a key (none: every row) of a source changed.
+impl ChangeHistory {
+    /// Notes that the row behind a key of a source changed; None: all rows.
     pub fn add(&mut self, level: u32, source: u32, key: Option<&[u8]>) {
         let (known, all) = self
             .new
@@ -105,13 +105,16 @@ impl Unseen {
         self.hash_many();
     }
 
-    /// Bytes that the next key may ask for at once, where something has to grow for it.
+    /// Bytes that adding the next key may allocate.
     pub fn growth(&self, key: usize) -> usize {
-        /// A hash, a place, and what the table needs besides.
+        /// A hash, a place, and the overhead of the hash table.
         const IN_TABLE: usize = 40;
-        let doubled = |needed: usize, capacity: usize, size: usize| match needed > capacity {
-            true => 2 * needed * size,
-            false => 0,
+        let doubled = |needed: usize, capacity: usize, size: usize| {
+            if needed > capacity {
+                2 * needed * size
+            } else {
+                0
+            }
         };
         let text = doubled(self.text.len() + key, self.text.capacity(), 1);
         let entries = doubled(
@@ -128,22 +131,22 @@ impl Unseen {
         self.text.len()
     }
 
-    /// Whether there is nothing to show to anybody.
+    /// Whether this transaction has changed nothing yet.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// What a reader of these sources has not been shown. None: nothing, or nothing since it could not be.
-    pub fn of(&self, reader: u32, sources: &[u32]) -> Option<Changes> {
+    /// What a reader of these sources has not been shown; None: nothing, or nothing since its preview failed.
+    pub fn not_shown(&self, reader: u32, sources: &[u32]) -> Option<Changes> {
         let upto = |shown: bool| {
             let marks = self.marks.iter().filter(|mark| mark.reader == reader);
             let marks = marks.filter(|mark| mark.shown || !shown);
             marks.map(|mark| mark.upto).max().unwrap_or(0)
         };
-        let concerns = |entry: &&Entry| sources.contains(&entry.source);
-        self.entries[upto(false)..].iter().find(concerns)?;
+        let is_of_sources = |entry: &&Entry| sources.contains(&entry.source);
+        self.entries[upto(false)..].iter().find(is_of_sources)?;
         let mut changes: Vec<SourceChanges> = Vec::new();
-        for entry in self.entries[upto(true)..].iter().filter(concerns) {
+        for entry in self.entries[upto(true)..].iter().filter(is_of_sources) {
             let index = changes.iter().position(|c| c.source == entry.source);
             let index = index.unwrap_or_else(|| {
                 changes.push(SourceChanges {
@@ -162,7 +165,7 @@ impl Unseen {
         })
     }
 
-    /// A reader has been shown the changes up to there, or it could not be.
+    /// Notes that a reader was shown the changes before `upto`, or that its preview failed.
     pub fn mark(&mut self, level: u32, reader: u32, upto: usize, shown: bool) {
         self.marks
             .retain(|mark| mark.level != level || mark.reader != reader || mark.shown != shown);
@@ -175,7 +178,7 @@ impl Unseen {
         self.recount();
     }
 
-    /// A subtransaction committed: what it did lives and dies with the parent.
+    /// A subtransaction committed: its changes and marks belong to the parent now.
     pub fn committed(&mut self, subtransaction: u32, parent: u32) {
         let entries = self.entries.iter_mut().rev();
         for entry in entries.take_while(|entry| entry.level >= subtransaction) {
@@ -188,7 +191,7 @@ impl Unseen {
         }
     }
 
-    /// A subtransaction rolled back, and with it whatever was deeper.
+    /// A subtransaction rolled back, and with it all subtransactions inside of it.
     pub fn rolled_back(&mut self, subtransaction: u32) {
         while let Some(entry) = self.entries.pop_if(|entry| entry.level >= subtransaction) {
             if self.entries.len() >= self.floor {
@@ -210,11 +213,11 @@ impl Unseen {
         }
     }
 
-    /// The transaction is over. What a small one needed is kept for the next.
+    /// The transaction is over. A small allocation is kept for the next one.
     pub fn clear(&mut self) {
         const SMALL: usize = 4096;
         if !self.last.is_empty() || !self.marks.is_empty() || self.text.capacity() > SMALL {
-            *self = Unseen::default();
+            *self = ChangeHistory::default();
         }
         self.entries.clear();
         self.text.clear();
@@ -223,7 +226,7 @@ impl Unseen {
         self.new_bytes = 0;
     }
 
-    /// With the places of entries in the list and among the last ones.
+    /// Bytes of all keys, with what their entries and hashes take.
     fn memory(&self) -> usize {
         self.text.len() + self.entries.len() * (size_of::<Entry>() + 32)
     }

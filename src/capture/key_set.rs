@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 
-/// By hashes, which need not be hashed again.
-pub type ByHash<V> = HashMap<u64, V, BuildHasherDefault<AsItIs>>;
+/// A map whose keys are hashes already.
+pub type ByHash<V> = HashMap<u64, V, BuildHasherDefault<Unchanged>>;
 
 /// The hasher of [`ByHash`].
 #[derive(Default)]
-pub struct AsItIs(u64);
+pub struct Unchanged(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for Unchanged {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -26,7 +26,7 @@ impl Hasher for AsItIs {
     }
 }
 
-/// Among so few, comparing with each is cheaper than hashing.
+/// Up to this number, comparing with each key is cheaper than hashing.
 pub const FEW: usize = 8;
 
 /// Distinct keys as the text of a JSON array under construction.
@@ -35,12 +35,12 @@ pub struct KeySet {
     text: Vec<u8>,
     /// Start and length in `text` of each key.
     spans: Vec<(usize, usize)>,
-    /// Places in `spans`, once there are more than a few. A collision moves on to the next hash, so equality is exact.
+    /// Places in `spans`, once there are more than a few. A collision uses the next hash, so equality is exact.
     by_hash: ByHash<usize>,
 }
 
 impl KeySet {
-    /// Adds a key; false if it is in already.
+    /// Adds a key; false if the set has it already.
     pub fn insert(&mut self, key: &[u8]) -> bool {
         if self.spans.len() < FEW {
             if (0..self.spans.len()).any(|place| self.key(place) == key) {
@@ -64,8 +64,8 @@ impl KeySet {
         true
     }
 
-    /// Adds the keys of another set that is not needed any more: the smaller goes into the larger, or savepoints inside of each
-    /// other would hand on all keys at every level.
+    /// Adds the keys of another set that is not needed any more. The smaller set is added to the larger one:
+    /// nested savepoints would otherwise copy all keys at every level.
     pub fn merge(&mut self, mut other: KeySet) {
         if other.spans.len() > 2 * self.spans.len() {
             std::mem::swap(self, &mut other);
@@ -85,7 +85,6 @@ impl KeySet {
         self.text.len()
     }
 
-    /// Whether there is no key in it.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
@@ -101,7 +100,7 @@ impl KeySet {
         &self.text[start..start + length]
     }
 
-    /// Where to enter a key by hash; none if it is in already.
+    /// The hash to enter a key under; None if the set has the key already.
     fn free_hash(&self, key: &[u8]) -> Option<u64> {
         let mut hasher = DefaultHasher::new();
         hasher.write(key);

@@ -1,4 +1,4 @@
-//! 1. Row change -> backend-local buffer -> `pg_tview_queue`.
+//! 1. Row change -> buffer of this process -> `pg_tview_queue`.
 //!
 //! ```text
 //! row trigger -> plan (which columns) -> change key -> buffer, one level per subtransaction
@@ -7,14 +7,15 @@
 //!                                               pg_tview_queue -> after COMMIT: wake a worker
 //! ```
 //!
-//! Runs inside other people's transactions: whatever is unknown or odd captures more, never less, and never
-//! fails the statement.
+//! Capture runs inside the transactions of users. Where capture does not understand a change, all keys of the
+//! source count as changed: never too few, and the statement does not fail.
 
 pub mod change_buffer;
 pub mod change_history;
 pub mod flush;
 mod key_set;
 pub mod plan;
+pub mod shown;
 pub mod trigger_arguments;
 
 use std::cell::Cell;
@@ -22,20 +23,19 @@ use std::cell::Cell;
 use pgrx::pg_sys::Oid;
 
 use crate::postgres::column::Row;
-use crate::postgres::hooks::transaction_events::Handlers;
+use crate::postgres::hooks::transaction_events::{Handlers, SubtransactionEvent, TransactionEvent};
 use crate::postgres::inheritance;
 use crate::postgres::triggers::capture::{CaptureCall, Operation};
 use crate::settings;
-
 use plan::CapturePlan;
 
-/// What capture wants to know of transactions.
+/// The transaction callbacks of capture.
 pub const HANDLERS: Handlers = Handlers {
-    transaction: flush::on_transaction,
-    subtransaction: flush::on_subtransaction,
+    transaction: on_transaction,
+    subtransaction: on_subtransaction,
 };
 
-pub use flush::{mark_seen, pending_sources, unseen};
+pub use flush::{check_definition, pending_sources};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/capture.sql",
@@ -43,19 +43,24 @@ pub use flush::{mark_seen, pending_sources, unseen};
     requires = ["relations"]
 );
 
-/// Asks for keys of a TVIEW (JSON objects as text; none: all of it) to be recomputed when the caller commits.
+fn on_transaction(event: TransactionEvent) {
+    shown::on_transaction(event);
+    flush::on_transaction(event);
+}
+
+fn on_subtransaction(event: SubtransactionEvent) {
+    shown::on_subtransaction(event);
+    flush::on_subtransaction(event);
+}
+
+/// Requests that keys of a TVIEW (JSON objects as text; None: all keys) are recomputed once the caller commits.
 pub fn request_refresh(tview: Oid, keys: Option<Vec<String>>) {
     let keys = keys.as_ref().map(|keys| keys.iter().map(|key| key.as_bytes()));
     flush::record(tview, Operation::Refresh, keys);
 }
 
-/// Logs that the definition of a TVIEW is to be looked at: DDL may have changed what its view returns.
-pub fn look_again(tview: Oid) {
-    flush::look_again(tview);
-}
-
-/// Logs that any row of a source may have changed.
-pub fn every_row(source: Oid) {
+/// Records that all rows of a source may have changed.
+pub fn mark_all_rows(source: Oid) {
     capture_all(source, Operation::Truncate);
 }
 
@@ -85,8 +90,8 @@ pub fn capture(call: &CaptureCall) {
     }
 }
 
-/// TRUNCATE, or a statement trigger somebody made: all keys. TRUNCATE of a leaf fires no trigger of the
-/// partitioned tables above it, so they are marked too.
+/// TRUNCATE, or a statement trigger that a user has created: all keys. TRUNCATE of a leaf partition fires no
+/// trigger of the partitioned tables above the leaf, so these are marked as well.
 fn capture_statement(call: &CaptureCall) {
     capture_all(call.relation(), call.operation);
     if call.is_partition() {
@@ -104,12 +109,13 @@ fn capture_key(plan: &CapturePlan, operation: Operation, row: &Row) {
     thread_local! {
         static KEY: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     }
-    // Taken out while in use: an output function may run SQL that comes back here.
+    // Taken out while in use: an output function may run SQL that changes a source.
     let mut key = KEY.take();
     key.clear();
-    match plan.write_key(row, &mut key) {
-        true => flush::record(plan.source, operation, Some([key.as_slice()])),
-        false => capture_all(plan.source, operation),
+    if plan.write_key(row, &mut key) {
+        flush::record(plan.source, operation, Some([key.as_slice()]));
+    } else {
+        capture_all(plan.source, operation);
     }
     KEY.set(key);
 }

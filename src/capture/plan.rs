@@ -1,5 +1,5 @@
-//! What one trigger captures of one relation: names of the trigger's argument resolved to columns, once per
-//! process and definition.
+//! What one trigger captures of one relation. The names in the argument of the trigger are resolved to columns
+//! once per process and definition.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,12 +15,12 @@ use crate::postgres::triggers::capture::CaptureCall;
 
 /// How a row change of a relation becomes a change key of a source.
 pub struct CapturePlan {
-    /// The table users know: the partitioned one if the trigger sits on a leaf.
+    /// The table that views name: the partitioned table if the trigger is on one of its leaves.
     pub source: Oid,
-    /// None: a name is unknown here (renamed since), so every change means all keys.
+    /// None: a column is missing (it was renamed, say), so every change means all keys.
     keys: Option<Vec<KeyColumn>>,
     watch: Vec<Column>,
-    /// A TVIEW reads what every update changes: the place of the row, the transaction that wrote it.
+    /// A TVIEW reads a system column that every update changes: `ctid`, `xmin`.
     every_update: bool,
     /// Columns to read of an inserted or deleted row.
     pub key_width: usize,
@@ -35,11 +35,11 @@ struct KeyColumn {
 }
 
 thread_local! {
-    /// By relation and trigger, which together are as good as a hash.
+    /// By OIDs of relation and trigger, which together serve as a hash.
     static PLANS: RefCell<ByHash<Rc<CapturePlan>>> = RefCell::default();
-    /// Counts invalidations: a plan made while one came in is used once and not kept.
+    /// Counts invalidations. A plan during whose making one arrived is used once, and not kept.
     static INVALIDATIONS: Cell<u64> = const { Cell::new(0) };
-    /// Set when an invalidation finds the plans in use.
+    /// An invalidation arrived while the plans were in use.
     static STALE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -49,7 +49,7 @@ impl CapturePlan {
         if STALE.take() {
             PLANS.with_borrow_mut(|plans| plans.clear());
         }
-        let id = place_of(call.relation()) | u64::from(call.trigger().to_u32());
+        let id = id_of(call.relation()) | u64::from(call.trigger().to_u32());
         if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&id).cloned()) {
             return plan;
         }
@@ -64,10 +64,10 @@ impl CapturePlan {
     /// Relation cache callback, see [`crate::postgres::hooks::invalidation`].
     pub fn forget(relation: Oid) {
         INVALIDATIONS.set(INVALIDATIONS.get().wrapping_add(1));
-        // A process that is ending has no plans any more.
+        // A process that is exiting has no plans any more.
         let _ = PLANS.try_with(|plans| match plans.try_borrow_mut() {
             Ok(mut plans) if relation == Oid::INVALID => plans.clear(),
-            Ok(mut plans) => plans.retain(|id, _| id >> 32 != place_of(relation) >> 32),
+            Ok(mut plans) => plans.retain(|id, _| id >> 32 != id_of(relation) >> 32),
             Err(_) => STALE.set(true),
         });
     }
@@ -102,7 +102,7 @@ impl CapturePlan {
         }
     }
 
-    /// Whether an update changed anything a TVIEW reads.
+    /// Whether an update changed anything that a TVIEW reads.
     pub fn changed(&self, old: &Row, new: &Row) -> bool {
         self.every_update || !self.watch.iter().all(|column| column.same_image(old, new))
     }
@@ -114,7 +114,7 @@ impl CapturePlan {
             .all(|column| column.same_image(old, new))
     }
 
-    /// Appends the change key of a row. False: only "all keys" describes this change.
+    /// Appends the change key of a row. False: this change can only be recorded as "all keys".
     pub fn write_key(&self, row: &Row, out: &mut Vec<u8>) -> bool {
         let Some(keys) = &self.keys else { return false };
         if keys.is_empty() {
@@ -131,8 +131,8 @@ impl CapturePlan {
     }
 }
 
-/// Where plans of a relation begin.
-fn place_of(relation: Oid) -> u64 {
+/// The upper half of the ids of plans of a relation.
+fn id_of(relation: Oid) -> u64 {
     u64::from(relation.to_u32()) << 32
 }
 
@@ -143,7 +143,7 @@ fn source_of(call: &CaptureCall) -> Oid {
     root.flatten().unwrap_or(call.relation())
 }
 
-/// The named columns in the order of `names`; none if one is missing.
+/// The named columns in the order of `names`; None if one is missing.
 fn pick(mut columns: Vec<Column>, names: &[String]) -> Option<Vec<Column>> {
     let mut take = |name: &String| {
         let index = columns.iter().position(|column| column.name == name.as_bytes())?;

@@ -2,19 +2,19 @@
 
 use serde_json::Value;
 
-/// Columns a capture trigger deals with, by name: leaves of a partitioned table number theirs differently.
+/// Columns that a capture trigger reads, by name: partitions may number their columns differently.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TriggerArguments {
-    /// Columns that make up a change key, in this order. None: every change means all keys.
+    /// The columns of a change key, in order. None: every change means all keys.
     pub keys: Option<Vec<String>>,
-    /// Columns some TVIEW reads: an update of others is no change. None: every column.
+    /// Columns that some TVIEW reads. An update of other columns is no change. None: all columns.
     pub watch: Option<Vec<String>>,
-    /// An update that changes no column is one, too.
+    /// An update that changes no column counts as a change, too.
     pub every_update: bool,
 }
 
 impl TriggerArguments {
-    /// Reads the argument. One that makes no sense captures more, never less, and never fails the writer.
+    /// Reads the argument. If it cannot be understood, every change means all keys; the writer never fails.
     pub fn parse(argument: &[u8]) -> Self {
         let value: Value = serde_json::from_slice(argument).unwrap_or(Value::Null);
         TriggerArguments {

@@ -80,7 +80,7 @@ fn look_again(tviews: Vec<Oid>) {
     tviews
         .into_iter()
         .filter(|tview| !defined(tview))
-        .for_each(capture::look_again);
+        .for_each(capture::check_definition);
 }
 
 /// The same for all of them: such commands are rare.
@@ -122,7 +122,7 @@ fn rows_came_or_went(trees: Vec<Oid>) {
     if !trees.is_empty() {
         let trees = [(pg_sys::OIDARRAYOID, Value::of(trees))];
         let sources = oids(&statement!("sources_among"), &trees);
-        sources.into_iter().for_each(capture::every_row);
+        sources.into_iter().for_each(capture::mark_all_rows);
     }
 }
 
@@ -214,7 +214,7 @@ fn follow_column_name(column: &RenamedColumn) {
             continue;
         }
         if followed.is_err() || capture::pending_sources().contains(&table) {
-            capture::every_row(table);
+            capture::mark_all_rows(table);
         }
         let names = [
             (pg_sys::OIDARRAYOID, Value::of(vec![table])),

@@ -24,7 +24,7 @@ use crate::queue::position::Position;
 use crate::queue::{self, now};
 use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::comparison::state;
-use crate::refresh::failing::kinds;
+use crate::refresh::failing::search_path_hint::with_search_path_hint;
 use crate::refresh::plan::Plan;
 use crate::refresh::recompute;
 use crate::statement;
@@ -107,7 +107,7 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
 
 /// Why the table could not be filled.
 fn not_filled(plan: &Plan, caught: Caught) -> Problem {
-    let mut problem = Problem::from(kinds::advise(caught));
+    let mut problem = Problem::from(with_search_path_hint(caught));
     let converted = &plan.shape.converted;
     if !converted.is_empty() && problem.detail.is_none() {
         let columns = converted.join(", ");

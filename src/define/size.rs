@@ -8,7 +8,7 @@ use crate::error::{Caught, Problem};
 use crate::postgres::process::time_limit;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{privileges, relation, role};
-use crate::refresh::failing::kinds;
+use crate::refresh::failing::search_path_hint::with_search_path_hint;
 use crate::refresh::plan::Plan;
 
 /// Views with more rows are filled by a worker, after commit.
@@ -73,7 +73,7 @@ pub fn is_busy(caught: &Caught) -> bool {
 
 /// Why the TVIEW's owner cannot read the view.
 fn unreadable(plan: &Plan, caught: Caught) -> Problem {
-    let problem = Problem::from(kinds::advise(caught));
+    let problem = Problem::from(with_search_path_hint(caught));
     if problem.code != PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE {
         return problem;
     }

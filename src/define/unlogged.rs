@@ -20,7 +20,7 @@ pub fn server_started() {
     for (table, is_tview) in found {
         match is_tview {
             true => capture::request_refresh(table, None),
-            false => capture::every_row(table),
+            false => capture::mark_all_rows(table),
         }
     }
 }

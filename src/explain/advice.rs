@@ -12,7 +12,7 @@ use crate::postgres::hooks::hypothetical_index::HypotheticalIndex;
 use crate::postgres::query_tree::Method;
 use crate::postgres::spi::Value;
 use crate::postgres::{inheritance, relation};
-use crate::refresh::plan::recompute_sql::Reach;
+use crate::refresh::plan::sql::Reach;
 
 /// Statements to run, and sentences.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ use crate::postgres::hooks::planner::reshaping;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{inheritance, quote, run_as, transaction};
 use crate::refresh::planner_settings::few_rows;
-use crate::refresh::pushdown::narrow;
+use crate::refresh::pushdown::push_down;
 
 /// Reading all of a table up to this size is as good as an index.
 const TINY_PAGES: i64 = 16;
@@ -96,7 +96,7 @@ impl Asked {
             })
         };
         let text = transaction::attempt(|| match self.recomputes {
-            true => reshaping(&self.explain, narrow, run),
+            true => reshaping(&self.explain, push_down, run),
             false => run(),
         })?;
         Ok(plans::scans(&text, &|search| is_narrow(search, offered)))

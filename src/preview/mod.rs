@@ -16,6 +16,7 @@ mod order;
 mod own_commands;
 mod rows;
 
+use crate::capture::shown;
 use crate::catalog::tview_cache;
 use crate::error::Problem;
 use crate::postgres::hooks::executor::{self, Query};
@@ -23,7 +24,7 @@ use crate::postgres::hooks::transaction_events::{Handlers, SubtransactionEvent, 
 use crate::postgres::run_as::at_own_work;
 use crate::postgres::transaction;
 use crate::postgres::transaction::query_snapshot::{command, next_command};
-use crate::{capture, settings};
+use crate::settings;
 use attempt::Outcome;
 
 /// What previews want to know of transactions.
@@ -72,14 +73,14 @@ pub fn before(query: &mut Query) {
         let newest = transaction::is_read_committed() && query.owns_snapshot();
         let mut any = false;
         for tview in order::sources_first(&read, &known) {
-            let Some(changes) = capture::unseen(tview, &known[&tview].sources) else {
+            let Some(changes) = shown::not_shown(tview, &known[&tview].sources) else {
                 continue;
             };
             let upto = changes.upto;
             let outcome = attempt::attempt(query, tview, &changes, newest);
             any |= outcome == Outcome::Shown;
             if outcome != Outcome::NotNow {
-                capture::mark_seen(tview, upto, outcome == Outcome::Shown);
+                shown::mark(tview, upto, outcome == Outcome::Shown);
             }
         }
         if any {

@@ -17,8 +17,8 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::lock::{self, TableLock};
 use crate::queue::read::Pending;
+use crate::refresh::affected_keys::{self, Affected};
 use crate::refresh::batch::Batch;
-use crate::refresh::keys::{self, Wanted};
 use crate::refresh::plan::key::Key;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::planner_settings::few_rows;
@@ -124,13 +124,13 @@ fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
             }
         })
         .collect();
-    match keys::wanted_at_most(plan, &pending, limit) {
-        Wanted::Keys(keys) if keys.is_empty() => Ok(()),
-        Wanted::Keys(keys) => {
+    match affected_keys::at_most(plan, &pending, limit) {
+        Affected::Keys(keys) if keys.is_empty() => Ok(()),
+        Affected::Keys(keys) => {
             some(plan, &keys.into_rows());
             Ok(())
         }
-        Wanted::Everything => {
+        Affected::Everything => {
             let concerns_all = |changes: &Pending| matches!(plan.sources.get(&changes.source), Some(None));
             let few_changes =
                 pending.iter().any(concerns_all) && pending.iter().all(|changes| !changes.all_keys);

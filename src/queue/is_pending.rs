@@ -1,4 +1,4 @@
-//! Whether a TVIEW is behind.
+//! Whether a TVIEW has changes that it has not absorbed.
 
 use pgrx::pg_sys::{self, Oid};
 
@@ -12,12 +12,12 @@ thread_local! {
     static PENDING: SessionStatement = const { SessionStatement::new() };
 }
 
-/// Whether a change visible at `target` is not absorbed by the TVIEW yet. One that is gone has nothing pending.
+/// Whether a change visible at `target` is not absorbed by the TVIEW yet. False if the TVIEW was dropped.
 pub fn is_pending(tview: Oid, target: &Position) -> bool {
     look_pending(tview, target).unwrap_or(false)
 }
 
-/// The same; None if the TVIEW is gone.
+/// The same; None if the TVIEW was dropped.
 pub fn look_pending(tview: Oid, target: &Position) -> Option<bool> {
     planned_once();
     let types = [pg_sys::OIDOID, pg_sys::TEXTOID];

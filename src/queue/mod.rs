@@ -1,12 +1,17 @@
-//! 2. The log: read since a position, trimmed once every TVIEW is past it. It is written by capture.
+//! 2. The log of changes: appended by capture, read since a position, trimmed once every TVIEW is past it.
 
+pub mod append;
+pub mod is_announced;
 pub mod is_pending;
+mod keep;
+mod look;
 #[cfg(test)]
 mod model;
 pub mod now;
 pub mod position;
 pub mod read;
-pub mod trim;
+mod trim;
 
-pub use read::{look, Look};
-pub use trim::{keep, trim, trim_audit};
+pub use keep::keep;
+pub use look::{look, Look};
+pub use trim::trim;

@@ -1,6 +1,8 @@
-//! The log as a state machine, run at random: transactions that commit in any order, prepare, roll back or write
-//! early; refreshes; trimming; crashes. What must hold after each step: a committed change is in a TVIEW, or ahead of its
-//! position in the log. Rules known to lose changes must fail here.
+//! A model of the queue, run at random: transactions that commit in any order, prepare, roll back or write early;
+//! refreshes; trimming; crashes.
+//!
+//! After each step a committed change is in a TVIEW, or in the queue ahead of the position of that TVIEW. Rules
+//! that are known to lose changes must fail here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +11,8 @@ use super::position::Position;
 /// How positions are taken and rows trimmed.
 #[derive(Clone, Copy, PartialEq)]
 enum Rules {
-    Ours,
-    /// Rows older than every running transaction go, whatever positions say.
+    Actual,
+    /// Rows older than every running transaction are trimmed, whatever the positions are.
     TrimByXmin,
     /// A position stored by a transaction does not list that transaction as running.
     OwnXidForgotten,
@@ -22,7 +24,7 @@ enum Rules {
 
 type Change = u32;
 
-/// A row of pg_tview_queue; whether it is visible is up to its transaction.
+/// A row of pg_tview_queue. Its transaction decides whether it is visible.
 #[derive(Clone)]
 struct Row {
     number: u64,
@@ -35,7 +37,7 @@ struct Row {
 struct Running {
     buffer: Vec<Change>,
     prepared: bool,
-    /// The TVIEW it has redefined, as it will be.
+    /// The TVIEW that this transaction redefines, as it will be after the commit.
     redefined: Option<(usize, Tview)>,
 }
 
@@ -65,7 +67,7 @@ struct Server {
     log: Vec<Row>,
     tviews: Vec<Tview>,
     refreshes: Vec<Option<Refresh>>,
-    /// What a crash leaves: the state of the last commit that was waited for. Refreshes and trimming are not.
+    /// What a crash leaves: the state of the last synchronous commit. Refreshes and trimming commit asynchronously.
     on_disk: Option<Box<Server>>,
 }
 
@@ -85,7 +87,7 @@ impl Server {
         }
     }
 
-    /// As PostgreSQL makes it: `own` is missing among the running ones.
+    /// A snapshot as PostgreSQL takes it: `own` is not listed as in progress.
     fn snapshot(&self, own: Option<u64>) -> Position {
         let ended = |xid: &u64| !self.running.contains_key(xid);
         let xmax = (1..self.next_xid).rev().find(ended).map_or(1, |xid| xid + 1);
@@ -140,7 +142,7 @@ impl Server {
         self.sync();
     }
 
-    /// Whether a refresh may not touch the TVIEW now: its lock is taken.
+    /// Whether the TVIEW is locked, so that no refresh can begin.
     fn locked(&self, tview: usize) -> bool {
         let redefines = |running: &Running| {
             running
@@ -287,7 +289,7 @@ impl Server {
         }
     }
 
-    /// Everything ends, every TVIEW is refreshed, the log is trimmed.
+    /// All transactions end, every TVIEW is refreshed, the queue is trimmed.
     fn settle(&mut self) {
         (0..self.tviews.len()).for_each(|tview| self.end_refresh(tview));
         let running: Vec<u64> = self.running.keys().copied().collect();
@@ -300,7 +302,7 @@ impl Server {
     }
 }
 
-/// xorshift: the same steps for the same seed.
+/// A xorshift generator: the same steps for the same seed.
 struct Random(u64);
 
 impl Random {
@@ -327,7 +329,7 @@ fn first_loss(rules: Rules) -> Option<(u64, Change)> {
         if let Some(change) = server.lost() {
             return Some((seed, change));
         }
-        if rules == Rules::Ours {
+        if rules == Rules::Actual {
             assert!(
                 server.log.is_empty(),
                 "seed {seed}: rows nobody needs stay in the log"
@@ -339,7 +341,7 @@ fn first_loss(rules: Rules) -> Option<(u64, Change)> {
 
 #[test]
 fn nothing_committed_is_passed_or_trimmed_unread() {
-    assert_eq!(first_loss(Rules::Ours), None, "(seed, change)");
+    assert_eq!(first_loss(Rules::Actual), None, "(seed, change)");
 }
 
 #[test]

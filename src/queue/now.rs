@@ -1,4 +1,4 @@
-//! The position of now.
+//! The current moment as a position.
 
 use super::position::Position;
 use crate::catalog::session_statement::SessionStatement;
@@ -14,7 +14,7 @@ pub fn seen() -> Position {
     read(Access::Snapshot)
 }
 
-/// The snapshot of this moment, with this very transaction counted as in progress: what it writes comes after.
+/// A new snapshot that counts this transaction as in progress, so that its own writes come after the position.
 pub fn this_moment() -> Position {
     let own = transaction::own_xid();
     read(Access::Current).with_in_progress(own)

@@ -1,14 +1,14 @@
-//! How far a TVIEW has absorbed the log: a snapshot, never an id or a time.
+//! How far a TVIEW has absorbed the queue: a snapshot, never an id or a time.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The transactions a TVIEW has absorbed are those visible in this snapshot. Same text form as `pg_snapshot`.
+/// A TVIEW has absorbed the transactions that are visible in this snapshot. Same text form as `pg_snapshot`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     pub xmin: u64,
     pub xmax: u64,
-    /// Transactions in progress when it was taken, ascending.
+    /// Transactions in progress when the snapshot was taken, in ascending order.
     pub xip: Vec<u64>,
 }
 
@@ -18,9 +18,11 @@ impl Position {
         xid < self.xmax && self.xip.binary_search(&xid).is_err()
     }
 
-    /// The same snapshot with one more transaction in progress. A snapshot leaves out the transaction that
-    /// took it: a position that a transaction stores about itself must put it back, or its own changes, which
-    /// reach the log when it commits, would count as absorbed.
+    /// The same snapshot with one more transaction in progress.
+    ///
+    /// A snapshot does not list the transaction that took it as in progress. A transaction that stores its own
+    /// snapshot as a position must add itself: its changes reach the queue when it commits, and would
+    /// otherwise count as absorbed.
     pub fn with_in_progress(mut self, xid: u64) -> Position {
         if xid < self.xmax {
             if let Err(at) = self.xip.binary_search(&xid) {

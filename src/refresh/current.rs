@@ -1,8 +1,8 @@
 //! State and position of a TVIEW under the snapshot of a refresh.
 
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{self, Oid};
 
-use super::kept_problem::KeptProblem;
+use super::left_out::kept_problem::KeptProblem;
 use super::plan::Plan;
 use crate::catalog::definition::State;
 use crate::catalog::session_statement::SessionStatement;
@@ -11,16 +11,16 @@ use crate::postgres::spi::{Access, Value};
 use crate::queue::position::Position;
 use crate::statement;
 
-/// A TVIEW as the refresh's snapshot shows it.
+/// A TVIEW as the snapshot of a refresh shows it.
 pub struct Now {
     pub state: State,
     pub hash: String,
     pub snapshot: Position,
     pub position: Option<Position>,
     pub has_dead_keys: bool,
-    /// Which rows the newest refresh left out.
+    /// The rows without a place in the table that the newest refresh reported.
     pub left_out: Option<KeptProblem>,
-    /// A comparison of all rows is under way; whether it is a population.
+    /// A comparison of all rows is in progress; whether it is a population.
     pub comparing: Option<bool>,
 }
 
@@ -28,12 +28,12 @@ thread_local! {
     static STATE: SessionStatement = const { SessionStatement::new() };
 }
 
-/// State and position of a TVIEW in the current snapshot; None once it is gone.
+/// State and position of a TVIEW in the current snapshot; None if it was dropped.
 pub fn now(tview: Oid) -> Option<Now> {
     let args = [Value::of(tview)];
     run_internal(|| {
         planned_once();
-        let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pgrx::pg_sys::OIDOID]));
+        let read = STATE.with(|s| s.get(|| statement!("refresh_state"), &[pg_sys::OIDOID]));
         let rows = read.run(Access::Snapshot, &args, 1);
         if rows.is_empty() {
             return None;
@@ -52,7 +52,7 @@ pub fn now(tview: Oid) -> Option<Now> {
     })
 }
 
-/// The TVIEW, if nobody has refreshed or redefined it since its position was `before`.
+/// The TVIEW, unless another process has refreshed or redefined it since its position was `before`.
 pub fn unmoved(plan: &Plan, before: Option<&Position>) -> Option<Now> {
     now(plan.definition.tview)
         .filter(|now| now.state.may_refresh() && now.position.as_ref() == before && now.hash == plan.hash)

@@ -1,15 +1,15 @@
-//! Which keys are the same. For most types one text is one key. Others have equal values that are written differently (1.0
-//! and 1.00, 'a' and 'A' where case does not matter): PostgreSQL says of these which are equal.
+//! Which keys are equal. For most types equal keys have the same text. Other types have equal values with different texts
+//! (1.0 and 1.00; 'a' and 'A' under a case-insensitive collation): PostgreSQL decides which of these are equal.
 
 use std::collections::HashMap;
 
-use crate::refresh::batch::Batch;
-use crate::refresh::plan::key::Key;
-
+use super::batch::Batch;
+use super::plan::key::Key;
 use super::plan::Plan;
 use crate::postgres::spi::{self, Access};
 
-/// Pairs of positions, counted from 0: of keys of `a` with equal keys of `b`. As the TVIEW's owner, inside an SPI session.
+/// Pairs of positions, counted from 0: of a key of `a` and an equal key of `b`. As the owner of the TVIEW, inside an SPI
+/// session.
 pub fn pairs(plan: &Plan, a: &[Key], b: &[Key]) -> Vec<(usize, usize)> {
     if a.is_empty() || b.is_empty() {
         return Vec::new();
@@ -31,7 +31,7 @@ pub fn pairs(plan: &Plan, a: &[Key], b: &[Key]) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// Leaves the first of keys that are equal; those that are left stay in their order. As above.
+/// Removes all but the first of equal keys. The keys that are left keep their order. As [`pairs`].
 pub fn merge(plan: &Plan, keys: &mut Vec<Key>) {
     if keys.len() < 2 || plan.shape.one_text_per_key() {
         return;

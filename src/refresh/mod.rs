@@ -1,34 +1,40 @@
 //! 3. Change keys -> keys of tv rows -> rows of the tv table, and the audit row that moves the position.
 //!
 //! ```text
-//! lock the TVIEW -> lock its sources -> snapshot -> read the log -> key queries -> recompute -> audit, commit
+//! lock the TVIEW -> lock its sources -> snapshot -> read the queue -> key queries -> recompute -> audit, commit
 //! ```
 
-pub mod apply;
-pub mod attempt;
+pub mod affected_keys;
+mod after_error;
+mod apply;
+mod apply_batch;
 pub mod audit;
+pub mod backlog_limit;
 pub mod batch;
 pub mod comparison;
+pub mod cost;
 pub mod current;
 pub mod discretion;
 pub mod equal_keys;
+pub mod existing_keys;
 pub mod failing;
-pub mod give_up;
-pub mod kept_problem;
 pub mod keys;
 pub mod left_out;
 pub mod locks;
+pub mod one_refresh;
 pub mod outcome;
-pub mod partitions;
+mod partitions;
 pub mod plan;
 pub mod planner_settings;
 pub mod pushdown;
 pub mod recompute;
 pub mod run;
 pub mod shared_backlog;
-pub mod unmatched;
+mod state_after;
+mod step;
+mod team;
 
-pub use attempt::Team;
 pub use outcome::{Outcome, Status};
 pub use run::run;
 pub use shared_backlog::work::help;
+pub use team::Team;

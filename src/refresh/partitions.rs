@@ -1,36 +1,37 @@
-//! Partitions of a source that has many: a refresh by key locks those that it reads, not all, or there would be no places left in the
-//! lock table for others. Reading locks them under a snapshot that is older, and a rewrite or TRUNCATE committed in between shows
-//! a partition as empty: such a refresh is undone, and made again with all of them locked first.
+//! A source with many partitions: a refresh by key locks only the partitions that it reads. Locking all of them could fill
+//! the lock table.
+//!
+//! These partitions are locked after the snapshot was taken. A rewrite or TRUNCATE that commits in between makes a partition
+//! look empty. Such a refresh is rolled back, and repeated with all partitions locked first.
 
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
-use super::attempt::Run;
+use super::one_refresh::Refresh;
 use super::plan::Plan;
 use crate::error::Problem;
 use crate::postgres::relation_changes;
 use crate::postgres::transaction::lock;
 
-impl Run<'_> {
-    /// What is locked before the snapshot.
+impl Refresh<'_> {
+    /// The tables that are locked before the snapshot.
     pub fn tables_to_lock(&self, plan: &Plan) -> Vec<Oid> {
-        let spared = plan.spares_partitions()
-            && !self.all_partitions.get()
-            && !self.isolate.held
-            && !self.isolate.failing;
+        let spared =
+            plan.spares_partitions() && !self.all_partitions.get() && !self.skip.held && !self.skip.failing;
         self.spared_partitions.set(spared.then(relation_changes::stamp));
-        match spared {
-            true => plan.source_oids(),
-            false => plan.tables(),
+        if spared {
+            plan.source_oids()
+        } else {
+            plan.tables()
         }
     }
 
-    /// Whether only partitions that are read are locked.
+    /// Whether only the partitions that are read are locked.
     pub fn spares_partitions(&self) -> bool {
         self.spared_partitions.get().is_some()
     }
 
-    /// Runs `work` that reads sources, and makes sure that it has not been misled.
+    /// Runs `work`, which reads sources. Raises if a partition was rewritten in between.
     pub fn checked<R>(&self, plan: &Plan, work: impl FnOnce() -> R) -> R {
         let Some(stamp) = self.spared_partitions.get() else {
             return work();
@@ -47,7 +48,7 @@ impl Run<'_> {
     }
 }
 
-/// Raises where a partition that was not locked has been rewritten since.
+/// Raises if a partition that was not locked has been rewritten since.
 fn check_partitions(plan: &Plan, stamp: u64) {
     let partitions = plan.partitions();
     if !relation_changes::unchanged_since(stamp, |changed| partitions.contains(&changed)) {

@@ -14,7 +14,7 @@ use crate::postgres::run_as::{run_internal, run_restricted, settings_here};
 use crate::postgres::spi::{self, Value};
 use crate::postgres::sql_types::Document;
 use crate::postgres::{inheritance, privileges, relation, role, transaction};
-use crate::refresh::keys::{self, Wanted};
+use crate::refresh::affected_keys::{self, Affected};
 use crate::refresh::plan::key::key_of;
 use crate::refresh::plan::{self, key_code, Plan};
 use crate::refresh::planner_settings::few_rows;
@@ -62,8 +62,8 @@ pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Collected<1>, 
             pending.extend(plan.as_reader(reader, find));
         }
         let wanted = plan.as_owner(|| {
-            match keys::wanted(&plan, &pending) {
-                Wanted::Keys(keys) => {
+            match affected_keys::of(&plan, &pending) {
+                Affected::Keys(keys) => {
                     few_rows(false);
                     let mut found = Collected::default();
                     for batch in keys.batches(usize::MAX) {
@@ -73,7 +73,7 @@ pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Collected<1>, 
                     Some(found)
                 }
                 // Too many keys, or an expression on the way fails for one of the rows.
-                Wanted::Everything => None,
+                Affected::Everything => None,
             }
         });
         wanted.unwrap_or_else(|| everything("a change of these rows".to_string()))

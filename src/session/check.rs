@@ -10,7 +10,7 @@ use crate::postgres::transaction::with_latest_snapshot;
 use crate::postgres::{privileges, role, spi};
 use crate::refresh::plan;
 use crate::refresh::plan::key::key_values;
-use crate::refresh::plan::recompute_sql::Reach;
+use crate::refresh::plan::sql::Reach;
 
 /// Whoever may read the table, or owns it, may know how it stands.
 pub fn check_reader(definition: &Definition) -> Result<(), Problem> {

@@ -20,7 +20,7 @@ use crate::queue::is_pending::is_pending;
 use crate::queue::position::Position;
 use crate::queue::{self, now};
 use crate::refresh::outcome::{Outcome, Status};
-use crate::refresh::{give_up, run};
+use crate::refresh::{backlog_limit, run};
 
 /// Rounds over all TVIEWs. One is enough for TVIEWs that read each other's tables; further ones are for triggers of
 /// the application that write a source when a tv table is written. While others write, every round finds something.
@@ -106,7 +106,7 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
             break;
         }
     }
-    give_up::give_up_excess(driver);
+    backlog_limit::enforce(driver);
     define::drop::tidy(driver, true);
     let trimmed = driver.transaction(|| {
         transaction::with_snapshot(|| while queue::trim(10_000) == 10_000 {});

@@ -21,15 +21,15 @@ use crate::postgres::{privileges, quote, recursion, role};
 use crate::queue::is_pending::is_pending;
 use crate::queue::position::Position;
 use crate::queue::read;
+use crate::refresh::affected_keys::{self, Affected};
 use crate::refresh::batch::Batch;
 use crate::refresh::comparison::state;
 use crate::refresh::current::{self, Now};
-use crate::refresh::equal_keys;
 use crate::refresh::failing::dead_letter;
-use crate::refresh::keys::{self, Wanted};
 use crate::refresh::plan::key::Key;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::planner_settings::few_rows;
+use crate::refresh::{equal_keys, existing_keys, keys};
 use crate::session::named_key::change_keys;
 use crate::statement;
 
@@ -100,11 +100,11 @@ fn find(plan: &Plan, found: &mut Found) -> Result<(), Problem> {
     sources.push(tview);
     for changes in run_internal(|| read::by_age(&position, &sources)) {
         let since = changes.oldest;
-        match plan.as_owner(|| keys::wanted(plan, &[changes])) {
-            Wanted::Keys(keys) => keys
+        match plan.as_owner(|| affected_keys::of(plan, &[changes])) {
+            Affected::Keys(keys) => keys
                 .batches(AT_ONCE)
                 .try_for_each(|batch| found.add(batch.rows(), |_| since))?,
-            Wanted::Everything => found.all(since),
+            Affected::Everything => found.all(since),
         }
     }
     if let Some(since) = feeders_behind_since(plan, &now) {
@@ -265,7 +265,7 @@ impl<'p> Found<'p> {
         let mut found = Collected::default();
         self.plan.as_owner(|| {
             few_rows(false);
-            keys::in_table(self.plan, |key| {
+            existing_keys::each_of_table(self.plan, |key| {
                 found.push([Some(&serde_json::json!(key).to_string())])
             });
         });

@@ -28,9 +28,9 @@ use crate::refresh::equal_keys;
 use crate::refresh::failing::dead_letter;
 use crate::refresh::planner_settings::few_rows;
 
-use crate::refresh::plan::recompute_sql::Reach;
+use crate::refresh::plan::sql::Reach;
 use crate::refresh::plan::{self, Plan};
-use crate::refresh::pushdown::narrow;
+use crate::refresh::pushdown::push_down;
 use crate::statement;
 use crate::wake::undrained::undrained;
 
@@ -123,7 +123,7 @@ fn is_same(plan: &Plan, object: &str) -> bool {
     let typed = Batch::from(&keys[..]).typed(plan);
     let statement = plan.shape.check(Reach::EachKey);
     few_rows(true);
-    reshaping(&statement, narrow, || {
+    reshaping(&statement, push_down, || {
         spi::run(&statement, Access::Snapshot, &typed).is_empty()
     })
 }

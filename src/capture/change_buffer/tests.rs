@@ -14,23 +14,23 @@ fn buffer() -> ChangeBuffer {
     ChangeBuffer::new(SMALL)
 }
 
-fn row(source: u32, operation: &'static str, keys: &str) -> QueueRow {
-    QueueRow {
+fn row(source: u32, operation: &'static str, keys: &str) -> Row {
+    Row {
         source,
         operation,
         keys: Some(keys.as_bytes().to_vec()),
     }
 }
 
-fn all(source: u32, operation: &'static str) -> QueueRow {
-    QueueRow {
+fn all(source: u32, operation: &'static str) -> Row {
+    Row {
         source,
         operation,
         keys: None,
     }
 }
 
-fn keys_of(row: &QueueRow) -> usize {
+fn keys_of(row: &Row) -> usize {
     row.keys.iter().flatten().filter(|&&byte| byte == b'{').count()
 }
 

@@ -6,8 +6,8 @@ const TABLE: u32 = 10;
 const OTHER: u32 = 11;
 const READER: u32 = 20;
 
-fn keys(unseen: &Unseen, reader: u32, sources: &[u32]) -> Vec<String> {
-    let changes = unseen.of(reader, sources).map(|changes| changes.sources);
+fn keys(history: &ChangeHistory, reader: u32, sources: &[u32]) -> Vec<String> {
+    let changes = history.not_shown(reader, sources).map(|changes| changes.sources);
     let text = |changes: SourceChanges| match changes.keys {
         Some(keys) => String::from_utf8(keys).unwrap(),
         None => "all".to_string(),
@@ -15,92 +15,92 @@ fn keys(unseen: &Unseen, reader: u32, sources: &[u32]) -> Vec<String> {
     changes.into_iter().flatten().map(text).collect()
 }
 
-fn add(unseen: &mut Unseen, level: u32, key: &str) {
-    unseen.add(level, TABLE, Some(key.as_bytes()));
+fn add(history: &mut ChangeHistory, level: u32, key: &str) {
+    history.add(level, TABLE, Some(key.as_bytes()));
 }
 
-fn show(unseen: &mut Unseen, level: u32) {
-    let upto = unseen.of(READER, &[TABLE]).unwrap().upto;
-    unseen.mark(level, READER, upto, true);
+fn show(history: &mut ChangeHistory, level: u32) {
+    let upto = history.not_shown(READER, &[TABLE]).unwrap().upto;
+    history.mark(level, READER, upto, true);
 }
 
 #[test]
 fn a_reader_is_shown_each_change_once() {
-    let mut unseen = Unseen::default();
-    assert!(unseen.is_empty());
-    add(&mut unseen, 1, "1");
-    add(&mut unseen, 1, "2");
-    add(&mut unseen, 1, "1");
-    unseen.add(1, OTHER, Some(b"7"));
-    assert_eq!(keys(&unseen, READER, &[TABLE]), ["[1,2]"]);
-    assert_eq!(keys(&unseen, READER, &[TABLE, OTHER]), ["[1,2]", "[7]"]);
-    show(&mut unseen, 1);
-    assert!(keys(&unseen, READER, &[TABLE]).is_empty());
+    let mut history = ChangeHistory::default();
+    assert!(history.is_empty());
+    add(&mut history, 1, "1");
+    add(&mut history, 1, "2");
+    add(&mut history, 1, "1");
+    history.add(1, OTHER, Some(b"7"));
+    assert_eq!(keys(&history, READER, &[TABLE]), ["[1,2]"]);
+    assert_eq!(keys(&history, READER, &[TABLE, OTHER]), ["[1,2]", "[7]"]);
+    show(&mut history, 1);
+    assert!(keys(&history, READER, &[TABLE]).is_empty());
     assert_eq!(
-        keys(&unseen, READER + 1, &[TABLE]),
+        keys(&history, READER + 1, &[TABLE]),
         ["[1,2]"],
         "another reader's mark"
     );
-    add(&mut unseen, 1, "1");
-    assert_eq!(keys(&unseen, READER, &[TABLE]), ["[1]"], "changed again");
+    add(&mut history, 1, "1");
+    assert_eq!(keys(&history, READER, &[TABLE]), ["[1]"], "changed again");
 }
 
 #[test]
 fn changes_that_are_rolled_back_are_gone() {
-    let mut unseen = Unseen::default();
-    add(&mut unseen, 1, "1");
-    add(&mut unseen, 2, "2");
-    add(&mut unseen, 3, "3");
-    unseen.rolled_back(2);
-    assert_eq!(keys(&unseen, READER, &[TABLE]), ["[1]"]);
-    add(&mut unseen, 4, "2");
-    assert_eq!(keys(&unseen, READER, &[TABLE]), ["[1,2]"]);
-    unseen.rolled_back(1);
-    assert!(unseen.is_empty());
+    let mut history = ChangeHistory::default();
+    add(&mut history, 1, "1");
+    add(&mut history, 2, "2");
+    add(&mut history, 3, "3");
+    history.rolled_back(2);
+    assert_eq!(keys(&history, READER, &[TABLE]), ["[1]"]);
+    add(&mut history, 4, "2");
+    assert_eq!(keys(&history, READER, &[TABLE]), ["[1,2]"]);
+    history.rolled_back(1);
+    assert!(history.is_empty());
 }
 
 #[test]
 fn what_was_shown_inside_a_savepoint_is_to_be_shown_again_after_its_rollback() {
-    let mut unseen = Unseen::default();
-    add(&mut unseen, 1, "1");
-    show(&mut unseen, 2);
-    assert!(keys(&unseen, READER, &[TABLE]).is_empty());
-    unseen.rolled_back(2);
-    assert_eq!(keys(&unseen, READER, &[TABLE]), ["[1]"]);
-    show(&mut unseen, 3);
-    unseen.committed(3, 1);
-    unseen.rolled_back(4);
+    let mut history = ChangeHistory::default();
+    add(&mut history, 1, "1");
+    show(&mut history, 2);
+    assert!(keys(&history, READER, &[TABLE]).is_empty());
+    history.rolled_back(2);
+    assert_eq!(keys(&history, READER, &[TABLE]), ["[1]"]);
+    show(&mut history, 3);
+    history.committed(3, 1);
+    history.rolled_back(4);
     assert!(
-        keys(&unseen, READER, &[TABLE]).is_empty(),
+        keys(&history, READER, &[TABLE]).is_empty(),
         "shown, and kept by the release"
     );
 }
 
 #[test]
 fn a_released_savepoint_dies_with_its_parent() {
-    let mut unseen = Unseen::default();
-    add(&mut unseen, 2, "1");
-    add(&mut unseen, 3, "2");
-    show(&mut unseen, 3);
-    unseen.committed(3, 2);
-    add(&mut unseen, 2, "3");
-    unseen.rolled_back(2);
-    assert!(unseen.is_empty());
-    add(&mut unseen, 1, "2");
-    assert_eq!(keys(&unseen, READER, &[TABLE]), ["[2]"]);
+    let mut history = ChangeHistory::default();
+    add(&mut history, 2, "1");
+    add(&mut history, 3, "2");
+    show(&mut history, 3);
+    history.committed(3, 2);
+    add(&mut history, 2, "3");
+    history.rolled_back(2);
+    assert!(history.is_empty());
+    add(&mut history, 1, "2");
+    assert_eq!(keys(&history, READER, &[TABLE]), ["[2]"]);
 }
 
 #[test]
 fn who_could_not_be_shown_is_left_alone_until_something_new_happens() {
-    let mut unseen = Unseen::default();
-    add(&mut unseen, 1, "1");
-    unseen.mark(1, READER, 1, false);
-    assert!(keys(&unseen, READER, &[TABLE]).is_empty());
-    unseen.add(1, OTHER, None);
-    assert!(keys(&unseen, READER, &[TABLE]).is_empty());
-    add(&mut unseen, 1, "1");
+    let mut history = ChangeHistory::default();
+    add(&mut history, 1, "1");
+    history.mark(1, READER, 1, false);
+    assert!(keys(&history, READER, &[TABLE]).is_empty());
+    history.add(1, OTHER, None);
+    assert!(keys(&history, READER, &[TABLE]).is_empty());
+    add(&mut history, 1, "1");
     assert_eq!(
-        keys(&unseen, READER, &[TABLE]),
+        keys(&history, READER, &[TABLE]),
         ["[1,1]"],
         "the same row may be right now"
     );
@@ -108,40 +108,40 @@ fn who_could_not_be_shown_is_left_alone_until_something_new_happens() {
 
 #[test]
 fn every_row_covers_the_keys_that_follow() {
-    let mut unseen = Unseen::default();
-    add(&mut unseen, 1, "1");
-    unseen.add(1, TABLE, None);
-    add(&mut unseen, 1, "2");
-    assert_eq!(keys(&unseen, READER, &[TABLE]), ["all"]);
-    show(&mut unseen, 1);
-    add(&mut unseen, 1, "2");
-    assert_eq!(keys(&unseen, READER, &[TABLE]), ["[2]"]);
+    let mut history = ChangeHistory::default();
+    add(&mut history, 1, "1");
+    history.add(1, TABLE, None);
+    add(&mut history, 1, "2");
+    assert_eq!(keys(&history, READER, &[TABLE]), ["all"]);
+    show(&mut history, 1);
+    add(&mut history, 1, "2");
+    assert_eq!(keys(&history, READER, &[TABLE]), ["[2]"]);
 }
 
 #[test]
 fn memory_is_bounded() {
-    let mut unseen = Unseen::default();
+    let mut history = ChangeHistory::default();
     for key in 0..100_000 {
-        add(&mut unseen, 1, &key.to_string());
+        add(&mut history, 1, &key.to_string());
     }
-    assert!(unseen.entries.len() <= MOST_KEYS + 1);
-    assert_eq!(keys(&unseen, READER, &[TABLE]), ["all"]);
-    unseen.add(1, OTHER, Some(&[b'1'; MOST_BYTES]));
-    assert_eq!(keys(&unseen, READER, &[OTHER]), ["all"]);
+    assert!(history.entries.len() <= MOST_KEYS + 1);
+    assert_eq!(keys(&history, READER, &[TABLE]), ["all"]);
+    history.add(1, OTHER, Some(&[b'1'; MOST_BYTES]));
+    assert_eq!(keys(&history, READER, &[OTHER]), ["all"]);
 }
 
 #[test]
 fn what_was_shown_leaves_room_for_more() {
-    let mut unseen = Unseen::default();
+    let mut history = ChangeHistory::default();
     for key in 0..50_000 {
-        add(&mut unseen, 1, &format!("{{\"pk_of_a_long_name\": {key}}}"));
+        add(&mut history, 1, &format!("{{\"pk_of_a_long_name\": {key}}}"));
         if key % 10 == 0 {
-            show(&mut unseen, 1);
+            show(&mut history, 1);
         }
     }
-    assert_eq!(keys(&unseen, READER, &[TABLE])[0].matches('{').count(), 9);
+    assert_eq!(keys(&history, READER, &[TABLE])[0].matches('{').count(), 9);
     assert_eq!(
-        keys(&unseen, READER + 1, &[TABLE])[0].matches('{').count(),
+        keys(&history, READER + 1, &[TABLE])[0].matches('{').count(),
         50_000
     );
 }
@@ -165,7 +165,7 @@ fn random_savepoints_leave_exactly_what_is_alive_and_not_shown() {
         state % limit
     };
     for _ in 0..500 {
-        let mut unseen = Unseen::default();
+        let mut history = ChangeHistory::default();
         let mut levels = vec![Level {
             id: 1,
             ..Level::default()
@@ -184,16 +184,16 @@ fn random_savepoints_leave_exactly_what_is_alive_and_not_shown() {
                 }
                 1 if top > 0 => {
                     levels.pop();
-                    unseen.rolled_back(level);
+                    history.rolled_back(level);
                 }
                 2 if top > 0 => {
                     let child = levels.pop().unwrap();
                     let parent = levels[top - 1].id;
                     levels[top - 1] = Level { id: parent, ..child };
-                    unseen.committed(level, parent);
+                    history.committed(level, parent);
                 }
                 3 => {
-                    let Some(changes) = unseen.of(READER, &[TABLE]) else {
+                    let Some(changes) = history.not_shown(READER, &[TABLE]) else {
                         assert_eq!(levels[top].table, levels[top].shown, "a change is not shown");
                         continue;
                     };
@@ -203,14 +203,14 @@ fn random_savepoints_leave_exactly_what_is_alive_and_not_shown() {
                         let now = levels[top].table[&key];
                         levels[top].shown.insert(key, now);
                     }
-                    unseen.mark(level, READER, changes.upto, true);
+                    history.mark(level, READER, changes.upto, true);
                     assert_eq!(levels[top].table, levels[top].shown, "a change is not shown");
                 }
                 _ => {
                     let key = random(40);
                     version += 1;
                     levels[top].table.insert(key, version);
-                    add(&mut unseen, level, &key.to_string());
+                    add(&mut history, level, &key.to_string());
                 }
             }
         }

@@ -5,7 +5,7 @@ use pgrx::pg_sys;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::type_operators;
-use crate::refresh::plan::recompute_sql::unquote;
+use crate::refresh::plan::sql::unquote;
 use crate::refresh::plan::Plan;
 
 /// The order that view and table agree on.

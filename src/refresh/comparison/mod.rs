@@ -1,5 +1,8 @@
-//! A comparison of all rows, in batches of keys.
+//! All rows compared in batches of keys, for a TVIEW that is large.
 
+mod batch_size;
 pub mod batches;
 pub mod key_order;
+mod method;
+mod next_keys;
 pub mod state;

@@ -1,4 +1,4 @@
-//! `pg_tview_dead_letter`: keys that fail alone, and when to try them again.
+//! `pg_tview_dead_letter`: keys that fail alone, and when each is retried.
 
 use pgrx::pg_sys::{self, Oid};
 
@@ -7,7 +7,6 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
 use crate::refresh::plan::key::Key;
-
 use crate::refresh::plan::Plan;
 use crate::{settings, statement};
 
@@ -21,9 +20,9 @@ pub struct Failed {
 #[derive(Default)]
 pub struct DeadKeys {
     pub all: Vec<Key>,
-    /// Those whose time to be tried again has come.
+    /// The keys that are due for a retry.
     pub due: Vec<Key>,
-    /// When the first of them is to be tried again, in microseconds since 2000.
+    /// When the first key is to be retried, in microseconds since 2000.
     pub next_retry_at: Option<i64>,
 }
 
@@ -40,13 +39,13 @@ pub fn read(plan: &Plan) -> DeadKeys {
     }
 }
 
-/// The keys in objects (`jsonb[]`) that were written by [`add`]; none if the view has keys of another type by now. Inside an
-/// SPI session.
+/// The keys in objects (`jsonb[]`) that [`add`] wrote; none if the key of the view has another type by now. Inside
+/// an SPI session.
 pub fn keys_in(plan: &Plan, objects: Value) -> Vec<Key> {
     transaction::attempt(|| plan.on_keys(|| plan.requested.keys(&plan.shape, objects))).unwrap_or_default()
 }
 
-/// When the first dead key of a TVIEW is to be tried again, in microseconds since 2000.
+/// When the first dead key of a TVIEW is to be retried, in microseconds since 2000.
 pub fn next_retry_at(tview: Oid) -> Option<i64> {
     run_internal(|| {
         let args = [(pg_sys::OIDOID, Value::of(tview))];
@@ -54,7 +53,7 @@ pub fn next_retry_at(tview: Oid) -> Option<i64> {
     })
 }
 
-/// Adds keys, or counts one more attempt.
+/// Adds keys, or counts one more failed attempt. The statement computes the pause before the next one.
 pub fn add(plan: &Plan, failed: &[Failed]) {
     let definition = &plan.definition;
     run_internal(|| {
@@ -74,23 +73,24 @@ pub fn add(plan: &Plan, failed: &[Failed]) {
                         Value::of(settings::retry_backoff().as_secs_f64()),
                     ),
                     (pg_sys::INT4OID, Value::of(settings::retry_limit() as i32)),
-                    (pg_sys::FLOAT8OID, Value::of(least_pause(&failed.error))),
+                    (pg_sys::FLOAT8OID, Value::of(minimum_pause(&failed.error))),
                 ],
             );
         }
     });
 }
 
-/// A key that takes too long keeps the others of its TVIEW waiting for as long, each time it is tried: no more than
-/// a tenth of the time. In seconds.
-fn least_pause(error: &Caught) -> f64 {
-    match error.is_cancel() {
-        true => 10.0 * settings::refresh_timeout().as_secs_f64(),
-        false => 0.0,
+/// The minimum pause before the next attempt, in seconds. Each attempt at a key that takes too long delays all
+/// other keys of the TVIEW: such attempts take no more than a tenth of the time.
+fn minimum_pause(error: &Caught) -> f64 {
+    if error.is_cancel() {
+        10.0 * settings::refresh_timeout().as_secs_f64()
+    } else {
+        0.0
     }
 }
 
-/// Takes keys out that could be recomputed.
+/// Removes keys that could be recomputed.
 pub fn remove(plan: &Plan, keys: Vec<Key>) {
     if keys.is_empty() {
         return;
@@ -105,7 +105,7 @@ pub fn remove(plan: &Plan, keys: Vec<Key>) {
     });
 }
 
-/// Takes all keys of a TVIEW out. Inside an SPI session.
+/// Removes all keys of a TVIEW. Inside an SPI session.
 pub fn clear(tview: Oid) {
     run_internal(|| {
         let args = [(pg_sys::OIDOID, Value::of(tview))];

@@ -1,70 +1,54 @@
-//! Recomputing keys of which some fail, or wait for another session: halves, and halves of halves, each in a subtransaction,
-//! until these keys stand alone.
+//! Recomputes keys of which some fail, or wait for another session. Batches are halved, each half in a
+//! subtransaction, until these keys are alone.
 
 use std::time::{Duration, Instant};
 
 use pgrx::PgSqlErrorCode;
 
+use super::classes;
 use super::dead_letter::Failed;
-use super::kinds::{self, is_unwanted, needs_less};
-use super::sandbox::Care;
-use crate::error::Caught;
-use crate::error::Problem;
-use crate::postgres::run_as;
+use super::sandbox::Sandbox;
+use super::search_path_hint::with_search_path_hint;
+use super::skip::Skip;
+use crate::error::{Caught, Problem};
 use crate::postgres::transaction::attempt_catching_all;
 use crate::refresh::batch::Batch;
-use crate::refresh::keys;
+use crate::refresh::existing_keys;
+use crate::refresh::locks;
+use crate::refresh::plan::key::Key;
 use crate::refresh::plan::Plan;
 use crate::refresh::recompute;
 
-/// So many keys fail, and none works, before other keys are tried to see whether the view works at all.
+/// After so many keys have failed and none has succeeded, other keys are tried: the view itself may fail.
 const SUSPICIOUS: usize = 50;
-/// As many others are tried.
+/// How many other keys are tried.
 const OTHERS: usize = 3;
 
-/// Another session holds a row: it is not waited for longer than this.
-const HELD_AFTER: &str = "5ms";
-/// So many keys are looked for that other sessions hold, for so long at most; others are left for the next time.
-const MOST_HELD: usize = 200;
-const LONGEST_SEARCH: Duration = Duration::from_secs(2);
+/// Maximum number of keys that are found to be held by other sessions, and maximum time to find them. Keys that
+/// are left wait for the next refresh.
+const MAXIMUM_HELD: usize = 200;
+const MAXIMUM_SEARCH: Duration = Duration::from_secs(2);
 
-/// Which keys are skipped instead of failing the whole.
-#[derive(Clone, Copy, Default)]
-pub struct Isolate {
-    /// Keys that fail.
-    pub failing: bool,
-    /// Keys that wait for another session: one that has inserted a row with this key, and not committed yet.
-    pub held: bool,
-    /// Keys that violate a foreign key: the table at its other end is that of a TVIEW which is behind.
-    pub ahead: bool,
-}
-
-impl Isolate {
-    pub fn is_nothing(self) -> bool {
-        !self.failing && !self.held && !self.ahead
-    }
-}
-
-/// What became of the keys.
+/// The keys that could not be recomputed, and the result of those that could.
 pub struct Outcome {
     pub result: recompute::Result,
     pub failed: Vec<Failed>,
-    pub held: Vec<Box<[String]>>,
+    pub held: Vec<Key>,
 }
 
-/// Recomputes what can be recomputed of some batches. An ERROR where the view fails whatever the key.
-pub fn each(plan: &Plan, batches: Vec<Batch>, care: Care, isolate: Isolate) -> Outcome {
+/// Recomputes the keys of some batches that can be recomputed. An ERROR if the view fails for any key.
+pub fn each(plan: &Plan, batches: Vec<Batch>, sandbox: Sandbox, skip: Skip) -> Outcome {
     let mut pass = Pass {
         plan,
-        care,
-        isolate,
+        sandbox,
+        skip,
         held: Vec::new(),
         search_since: None,
         total: recompute::Result::default(),
         works: false,
     };
     let mut failed = pass.run(batches);
-    // A unique index of the table may have stood in the way of a row until another was written.
+    // A unique value may have been free only after another row was written.
     while pass.works && failed.iter().any(Failed::may_follow_another) {
         let before = failed.len();
         let (again, lasting): (Vec<Failed>, Vec<Failed>) =
@@ -91,18 +75,18 @@ impl Failed {
 
 struct Pass<'p> {
     plan: &'p Plan,
-    care: Care,
-    isolate: Isolate,
-    held: Vec<Box<[String]>>,
-    /// When the first of them was met.
+    sandbox: Sandbox,
+    skip: Skip,
+    held: Vec<Key>,
+    /// When the first held key was found.
     search_since: Option<Instant>,
     total: recompute::Result,
-    /// Some key could be recomputed.
+    /// Some key could be recomputed, so the view works.
     works: bool,
 }
 
 impl Pass<'_> {
-    /// Recomputes these batches, or halves of them, or halves of those; returns the keys that fail alone.
+    /// Recomputes these batches, halving those that fail. Returns the keys that fail alone.
     fn run(&mut self, mut open: Vec<Batch>) -> Vec<Failed> {
         let mut failed = Vec::new();
         while let Some(batch) = open.pop() {
@@ -123,31 +107,33 @@ impl Pass<'_> {
                         Err(key) => self.held.push(key),
                     }
                 }
-                Err(error) if !self.isolate.failing || self.care.stops_all(&error) => {
+                Err(error) if !self.skip.failing || self.sandbox.stops_all(&error) => {
                     Problem::from(error).raise()
                 }
                 Err(error) => match batch.halves() {
                     Ok(halves) => open.extend(halves),
-                    // No key is dead for want of memory, until nothing else has helped.
-                    Err(_) if needs_less(&error) && !self.care.gives_up => Problem::from(error).raise(),
+                    // A key that needs too much memory is dead only after all retries have failed.
+                    Err(_) if classes::is_out_of_memory(&error) && !self.sandbox.skips_server_errors => {
+                        Problem::from(error).raise()
+                    }
                     Err(key) => failed.push(Failed {
                         key,
-                        error: kinds::advise(error),
+                        error: with_search_path_hint(error),
                     }),
                 },
             }
             let last = open.is_empty();
             if !self.works && !failed.is_empty() && (last || failed.len() == SUSPICIOUS) {
-                self.works = others_work(self.plan, &failed, self.care);
+                self.works = others_work(self.plan, &failed, self.sandbox);
             }
         }
         failed
     }
 
     fn recompute(&self, batch: &Batch) -> recompute::Result {
-        self.care.as_owner(self.plan, || {
-            if self.isolate.held {
-                run_as::set("lock_timeout", HELD_AFTER);
+        self.sandbox.as_owner(self.plan, || {
+            if self.skip.held {
+                locks::limit_waits_for_held_rows();
             }
             recompute::keys(self.plan, batch)
         })
@@ -155,23 +141,24 @@ impl Pass<'_> {
 
     fn is_held(&self, error: &Caught) -> bool {
         match error.code {
-            PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE => self.isolate.held,
-            PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION => self.isolate.ahead,
+            PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE => self.skip.held,
+            PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION => self.skip.awaiting,
             _ => false,
         }
     }
 
     fn has_searched_enough(&self) -> bool {
-        self.held.len() >= MOST_HELD
+        self.held.len() >= MAXIMUM_HELD
             || self
                 .search_since
-                .is_some_and(|since| since.elapsed() > LONGEST_SEARCH)
+                .is_some_and(|since| since.elapsed() > MAXIMUM_SEARCH)
     }
 }
 
-/// True if other keys of the table can be recomputed, or there are none and the failure is one of data. An ERROR else.
-fn others_work(plan: &Plan, failed: &[Failed], care: Care) -> bool {
-    let some = care.as_owner(plan, || keys::some_in_table(plan, failed.len() + OTHERS));
+/// True if other keys of the table can be recomputed; or if there are none, and data made the keys fail. An ERROR
+/// otherwise.
+fn others_work(plan: &Plan, failed: &[Failed], sandbox: Sandbox) -> bool {
+    let some = sandbox.as_owner(plan, || existing_keys::some_of_table(plan, failed.len() + OTHERS));
     let others = some
         .into_iter()
         .filter(|key| !failed.iter().any(|failed| failed.key == *key))
@@ -179,14 +166,16 @@ fn others_work(plan: &Plan, failed: &[Failed], care: Care) -> bool {
     let mut error = None;
     for key in others {
         let batch = Batch::from(&[key][..]);
-        match attempt_catching_all(|| care.as_owner(plan, || recompute::keys(plan, &batch))) {
+        match attempt_catching_all(|| sandbox.as_owner(plan, || recompute::keys(plan, &batch))) {
             Ok(_) => return true,
-            Err(caught) if is_unwanted(care.driver, &caught) => Problem::from(caught).raise(),
+            Err(caught) if classes::is_cancelled_drain(sandbox.driver, &caught) => {
+                Problem::from(caught).raise()
+            }
             Err(caught) => error = Some(caught),
         }
     }
     let mut errors = failed.iter().map(|failed| &failed.error);
-    let of_view = || errors.find(|error| kinds::is_of_the_view(error)).cloned();
+    let of_view = || errors.find(|error| classes::is_of_the_view(error)).cloned();
     match error.or_else(of_view) {
         Some(error) => Problem::from(error).raise(),
         None => true,

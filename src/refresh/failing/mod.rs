@@ -1,6 +1,11 @@
-//! Keys that cannot be recomputed: user code in a sandbox, failing keys isolated, failures classified, dead letters.
+//! Keys that cannot be recomputed: view code runs in a sandbox, failures are classified, failing keys are isolated
+//! and kept for a retry.
 
+pub mod classes;
+mod dead_keys;
 pub mod dead_letter;
 pub mod isolate;
-pub mod kinds;
+pub mod record;
 pub mod sandbox;
+pub mod search_path_hint;
+pub mod skip;

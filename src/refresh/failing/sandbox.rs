@@ -1,34 +1,37 @@
-//! How users' view code is run: as whom, for how long, and whose fault it is when it fails.
+//! How the code of a view is run: with the rights of which role, for how long, and which errors end the refresh.
 
 use std::time::Duration;
 
-use super::kinds;
+use super::classes;
 use crate::error::Caught;
 use crate::postgres::process::time_limit::limited;
 use crate::postgres::transaction::Driver;
 use crate::refresh::plan::Plan;
 use crate::settings;
 
+/// How the code of a view is run.
 #[derive(Clone, Copy)]
-pub struct Care {
+pub struct Sandbox {
     pub driver: Driver,
-    /// Trouble of the server counts as the fault of a key, too.
-    pub gives_up: bool,
-    /// How long a step may take before it is given up for now, whatever a refresh may take at most.
+    /// A server error counts as an error of the key, too.
+    pub skips_server_errors: bool,
+    /// How long a step may take, in addition to `pg_tviews.refresh_timeout`.
     pub limit: Option<Duration>,
 }
 
-impl Care {
-    /// Whether an error of one batch says nothing about its keys.
+impl Sandbox {
+    /// Whether an error of a batch says nothing about the keys of the batch, and ends the refresh.
     pub fn stops_all(self, error: &Caught) -> bool {
         (error.is_cancel() && self.limit.is_some())
-            || kinds::is_in_the_way(error)
-            || kinds::is_unwanted(self.driver, error)
-            || (kinds::is_passing(error) && !kinds::needs_less(error) && !self.gives_up)
+            || classes::is_in_the_way(error)
+            || classes::is_cancelled_drain(self.driver, error)
+            || (classes::is_of_the_server(error)
+                && !classes::is_out_of_memory(error)
+                && !self.skips_server_errors)
     }
 
-    /// Runs a step of a refresh with the rights of the TVIEW's owner, in a worker for a limited time: a session has its
-    /// own statement_timeout.
+    /// Runs a step with the rights of the owner of the TVIEW. A worker limits its time; a session has its own
+    /// statement_timeout.
     pub fn as_owner<R>(self, plan: &Plan, step: impl FnOnce() -> R) -> R {
         let limit = match self.driver {
             Driver::Worker => match (settings::refresh_timeout(), self.limit) {

@@ -9,13 +9,12 @@ pub mod key;
 pub mod key_cast;
 pub mod key_code;
 pub mod key_column;
-pub mod key_sql;
 pub mod partition_locks;
 pub mod reachable_code;
-pub mod recompute_sql;
 mod refusal;
 pub mod shape;
 pub mod source_plan;
+pub mod sql;
 pub mod unmatched;
 
 use std::cell::{Cell, OnceCell};

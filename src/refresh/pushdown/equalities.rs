@@ -1,7 +1,7 @@
 //! Items of FROM and the equalities that must hold for their rows.
 
 use super::level::Level;
-use super::reach::{Fact, Item, Step};
+use super::lookup_order::{Fact, Item, Step};
 use crate::postgres::query_tree::{Expr, From, JoinKind, Range, Select};
 use crate::postgres::recursion;
 

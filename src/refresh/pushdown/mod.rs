@@ -18,8 +18,8 @@
 
 mod equalities;
 mod level;
+mod lookup_order;
 mod membership;
-mod reach;
 mod windows;
 
 use std::cell::Cell;
@@ -27,30 +27,30 @@ use std::cell::Cell;
 use crate::postgres::query_tree::{Column, Expr, Leaf, Range, Select};
 use equalities::is_computed_apart;
 use level::{Level, MOST_LEVELS};
-use reach::{Fact, Item};
+use lookup_order::{lookup_order, Fact, Item};
 
-/// The CTE of a recompute statement that computes the rows, see [`super::plan::recompute_sql`].
+/// The CTE of a recompute statement that computes the rows, see [`super::plan::sql`].
 const COMPUTES_ROWS: &str = "fresh";
 
 /// Narrows the part of a recompute statement that reads the view; `statement` is about to be planned.
-pub fn narrow(statement: Select) {
+pub fn push_down(statement: Select) {
     let rows = statement.ctes().into_iter().find(|cte| cte.name == COMPUTES_ROWS);
     let select = rows.map_or(statement, |cte| cte.query);
     let left = Cell::new(MOST_LEVELS);
-    Level::outermost(select, &left).narrow(Vec::new(), false);
+    Level::outermost(select, &left).push_down(Vec::new(), false);
 }
 
 impl Level<'_> {
     /// `known`: conditions in terms of this level's columns and of the levels around, true for every row that is wanted.
     /// `in_expression`: a sub-select that the planner may turn into a join with the query around it.
-    fn narrow(&self, known: Vec<Expr>, in_expression: bool) {
+    fn push_down(&self, known: Vec<Expr>, in_expression: bool) {
         if !self.takes_one() {
             return;
         }
         self.inline_ctes();
         let select = self.select;
         for branch in select.branches() {
-            self.narrow_branch(branch, &known);
+            self.push_into_branch(branch, &known);
         }
         let (known, partner) = self.past_windows(known);
         let mut items = Vec::new();
@@ -65,7 +65,7 @@ impl Level<'_> {
             self.add_facts(Some(condition), &items, everywhere, &mut facts);
         }
         let bare: Vec<&Fact> = facts.iter().map(|(fact, _)| fact).collect();
-        let reached = reach::reach(&items, &bare, partner);
+        let reached = lookup_order(&items, &bare, partner);
 
         for index in items.iter().map(|item| item.index) {
             let by: &[usize] = reached
@@ -94,22 +94,22 @@ impl Level<'_> {
                 if !conditions.is_empty() {
                     select.filter_range(index, &conditions);
                 }
-                self.narrow_range(index, &[]);
+                self.push_into_range(index, &[]);
             } else {
                 let known: Vec<Expr> = outright.iter().map(|fact| facts[*fact].1).collect();
-                self.narrow_range(index, &known);
+                self.push_into_range(index, &known);
             }
         }
         for link in select.all_links() {
             if !reached.is_empty() {
                 self.look_up_membership(&link);
             }
-            self.inside(link.query).narrow(Vec::new(), true);
+            self.inside(link.query).push_down(Vec::new(), true);
         }
     }
 
     /// A branch of a set operation. The planner takes `known` down into it, but not where rows are subtracted.
-    fn narrow_branch(&self, index: usize, known: &[Expr]) {
+    fn push_into_branch(&self, index: usize, known: &[Expr]) {
         let select = self.select;
         let same_types = || {
             let Range::Subquery(branch) = select.range(index) else {
@@ -118,7 +118,7 @@ impl Level<'_> {
             branch.output_types() == select.output_types()
         };
         if known.is_empty() || !select.subtracts() || !same_types() {
-            return self.narrow_range(index, known);
+            return self.push_into_range(index, known);
         }
         let own = |column: Column, expr: Expr| Some(expr.moved_to(1, column.attno));
         let conditions: Vec<Expr> = known
@@ -126,11 +126,11 @@ impl Level<'_> {
             .filter_map(|condition| one_level_in(*condition, own))
             .collect();
         select.filter_range(index, &conditions);
-        self.narrow_range(index, &[]);
+        self.push_into_range(index, &[]);
     }
 
     /// Narrows a sub-select in FROM, or a branch of a set operation. `known` reads its columns only, and levels around.
-    fn narrow_range(&self, index: usize, known: &[Expr]) {
+    fn push_into_range(&self, index: usize, known: &[Expr]) {
         let Range::Subquery(select) = self.select.range(index) else {
             return;
         };
@@ -154,7 +154,7 @@ impl Level<'_> {
             .iter()
             .filter_map(|condition| one_level_in(*condition, output))
             .collect();
-        self.inside(select).narrow(known, false);
+        self.inside(select).push_down(known, false);
     }
 
     /// References to CTEs become sub-selects.

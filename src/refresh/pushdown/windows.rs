@@ -1,7 +1,7 @@
 //! What windows, DISTINCT ON, LIMIT and GROUPING SETS let through.
 
 use super::level::Level;
-use super::reach::Item;
+use super::lookup_order::Item;
 use crate::postgres::inheritance;
 use crate::postgres::query_tree::{Expr, JoinKind, Range};
 

@@ -1,5 +1,5 @@
-//! `pg_tview_backlog_part`: a large backlog cut into parts that several workers apply. Each part is applied and marked as
-//! done in one transaction; the position moves when all are. Statements run inside an SPI session.
+//! `pg_tview_backlog_part`: the parts of a large backlog that several workers apply. Each part is applied and marked as
+//! done in one transaction. The position moves once all parts are done. Statements run inside an SPI session.
 
 use pgrx::pg_sys::{self, Oid};
 
@@ -15,19 +15,19 @@ use crate::statement;
 /// A part that is not done.
 pub struct Part {
     pub keys: Batch,
-    /// The position of the TVIEW when its log was read: the part is good for nothing once it has moved.
+    /// The position of the TVIEW when the queue was read. The part is obsolete once the position has moved.
     pub before: Option<Position>,
 }
 
-/// How far the parts of a TVIEW are.
+/// The progress of the parts of a TVIEW.
 pub struct State {
     pub parts: usize,
     pub unfinished: Vec<i32>,
-    /// By those that are done.
+    /// Rows written by the parts that are done.
     pub written: Written,
 }
 
-/// Stores the parts of a backlog, numbered from 0, in place of what an earlier attempt left; returns how many.
+/// Stores the parts of a backlog, numbered from 0. Replaces the parts of an earlier attempt. Returns how many.
 pub fn store(tview: Oid, parts: Batches, before: Option<&Position>) -> usize {
     remove(tview);
     let types = [pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID];
@@ -36,7 +36,7 @@ pub fn store(tview: Oid, parts: Batches, before: Option<&Position>) -> usize {
         let add = Statement::new(statement!("backlog_part_add"), &types);
         let mut stored = 0;
         for part in parts {
-            // What one takes is freed before the next.
+            // The memory of a part is freed before the next.
             spi::session(|| {
                 let args = [
                     Value::of(tview),
@@ -52,7 +52,7 @@ pub fn store(tview: Oid, parts: Batches, before: Option<&Position>) -> usize {
     })
 }
 
-/// A part, unless it is done or there is none.
+/// A part; None if it is done or does not exist.
 pub fn read(tview: Oid, part: i32) -> Option<Part> {
     let args = [
         (pg_sys::OIDOID, Value::of(tview)),
@@ -68,7 +68,7 @@ pub fn read(tview: Oid, part: i32) -> Option<Part> {
     })
 }
 
-/// A part is applied.
+/// Marks a part as done.
 pub fn done(tview: Oid, part: i32, written: Written) {
     let counts = [
         written.inserted,
@@ -84,7 +84,7 @@ pub fn done(tview: Oid, part: i32, written: Written) {
     run_internal(|| spi::run(&statement!("backlog_part_done"), Access::Current, &args));
 }
 
-/// Under the active snapshot.
+/// The progress of the parts of a TVIEW, under the active snapshot.
 pub fn state(tview: Oid) -> Option<State> {
     let args = [(pg_sys::OIDOID, Value::of(tview))];
     let rows = run_internal(|| spi::run(&statement!("backlog_part_state"), Access::Snapshot, &args));
@@ -100,14 +100,14 @@ pub fn state(tview: Oid) -> Option<State> {
     })
 }
 
-/// Removes what workers have left that ended before they were through, once nobody would go on with it.
+/// Removes parts of workers that exited early, once no refresh can continue with them.
 pub fn forget_stale() {
     if definition::table().is_some() {
         run_internal(|| spi::session(|| spi::run(&statement!("backlog_part_forget"), Access::Current, &[])));
     }
 }
 
-/// The backlog is applied, or given up.
+/// Removes all parts of a TVIEW: its backlog is applied, or given up.
 pub fn remove(tview: Oid) {
     let args = [(pg_sys::OIDOID, Value::of(tview))];
     run_internal(|| spi::run(&statement!("backlog_part_remove"), Access::Current, &args));

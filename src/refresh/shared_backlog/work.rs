@@ -1,4 +1,5 @@
-//! A large backlog applied by several workers: one has read the log and moves the position, the others take parts as well.
+//! A large backlog applied by several workers. One worker has read the queue and moves the position; the others take
+//! parts, too.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,34 +12,37 @@ use crate::postgres::process::latch;
 use crate::postgres::spi;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::postgres::transaction::{with_snapshot, Driver};
-use crate::refresh::attempt::{Prepare, Run, Step};
-use crate::refresh::attempt::{Shared, Team};
 use crate::refresh::audit::{self, Entry};
+use crate::refresh::cost;
 use crate::refresh::current;
 use crate::refresh::keys::Keys;
+use crate::refresh::one_refresh::{Prepare, Refresh};
 use crate::refresh::outcome::Status;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::recompute;
+use crate::refresh::step::{Shared, Step};
+use crate::refresh::team::Team;
 use crate::settings;
 
-/// Fewer keys than this are no part of their own.
-const LEAST_KEYS: usize = 1_000;
-/// Nor more, where a part is not the work of the whole view: who helps is back soon for what is more urgent.
-const MOST_KEYS: usize = 2_500;
-/// Parts for each worker: whoever is faster takes more of them.
+/// Minimum number of keys of a part.
+const MINIMUM_KEYS: usize = 1_000;
+/// Maximum number of keys of a part, if a part does not compute the whole view. A worker that helps is soon free for
+/// more urgent work.
+const MAXIMUM_KEYS: usize = 2_500;
+/// The number of parts per worker. A faster worker takes more of them.
 const PARTS_EACH: usize = 2;
-/// Between two looks whether others are done.
+/// The pause between two checks whether other workers are done.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Applies one part that another worker offers. Whatever goes wrong is left to that one.
+/// Applies one part that another worker offers. An error is left to that worker, which applies the part again.
 pub fn help(prepare: Prepare, tview: Oid, part: u32) {
-    let run = Run::new(Driver::Worker, prepare, tview, None, 0);
+    let refresh = Refresh::new(Driver::Worker, prepare, tview, None, 0);
     let plan = match plan::kept(tview) {
         Some(plan) => Ok(Ok(plan)),
         None => prepare(Driver::Worker, tview),
     };
     if let Ok(Ok(plan)) = plan {
-        let _ = run.part(&plan, part, None);
+        let _ = refresh.part(&plan, part, None);
     }
 }
 
@@ -48,25 +52,25 @@ fn await_others(team: &dyn Team) {
     }
 }
 
-impl Run<'_> {
-    /// How many keys a part of a backlog has, if there are several workers for it and it is large enough.
+impl Refresh<'_> {
+    /// How many keys each part of a backlog has; None if there is one worker only, or the backlog is small.
     pub fn size_of_parts(&self, plan: &Plan, keys: &Keys) -> Option<usize> {
-        let most = settings::batch_size();
-        if keys.len() <= most || !self.isolate.is_nothing() {
+        let maximum = settings::batch_size();
+        if keys.len() <= maximum || !self.skip.is_nothing() {
             return None;
         }
         let workers = self.team.map_or(1, |team| team.size());
         if workers == 1 {
             return None;
         }
-        if !self.as_owner(plan, || recompute::is_by_key(plan)) {
-            return Some(most);
+        if !self.as_owner(plan, || cost::is_by_key(plan)) {
+            return Some(maximum);
         }
         let even = keys.len().div_ceil(workers * PARTS_EACH);
-        Some(even.clamp(LEAST_KEYS, MOST_KEYS).min(most))
+        Some(even.clamp(MINIMUM_KEYS, MAXIMUM_KEYS).min(maximum))
     }
 
-    /// Applies stored parts, along with whoever else takes some, and moves the position.
+    /// Applies stored parts, together with other workers, and moves the position.
     pub fn work_off_together(&self, plan: &Rc<Plan>, mut shared: Box<Shared>) -> Result<Status, Caught> {
         let Some(team) = self.team else {
             return Ok(Status::Busy);
@@ -74,11 +78,11 @@ impl Run<'_> {
         team.offer(shared.parts as u32);
         let status = self.take_parts(plan, &mut shared, team);
         team.withdraw();
-        // Whatever comes next wants the lock that they share.
+        // The next step needs the lock that they share.
         await_others(team);
         if !matches!(status, Ok(Status::UpToDate)) {
             let remove = || with_snapshot(|| spi::session(|| parts::remove(self.tview)));
-            // They stay until the next attempt otherwise, which replaces them.
+            // If this fails, the next attempt replaces them.
             let _ = self.driver.transaction(remove);
         }
         status
@@ -90,7 +94,7 @@ impl Run<'_> {
             return Ok(status);
         }
         await_others(team);
-        // What others could not do fails here, too, or works this time.
+        // Parts that failed in other workers fail here, too, or succeed this time.
         let mut left = self.unfinished()?.into_iter();
         if let Some(status) = self.each_part(plan, &mut left, shared)? {
             return Ok(status);
@@ -106,7 +110,7 @@ impl Run<'_> {
         Ok(parts.map(|part| part as u32).collect())
     }
 
-    /// None: all of them are applied.
+    /// Applies these parts. None: all of them are applied.
     fn each_part(
         &self,
         plan: &Rc<Plan>,
@@ -122,7 +126,8 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// One part in a transaction of its own. Problems go to `entry`; a helper, who has none, lets them fail the part.
+    /// Applies one part in a transaction of its own. A problem is reported in `entry`; without an entry, in a worker that
+    /// helps, it fails the part.
     fn part(&self, plan: &Rc<Plan>, part: u32, entry: Option<&mut Entry>) -> Result<Status, Caught> {
         let part = part as i32;
         let step = self.driver.repeatable_read(
@@ -151,7 +156,7 @@ impl Run<'_> {
         Ok(step.status())
     }
 
-    /// Moves the position, as every part is done.
+    /// Moves the position: all parts are applied.
     fn conclude(&self, plan: &Rc<Plan>, shared: &Shared) -> Result<Status, Caught> {
         let step = self.driver.repeatable_read(
             || self.lock(plan, ObjectLock::Exclusive),
@@ -167,7 +172,7 @@ impl Run<'_> {
                     };
                     let mut entry = shared.entry.clone();
                     entry.add_written(state.written);
-                    self.works(plan, now.state);
+                    self.enter_state_after(plan, now.state);
                     audit::add(entry);
                     parts::remove(self.tview);
                     Step::Done(Status::UpToDate)

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use crate::postgres::process::background_worker;
 use crate::postgres::transaction::worker_transaction::short_transaction;
-use crate::queue;
+use crate::refresh::audit;
 use crate::refresh::shared_backlog::parts;
 use crate::wake::database::Database;
 
@@ -23,7 +23,7 @@ pub fn run(database: &Database, now: i64) {
     background_worker::report_running("trimming pg_tview_meta_audit");
     let deleted = short_transaction(|| {
         parts::forget_stale();
-        queue::trim_audit(BATCH)
+        audit::trim(BATCH)
     })
     .unwrap_or(0);
     let pause = if deleted >= BATCH as u64 { 0 } else { MINUTE };

@@ -7,7 +7,7 @@ use super::pause::pause_after;
 use super::queue_trimmer;
 use crate::postgres::process::background_worker;
 use crate::postgres::transaction::Driver;
-use crate::refresh::give_up;
+use crate::refresh::backlog_limit;
 use crate::wake::database::Database;
 
 /// The shortest pause between two checks.
@@ -22,7 +22,7 @@ pub fn due_at(database: &Database) -> i64 {
 pub fn run(database: &Database, now: i64) {
     background_worker::report_running("looking for backlogs");
     let begin = Instant::now();
-    if give_up::give_up_excess(Driver::Worker) {
+    if backlog_limit::enforce(Driver::Worker) {
         queue_trimmer::request_soon(database, now);
     }
     // Counting changes reads all of them.

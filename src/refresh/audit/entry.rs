@@ -1,18 +1,13 @@
-//! One row in `pg_tview_meta_audit` per refresh and per management action.
+//! An audit row to be written.
 
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 
-use super::kept_problem::{self, KeptProblem};
-use crate::catalog::session_statement::SessionStatement;
-use crate::error::sqlstate;
-use crate::error::Problem;
-use crate::postgres::run_as::{planned_once, run_internal};
-use crate::postgres::spi::{self, Access, Value};
+use crate::error::{sqlstate, Problem};
 use crate::queue::position::Position;
-use crate::statement;
+use crate::refresh::left_out::kept_problem::{self, KeptProblem};
 
-/// How it ended.
+/// How a refresh or an action ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Status {
     #[default]
@@ -23,7 +18,7 @@ pub enum Status {
 }
 
 impl Status {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Status::Success => "SUCCESS",
             Status::Partial => "PARTIAL",
@@ -42,7 +37,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// Whether any row was.
+    /// Whether a row was changed.
     pub fn any(&self) -> bool {
         self.inserted + self.updated + self.deleted > 0
     }
@@ -57,7 +52,7 @@ impl std::ops::AddAssign for Written {
     }
 }
 
-/// A row to be.
+/// An audit row to be written.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub entity_name: String,
@@ -98,15 +93,19 @@ impl Entry {
             position: None,
         }
     }
-}
 
-impl Entry {
-    /// What one more batch has written.
+    /// Adds the rows that one more batch has written.
     pub fn add_written(&mut self, written: Written) {
         *self.written.get_or_insert_default() += written;
     }
 
-    /// A problem that left some keys as they were; the first one is told.
+    /// Adds the rows that one more batch has written, and its rows without a place in the table.
+    pub fn add_result(&mut self, written: Written, left_out: Option<Problem>) {
+        self.add_written(written);
+        self.add_left_out(left_out);
+    }
+
+    /// Reports a problem that left some keys unchanged. Only the first problem is reported.
     pub fn add_problem(&mut self, problem: Option<Problem>) {
         let (Some(problem), Status::Success) = (problem, self.status) else {
             return;
@@ -117,14 +116,15 @@ impl Entry {
         self.details = Some(serde_json::json!({ "detail": problem.detail, "hint": problem.hint }));
     }
 
-    /// Rows of the view have no place in the table.
+    /// Reports rows of the view that have no place in the table.
     pub fn add_left_out(&mut self, problem: Option<Problem>) {
         if let Some(problem) = problem {
             self.keep_left_out(KeptProblem::found(problem));
         }
     }
 
-    /// The same, found earlier perhaps. Later refreshes read this in the row, whatever else it reports.
+    /// The same, perhaps found by an earlier refresh. Later refreshes read this report, even where the row also reports
+    /// another problem.
     pub fn keep_left_out(&mut self, left_out: KeptProblem) {
         if self.left_out().is_some() {
             return;
@@ -135,66 +135,8 @@ impl Entry {
         details[kept_problem::NAME] = json;
     }
 
-    /// What the entry reports of such rows.
+    /// The problem that is reported of such rows.
     pub fn left_out(&self) -> Option<KeptProblem> {
         KeptProblem::from_json(self.details.as_ref()?.get(kept_problem::NAME)?)
     }
-}
-
-thread_local! {
-    static ADD: SessionStatement = const { SessionStatement::new() };
-}
-
-/// Adds the row in the current transaction.
-pub fn add(entry: Entry) {
-    let written = entry.written;
-    let args = [
-        Value::of(entry.entity_name),
-        Value::of(entry.tview),
-        Value::of(entry.operation),
-        Value::of(entry.status.name()),
-        Value::of(entry.changes_read),
-        Value::of(entry.keys_refreshed),
-        Value::of(written.map(|w| w.inserted)),
-        Value::of(written.map(|w| w.updated)),
-        Value::of(written.map(|w| w.deleted)),
-        Value::of(written.map(|w| w.unchanged)),
-        Value::of(entry.oldest_change_at),
-        Value::of(entry.started_at),
-        Value::of(entry.sqlstate),
-        Value::of(entry.message),
-        Value::of(entry.position.map(|position| position.to_string())),
-        Value::of(entry.details.map(|details| details.to_string())),
-    ];
-    use pg_sys::{INT8OID, OIDOID, TEXTOID, TIMESTAMPTZOID};
-    let types = [
-        TEXTOID,
-        OIDOID,
-        TEXTOID,
-        TEXTOID,
-        INT8OID,
-        INT8OID,
-        INT8OID,
-        INT8OID,
-        INT8OID,
-        INT8OID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-    ];
-    run_internal(|| {
-        planned_once();
-        spi::session(|| {
-            ADD.with(|add| add.get(|| statement!("audit_add"), &types))
-                .run(Access::Current, &args, 0);
-        })
-    });
-}
-
-/// The wall clock.
-pub fn now() -> TimestampWithTimeZone {
-    pgrx::datum::datetime_support::clock_timestamp()
 }

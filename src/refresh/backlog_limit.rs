@@ -1,5 +1,6 @@
-//! `pg_tviews.max_backlog`: a TVIEW that stands still gives up its part of the queue. Its position moves to now, and its
-//! rows are compared with the whole view when it goes on.
+//! `pg_tviews.max_backlog`: the maximum number of changes that wait for a TVIEW which is not being refreshed.
+//!
+//! With more, the TVIEW gives up its changes: its position moves to now, and the next refresh compares all rows.
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
@@ -17,26 +18,28 @@ use crate::postgres::transaction::{with_snapshot, Driver};
 use crate::queue::now;
 use crate::{settings, statement};
 
-/// What a TVIEW has not absorbed.
+/// A TVIEW with too many pending changes.
 struct Backlog {
     tview: Oid,
     entity_name: String,
     state: State,
     changes: i64,
-    /// As text.
+    /// When the oldest change was made, as text.
     oldest: Option<String>,
 }
 
-/// Looks for backlogs beyond the limit and gives them up, each in a transaction of its own; true if there was one.
-pub fn give_up_excess(driver: Driver) -> bool {
+/// Gives up the backlogs that exceed the limit, each in a transaction of its own. True if there was one.
+pub fn enforce(driver: Driver) -> bool {
     if settings::max_backlog() == 0 {
         return false;
     }
     let found = driver.transaction(|| with_snapshot(|| excess(None)));
     let mut any = false;
     for backlog in found.unwrap_or_default() {
-        let given_up =
-            driver.repeatable_read(|| busy(backlog.tview).then_some(false), || give_up(backlog.tview));
+        let given_up = driver.repeatable_read(
+            || is_busy(backlog.tview).then_some(false),
+            || give_up(backlog.tview),
+        );
         match given_up {
             Ok(given_up) => any |= given_up,
             Err(error) => pgrx::log!(
@@ -49,13 +52,13 @@ pub fn give_up_excess(driver: Driver) -> bool {
     any
 }
 
-/// Takes the TVIEW's lock, before the snapshot: no refresh is under way then.
-fn busy(tview: Oid) -> bool {
+/// Takes the lock of the TVIEW before the snapshot, so that no refresh is in progress. True if another session holds it.
+fn is_busy(tview: Oid) -> bool {
     !definition::table().is_some_and(|class| lock::try_object(class, tview, ObjectLock::Exclusive))
 }
 
-/// Under the snapshot that becomes the position. The row it writes makes the next refresh a population, see
-/// `audit_needs_population`.
+/// Gives up the backlog of a TVIEW, under the snapshot that becomes its position. The audit row makes the next refresh
+/// a population, see `audit_needs_population`.
 fn give_up(tview: Oid) -> bool {
     let Some(backlog) = excess(Some(tview)).pop() else {
         return false;
@@ -85,7 +88,7 @@ fn give_up(tview: Oid) -> bool {
     }));
     entry.position = Some(position);
     audit::add(entry);
-    // It begins anew when the TVIEW goes on.
+    // The next refresh begins it again.
     spi::session(|| state::remove(tview));
     if backlog.state == State::Active {
         change_state(tview, State::Populating);
@@ -94,7 +97,7 @@ fn give_up(tview: Oid) -> bool {
     true
 }
 
-/// TVIEWs that stand still (one, or all) with more changes waiting than the limit allows.
+/// TVIEWs (one, or all) that are not being refreshed and have more pending changes than the limit allows.
 fn excess(tview: Option<Oid>) -> Vec<Backlog> {
     if definition::table().is_none() {
         return Vec::new();

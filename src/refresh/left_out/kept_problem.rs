@@ -1,4 +1,4 @@
-//! What an audit row keeps of rows without a place in the table, for the refreshes that follow.
+//! The problem of rows without a place in the table, as an audit row stores it for later refreshes.
 
 use pgrx::PgSqlErrorCode;
 use serde_json::Value;
@@ -6,21 +6,21 @@ use serde_json::Value;
 use crate::error::{sqlstate, Problem};
 use crate::postgres::process::clock;
 
-/// Where the details of an audit row have it.
+/// The name of such a problem in the details of an audit row.
 pub const NAME: &str = "left_out";
 
-/// A problem that was found, and when the view as a whole was asked last whether it is gone.
+/// A problem, and when the view as a whole was last queried for it.
 #[derive(Debug, Clone)]
 pub struct KeptProblem {
     pub problem: Problem,
-    /// Microseconds since 2000; at first when the problem was found.
+    /// In microseconds since 2000. When the problem was found, if there was no query since.
     pub asked_at: i64,
-    /// How long the view took to answer, in microseconds; 0 if the view was not asked yet.
+    /// How long that query took, in microseconds; 0 if there was none.
     pub asked_for: i64,
 }
 
 impl KeptProblem {
-    /// One that a refresh has just found.
+    /// A problem that this refresh has found.
     pub fn found(problem: Problem) -> KeptProblem {
         KeptProblem {
             problem,

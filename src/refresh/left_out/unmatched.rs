@@ -1,30 +1,30 @@
-//! Rows of the view without a key because an outer join found no match. Key queries lead to keys, so none leads to such a row;
-//! key queries for the other key columns do.
+//! Rows of the view whose key is NULL because an outer join found no match. A key query returns keys, so it cannot
+//! find such rows; key queries for the other key columns can.
 
-use super::keys::FEW_CHANGES;
-use super::left_out;
-use super::plan::unmatched::{Costs, LookUps, Unmatched};
-use super::plan::Plan;
-use super::planner_settings::few_rows;
-use super::pushdown::narrow;
-use super::recompute::{self, expected, CHEAP_VIEW};
+use super::{problems, report};
 use crate::error::Problem;
 use crate::postgres::hooks::planner::reshaping;
 use crate::postgres::spi::{Access, Value};
 use crate::postgres::transaction;
 use crate::queue::read::Pending;
+use crate::refresh::affected_keys::FEW_CHANGES;
+use crate::refresh::cost::{self, expected, CHEAP_VIEW};
+use crate::refresh::plan::unmatched::{Costs, LookUps, Unmatched};
+use crate::refresh::plan::Plan;
+use crate::refresh::planner_settings::few_rows;
+use crate::refresh::pushdown::push_down;
 
-/// A view that costs no more than this as a whole may be asked as a whole after every change.
+/// A view that costs no more as a whole may be queried as a whole after each change.
 const TRIFLE: f64 = 50.0;
-const MOST_LOOK_UPS: f64 = 1_000_000.0;
+const MAXIMUM_LOOK_UPS: f64 = 1_000_000.0;
 
-/// What look-ups find.
+/// The result of look-ups.
 enum Found {
     Nothing,
     Row,
-    /// As many look-ups cost more than asking for the whole view.
+    /// So many look-ups cost more than a query of the whole view.
     TooMany,
-    /// They cannot tell.
+    /// Look-ups cannot answer.
     Unknown,
 }
 
@@ -36,13 +36,13 @@ impl Unmatched {
             let explain = &self.explain_one;
             Costs {
                 whole,
-                one: reshaping(explain, narrow, || expected(explain, &[])).cost,
+                one: reshaping(explain, push_down, || expected(explain, &[])).cost,
             }
         })
     }
 
-    /// The problem of a view that has rows without a key after these changes of a source. What is asked costs no more than what
-    /// recomputing the keys of these changes costs; what would cost more is left to a comparison of all rows.
+    /// The problem of a view that returns rows whose key is NULL after these changes of a source. The queries cost no
+    /// more than recomputing the keys of these changes. What would cost more is left to a comparison of all rows.
     fn problem(&self, plan: &Plan, changes: &Pending) -> Option<Problem> {
         let costs = self.costs(plan);
         let look_ups = self.sources.get(&changes.source);
@@ -52,11 +52,11 @@ impl Unmatched {
         };
         match found {
             Found::Nothing => None,
-            Found::Row => Some(recompute::null_key(plan)),
-            Found::TooMany => left_out::null_keys(plan),
+            Found::Row => Some(problems::null_key(plan)),
+            Found::TooMany => report::null_keys(plan),
             Found::Unknown => {
-                let is_asked = costs.whole <= TRIFLE || recompute::are_many(plan, changes.changes);
-                is_asked.then(|| left_out::null_keys(plan)).flatten()
+                let is_asked = costs.whole <= TRIFLE || cost::are_many(plan, changes.changes as usize);
+                is_asked.then(|| report::null_keys(plan)).flatten()
             }
         }
     }
@@ -69,14 +69,15 @@ impl LookUps {
         }
         let few = changes.changes <= FEW_CHANGES;
         few_rows(few);
-        let most = (costs.whole / costs.one).clamp(1.0, MOST_LOOK_UPS) as i64;
-        let (statement, arguments) = match few {
-            true => (&self.few, vec![changes.keys, Value::of(most)]),
-            false => (&self.many, vec![changes.keys]),
+        let maximum = (costs.whole / costs.one).clamp(1.0, MAXIMUM_LOOK_UPS) as i64;
+        let (statement, arguments) = if few {
+            (&self.few, vec![changes.keys, Value::of(maximum)])
+        } else {
+            (&self.many, vec![changes.keys])
         };
         let run = || statement.run(Access::Snapshot, &arguments, 0).one::<String>();
-        // Key queries leave out conditions that may keep an expression of the view from values it fails on.
-        let found = transaction::attempt(|| reshaping(statement.sql(), narrow, run));
+        // Key queries leave out conditions that may protect an expression of the view from values on which it fails.
+        let found = transaction::attempt(|| reshaping(statement.sql(), push_down, run));
         match found.ok().flatten().as_deref() {
             Some("nothing") => Found::Nothing,
             Some("row") => Found::Row,
@@ -86,7 +87,8 @@ impl LookUps {
     }
 }
 
-/// The problem of a view that has rows without a key after these changes. As the TVIEW's owner, inside an SPI session.
+/// The problem of a view that returns rows whose key is NULL after these changes. As the owner of the TVIEW,
+/// inside an SPI session.
 pub fn problem(plan: &Plan, pending: &[Pending]) -> Option<Problem> {
     let unmatched = plan.unmatched.as_ref()?;
     pending

@@ -35,7 +35,7 @@ pub struct Fact {
 
 /// The items that can be looked up, in the order in which they can, each with the facts to look it up by: values from
 /// outside or from items before it. `known`: an item that is small anyway.
-pub fn reach(items: &[Item], facts: &[&Fact], known: Option<usize>) -> Vec<(usize, Vec<usize>)> {
+pub fn lookup_order(items: &[Item], facts: &[&Fact], known: Option<usize>) -> Vec<(usize, Vec<usize>)> {
     let mut reached: Vec<(usize, Vec<usize>)> = known.into_iter().map(|index| (index, Vec::new())).collect();
     loop {
         let next: Vec<(usize, Vec<usize>)> = items
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn order(items: &[Item], facts: &[Fact]) -> Vec<(usize, Vec<usize>)> {
-        reach(items, &facts.iter().collect::<Vec<_>>(), None)
+        lookup_order(items, &facts.iter().collect::<Vec<_>>(), None)
     }
 
     #[test]

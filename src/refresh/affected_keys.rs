@@ -1,0 +1,104 @@
+//! From pending changes to the keys of tv rows that they affect.
+
+use super::cost;
+use super::equal_keys;
+use super::keys::{Keys, MAXIMUM_KEYS};
+use super::plan::source_plan::SourcePlan;
+use super::plan::Plan;
+use super::planner_settings::few_rows;
+use crate::error::{Caught, Problem};
+use crate::postgres::transaction;
+use crate::queue::read::Pending;
+
+/// So many keys are gathered in any case.
+const WORTH_GATHERING: usize = 10_000;
+/// Up to this number of change keys, the plan that was made once for a few rows is used.
+pub const FEW_CHANGES: i64 = 500;
+
+/// The rows that changes affect.
+pub enum Affected {
+    Keys(Keys),
+    /// All rows: the whole view is compared with the table.
+    Everything,
+}
+
+/// The keys that pending changes affect. As the owner of the TVIEW, under the snapshot of a refresh, inside an
+/// SPI session.
+///
+/// Everything, if there are far more keys than rows: many combinations of values, say, of which the view
+/// returns few. Comparing all rows then costs less than looking up keys that neither view nor table has.
+pub fn of(plan: &Plan, pending: &[Pending]) -> Affected {
+    let worth = |rows: f64| ((2.0 * rows) as usize).clamp(WORTH_GATHERING, MAXIMUM_KEYS);
+    let known = plan.rows.get().unwrap_or_else(|| cost::rows(plan));
+    plan.rows.set(Some(known));
+    let affected = at_most(plan, pending, worth(known));
+    if let (Affected::Everything, true) = (&affected, worth(known) < MAXIMUM_KEYS) {
+        // The table may have grown since.
+        let now = cost::rows(plan);
+        plan.rows.set(Some(now));
+        if worth(now) > worth(known) {
+            return at_most(plan, pending, worth(now));
+        }
+    }
+    affected
+}
+
+/// The same with a maximum number of keys: everything, if there are more.
+pub fn at_most(plan: &Plan, pending: &[Pending], maximum: usize) -> Affected {
+    let mut keys = Keys::default();
+    let mut queries = 0;
+    for changes in pending {
+        let is_own = changes.source == plan.definition.tview;
+        if changes.requested != is_own {
+            // A request affects the TVIEW that it names, not TVIEWs that read its table. And rows that a TVIEW
+            // writes are not its own source.
+            continue;
+        }
+        if changes.all_keys {
+            return Affected::Everything;
+        }
+        let source = if is_own {
+            &plan.requested
+        } else {
+            match plan.sources.get(&changes.source) {
+                Some(Some(source)) => source,
+                Some(None) => return Affected::Everything,
+                None => continue,
+            }
+        };
+        match gather(plan, source, changes, &mut keys, maximum) {
+            Ok(()) if keys.len() <= maximum => {}
+            Ok(()) => return Affected::Everything,
+            Err(error) if is_about_values(&error) => return Affected::Everything,
+            Err(error) => Problem::from(error).raise(),
+        }
+        queries += 1;
+    }
+    if queries > 1 {
+        keys.merge_equal(|keys| equal_keys::merge(plan, keys));
+    }
+    Affected::Keys(keys)
+}
+
+/// Adds the keys that the key queries of one source return.
+fn gather(
+    plan: &Plan,
+    source: &SourcePlan,
+    changes: &Pending,
+    keys: &mut Keys,
+    maximum: usize,
+) -> Result<(), Caught> {
+    let few = changes.changes <= FEW_CHANGES;
+    few_rows(few);
+    let statement = if few { &source.few } else { &source.many };
+    transaction::attempt(|| {
+        let mut add = keys.adding(|rows, row| source.key(&plan.shape, rows, row));
+        statement.stream(&[changes.keys], |rows| add(rows) <= maximum);
+    })
+}
+
+/// Key queries leave out conditions that may protect an expression of the view from values on which it fails
+/// (a cast, a division). Such an error says nothing about the view.
+fn is_about_values(error: &Caught) -> bool {
+    !["40", "53", "55", "57", "58", "XX"].contains(&&error.sqlstate()[..2])
+}

@@ -1,0 +1,59 @@
+//! Recomputes one batch of keys, or all rows, and notes the result in the audit row.
+
+use super::audit::Entry;
+use super::batch::Batch;
+use super::failing::dead_letter::{self, Failed};
+use super::failing::isolate;
+use super::one_refresh::Refresh;
+use super::plan::key::Key;
+use super::plan::Plan;
+use super::recompute;
+
+impl Refresh<'_> {
+    /// Recomputes a batch of keys.
+    pub fn apply_batch(&self, plan: &Plan, batch: Batch, entry: &mut Entry) {
+        let (failed, held) = self.apply_isolated(plan, batch, entry);
+        self.held.set(self.held.get() || !held.is_empty());
+        self.note_failed(plan, failed, entry);
+    }
+
+    /// Recomputes a batch of keys. Returns the keys that are skipped: those that fail, and those whose rows another
+    /// session holds.
+    pub fn apply_isolated(
+        &self,
+        plan: &Plan,
+        mut batch: Batch,
+        entry: &mut Entry,
+    ) -> (Vec<Failed>, Vec<Key>) {
+        let mut held = Vec::new();
+        if self.skip.held {
+            (batch, held) = self.as_owner(plan, || recompute::lock_free_rows(plan, batch));
+        }
+        if batch.is_empty() {
+            return (Vec::new(), held);
+        }
+        if self.skip.is_nothing() {
+            let result = self.as_owner(plan, || recompute::keys(plan, &batch));
+            entry.add_result(result.written, result.problem);
+            return (Vec::new(), held);
+        }
+        let outcome = isolate::each(plan, vec![batch], self.sandbox(), self.skip);
+        entry.add_result(outcome.result.written, outcome.result.problem);
+        held.extend(outcome.held);
+        (outcome.failed, held)
+    }
+
+    /// Compares the whole view with the table. Returns how many rows there are.
+    pub fn apply_everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
+        let result = self.as_owner(plan, || recompute::everything(plan));
+        let written = result.written;
+        let rows = written.inserted + written.updated + written.deleted + written.unchanged;
+        entry.keys_refreshed = Some(rows);
+        entry.add_result(written, result.problem);
+        if has_dead_keys {
+            dead_letter::clear(self.tview);
+            self.retry_at.set(None);
+        }
+        rows as u64
+    }
+}

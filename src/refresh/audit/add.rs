@@ -1,0 +1,68 @@
+//! Writes a row of `pg_tview_meta_audit`.
+
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_sys;
+
+use super::Entry;
+use crate::catalog::session_statement::SessionStatement;
+use crate::postgres::run_as::{planned_once, run_internal};
+use crate::postgres::spi::{self, Access, Value};
+use crate::statement;
+
+thread_local! {
+    static ADD: SessionStatement = const { SessionStatement::new() };
+}
+
+/// Adds the row in the current transaction.
+pub fn add(entry: Entry) {
+    let written = entry.written;
+    let args = [
+        Value::of(entry.entity_name),
+        Value::of(entry.tview),
+        Value::of(entry.operation),
+        Value::of(entry.status.name()),
+        Value::of(entry.changes_read),
+        Value::of(entry.keys_refreshed),
+        Value::of(written.map(|w| w.inserted)),
+        Value::of(written.map(|w| w.updated)),
+        Value::of(written.map(|w| w.deleted)),
+        Value::of(written.map(|w| w.unchanged)),
+        Value::of(entry.oldest_change_at),
+        Value::of(entry.started_at),
+        Value::of(entry.sqlstate),
+        Value::of(entry.message),
+        Value::of(entry.position.map(|position| position.to_string())),
+        Value::of(entry.details.map(|details| details.to_string())),
+    ];
+    use pg_sys::{INT8OID, OIDOID, TEXTOID, TIMESTAMPTZOID};
+    let types = [
+        TEXTOID,
+        OIDOID,
+        TEXTOID,
+        TEXTOID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+    ];
+    run_internal(|| {
+        planned_once();
+        spi::session(|| {
+            ADD.with(|add| add.get(|| statement!("audit_add"), &types))
+                .run(Access::Current, &args, 0);
+        })
+    });
+}
+
+/// The time by the wall clock.
+pub fn now() -> TimestampWithTimeZone {
+    pgrx::datum::datetime_support::clock_timestamp()
+}

@@ -1,0 +1,44 @@
+//! Classes of failures: by SQLSTATE, what an error says about the key, the view or the server.
+
+use pgrx::PgSqlErrorCode;
+
+use crate::error::Caught;
+use crate::postgres::transaction::Driver;
+
+/// Classes of SQLSTATE that are about the server, not about the view and its data: connections, rollbacks,
+/// resources, actions of an administrator, the operating system, PostgreSQL itself.
+const OF_THE_SERVER: [&str; 7] = ["08", "25", "40", "53", "57", "58", "XX"];
+
+/// Classes of SQLSTATE that are about what the view names and may read, not about data: features, schemas, syntax
+/// and access rules.
+const OF_THE_VIEW: [&str; 3] = ["0A", "3F", "42"];
+
+/// Another session used the same rows or tables: the refresh is tried again.
+pub fn is_in_the_way(error: &Caught) -> bool {
+    matches!(
+        error.code,
+        PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
+            | PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE
+            | PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED
+    )
+}
+
+/// A server error: the refresh may succeed later.
+pub fn is_of_the_server(error: &Caught) -> bool {
+    OF_THE_SERVER.contains(&&error.sqlstate()[..2])
+}
+
+/// The view fails, not its data, if no other key can be recomputed either.
+pub fn is_of_the_view(error: &Caught) -> bool {
+    OF_THE_VIEW.contains(&&error.sqlstate()[..2])
+}
+
+/// Fewer keys in one batch may succeed.
+pub fn is_out_of_memory(error: &Caught) -> bool {
+    error.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY
+}
+
+/// The session that called pg_tviews_drain has cancelled it, which says nothing about the TVIEW.
+pub fn is_cancelled_drain(driver: Driver, error: &Caught) -> bool {
+    driver == Driver::Procedure && error.is_cancel()
+}

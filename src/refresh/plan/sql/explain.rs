@@ -1,0 +1,45 @@
+//! Statements that ask the planner what a refresh costs.
+
+use super::{KeyRange, Reach};
+use crate::refresh::plan::shape::Shape;
+
+impl Shape {
+    /// What the planner expects of computing rows: one key, or everything.
+    pub fn explain(&self, reach: Reach) -> String {
+        let nulls: Vec<String> = self
+            .key
+            .iter()
+            .map(|k| format!("NULL::{} AS {}", k.view_type, k.name))
+            .collect();
+        let wanted = match reach {
+            Reach::Everything => String::new(),
+            _ => format!("WITH wanted AS MATERIALIZED (SELECT {}) ", nulls.join(", ")),
+        };
+        format!("EXPLAIN (VERBOSE, FORMAT JSON) {wanted}{}", self.fresh(reach))
+    }
+
+    /// What the planner expects of computing the rows of a range of keys.
+    pub fn explain_range(&self, range: &KeyRange) -> String {
+        format!("EXPLAIN (FORMAT JSON) {}", self.fresh_of_range(range))
+    }
+
+    /// What the planner expects of the whole view.
+    pub fn explain_view(&self) -> String {
+        format!("EXPLAIN (FORMAT JSON) SELECT * FROM {}", self.view)
+    }
+
+    /// What the planner expects of reading the table.
+    pub fn explain_table(&self) -> String {
+        format!("EXPLAIN (FORMAT JSON) SELECT FROM {}", self.table)
+    }
+
+    /// Whether table (or view) have at most `$1` rows.
+    pub fn has_at_most(&self, with_view: bool) -> String {
+        let within =
+            |of: &str| format!("(SELECT count(*) <= $1 FROM (SELECT 1 FROM {of} LIMIT $1 + 1) AS few)");
+        match with_view {
+            true => format!("SELECT {} AND {}", within(&self.rows()), within(&self.view)),
+            false => format!("SELECT {}", within(&self.rows())),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Statements that fill a table, or a range of keys, without comparing.
+
+use super::{KeyRange, Reach};
+use crate::refresh::plan::shape::Shape;
+
+impl Shape {
+    /// Fills an empty table in one go; duplicates are the primary key's to refuse.
+    pub fn fill(&self) -> String {
+        self.filled_with(self.fresh(Reach::Everything))
+    }
+
+    /// The same for a range of keys that the table has no row of.
+    pub fn fill_range(&self, range: &KeyRange) -> String {
+        self.filled_with(self.fresh_of_range(range))
+    }
+
+    fn filled_with(&self, fresh: String) -> String {
+        let names = self.names();
+        format!(
+            "INSERT INTO {} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM ({fresh}) fresh",
+            self.table,
+        )
+    }
+
+    pub(super) fn fresh_of_range(&self, range: &KeyRange) -> String {
+        format!("{} AND {}", self.fresh(Reach::Everything), range.view)
+    }
+}

@@ -1,0 +1,33 @@
+//! The statements of a refresh, as SQL text.
+//!
+//! Names are quoted already. Values are parameters: one array per key column, in the types of the view.
+
+mod check;
+mod explain;
+mod fill;
+mod fragments;
+mod key_lists;
+mod key_ranges;
+mod left_out;
+mod recompute;
+mod row_locks;
+mod unmatched;
+
+pub use fragments::unquote;
+
+/// A part of all keys: conditions on a row `v` of the view and on a row `tv` of the table.
+pub struct KeyRange {
+    pub view: String,
+    pub table: String,
+}
+
+/// How the keys reach the view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// One look-up per key: every part of the view that depends on the key is reached through an index.
+    EachKey,
+    /// All keys at once: the planner sees how many there are.
+    AllKeys,
+    /// No keys: the whole view against the whole table.
+    Everything,
+}

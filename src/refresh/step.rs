@@ -1,0 +1,65 @@
+//! What a transaction of a refresh leads to: the end of the refresh, or more work.
+
+use super::audit::Entry;
+use super::keys::Batches;
+use super::outcome::Status;
+use crate::queue::position::Position;
+
+/// A backlog that is stored in parts.
+pub struct Shared {
+    pub parts: usize,
+    pub entry: Entry,
+    pub before: Option<Position>,
+}
+
+/// What a transaction of a refresh leads to.
+pub enum Step {
+    Done(Status),
+    /// All rows were compared, for the first time or after a redefinition.
+    Populated,
+    /// The plan no longer fits the catalogs.
+    Stale,
+    /// Keys are left after the first batch.
+    More(Box<Backlog>),
+    /// All keys are stored, in parts for several workers.
+    Shared(Box<Shared>),
+}
+
+impl Step {
+    /// The status after a later transaction than the first. Another process took over, or the definition changed:
+    /// the position has not moved, so nothing is lost.
+    pub fn status(self) -> Status {
+        match self {
+            Step::Done(status) => status,
+            Step::Stale | Step::Populated | Step::More(_) | Step::Shared(_) => Status::Busy,
+        }
+    }
+}
+
+/// What the first transaction leads to, with the numbers of changes read and of keys found.
+pub struct First {
+    pub step: Step,
+    pub changes: u64,
+    pub keys: u64,
+}
+
+impl First {
+    pub fn new(step: Step, changes: u64, keys: u64) -> First {
+        First { step, changes, keys }
+    }
+
+    pub fn done(status: Status) -> First {
+        First::new(Step::Done(status), 0, 0)
+    }
+
+    pub fn stale() -> First {
+        First::new(Step::Stale, 0, 0)
+    }
+}
+
+/// Keys that are left after the first batch, and the audit row that moves the position after the last.
+pub struct Backlog {
+    pub batches: Batches,
+    pub entry: Entry,
+    pub before: Option<Position>,
+}
