@@ -19,11 +19,12 @@ use crate::refresh::plan::key::key_of;
 use crate::refresh::plan::{self, key_code, Plan};
 use crate::refresh::planner_settings::few_rows;
 
-/// Keys of the TVIEW that changes of the rows of `named` that `rows` tells concern, as these rows are now.
+/// Keys of the TVIEW that changes of some rows of the table `named` affect. `rows`: which rows; they are read
+/// as they are now.
 ///
-/// The rows are looked up with the rights of the caller (of the TVIEW's owner, should the caller have them all):
-/// row security hides what it hides otherwise. The key query runs as the owner, as in a refresh, so the caller must
-/// be allowed to read every table it goes through.
+/// The rows are read with the rights of the caller, under row security; with those of the TVIEW's owner, if
+/// the caller has them all. The key query runs as the owner, as in a refresh. The caller must therefore have
+/// the right to read every table in it.
 pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Collected<1>, Problem> {
     let definition = definition::find(name)?;
     let plan = match plan::kept(definition.tview) {
@@ -41,9 +42,12 @@ pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Collected<1>, 
             .map(|source| Ok((source, read(source)?)))
             .collect()
     };
-    let read = || match runs_code {
-        true => run_restricted(reader, &settings_here(), read),
-        false => read(),
+    let read = || {
+        if runs_code {
+            run_restricted(reader, &settings_here(), read)
+        } else {
+            read()
+        }
     };
     let read: Result<Result<_, Problem>, Caught> = transaction::attempt(read);
     let conditions: Vec<(&Source, Vec<Condition>)> =
@@ -72,7 +76,7 @@ pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Collected<1>, 
                     }
                     Some(found)
                 }
-                // Too many keys, or an expression on the way fails for one of the rows.
+                // Too many keys, or an expression of a key query fails for one of the rows.
                 Affected::Everything => None,
             }
         });
@@ -80,8 +84,8 @@ pub fn affected(name: &str, named: Oid, rows: Document) -> Result<Collected<1>, 
     }))
 }
 
-/// The sources of the TVIEW that hold rows of `named`: itself, the partitioned table it belongs to, its partitions, the
-/// tables that inherit from it.
+/// The sources of the TVIEW that hold rows of the table `named`: that table, the partitioned table it belongs
+/// to, its partitions, and the tables that inherit from it.
 fn sources(plan: &Plan, named: Oid) -> Result<Vec<&Source>, Problem> {
     let mut related = vec![named];
     related.extend(inheritance::above(named));
@@ -116,8 +120,8 @@ fn runs_code(table: Oid) -> bool {
     key_code::runs(types.iter())
 }
 
-/// Who looks up source rows: the owner for those with the owner's rights, else the caller, who needs SELECT on the tv
-/// table, the source and the tables between.
+/// The role that reads source rows: the owner, if the caller has the owner's rights, else the caller. The
+/// caller needs SELECT on the tv table, the source, and the tables that key queries join.
 fn reader(plan: &Plan, sources: &[&Source]) -> Result<Permit, Problem> {
     let owner = plan.permit().map_err(|refusal| refusal.problem(plan))?;
     let caller = role::current_role();

@@ -1,33 +1,15 @@
-//! Comparing a tv table with its view, right now.
+//! `pg_tviews_check`: the rows in which a tv table differs from its view, in the snapshot of this moment.
 
-use pgrx::PgSqlErrorCode;
-
-use crate::catalog::definition::{self, Definition};
+use super::rights::check_reader;
+use crate::catalog::definition;
 use crate::error::Problem;
 use crate::postgres::collected::Collected;
 use crate::postgres::run_as::run_internal;
+use crate::postgres::spi;
 use crate::postgres::transaction::with_latest_snapshot;
-use crate::postgres::{privileges, role, spi};
 use crate::refresh::plan;
 use crate::refresh::plan::key::key_values;
 use crate::refresh::plan::sql::Reach;
-
-/// Whoever may read the table, or owns it, may know how it stands.
-pub fn check_reader(definition: &Definition) -> Result<(), Problem> {
-    let caller = role::current_role();
-    if role::has_rights_of(caller, definition.owner) || privileges::may_select(caller, definition.tview) {
-        return Ok(());
-    }
-    Err(Problem::new(
-        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-        format!("permission denied for table {}", definition.display()),
-    )
-    .hint(format!(
-        "GRANT SELECT ON {} TO {};",
-        definition.display(),
-        role::name(caller)
-    )))
-}
 
 /// Rows that differ: key as a JSON object, and `missing`, `extra` or `different`.
 pub fn differences(name: &str) -> Result<Collected<2>, Problem> {

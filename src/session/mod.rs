@@ -1,14 +1,21 @@
 //! What a session asks for: drain, wait, pending, affected, check, request, retry.
 
+pub mod absorbed;
 pub mod affected;
 pub mod check;
+pub mod current_row;
+pub mod dead_keys;
 pub mod drain;
+pub mod drain_order;
+pub mod kept_snapshot;
 pub mod named_key;
 pub mod not_refreshing;
 pub mod patience;
 pub mod pending;
+pub mod plan_now;
 pub mod request;
 pub mod retry_dead_keys;
+pub mod rights;
 pub mod source_rows;
 pub mod wait;
 pub mod wait_argument;

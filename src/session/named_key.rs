@@ -1,5 +1,5 @@
-//! Keys as users name them: the value of the only key column, or a JSON object. They are read once, under the settings of the
-//! session; from there on they are written in a form that no setting touches.
+//! Keys as users name them: the value of the only key column, or a JSON object. They are read under the
+//! settings of the session, once. From then on they have a form that does not depend on settings.
 
 use std::ffi::CString;
 
@@ -14,16 +14,15 @@ use crate::postgres::permit::Permit;
 use crate::postgres::run_as::{run_internal, run_restricted, settings_here};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{quote, recursion, transaction, type_facts};
-use crate::refresh::plan::key::key_object;
-use crate::refresh::plan::key::Key;
+use crate::refresh::plan::key::{key_object, Key};
 use crate::refresh::plan::{self, key_code, Plan};
 
-/// Keys that are read in one statement.
-const AT_ONCE: usize = 1_000;
+/// Keys per statement.
+const BATCH: usize = 1_000;
 
-/// Objects that [`change_keys`] has made, as keys. As the TVIEW's owner, inside an SPI session.
+/// The keys in objects that [`change_keys`] has made. As the TVIEW's owner, inside an SPI session.
 pub fn key_texts(plan: &Plan, objects: &[String]) -> Vec<Key> {
-    let parts = objects.chunks(AT_ONCE).flat_map(|part| {
+    let parts = objects.chunks(BATCH).flat_map(|part| {
         // JSON text holds no NUL byte.
         let part = CString::new(format!("[{}]", part.join(", "))).unwrap_or_default();
         plan.requested.keys(&plan.shape, Value::jsonb_array(&part))
@@ -31,25 +30,27 @@ pub fn key_texts(plan: &Plan, objects: &[String]) -> Vec<Key> {
     parts.collect()
 }
 
-/// A key as a JSON object, its values checked against the key's types. A key of several columns is given as one.
+/// A key as a JSON object, its values checked against the key's types. A key of several columns is given as
+/// one.
 pub fn change_key(definition: &Definition, key: &str) -> Result<String, Problem> {
     let mut object = String::new();
     change_keys(definition, &[Some(key)], |objects| object = objects.concat())?;
     Ok(object)
 }
 
-/// The same of many: `each` gets them in portions.
+/// The same for many keys: `each` gets them in batches.
 pub fn change_keys(
     definition: &Definition,
     keys: &[Option<&str>],
     mut each: impl FnMut(Vec<String>),
 ) -> Result<(), Problem> {
     let types = key_types(definition);
-    let permit = match key_code::runs(types.iter().map(|(_, of_type)| of_type)) {
-        true => Some(permit_of_owner(definition)?),
-        false => None,
+    let permit = if key_code::runs(types.iter().map(|(_, of_type)| of_type)) {
+        Some(permit_of_owner(definition)?)
+    } else {
+        None
     };
-    for keys in keys.chunks(AT_ONCE) {
+    for keys in keys.chunks(BATCH) {
         let keys = keys.iter().map(|key| given(definition, &types, *key));
         each(read(
             definition,
@@ -61,7 +62,7 @@ pub fn change_keys(
     Ok(())
 }
 
-/// What can be said of a key before its types are asked.
+/// Checks that need no code of the key's types: length, NULL, and whether all columns are named.
 fn given<'k>(
     definition: &Definition,
     types: &[(Column, KeyType)],
@@ -71,10 +72,10 @@ fn given<'k>(
         return Err(invalid(definition, "a key is NULL".to_string()));
     };
     limits::check_key(key)?;
-    match types.len() > 1 && !names_all(types, key) {
-        true => Err(not_a_key(definition, key)),
-        false => Ok(key),
+    if types.len() > 1 && !names_all(types, key) {
+        return Err(not_a_key(definition, key));
     }
+    Ok(key)
 }
 
 fn read(
@@ -106,7 +107,7 @@ fn read(
         Ok(()) => Ok(objects),
         Err(caught) if caught.is_cancel() => Err(caught.into()),
         Err(caught) => {
-            // The first that is not among them.
+            // The first key that is not among the objects is the one that failed.
             let mut problem = not_a_key(definition, keys.get(objects.len()).copied().unwrap_or_default());
             problem.code = caught.code;
             Err(problem.detail(shown_message(&caught.message)))
@@ -121,7 +122,7 @@ fn not_a_key(definition: &Definition, key: &str) -> Problem {
     )
 }
 
-/// Types are their owner's, or were chosen by the owner of the TVIEW: their code runs with no other rights.
+/// Code of types runs with the rights of the owner of the TVIEW, who chose the types or owns them.
 fn permit_of_owner(definition: &Definition) -> Result<Permit, Problem> {
     let plan = match plan::kept(definition.tview) {
         Some(plan) => plan,
@@ -139,7 +140,7 @@ fn invalid(definition: &Definition, message: String) -> Problem {
         .hint(format!("A key is {example}, as text."))
 }
 
-/// The key columns with the types that the view gives them, or the table while there is no view.
+/// The key columns with their types in the view, or in the table while there is no view.
 fn key_types(definition: &Definition) -> Vec<(Column, KeyType)> {
     let columns = columns::of(definition.view().unwrap_or(definition.tview));
     definition
@@ -163,9 +164,10 @@ fn members(types: &[(Column, KeyType)], object: &str) -> Vec<Option<String>> {
     let definitions: Vec<String> = types
         .iter()
         .map(|(column, of_type)| {
-            let of = match of_type.is_nested() {
-                true => type_facts::name(of_type.base(), column.modifier),
-                false => "text".to_string(),
+            let of = if of_type.is_nested() {
+                type_facts::name(of_type.base(), column.modifier)
+            } else {
+                "text".to_string()
             };
             format!("{} {of}", quote::identifier(&column.name))
         })
@@ -176,9 +178,12 @@ fn members(types: &[(Column, KeyType)], object: &str) -> Vec<Option<String>> {
     );
     spi::session(|| {
         let rows = spi::run(&sql, Access::Snapshot, &[(pg_sys::TEXTOID, Value::of(object))]);
-        let text = |(place, (_, of_type)): (usize, &(Column, KeyType))| match of_type.is_nested() {
-            true => of_type.text(&rows.value(0, place)),
-            false => rows.get::<String>(0, place).map(|text| of_type.given(&text)),
+        let text = |(place, (_, of_type)): (usize, &(Column, KeyType))| {
+            if of_type.is_nested() {
+                of_type.text(&rows.value(0, place))
+            } else {
+                rows.get::<String>(0, place).map(|text| of_type.given(&text))
+            }
         };
         types.iter().enumerate().map(text).collect()
     })

@@ -2,20 +2,21 @@
 
 use pgrx::{pg_sys, PgSqlErrorCode};
 
+use super::rights::may_see_errors;
 use crate::catalog::definition::{Definition, State};
 use crate::error::Problem;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{role, transaction};
+use crate::postgres::{quote, transaction};
 use crate::statement;
 
-/// "It is paused" or "it is suspended", with what to do.
+/// "TVIEW is paused" or "TVIEW is suspended", with what to do.
 pub fn not_refreshing(definition: &Definition) -> Problem {
     let problem = Problem::new(
         PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         format!("TVIEW {} is {}", definition.display(), definition.state.name()),
     );
-    let name = crate::postgres::quote::literal(&definition.display());
+    let name = quote::literal(&definition.display());
     match definition.state {
         State::Paused => problem.hint(format!("SELECT pg_tviews_resume({name});")),
         _ => {
@@ -36,15 +37,9 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
 /// Why a TVIEW is suspended: SQLSTATE and message, and the hint that came with it.
 fn last_error(definition: &Definition) -> Option<(String, Option<String>)> {
     let args = [(pg_sys::OIDOID, Value::of(definition.tview))];
-    let look = || {
+    let read = || {
         let rows = spi::run(&statement!("audit_last_error"), Access::Snapshot, &args);
         (!rows.is_empty()).then(|| Some((rows.get(0, 0)?, rows.get(0, 1))))?
     };
-    transaction::with_latest_snapshot(|| run_internal(|| spi::session(look)))
-}
-
-/// Messages of errors hold values of rows that those who read the table may not see.
-pub fn may_see_errors(definition: &Definition) -> bool {
-    let caller = role::current_role();
-    role::has_rights_of(caller, definition.owner) || role::has_rights_of(caller, role::monitoring_role())
+    transaction::with_latest_snapshot(|| run_internal(|| spi::session(read)))
 }

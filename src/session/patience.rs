@@ -1,4 +1,4 @@
-//! How long a session waits for refreshes, and when waiting is in vain.
+//! How long a session waits for refreshes; an error if no worker will apply them.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::wake::undrained::{undrained, Cause};
 const FIRST_PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long to go on, and how soon to look again.
+/// How long to wait, and how soon to check again.
 pub struct Patience {
     started: Instant,
     timeout: Option<Duration>,
@@ -31,12 +31,12 @@ impl Patience {
         }
     }
 
-    /// Short pauses again.
+    /// Starts with short pauses again.
     pub fn renew(&mut self) {
         self.pause = FIRST_PAUSE;
     }
 
-    /// A pause; false when the time is over. An ERROR if nobody is there to apply changes.
+    /// Pauses; false when the time is over. An ERROR if no worker is there to apply changes.
     pub fn go_on(&mut self) -> bool {
         match undrained() {
             None => self.undrained_since = None,
@@ -59,7 +59,7 @@ impl Patience {
     }
 }
 
-/// "Nobody is there", with the reason.
+/// "Nothing is applying changes", with the reason.
 fn futile(cause: Cause) -> Problem {
     let (detail, remedy) = match cause {
         Cause::NotPreloaded => (

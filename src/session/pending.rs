@@ -1,15 +1,15 @@
 //! `pg_tviews_pending`: which rows are behind what is committed, and since when.
 //!
-//! Everything is read in the snapshot of the calling statement: what is not named here is right in the rows that the
-//! statement reads.
+//! Everything is read in the snapshot of the calling statement. Rows that are not listed are up to date in
+//! that snapshot.
 
 use std::collections::{HashMap, HashSet};
 
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::{pg_sys, PgSqlErrorCode};
 
-use super::check::check_reader;
-use super::named_key::key_texts;
+use super::named_key::{change_keys, key_texts};
+use super::rights::check_reader;
 use crate::catalog::definition::{self, State};
 use crate::catalog::{feeds, limits};
 use crate::error::Problem;
@@ -30,18 +30,18 @@ use crate::refresh::plan::key::Key;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::planner_settings::few_rows;
 use crate::refresh::{equal_keys, existing_keys, keys};
-use crate::session::named_key::change_keys;
 use crate::statement;
 
-/// More bytes of keys than this are not held against each other.
-const MOST_BYTES: usize = 64 << 20;
-/// Keys that are looked up in one statement.
-const AT_ONCE: usize = 10_000;
+/// The maximum size of the keys that are collected.
+const MAX_BYTES: usize = 64 << 20;
+/// Keys per statement.
+const BATCH: usize = 10_000;
 
 type Since = Option<TimestampWithTimeZone>;
 
-/// The rows of a TVIEW, of `given` keys only if there are any, that a committed change concerns which is not applied: the key
-/// as a JSON object, the same as `pg_tviews_refresh` and `pg_tviews_wait` take it, and what [`since`] reads.
+/// The rows of a TVIEW that a committed change affects which is not applied yet; of `given` keys only, if
+/// there are any. For each: the key as a JSON object, the key as `pg_tviews_refresh` and `pg_tviews_wait`
+/// take it, and since when, as [`since`] reads it.
 pub fn pending(name: &str, given: Option<&[Option<&str>]>) -> Result<Collected<3>, Problem> {
     let definition = definition::find(name)?;
     check_reader(&definition)?;
@@ -65,23 +65,23 @@ pub fn pending(name: &str, given: Option<&[Option<&str>]>) -> Result<Collected<3
     })
 }
 
-/// Since when, as it was collected.
+/// Reads a time as it was collected.
 pub fn since(text: &str) -> Since {
     TimestampWithTimeZone::try_from(text.parse::<pg_sys::TimestampTz>().ok()?).ok()
 }
 
-/// What was found to be behind.
+/// The rows found to be behind.
 struct Found<'p> {
     plan: &'p Plan,
-    /// Nothing but these keys is asked for.
+    /// The keys that are asked for; None: all.
     given: Option<Vec<Key>>,
-    /// The same, where a text is a key.
+    /// The same, if keys are equal only where their texts are.
     asked: HashSet<Key>,
-    /// In this order: the oldest first, apart from dead keys.
+    /// The oldest first, except for dead keys.
     keys: Vec<Key>,
     bytes: usize,
     since: HashMap<Key, Since>,
-    /// Any row may be behind, since then.
+    /// Since when any row may be behind.
     everything: Option<Since>,
 }
 
@@ -102,7 +102,7 @@ fn find(plan: &Plan, found: &mut Found) -> Result<(), Problem> {
         let since = changes.oldest;
         match plan.as_owner(|| affected_keys::of(plan, &[changes])) {
             Affected::Keys(keys) => keys
-                .batches(AT_ONCE)
+                .batches(BATCH)
                 .try_for_each(|batch| found.add(batch.rows(), |_| since))?,
             Affected::Everything => found.all(since),
         }
@@ -123,7 +123,8 @@ fn find(plan: &Plan, found: &mut Found) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Since when every row waits to be compared with the view: at first, after a redefinition, after changes were given up.
+/// Since when all rows wait to be compared with the view: for the first time, after a redefinition, or after
+/// changes were given up.
 fn unfilled(plan: &Plan, now: &Now) -> Option<Since> {
     let args = [(pg_sys::OIDOID, Value::of(plan.definition.tview))];
     let ask = |statement: &str| run_internal(|| spi::run(statement, Access::Snapshot, &args));
@@ -134,7 +135,8 @@ fn unfilled(plan: &Plan, now: &Now) -> Option<Since> {
     waits.then(|| ask(&statement!("audit_unfilled_since")).one())
 }
 
-/// Since when a TVIEW whose table this one reads is behind: which of our rows that will concern, its refresh tells.
+/// Since when a TVIEW whose table this one reads is behind. Which rows that will affect is known after its
+/// refresh.
 fn feeders_behind_since(plan: &Plan, now: &Now) -> Option<Since> {
     let mut feeders = feeds::stages_of(Some(&plan.definition)).concat();
     feeders.retain(|tview| {
@@ -193,10 +195,10 @@ impl<'p> Found<'p> {
                 self.keys.push(key);
             }
         }
-        match self.bytes > MOST_BYTES {
-            true => Err(self.too_many()),
-            false => Ok(()),
+        if self.bytes > MAX_BYTES {
+            return Err(self.too_many());
         }
+        Ok(())
     }
 
     fn too_many(&self) -> Problem {
@@ -206,7 +208,7 @@ impl<'p> Found<'p> {
             format!("more rows of {name} are behind than can be listed"),
         )
         .detail(format!(
-            "The keys of {} rows take more than {MOST_BYTES} bytes of memory.",
+            "The keys of {} rows take more than {MAX_BYTES} bytes of memory.",
             self.keys.len()
         ))
         .hint(format!(
@@ -223,11 +225,11 @@ impl<'p> Found<'p> {
         });
     }
 
-    /// What is asked for and behind: every row, if any row may be.
+    /// The rows that are asked for and behind: all rows, if any row may be.
     fn rows(mut self) -> Result<Collected<3>, Problem> {
         let plan = self.plan;
         let everything = self.everything;
-        // What makes every row wait may be older than what named one.
+        // The change that affects all rows may be older than the one that affects this row.
         if let Some(all) = everything.flatten() {
             for since in self.since.values_mut() {
                 *since = Some(since.map_or(all, |since| if since < all { since } else { all }));
@@ -244,18 +246,18 @@ impl<'p> Found<'p> {
         }
         plan.as_owner(|| equal_keys::merge(plan, &mut self.keys));
         let mut rows = Collected::default();
-        for keys in self.keys.chunks(AT_ONCE) {
+        for keys in self.keys.chunks(BATCH) {
             self.list(keys.to_vec(), &mut rows);
         }
         let mut rest = rest
             .into_iter()
             .filter_map(|[key]| serde_json::from_str(&key?).ok());
         loop {
-            let mut keys: Vec<Key> = rest.by_ref().take(AT_ONCE).collect();
+            let mut keys: Vec<Key> = rest.by_ref().take(BATCH).collect();
             if keys.is_empty() {
                 return Ok(rows);
             }
-            self.leave_unknown(&mut keys);
+            self.retain_unlisted(&mut keys);
             self.list(keys, &mut rows);
         }
     }
@@ -272,8 +274,8 @@ impl<'p> Found<'p> {
         found
     }
 
-    /// Leaves keys that are not listed yet.
-    fn leave_unknown(&self, keys: &mut Vec<Key>) {
+    /// Keeps the keys that are not listed yet.
+    fn retain_unlisted(&self, keys: &mut Vec<Key>) {
         if self.plan.shape.one_text_per_key() {
             return keys.retain(|key| !self.since.contains_key(key));
         }
@@ -285,7 +287,7 @@ impl<'p> Found<'p> {
         retain(keys, &unknown.collect());
     }
 
-    /// Lists keys, but for what the caller may not see.
+    /// Lists keys, except those of rows that the caller may not see.
     fn list(&self, mut keys: Vec<Key>, rows: &mut Collected<3>) {
         recursion::step();
         let caller = role::current_role();
@@ -306,14 +308,14 @@ impl<'p> Found<'p> {
     }
 }
 
-/// Leaves the keys at some positions.
+/// Keeps the keys at some positions.
 fn retain(keys: &mut Vec<Key>, places: &HashSet<usize>) {
     let mut place = 0..;
     keys.retain(|_| place.next().is_some_and(|place| places.contains(&place)));
 }
 
-/// Which of the keys, by position, are those of rows that row security shows the caller: of a row that is not there yet, nobody
-/// can say.
+/// The keys, by position, whose rows row security shows to the caller. A row that is not in the table yet is
+/// not shown.
 fn visible(plan: &Plan, keys: &[Key]) -> HashSet<usize> {
     if keys.is_empty() {
         return HashSet::new();

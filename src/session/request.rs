@@ -1,4 +1,4 @@
-//! `pg_tviews_refresh`: keys a user wants recomputed, through the log like any change.
+//! `pg_tviews_refresh`: requests to recompute keys. They go through the queue like any change.
 
 use super::named_key::change_keys;
 use crate::capture;
@@ -6,8 +6,8 @@ use crate::catalog::definition;
 use crate::catalog::owner::check_owner;
 use crate::error::OrRaise;
 
-/// Asks for these keys, or everything, to be recomputed once the caller commits. A key of several columns is
-/// given as a JSON object.
+/// Requests that these keys, or all rows, are recomputed once the caller has committed. A key of several
+/// columns is given as a JSON object.
 pub fn request(name: &str, keys: Option<&[Option<&str>]>) {
     let definition = definition::find(name).or_raise();
     let tview = definition.tview;

@@ -1,4 +1,4 @@
-//! `pg_tviews_retry`: dead keys are tried again now.
+//! `pg_tviews_retry`: dead keys are tried again immediately.
 
 use pgrx::pg_sys;
 
@@ -10,7 +10,8 @@ use crate::postgres::spi::{self, Access, Value};
 use crate::refresh::audit::{self, Entry};
 use crate::{capture, statement};
 
-/// Asks for the dead keys of one TVIEW, or of all that the caller owns, once the caller commits; returns how many there are.
+/// Requests that the dead keys of one TVIEW, or of all that the caller owns, are recomputed once the caller
+/// has committed. Returns how many there are.
 pub fn retry(name: Option<&str>) -> i64 {
     let definitions = match name {
         Some(name) => {

@@ -28,11 +28,11 @@ pub struct Condition {
     rows: Vec<Json>,
 }
 
-/// Reads what a user gives as rows of `named`: an array of objects with values of columns, or of values of the primary
-/// key; or one such object.
+/// Reads the rows of the table `named` that a user names: an array of objects with values of columns, or of
+/// values of the primary key; or one such object.
 pub fn read(named: Oid, rows: &Document) -> Result<Vec<Json>, Problem> {
     limits::check_document("keys", &rows.0)?;
-    // A number of one digit takes so much.
+    // Numbers of one digit take 16 times the length of their text.
     memory::room(16 * rows.0.len());
     match serde_json::from_str(&rows.0) {
         Ok(Json::Array(rows)) => Ok(rows),
@@ -47,14 +47,14 @@ pub fn read(named: Oid, rows: &Document) -> Result<Vec<Json>, Problem> {
     }
 }
 
-/// What PostgreSQL says of a value that a column cannot have.
+/// The error of PostgreSQL about a value that a column cannot have.
 pub fn not_a_value(named: Oid, caught: Caught) -> Problem {
     let mut problem = invalid(named, shown_message(&caught.message));
     problem.code = caught.code;
     problem
 }
 
-/// The conditions that rows of `source` meet which are among `rows` of `named`.
+/// The conditions for rows of `source` to be among the `rows` of the table `named`.
 pub fn conditions(named: Oid, source: Oid, rows: &[Json]) -> Result<Vec<Condition>, Problem> {
     let columns = columns::of(source);
     let mut groups: BTreeMap<Vec<(String, bool)>, Vec<Json>> = BTreeMap::new();
@@ -153,8 +153,8 @@ fn invalid(source: Oid, message: String) -> Problem {
     ))
 }
 
-/// The change keys of the rows there are, as capture would write them. Inside an SPI session; the values live as
-/// long as that.
+/// The change keys of the rows that exist, as capture would write them. Inside an SPI session; the values
+/// live as long as the session.
 pub fn find(source: &Source, conditions: &[Condition]) -> Vec<Pending> {
     let Some(table) = relation::qualified_name(source.relation) else {
         return Vec::new();
@@ -212,12 +212,13 @@ fn change_keys(captured: &[Column], rows: &Rows) -> Option<CString> {
     (!objects.is_empty()).then(|| CString::new(format!("[{}]", objects.join(", "))).ok())?
 }
 
-/// A value that a user has written, read under the settings of the session; in a form that no setting touches.
+/// A value that a user has written: read under the settings of the session, in a form that does not depend on
+/// them.
 fn given(column: &Column, value: Json) -> Json {
     let text = match value {
         Json::String(text) => text,
         Json::Number(number) => number.to_string(),
-        // Arrays and documents are made of such values.
+        // Arrays and objects are left to jsonb_to_recordset.
         other => return other,
     };
     if [pg_sys::JSONOID, pg_sys::JSONBOID].contains(&column.type_oid) {

@@ -1,5 +1,6 @@
-//! The second argument of `pg_tviews_wait` where neither its type nor its name says whether it is a key or a timeout: in
-//! `pg_tviews_wait('post', '5 seconds')` and `pg_tviews_wait('post', '42')` PostgreSQL takes both for text.
+//! The second argument of `pg_tviews_wait`, where neither its type nor its name says whether it is a key or a
+//! timeout. PostgreSQL takes it for text in `pg_tviews_wait('post', '5 seconds')` as well as in
+//! `pg_tviews_wait('post', '42')`.
 
 use std::time::Duration;
 
@@ -20,8 +21,9 @@ pub enum Argument {
     Timeout(Duration),
 }
 
-/// A text that can only be one of both is that. A number is a key. Where keys are texts or intervals, what reads as a
-/// length of time is a timeout: then all is waited for, and nothing comes too early.
+/// A text that can only be a key, or only a timeout, is that. A number is a key. Where keys are texts or
+/// intervals, a text that is an interval is a timeout: the session then waits for all changes, which is never
+/// too short.
 pub fn read(name: Option<&str>, text: &str) -> Argument {
     limits::check_key(text).or_raise();
     let timeout = timeout(text);
