@@ -1,9 +1,10 @@
-//! What is missing for a key query, and for recomputing one row, to read a few rows only.
+//! Advice: the indexes that are missing for a key query, and for recomputing one row, to read a few rows
+//! only.
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::JsonB;
 
-use super::examine::{Asked, Found, Verdict};
+use super::examine::{Examination, Found, Verdict};
 use super::plans;
 use super::subject::Subject;
 use crate::error::Caught;
@@ -30,13 +31,11 @@ impl Advice {
     }
 
     fn failed(subject: &Subject, error: &Caught) -> Advice {
-        match subject.sees_errors {
-            true => Advice::not_checked(&error.message),
-            false => Advice::not_checked(&format!(
-                "an error, SQLSTATE {}, that its owner can see",
-                error.sqlstate()
-            )),
+        if subject.sees_errors {
+            return Advice::not_checked(&error.message);
         }
+        let sqlstate = error.sqlstate();
+        Advice::not_checked(&format!("an error, SQLSTATE {sqlstate}, that its owner can see"))
     }
 
     pub fn say(&mut self, sentence: String) {
@@ -78,9 +77,12 @@ pub fn advise(subject: &Subject) -> Vec<Advice> {
     };
     let mut advice: Vec<Advice> = occurrences
         .iter()
-        .map(|(source, occurrence)| match is_keyed(source) {
-            true => key_queries(subject, occurrence),
-            false => Advice::default(),
+        .map(|(source, occurrence)| {
+            if is_keyed(source) {
+                key_queries(subject, occurrence)
+            } else {
+                Advice::default()
+            }
         })
         .collect();
     if !occurrences.iter().any(|(source, _)| is_keyed(source)) {
@@ -133,31 +135,31 @@ fn key_queries(subject: &Subject, occurrence: &Occurrence) -> Advice {
     advice
 }
 
-/// `all`: the key queries of the same occurrence. An index that serves one may serve another's condition in part.
+/// `all`: the key queries of the same occurrence. An index for one may also serve conditions of another.
 fn key_query(query: &KeyQuery, all: &[KeyQuery]) -> Result<Verdict, Caught> {
     let no_changes = Value::of(vec![JsonB(serde_json::json!([]))]);
-    let asked = Asked {
+    let examination = Examination {
         explain: format!("EXPLAIN (VERBOSE, FORMAT JSON) {}", query.few),
         recomputes: false,
         parameters: vec![(pg_sys::JSONBARRAYOID, no_changes)],
     };
-    asked.examine(|found| {
+    examination.examine(|found| {
         let lookups = all.iter().flat_map(|query| &query.lookups);
         indexes(found, lookups.filter(|lookup| lookup.place > 0))
     })
 }
 
-/// What recomputing one row reads in full, by the occurrence to tell it at.
+/// What recomputing one row reads in full, by the position of the occurrence that reports it.
 fn recompute(
     subject: &Subject,
     occurrences: &[(&Source, &Occurrence)],
 ) -> Result<Vec<(usize, Verdict)>, Caught> {
-    let asked = Asked {
+    let examination = Examination {
         explain: subject.shape.explain(Reach::EachKey),
         recomputes: true,
         parameters: Vec::new(),
     };
-    let verdict = asked.examine(|found| {
+    let verdict = examination.examine(|found| {
         let queries = occurrences
             .iter()
             .filter_map(|(_, occurrence)| match &occurrence.strategy {
@@ -167,7 +169,7 @@ fn recompute(
         let lookups = queries.flatten().flat_map(|query| &query.lookups);
         indexes(found, lookups.filter(|lookup| lookup.place == 0))
     })?;
-    let told_at = |table: Oid, alias: Option<&str>| {
+    let reported_at = |table: Oid, alias: Option<&str>| {
         let of_table = |(source, _): &(&Source, &Occurrence)| source.relation == table;
         let named = |(_, occurrence): &(&Source, &Occurrence)| {
             occurrence.label.rsplit('.').next() == alias.map(plans::without_number)
@@ -177,7 +179,7 @@ fn recompute(
     };
     let used = verdict.used.into_iter().filter_map(|index| {
         let alias = verdict.found.iter().find(|found| found.table == index.table);
-        let at = told_at(index.table, alias.map(|found| found.alias.as_str()))?;
+        let at = reported_at(index.table, alias.map(|found| found.alias.as_str()))?;
         let used = vec![index];
         Some((
             at,
@@ -188,7 +190,7 @@ fn recompute(
         ))
     });
     let full = verdict.full.into_iter().filter_map(|found| {
-        let at = told_at(found.table, Some(&found.alias))?;
+        let at = reported_at(found.table, Some(&found.alias))?;
         let full = vec![found];
         Some((
             at,
@@ -201,8 +203,8 @@ fn recompute(
     Ok(used.chain(full).collect())
 }
 
-/// The indexes that these lookups could use of tables that are read in full: for each occurrence one on everything that
-/// is compared for equality, and one on each condition alone.
+/// The indexes that these lookups could use, on tables that are read in full. For each occurrence: one on all
+/// columns that are compared for equality, and one for each condition alone.
 fn indexes<'a>(found: &[Found], lookups: impl Iterator<Item = &'a Lookup>) -> Vec<HypotheticalIndex> {
     let lookups: Vec<&Lookup> = lookups.collect();
     let mut indexes: Vec<HypotheticalIndex> = Vec::new();

@@ -1,5 +1,5 @@
-//! Asking the planner, with the settings of a refresh, what a statement would read in full; and whether an index would
-//! change that, by planning as if it existed.
+//! Asks the planner, under the settings of a refresh, which tables a statement would read in full. Then plans
+//! again as if an index existed, to see whether it would help.
 
 use pgrx::datum::JsonString;
 use pgrx::pg_sys::{self, Oid};
@@ -13,7 +13,7 @@ use crate::postgres::{inheritance, quote, run_as, transaction};
 use crate::refresh::planner_settings::few_rows;
 use crate::refresh::pushdown::push_down;
 
-/// Reading all of a table up to this size is as good as an index.
+/// Reading a whole table up to this size costs as little as an index.
 const TINY_PAGES: i64 = 16;
 
 /// A table that is read in full.
@@ -23,10 +23,10 @@ pub struct Found {
     pub alias: String,
 }
 
-/// What the planner said of a statement.
+/// What the planner would do with a statement.
 #[derive(Default)]
 pub struct Verdict {
-    /// Tables read in full as things are.
+    /// Tables that are read in full now.
     pub found: Vec<Found>,
     /// Tables that would be read in full even with the indexes.
     pub full: Vec<Found>,
@@ -35,14 +35,14 @@ pub struct Verdict {
 }
 
 /// A statement the planner is asked about.
-pub struct Asked {
+pub struct Examination {
     pub explain: String,
-    /// Whether it recomputes rows, and so is changed before it is planned.
+    /// Whether it recomputes rows. Conditions are pushed down into such a statement before it is planned.
     pub recomputes: bool,
     pub parameters: Vec<(Oid, Value)>,
 }
 
-impl Asked {
+impl Examination {
     /// `candidates`: the indexes that could help with what is read in full.
     pub fn examine(
         &self,
@@ -54,7 +54,7 @@ impl Asked {
         if found.is_empty() {
             return Ok(Verdict::default());
         }
-        // A join by hashing may cost less than many searches of an index; that is no lack of one.
+        // A hash join may cost less than many index searches: then no index is missing.
         run_as::set("enable_hashjoin", "off");
         let still = large(self.scans(&[])?.full);
         found.retain(|scan| still.contains(scan));
@@ -95,15 +95,19 @@ impl Asked {
                     .unwrap_or_default()
             })
         };
-        let text = transaction::attempt(|| match self.recomputes {
-            true => reshaping(&self.explain, push_down, run),
-            false => run(),
+        let text = transaction::attempt(|| {
+            if self.recomputes {
+                reshaping(&self.explain, push_down, run)
+            } else {
+                run()
+            }
         })?;
         Ok(plans::scans(&text, &|search| is_narrow(search, offered)))
     }
 }
 
-/// Whether the condition of a search is about the first of the index's columns. All of the index is read otherwise.
+/// Whether the condition of a search is about the first column of the index. Otherwise the whole index is
+/// read.
 fn is_narrow(search: &Search, offered: &[HypotheticalIndex]) -> bool {
     let mut numbered = offered.iter().enumerate();
     let offered = numbered.find(|(n, _)| hypothetical_index::name(*n) == search.index);
@@ -115,7 +119,7 @@ fn is_narrow(search: &Search, offered: &[HypotheticalIndex]) -> bool {
     first.is_none_or(|first| search.is_on(&format!("{alias}.{first}")))
 }
 
-/// The first of an index's columns, where order counts and it is not an expression.
+/// The first column of an index, if the order of columns matters and the column is not an expression.
 fn leading_column(search: &Search) -> Option<String> {
     let rows = spi::run(
         "SELECT quote_ident(a.attname)
@@ -133,7 +137,7 @@ fn leading_column(search: &Search) -> Option<String> {
     rows.one::<String>()
 }
 
-/// Those of tables that are not tiny, partitions counted as one with the table above them.
+/// The scans of tables that are not tiny. Partitions count together as their partitioned table.
 fn large(scans: Vec<Scan>) -> Vec<Found> {
     let mut sizes: Vec<(Found, i64)> = Vec::new();
     for scan in scans {

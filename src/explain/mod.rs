@@ -1,7 +1,9 @@
-//! What changes of each source would cost: how they are followed, and what is missing for that to be cheap.
+//! `pg_tviews_explain`: how changes of each source are followed, and which indexes are missing for that to be
+//! cheap.
 //!
 //! ```text
-//! name or query -> subject (lineage, statements) -> one row per occurrence <- advice <- examine (the planner) <- plans
+//! name or query -> subject (lineage, statements) -> one row per occurrence
+//!                        plans -> examine (the planner) -> advice -^
 //! ```
 
 mod advice;
@@ -28,8 +30,8 @@ pub struct Row {
     pub advice: Option<String>,
 }
 
-/// Explains a TVIEW, a view that could become one, or a query. Creates nothing. `key`: in place of the key that
-/// pg_tviews_create would choose.
+/// Explains a TVIEW, a view that could become one, or a query. Creates nothing. `key`: the key columns to use
+/// in place of those that pg_tviews_create would choose.
 pub fn explain(name_or_query: &str, key: Option<Vec<String>>) -> Result<Vec<Row>, Problem> {
     let subject = subject::read(name_or_query, key)?;
     let mut advice = match &subject.permit {
@@ -58,7 +60,7 @@ fn row(subject: &Subject, source: &Source, occurrence: &Occurrence, advice: &mut
         (Strategy::Full { reason }, _) => (None, Some(reason.clone())),
         (Strategy::Keyed(_), Some(reason)) => (None, Some(reason)),
         (Strategy::Keyed(queries), None) => {
-            // What only the table can tell is left out while there is none.
+            // Key queries that find keys by the rows of the table are left out while there is no table.
             let all = |query: &&KeyQuery| query.columns.len() == subject.shape.key.len();
             let shown: Vec<String> = queries
                 .iter()

@@ -1,4 +1,5 @@
-//! What a plan, as EXPLAIN (VERBOSE, FORMAT JSON) shows it, reads in full and what it searches an index for.
+//! Reads plans, as EXPLAIN (VERBOSE, FORMAT JSON) shows them: which tables are read in full, which indexes
+//! are searched.
 
 use serde_json::Value;
 
@@ -33,13 +34,13 @@ impl Search {
 /// The scans of a plan.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Scans {
-    /// Of whole tables, be it through an index.
+    /// Of whole tables, including scans of a whole index.
     pub full: Vec<Scan>,
     /// Names of the indexes that are searched.
     pub searched: Vec<String>,
 }
 
-/// Reads the whole output of EXPLAIN. `is_narrow`: whether a search does without reading all of the index.
+/// Reads the whole output of EXPLAIN. `is_narrow`: whether a search reads only a part of the index.
 pub fn scans(explained: &str, is_narrow: &dyn Fn(&Search) -> bool) -> Scans {
     let mut scans = Scans::default();
     let json: Value = serde_json::from_str(explained).unwrap_or_default();
@@ -67,8 +68,8 @@ fn walk(node: &Value, is_narrow: &dyn Fn(&Search) -> bool, scans: &mut Scans) {
     children(node).for_each(|child| walk(child, is_narrow, scans));
 }
 
-/// Whether the rows of `scan` that a node below it finds are found by narrow searches. Of indexes taken together with
-/// AND one is enough, with OR all count.
+/// Whether a node below `scan` finds its rows by narrow searches. With BitmapAnd one narrow search is enough,
+/// with BitmapOr all must be narrow.
 fn searches(
     node: &Value,
     scan: &Scan,

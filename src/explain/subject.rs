@@ -1,4 +1,4 @@
-//! What is to be explained: a TVIEW as it is refreshed, or what pg_tviews_create would make of a view or a query.
+//! What is explained: a TVIEW as it is refreshed, or what pg_tviews_create would make of a view or a query.
 
 use std::rc::Rc;
 
@@ -20,24 +20,24 @@ use crate::refresh::plan::key_column::KeyColumn;
 use crate::refresh::plan::shape::{Content, Shape};
 use crate::refresh::{discretion, plan};
 
-/// A TVIEW, there or yet to be made.
+/// A TVIEW that exists, or one that could be created.
 pub struct Subject {
     pub lineage: Lineage,
     pub shape: Shape,
-    /// Who reads the sources: the owner of the TVIEW.
+    /// The role that reads the sources: the owner of the TVIEW.
     pub reader: Oid,
     /// Settings that its refreshes run under.
     pub settings: Vec<(String, String)>,
-    /// What statements may find by name.
+    /// The relations that statements may find by name.
     pub named: Rc<Named>,
     /// Whether the caller may see why the planner fails.
     pub sees_errors: bool,
-    /// To ask the planner as the reader; or why the caller is not told what it says.
+    /// The permit to plan statements as the reader; or why the caller may not see plans.
     pub permit: Result<Permit, String>,
 }
 
 impl Subject {
-    /// Every occurrence of a source, in the order they are met.
+    /// Every occurrence of a source, in their order in the view.
     pub fn occurrences(&self) -> Vec<(&Source, &Occurrence)> {
         let sources = self.lineage.sources.iter();
         let mut all: Vec<_> = sources
@@ -53,7 +53,7 @@ impl Subject {
     }
 }
 
-/// Finds out what the user means. As the caller, under the caller's search_path.
+/// Finds what a name or query stands for. As the caller, under the caller's search_path.
 pub fn read(name_or_query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
     if !name::is_name(name_or_query) {
         return of_query(name_or_query, key);
@@ -87,19 +87,20 @@ fn registered(definition: Definition) -> Result<Subject, Problem> {
     };
     let (owner, tview) = (plan.definition.owner, plan.definition.tview);
     let caller = role::current_role();
-    let may_look = role::has_rights_of(caller, owner)
+    let may_read = role::has_rights_of(caller, owner)
         || plan
             .view_oids()
             .last()
             .into_iter()
             .chain([tview])
             .any(|readable| privileges::may_select(caller, readable));
-    let permit = match may_look {
-        true => plan.permit().map_err(|refusal| refusal.reason(&plan)),
-        false => Err(format!(
+    let permit = if may_read {
+        plan.permit().map_err(|refusal| refusal.reason(&plan))
+    } else {
+        Err(format!(
             "permission denied for table {}",
             relation::display(tview)
-        )),
+        ))
     };
     Ok(Subject {
         lineage: plan.lineage.clone(),
@@ -159,7 +160,8 @@ fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
     unregistered(select, None, &columns, key)
 }
 
-/// The key that pg_tviews_create would choose, the entity being the one that the query has the key of.
+/// The key that pg_tviews_create would choose if the entity were the one of the first pk_ column of the
+/// query.
 fn key_of_query(columns: &[Column]) -> Result<String, Problem> {
     let conventional = columns
         .iter()
@@ -175,7 +177,8 @@ fn key_of_query(columns: &[Column]) -> Result<String, Problem> {
     })
 }
 
-/// What would become of a query: read by the caller. `view`: the view that has it, if there is one.
+/// What pg_tviews_create would make of a query, with the caller as owner. `view`: the view that has the
+/// query, if there is one.
 fn unregistered(
     query: Select,
     view: Option<Oid>,

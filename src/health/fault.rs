@@ -1,10 +1,10 @@
-//! What a check finds wrong, and how bad it is.
+//! What a check finds wrong, and its level.
 
-/// How bad it is.
+/// The level of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     Ok,
-    /// Something stands still by somebody's will, or soon may.
+    /// A TVIEW is not being refreshed because of a command or setting, or something may fail soon.
     Warning,
     /// Changes are not captured, or not applied.
     Error,
@@ -28,5 +28,5 @@ impl Level {
     }
 }
 
-/// What a check found wrong; nothing if all is well.
+/// What a check found wrong: level and message. Empty if all is well.
 pub type Faults = Vec<(Level, String)>;

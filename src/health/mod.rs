@@ -1,4 +1,5 @@
-//! `pg_tviews_health_check`: what is wrong, and what to type about it. Fails closed: what cannot be checked is an error.
+//! `pg_tviews_health_check`: what is wrong, and the command that corrects it. What cannot be checked is an
+//! error.
 
 mod fault;
 mod server;
@@ -10,7 +11,7 @@ use crate::postgres::role::current_role;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::{attempt, in_recovery};
 use fault::{Faults, Level};
-use tviews::Patient;
+use tviews::Inspection;
 
 /// One row of the answer.
 #[derive(Debug, Clone)]
@@ -20,17 +21,17 @@ pub struct Finding {
     pub message: String,
 }
 
-/// A part of the whole that can be well or not.
+/// A part of the extension that is checked.
 struct Component {
     name: &'static str,
-    /// What is said if nothing is wrong.
+    /// The message if nothing is wrong.
     well: &'static str,
-    /// The same on a standby, where that is another.
+    /// The message on a standby, where it differs.
     well_on_standby: Option<&'static str>,
-    check: fn(&Patient) -> Faults,
+    check: fn(&Inspection) -> Faults,
 }
 
-/// In the order in which one depends on the other.
+/// In the order in which they depend on each other.
 const COMPONENTS: [Component; 9] = [
     Component {
         name: "library",
@@ -88,21 +89,22 @@ const COMPONENTS: [Component; 9] = [
     },
 ];
 
-/// Checks everything: of the server for anybody, of TVIEWs for who has the rights of their owner or of pg_monitor.
+/// Checks everything. The server is checked for every role; TVIEWs for roles with the rights of their owner
+/// or of pg_monitor.
 pub fn check() -> Vec<Finding> {
-    let patient = Patient {
+    let inspection = Inspection {
         caller: current_role(),
         tviews: OnceCell::new(),
     };
     COMPONENTS
         .iter()
-        .flat_map(|component| component.findings(&patient))
+        .flat_map(|component| component.findings(&inspection))
         .collect()
 }
 
 impl Component {
-    fn findings(&self, patient: &Patient) -> Vec<Finding> {
-        let faults = attempt(|| run_internal(|| (self.check)(patient))).unwrap_or_else(|error| {
+    fn findings(&self, inspection: &Inspection) -> Vec<Finding> {
+        let faults = attempt(|| run_internal(|| (self.check)(inspection))).unwrap_or_else(|error| {
             let text = format!("could not be checked: {}: {}", error.sqlstate(), error.message);
             vec![(Level::Error, text)]
         });

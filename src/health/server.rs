@@ -1,8 +1,8 @@
-//! Library, settings, launcher and workers.
+//! Checks of the server: library, settings, launcher and workers.
 
 use super::fault::Faults;
 use super::fault::Level::{Error, Warning};
-use super::tviews::Patient;
+use super::tviews::Inspection;
 use crate::catalog::definition;
 use crate::postgres::spi::{self, Access};
 use crate::postgres::{quote, transaction};
@@ -10,8 +10,8 @@ use crate::wake::health::{health, tracks_all, Health};
 use crate::wake::slots::usage;
 use crate::{settings, statement};
 
-/// Preloaded, and of the version the database's extension has.
-pub fn library(_patient: &Patient) -> Faults {
+/// Whether the library is preloaded, and has the version of the extension.
+pub fn library(_inspection: &Inspection) -> Faults {
     let mut faults = Faults::new();
     let library = env!("CARGO_PKG_VERSION");
     match ask(&statement!("health_version")) {
@@ -45,12 +45,13 @@ pub fn library(_patient: &Patient) -> Faults {
     faults
 }
 
-/// Whether settings keep workers from their work, or leave no room.
-pub fn settings(_patient: &Patient) -> Faults {
+/// Whether settings keep workers from refreshing, or leave no room for databases or TVIEWs.
+pub fn settings(_inspection: &Inspection) -> Faults {
     let mut faults = Faults::new();
-    let (level, when) = match transaction::in_recovery() {
-        true => (Warning, " on this standby: once it is promoted changes will"),
-        false => (Error, ": changes"),
+    let (level, when) = if transaction::in_recovery() {
+        (Warning, " on this standby: once it is promoted changes will")
+    } else {
+        (Error, ": changes")
     };
     if !settings::enabled() {
         faults.push((
@@ -77,11 +78,19 @@ pub fn settings(_patient: &Patient) -> Faults {
             "pg_tviews.lock_timeout is not less than deadlock_timeout: in a deadlock with a refresh the session may be the one that fails. ALTER SYSTEM SET pg_tviews.lock_timeout = '200ms'; SELECT pg_reload_conf(); and set deadlock_timeout to more than that.".to_string(),
         ));
     }
+    faults.extend(room());
+    faults
+}
+
+/// Whether there is room for every database and TVIEW in shared memory.
+fn room() -> Faults {
+    let mut faults = Faults::new();
     let health = health();
     if health.databases_full {
-        let (level, what) = match health.known {
-            true => (Warning, "another database has no workers"),
-            false => (Error, "this database has no workers"),
+        let (level, what) = if health.known {
+            (Warning, "another database has no workers")
+        } else {
+            (Error, "this database has no workers")
         };
         let now = settings::max_databases();
         faults.push((
@@ -108,7 +117,7 @@ pub fn settings(_patient: &Patient) -> Faults {
 }
 
 /// Whether launcher and workers run.
-pub fn workers(_patient: &Patient) -> Faults {
+pub fn workers(_inspection: &Inspection) -> Faults {
     // A standby replays what the workers of the primary do.
     if transaction::in_recovery() {
         return Faults::new();
@@ -125,17 +134,19 @@ pub fn workers(_patient: &Patient) -> Faults {
         _ if !settings::enabled() => "the workers of this database are told to do nothing".to_string(),
         _ => format!("{running} of {wanted} refresh workers are running in this database"),
     };
-    // One that is at rest gets a worker when something changes, one that waits for its turn gets it soon.
+    // A database without changes gets a worker when something changes; one that waits for a slot gets it
+    // soon.
     let comes = health.at_rest || !health.starves_here && usage().is_short();
     let served = running > 0 || comes && health.launcher_running && !health.excluded;
-    let level = match served && settings::enabled() && !health.starves_here {
-        true => Warning,
-        false => Error,
+    let level = if served && settings::enabled() && !health.starves_here {
+        Warning
+    } else {
+        Error
     };
     vec![(level, format!("{what}{}", reason(&health)))]
 }
 
-/// Why workers are missing, and what to do.
+/// Why workers are missing, and what to do about it.
 fn reason(health: &Health) -> String {
     if !health.preloaded || !settings::enabled() || settings::workers() == 0 {
         return ". CALL pg_tviews_drain(); applies what waits.".to_string();
@@ -155,9 +166,10 @@ fn reason(health: &Health) -> String {
         );
     }
     if usage.is_short() {
-        let turns = match health.starves {
-            true => "Databases wait for a worker.",
-            false => "Idle workers lend their slots: changes are applied, a little later.",
+        let turns = if health.starves {
+            "Databases wait for a worker."
+        } else {
+            "Idle workers lend their slots: changes are applied, a little later."
         };
         return format!(": no slot is free for more: {} {turns} {raise}", usage.describe());
     }

@@ -1,4 +1,4 @@
-//! What concerns single TVIEWs: those whose owner's rights the caller has, or all for who may monitor.
+//! Checks of single TVIEWs: those whose owner's rights the caller has; all for members of pg_monitor.
 
 use std::cell::OnceCell;
 
@@ -10,14 +10,14 @@ use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::{quote, transaction};
 use crate::{settings, statement};
 
-/// A backlog so many times older than the bound, and older than [`LATE`], is more than a busy moment.
+/// A backlog that is so many times older than the bound, and older than [`LATE`], is an error.
 const TOO_LATE: f64 = 10.0;
 /// In seconds.
 const LATE: f64 = 10.0;
 
-/// Who asks, and what several checks look at.
-pub(super) struct Patient {
-    /// The checks themselves run with other rights.
+/// The caller, and what several checks read.
+pub(super) struct Inspection {
+    /// Stored, because the checks run with other rights.
     pub(super) caller: Oid,
     pub(super) tviews: OnceCell<Vec<Tview>>,
 }
@@ -38,7 +38,7 @@ pub(super) struct Tview {
     dead_because: Option<String>,
     /// How its last refresh failed.
     failure: Option<String>,
-    /// Which rows it left out.
+    /// Which rows its last refresh left out.
     left_out: Option<String>,
     /// What would help.
     hint: Option<String>,
@@ -50,7 +50,7 @@ impl Tview {
     }
 }
 
-impl Patient {
+impl Inspection {
     fn tviews(&self) -> &[Tview] {
         self.tviews.get_or_init(|| {
             let args = [
@@ -60,7 +60,7 @@ impl Patient {
                     Value::of(settings::max_latency().as_secs_f64()),
                 ),
             ];
-            look(&statement!("health_tviews"), &args, |rows, row| {
+            read(&statement!("health_tviews"), &args, |rows, row| {
                 Some(Tview {
                     name: rows.get(row, 0)?,
                     state: rows.get(row, 1)?,
@@ -83,18 +83,18 @@ impl Patient {
     }
 }
 
-/// Those that notice DDL, updates of definitions, and what replication sends.
-pub(super) fn own_triggers(_patient: &Patient) -> Faults {
-    look(&statement!("health_own_triggers"), &[], |rows, row| {
+/// Triggers that notice DDL, updates of definitions, and what replication sends.
+pub(super) fn own_triggers(_inspection: &Inspection) -> Faults {
+    read(&statement!("health_own_triggers"), &[], |rows, row| {
         let (what, command): (String, String) = (rows.get(row, 0)?, rows.get(row, 1)?);
         Some((Error, format!("{what}. {command}")))
     })
 }
 
-/// Changes of a source without its triggers are lost.
-pub(super) fn capture_triggers(patient: &Patient) -> Faults {
-    let args = [(pg_sys::OIDOID, Value::of(patient.caller))];
-    look(&statement!("health_triggers"), &args, |rows, row| {
+/// Whether every source has its capture triggers. Changes of a source without them are lost.
+pub(super) fn capture_triggers(inspection: &Inspection) -> Faults {
+    let args = [(pg_sys::OIDOID, Value::of(inspection.caller))];
+    read(&statement!("health_triggers"), &args, |rows, row| {
         let (source, tview): (String, String) = (rows.get(row, 0)?, rows.get(row, 1)?);
         let name = quote::literal(&tview);
         Some((
@@ -104,9 +104,9 @@ pub(super) fn capture_triggers(patient: &Patient) -> Faults {
     })
 }
 
-/// A TVIEW without its view stands still.
-pub(super) fn backing_views(patient: &Patient) -> Faults {
-    patient.faults(|tview| {
+/// Whether every TVIEW has its backing view. A TVIEW without it is not being refreshed.
+pub(super) fn backing_views(inspection: &Inspection) -> Faults {
+    inspection.faults(|tview| {
         let (name, argument, view) = (&tview.name, tview.argument(), &tview.view);
         (!tview.view_exists).then(|| (
             Error,
@@ -115,9 +115,9 @@ pub(super) fn backing_views(patient: &Patient) -> Faults {
     })
 }
 
-/// Those that do not follow.
-pub(super) fn states(patient: &Patient) -> Faults {
-    patient.faults(|tview| {
+/// TVIEWs that are paused, suspended or failing, or left rows out.
+pub(super) fn states(inspection: &Inspection) -> Faults {
+    inspection.faults(|tview| {
         let (name, argument) = (&tview.name, tview.argument());
         let reason = tview.failure.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
         let hint = tview.hint.as_ref().map(|hint| format!(" {hint}")).unwrap_or_default();
@@ -142,21 +142,22 @@ pub(super) fn states(patient: &Patient) -> Faults {
     })
 }
 
-/// Those that are late.
-pub(super) fn backlog(patient: &Patient) -> Faults {
-    // A standby cannot tell what the primary has absorbed since.
+/// TVIEWs with changes older than their bound.
+pub(super) fn backlog(inspection: &Inspection) -> Faults {
+    // A standby does not know what the primary has absorbed since.
     if transaction::in_recovery() {
         return Faults::new();
     }
-    patient.faults(|tview| {
+    inspection.faults(|tview| {
         let (name, bound) = (&tview.name, tview.bound);
         let age = tview.age.filter(|age| *age > bound)?;
         if matches!(tview.state.as_str(), "paused" | "suspended") {
             return None;
         }
-        let level = match age > LATE && age > TOO_LATE * bound {
-            true => Error,
-            false => Warning,
+        let level = if age > LATE && age > TOO_LATE * bound {
+            Error
+        } else {
+            Warning
         };
         let (age, bound) = (readable(age), readable(bound));
         Some((
@@ -166,9 +167,9 @@ pub(super) fn backlog(patient: &Patient) -> Faults {
     })
 }
 
-/// Those with keys that cannot be computed.
-pub(super) fn dead_keys(patient: &Patient) -> Faults {
-    patient.faults(|tview| {
+/// TVIEWs with keys that could not be recomputed.
+pub(super) fn dead_keys(inspection: &Inspection) -> Faults {
+    inspection.faults(|tview| {
         let (name, argument) = (&tview.name, tview.argument());
         let reason = tview.dead_because.as_ref()?;
         let counted = match tview.dead_keys {
@@ -182,10 +183,10 @@ pub(super) fn dead_keys(patient: &Patient) -> Faults {
     })
 }
 
-fn look<T>(sql: &str, args: &[(pg_sys::Oid, Value)], read: impl Fn(&Rows, usize) -> Option<T>) -> Vec<T> {
+fn read<T>(sql: &str, args: &[(pg_sys::Oid, Value)], row: impl Fn(&Rows, usize) -> Option<T>) -> Vec<T> {
     spi::session(|| {
         let rows = spi::run(sql, Access::Snapshot, args);
-        (0..rows.len()).filter_map(|row| read(&rows, row)).collect()
+        (0..rows.len()).filter_map(|at| row(&rows, at)).collect()
     })
 }
 

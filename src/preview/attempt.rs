@@ -1,4 +1,4 @@
-//! One TVIEW previewed for a query, and what becomes of it if that fails. Nothing that happens in here fails the query.
+//! One TVIEW previewed for a query. A preview that fails is reported; the query continues without it.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -6,11 +6,10 @@ use std::time::Duration;
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
-use super::notice::tell;
-use super::rows::{self, Why};
+use super::notice::report;
+use super::rows::{self, Obstacle};
 use crate::capture::change_history::Changes;
-use crate::error::Caught;
-use crate::error::Problem;
+use crate::error::{Caught, Problem};
 use crate::postgres::hooks::executor::{self, Query};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access};
@@ -20,23 +19,25 @@ use crate::{settings, statement};
 /// How a preview ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
+    /// The rows were recomputed.
     Shown,
-    /// The next query may have more luck.
+    /// Failed; the next query tries again.
     NotNow,
-    /// Nor will it be before something else changes.
+    /// Failed, and would fail again until something else changes.
     Never,
 }
 
-/// Attempts under newer snapshots, where others were at the same rows.
-const ATTEMPTS: usize = 3;
-/// Nobody is waited for at first.
+/// The maximum number of attempts, each under a newer snapshot, where other transactions change the same
+/// rows.
+const MAX_ATTEMPTS: usize = 3;
+/// The first attempt waits for no lock.
 const NO_WAIT: Duration = Duration::from_millis(1);
 
-/// Recomputes the rows of a TVIEW that changes concern, for a query. `newest`: its snapshot is its own and may be replaced by
-/// one of this moment.
+/// Recomputes the rows of a TVIEW that changes affect, for a query. `newest`: the query's snapshot is its own
+/// and may be replaced by a new one.
 pub fn attempt(query: &mut Query, tview: Oid, changes: &Changes, newest: bool) -> Outcome {
     let not_shown = |why: &str| {
-        tell(tview, PgSqlErrorCode::ERRCODE_WARNING, why, None);
+        report(tview, PgSqlErrorCode::ERRCODE_WARNING, why, None);
         Outcome::NotNow
     };
     if query_snapshot::is_read_only() {
@@ -50,14 +51,14 @@ pub fn attempt(query: &mut Query, tview: Oid, changes: &Changes, newest: bool) -
     loop {
         let error = match query.help(newest, || rows::show(tview, changes, wait)) {
             Ok(Ok(())) => return Outcome::Shown,
-            Ok(Err(why)) => return refused(tview, why),
+            Ok(Err(obstacle)) => return refused(tview, obstacle),
             Err(error) => error,
         };
         if error.is_cancel() {
             Problem::from(error).raise();
         }
         let held = error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE;
-        let overtaken = newest && others_were_faster(&error);
+        let overtaken = newest && is_overtaken(&error);
         if held && wait == NO_WAIT {
             if let Some(longer) = may_wait() {
                 wait = longer;
@@ -65,49 +66,49 @@ pub fn attempt(query: &mut Query, tview: Oid, changes: &Changes, newest: bool) -
             }
         }
         if held {
-            IN_VAIN.set(true);
+            WAITED_IN_VAIN.set(true);
         }
         attempts += 1;
-        if overtaken && attempts < ATTEMPTS {
+        if overtaken && attempts < MAX_ATTEMPTS {
             continue;
         }
         failed(tview, &error);
-        return match held || overtaken {
-            true => Outcome::NotNow,
-            false => Outcome::Never,
-        };
+        if held || overtaken {
+            return Outcome::NotNow;
+        }
+        return Outcome::Never;
     }
 }
 
-fn refused(tview: Oid, why: Why) -> Outcome {
+fn refused(tview: Oid, obstacle: Obstacle) -> Outcome {
     let limit = settings::preview_limit();
-    match why {
-        Why::TooMany => tell(
+    match obstacle {
+        Obstacle::TooMany => report(
             tview,
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             &format!("They affect more than {limit} rows."),
             Some("They are shown soon after COMMIT. SET pg_tviews.preview_limit to a higher number to see them before."),
         ),
-        Why::Redefined => tell(
+        Obstacle::Redefined => report(
             tview,
             PgSqlErrorCode::ERRCODE_WARNING,
             "Its view has changed, and its rows have not been compared with it since.",
             None,
         ),
-        Why::Refused(reason) => tell(
+        Obstacle::Refused(reason) => report(
             tview,
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             &format!("C{}.", &reason[1..]),
             Some("They are shown soon after COMMIT."),
         ),
-        Why::TooWide => tell(
+        Obstacle::TooWide => report(
             tview,
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             "Its view reads more partitions than max_locks_per_transaction.",
             Some("They are shown soon after COMMIT."),
         ),
         // It was dropped, or paused, a moment ago.
-        Why::Gone => {}
+        Obstacle::Gone => {}
     }
     Outcome::Never
 }
@@ -123,10 +124,11 @@ fn failed(tview: Oid, error: &Caught) {
         _ => ("They could not be computed", None),
     };
     let why = format!("{why}: {} (SQLSTATE {}).", error.message, error.sqlstate());
-    tell(tview, error.code, &why, hint);
+    report(tview, error.code, &why, hint);
 }
 
-fn others_were_faster(error: &Caught) -> bool {
+/// Whether another transaction has changed the same rows since the snapshot.
+fn is_overtaken(error: &Caught) -> bool {
     matches!(
         error.code,
         PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE | PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION
@@ -134,14 +136,15 @@ fn others_were_faster(error: &Caught) -> bool {
 }
 
 thread_local! {
-    /// Whether this transaction has waited for somebody who did not let go.
-    static IN_VAIN: Cell<bool> = const { Cell::new(false) };
+    /// Whether this transaction has waited for a lock that was not released in time.
+    static WAITED_IN_VAIN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How long others may be waited for. Not at all while somebody waits for this transaction: it may be them, and the
-/// deadlock would be theirs. Nor a second time in vain. And never until deadlocks are looked for.
+/// How long to wait for locks of other sessions. None: not at all, because another session waits for this
+/// transaction, and a deadlock might cancel that session; or because this transaction has waited in vain
+/// before. Always less than deadlock_timeout.
 fn may_wait() -> Option<Duration> {
-    if IN_VAIN.get() || somebody_waits_for_us() {
+    if WAITED_IN_VAIN.get() || is_awaited() {
         return None;
     }
     let (of_session, until_deadlock) = query_snapshot::lock_waits();
@@ -153,7 +156,8 @@ fn may_wait() -> Option<Duration> {
     Some(Duration::from_millis(longest as u64))
 }
 
-fn somebody_waits_for_us() -> bool {
+/// Whether another session waits for a lock of this transaction.
+fn is_awaited() -> bool {
     with_latest_snapshot(|| {
         run_internal(|| {
             spi::session(|| {
@@ -166,5 +170,5 @@ fn somebody_waits_for_us() -> bool {
 
 /// The transaction is over.
 pub fn forget() {
-    IN_VAIN.set(false);
+    WAITED_IN_VAIN.set(false);
 }

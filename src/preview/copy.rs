@@ -1,4 +1,4 @@
-//! `COPY tv_post TO`: copies a query, which previews can be made for, instead of the table.
+//! `COPY tv_post TO` copies a query instead of the table: a query can be given a preview.
 
 use pgrx::pg_sys::Oid;
 
@@ -7,8 +7,8 @@ use crate::postgres::run_as::at_own_work;
 use crate::postgres::{quote, relation};
 use crate::settings;
 
-/// The query that returns what COPY would; None for other tables than those of TVIEWs, and if a column does not exist: COPY
-/// reports that.
+/// The query that returns what COPY would. None for tables of no TVIEW. None also if a column does not exist:
+/// COPY reports that.
 pub fn query(table: Oid, names: &[String]) -> Option<String> {
     if at_own_work() || !settings::read_your_writes() || !tview_cache::all().ok()?.contains_key(&table) {
         return None;
@@ -20,7 +20,7 @@ pub fn query(table: Oid, names: &[String]) -> Option<String> {
     ))
 }
 
-/// The columns that are named, or those that COPY takes without a list.
+/// The columns in the list of COPY, or those that COPY takes without a list.
 fn copied(table: Oid, names: &[String]) -> Option<Vec<String>> {
     let columns = columns::of(table);
     if names.is_empty() {

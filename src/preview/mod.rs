@@ -1,13 +1,13 @@
 //! Read your own writes: a query in a transaction with changes sees them in the tv tables it reads.
 //!
 //! ```text
-//! query about to start -> does it read tv tables? -> what of this transaction have they not been shown?
-//!   -> those rows recomputed under the query's snapshot, sources first -> the query sees them
+//! query about to start -> does it read tv tables? -> which changes of this transaction do they not show yet?
+//!   -> those rows are recomputed under the query's snapshot, sources first -> the query sees them
 //! ```
 //!
-//! A preview is only that: the changes go to the queue at commit as ever, with the keys of the rows a preview wrote, and a
-//! refresh computes them from what is committed by then. Whatever keeps a preview from being made, the query runs on what
-//! is there, and a NOTICE says so.
+//! A preview does not replace the refresh. At commit the changes go to the queue as always, with the keys of
+//! the rows that previews wrote, and a refresh computes those rows from what is committed by then. If a
+//! preview fails, the query reads the rows as they are, and a NOTICE says so.
 
 mod attempt;
 pub mod copy;
@@ -27,7 +27,7 @@ use crate::postgres::transaction::query_snapshot::{command, next_command};
 use crate::settings;
 use attempt::Outcome;
 
-/// What previews want to know of transactions.
+/// Called at events of transactions.
 pub const HANDLERS: Handlers = Handlers {
     transaction: on_transaction,
     subtransaction: on_subtransaction,
@@ -65,29 +65,29 @@ pub fn before(query: &mut Query) {
     if read.is_empty() {
         return;
     }
-    // A query that does not see all that was done so far belongs to a function marked STABLE (or to a cursor): it must not
-    // see more now, nor what the statement that calls it has done up to here.
+    // A query with an older command belongs to a function marked STABLE, or to a cursor. It must not see more
+    // now, nor what the statement that calls it has done so far.
     next_command();
     let first = command();
     if query.command() == first {
         let newest = transaction::is_read_committed() && query.owns_snapshot();
-        let mut any = false;
+        let mut any_shown = false;
         for tview in order::sources_first(&read, &known) {
             let Some(changes) = shown::not_shown(tview, &known[&tview].sources) else {
                 continue;
             };
             let upto = changes.upto;
             let outcome = attempt::attempt(query, tview, &changes, newest);
-            any |= outcome == Outcome::Shown;
+            any_shown |= outcome == Outcome::Shown;
             if outcome != Outcome::NotNow {
                 shown::mark(tview, upto, outcome == Outcome::Shown);
             }
         }
-        if any {
+        if any_shown {
             own_commands::note(first, command(), query.others());
         }
         return;
     }
-    // But what previews did meanwhile it may see, and must: it has been shown to the session.
+    // Previews made meanwhile it must see: queries of the session have seen them.
     own_commands::see(query);
 }

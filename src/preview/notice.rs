@@ -1,4 +1,5 @@
-//! Why a query does not see all its transaction has done. Once per transaction and TVIEW.
+//! The NOTICE that a query does not see all changes of its transaction, and why. Once per transaction and
+//! TVIEW.
 
 use std::cell::RefCell;
 
@@ -9,19 +10,19 @@ use crate::error::Problem;
 use crate::postgres::relation;
 
 thread_local! {
-    static TOLD: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
+    static REPORTED: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Says so, unless it has been said.
-pub fn tell(tview: Oid, code: PgSqlErrorCode, why: &str, hint: Option<&str>) {
-    let told = TOLD.with_borrow_mut(|told| {
-        let told_before = told.contains(&tview);
-        if !told_before {
-            told.push(tview);
+/// Sends the NOTICE, unless this transaction has reported the TVIEW before.
+pub fn report(tview: Oid, code: PgSqlErrorCode, why: &str, hint: Option<&str>) {
+    let reported_before = REPORTED.with_borrow_mut(|reported| {
+        let before = reported.contains(&tview);
+        if !before {
+            reported.push(tview);
         }
-        told_before
+        before
     });
-    if told {
+    if reported_before {
         return;
     }
     let table = relation::display(tview);
@@ -33,9 +34,9 @@ pub fn tell(tview: Oid, code: PgSqlErrorCode, why: &str, hint: Option<&str>) {
 
 /// The transaction is over.
 pub fn forget() {
-    TOLD.with(|told| {
-        if let Ok(mut told) = told.try_borrow_mut() {
-            told.clear();
+    REPORTED.with(|reported| {
+        if let Ok(mut reported) = reported.try_borrow_mut() {
+            reported.clear();
         }
     });
 }

@@ -5,8 +5,8 @@ use pgrx::pg_sys::Oid;
 use crate::catalog::feeds;
 use crate::catalog::tview_cache::KnownTviews;
 
-/// The TVIEWs read, and those whose tables they are made from: each after its sources. One that stands still stays as it
-/// is, whatever happens to its sources.
+/// The TVIEWs that are read, and those whose tables these are computed from: each after its sources. A TVIEW
+/// that is not being refreshed is left out, and so are its sources.
 pub fn sources_first(read: &[Oid], known: &KnownTviews) -> Vec<Oid> {
     feeds::sources_first(read, |tview| {
         let known = known.get(&tview).filter(|known| known.active)?;
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_stands_still_stays_as_it_is() {
+    fn a_tview_that_is_not_being_refreshed_stays_as_it_is() {
         let known = known(&[(3, &[2], true), (2, &[1], false), (1, &[11], true)]);
         assert_eq!(order(&[3], &known), [3]);
         assert!(order(&[2], &known).is_empty());

@@ -1,5 +1,5 @@
-//! The commands of this transaction that were previews and nothing else. A query that shares the snapshot of a statement
-//! which started before them may see what they wrote: nothing else comes with it.
+//! The commands of this transaction that were previews and nothing else. A query may share the snapshot of a
+//! statement that started before them. It may still see what they wrote, since it sees nothing else besides.
 
 use std::cell::RefCell;
 
@@ -8,19 +8,19 @@ use crate::postgres::transaction;
 use crate::postgres::transaction::query_snapshot::Others;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Shown {
+struct Previews {
     /// Commands from `first` up to, not including, `end`.
     first: u32,
     end: u32,
-    /// What the last of them saw of others.
+    /// What the last of them saw of other transactions.
     others: Others,
 }
 
-impl Shown {
-    /// With the previews made since, if nothing else was done in between.
-    fn then(self, first: u32, end: u32, others: Others) -> Shown {
+impl Previews {
+    /// Together with later previews, if nothing else was done in between.
+    fn then(self, first: u32, end: u32, others: Others) -> Previews {
         let first = if self.end == first { self.first } else { first };
-        Shown { first, end, others }
+        Previews { first, end, others }
     }
 
     fn covers(&self, command: u32) -> bool {
@@ -29,31 +29,31 @@ impl Shown {
 }
 
 thread_local! {
-    static SHOWN: RefCell<Option<Shown>> = const { RefCell::new(None) };
+    static PREVIEWS: RefCell<Option<Previews>> = const { RefCell::new(None) };
 }
 
 /// Commands from `first` to before `end` were previews.
 pub fn note(first: u32, end: u32, others: Others) {
-    let shown = match SHOWN.take() {
+    let previews = match PREVIEWS.take() {
         Some(before) => before.then(first, end, others),
-        None => Shown { first, end, others },
+        None => Previews { first, end, others },
     };
-    SHOWN.replace(Some(shown));
+    PREVIEWS.replace(Some(previews));
 }
 
 /// Lets a query see the previews made since its snapshot was taken.
 pub fn see(query: &mut Query) {
-    let shown = SHOWN.with_borrow(|shown| shown.clone());
-    let Some(shown) = shown.filter(|shown| shown.covers(query.command())) else {
+    let previews = PREVIEWS.with_borrow(|previews| previews.clone());
+    let Some(previews) = previews.filter(|previews| previews.covers(query.command())) else {
         return;
     };
-    // A preview may have written on top of rows that were committed after the query's snapshot: of those it would find
-    // two versions.
-    let newest = query.others() != shown.others && transaction::is_read_committed();
-    query.see_until(shown.end, newest);
+    // A preview may have updated rows that were committed after the query's snapshot. The query would then
+    // find two versions of them.
+    let newest = query.others() != previews.others && transaction::is_read_committed();
+    query.see_until(previews.end, newest);
 }
 
 /// The transaction is over.
 pub fn forget() {
-    SHOWN.take();
+    PREVIEWS.take();
 }

@@ -1,4 +1,5 @@
-//! The rows of one TVIEW recomputed inside the transaction that changed its sources, as a refresh would after its commit.
+//! Recomputes rows of one TVIEW inside the transaction that changed its sources, as a refresh would after the
+//! commit.
 
 use std::ffi::CString;
 use std::rc::Rc;
@@ -12,8 +13,7 @@ use crate::catalog::definition::{self, State};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::process::memory;
 use crate::postgres::relation;
-use crate::postgres::run_as;
-use crate::postgres::run_as::run_internal;
+use crate::postgres::run_as::{self, run_internal};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::lock::{self, TableLock};
 use crate::queue::read::Pending;
@@ -25,30 +25,35 @@ use crate::refresh::planner_settings::few_rows;
 use crate::refresh::recompute;
 use crate::{capture, settings};
 
-/// Why nothing was recomputed.
+/// Why no row was recomputed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Why {
+pub enum Obstacle {
+    /// More rows are affected than `pg_tviews.preview_limit`.
     TooMany,
+    /// The view has changed since the rows were compared with it.
     Redefined,
+    /// It takes more locks than a transaction should hold.
     TooWide,
+    /// The TVIEW was dropped or paused a moment ago.
     Gone,
     /// Code of the owner must not run in this session.
     Refused(String),
 }
 
-/// Recomputes the rows that the changes concern. Under the snapshot they are to be shown in; an ERROR if they cannot be.
-pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Why> {
+/// Recomputes the rows that the changes affect, under the snapshot of the query that is to see them. An ERROR
+/// if they cannot be computed.
+pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Obstacle> {
     let wait = format!("{}ms", wait.as_millis());
     let plan = run_internal(|| {
         run_as::set("lock_timeout", &wait);
         locked_plan(tview)
     })?;
     if let Err(refusal) = plan.permit() {
-        return Err(Why::Refused(refusal.reason(&plan)));
+        return Err(Obstacle::Refused(refusal.reason(&plan)));
     }
     let wide = plan.is_wide();
     if plan.takes_many_locks.get() {
-        return Err(Why::TooWide);
+        return Err(Obstacle::TooWide);
     }
     let held = if wide { lock::held_for_reading() } else { 0 };
     let shown = plan.as_owner(|| {
@@ -57,7 +62,7 @@ pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Why> {
     });
     if wide && lock::held_for_reading() - held > lock::most_of_a_transaction() as i64 {
         plan.takes_many_locks.set(true);
-        // What it has taken goes with the subtransaction.
+        // The end of the subtransaction releases the locks.
         too_many_locks(tview).raise();
     }
     shown
@@ -73,18 +78,19 @@ fn too_many_locks(tview: Oid) -> Problem {
     )
 }
 
-/// The plan, with what it reads locked: it stays as it is. Not the partitions, of which there may be many: those that are read are
-/// locked by that. What a rewrite of one makes wrong here is put right by the refresh.
-fn locked_plan(tview: Oid) -> Result<Rc<Plan>, Why> {
+/// The plan, with everything it reads locked, so that it stays valid. Partitions are not locked, since there
+/// may be many: reading locks those that are read. If one is rewritten meanwhile, the refresh corrects the
+/// preview.
+fn locked_plan(tview: Oid) -> Result<Rc<Plan>, Obstacle> {
     if !lock::table(tview, TableLock::RowExclusive) {
-        return Err(Why::Gone);
+        return Err(Obstacle::Gone);
     }
     for _ in 0..3 {
         let plan = match plan::kept(tview) {
             Some(plan) => plan,
             None => {
                 let definition = definition::load(tview).filter(|d| d.state == State::Active);
-                plan::prepare(definition.ok_or(Why::Gone)?).or_raise()
+                plan::prepare(definition.ok_or(Obstacle::Gone)?).or_raise()
             }
         };
         let reads: Vec<Oid> = plan.source_oids().into_iter().chain(plan.view_oids()).collect();
@@ -92,19 +98,19 @@ fn locked_plan(tview: Oid) -> Result<Rc<Plan>, Why> {
             .into_iter()
             .all(|relation| lock::table(relation, TableLock::AccessShare));
         if all_there && plan.is_current() {
-            // What was captured until now may lack columns that the view reads.
+            // Changes captured so far may lack columns that the view reads.
             if plan.hash == plan.definition.hash {
                 return Ok(plan);
             }
             plan::forget(tview);
-            return Err(Why::Redefined);
+            return Err(Obstacle::Redefined);
         }
         plan::forget(tview);
     }
-    Err(Why::Redefined)
+    Err(Obstacle::Redefined)
 }
 
-fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
+fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Obstacle> {
     let limit = settings::preview_limit();
     let pending: Vec<Pending> = changes
         .sources
@@ -127,19 +133,19 @@ fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Why> {
     match affected_keys::at_most(plan, &pending, limit) {
         Affected::Keys(keys) if keys.is_empty() => Ok(()),
         Affected::Keys(keys) => {
-            some(plan, &keys.into_rows());
+            recompute_keys(plan, &keys.into_rows());
             Ok(())
         }
         Affected::Everything => {
-            let concerns_all = |changes: &Pending| matches!(plan.sources.get(&changes.source), Some(None));
+            let affects_all = |changes: &Pending| matches!(plan.sources.get(&changes.source), Some(None));
             let few_changes =
-                pending.iter().any(concerns_all) && pending.iter().all(|changes| !changes.all_keys);
-            everything(plan, limit, few_changes)
+                pending.iter().any(affects_all) && pending.iter().all(|changes| !changes.all_keys);
+            recompute_everything(plan, limit, few_changes)
         }
     }
 }
 
-fn some(plan: &Plan, keys: &[Key]) {
+fn recompute_keys(plan: &Plan, keys: &[Key]) {
     let batch = Batch::from(keys);
     if batch.len() > 1 {
         few_rows(true);
@@ -147,20 +153,21 @@ fn some(plan: &Plan, keys: &[Key]) {
     }
     let result = recompute::keys_inside(plan, &batch, plan.is_wide());
     if result.written.any() {
-        // By the time a refresh comes to these changes, they may lead to other keys: rows written here must not be left
-        // behind as they are.
+        // When a refresh applies these changes, they may lead to other keys. It must recompute the rows
+        // written here, too.
         let objects = keys.iter().map(|key| plan.key_object(key)).collect();
         capture::request_refresh(plan.definition.tview, Some(objects));
     }
 }
 
-/// Compares the whole view with the table, if both are small. Few changes that concern all rows do not make them many.
-fn everything(plan: &Plan, limit: usize, few_changes: bool) -> Result<(), Why> {
+/// Compares the whole view with the table, if both are small enough. `few_changes`: few changes affect all
+/// rows.
+fn recompute_everything(plan: &Plan, limit: usize, few_changes: bool) -> Result<(), Obstacle> {
     few_rows(false);
     let most = [(pg_sys::INT8OID, Value::of(limit as i64))];
     let small = spi::run(&plan.shape.has_at_most(!few_changes), Access::Snapshot, &most).one::<bool>();
     if small != Some(true) {
-        return Err(Why::TooMany);
+        return Err(Obstacle::TooMany);
     }
     let result = recompute::everything_inside(plan);
     if result.written.any() {
