@@ -12,8 +12,7 @@ pub enum Value<'a> {
 /// Names and values, in the order of the text.
 pub type Members<'a> = Vec<(&'a [u8], Value<'a>)>;
 
-/// Goes through an array object by object. None, from any function: this is something else, or not JSON at
-/// all.
+/// Reads an array object by object. Functions return None for other JSON, and for text that is not JSON.
 pub struct Reader<'a> {
     rest: &'a [u8],
     /// Whether an object has been read.
@@ -75,7 +74,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What is left of a string whose first quote is read.
+    /// The rest of a string whose first quote has been read.
     fn text(&mut self) -> Option<&'a [u8]> {
         let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
         let end = self.rest.iter().position(special)?;
@@ -85,7 +84,7 @@ impl<'a> Reader<'a> {
         quote.then_some(text)
     }
 
-    /// With what may follow it: a fraction or an exponent may not.
+    /// A number that ends here: without a fraction or an exponent.
     fn integer(&mut self) -> Option<Value<'a>> {
         const MOST_DIGITS: usize = 18;
         let negative = self.take(b'-');

@@ -1,7 +1,7 @@
 //! The image of a `jsonb` value, as `jsonb_in` would make it, for what change keys are nearly always: an
-//! array of flat objects of plain strings, whole numbers, booleans and nulls. Whatever else is JSON is for
-//! `jsonb_in` itself, which takes many times as long. PostgreSQL keeps the format, for `pg_upgrade`: see its
-//! `jsonb.h` and `numeric.c`.
+//! array of flat objects of plain strings, whole numbers, booleans and nulls. All other JSON is left to
+//! `jsonb_in`, which takes many times as long. PostgreSQL does not change the format, as `pg_upgrade` keeps
+//! it on disk: see `jsonb.h` and `numeric.c`.
 
 use super::flat::{Reader, Value};
 

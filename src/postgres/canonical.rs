@@ -1,4 +1,5 @@
-//! The settings that text input and output of values depend on, as every session would read and write them.
+//! Text input and output of values that is the same in every session: the settings they depend on are set for
+//! the moment.
 
 use std::cell::Cell;
 

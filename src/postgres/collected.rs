@@ -10,10 +10,10 @@ const MOST_BYTES: usize = 8 << 20;
 /// Bytes of rows that are written to the file as one.
 const PER_RECORD: usize = 64 << 10;
 
-/// Rows of texts, in the order in which they came; a text may be missing.
+/// Rows of texts, in the order in which they were pushed; a text may be missing.
 #[derive(Default)]
 pub struct Collected<const COLUMNS: usize> {
-    /// Those in memory, as one text; those in the file came before.
+    /// The rows in memory, as one text. Rows in the file come before them.
     text: Vec<u8>,
     file: Option<Spill>,
 }
@@ -38,7 +38,7 @@ impl<const COLUMNS: usize> Collected<COLUMNS> {
     }
 }
 
-/// `usize::MAX`: there is none.
+/// `usize::MAX` stands for a missing text.
 fn length(value: Option<&str>) -> usize {
     value.map_or(usize::MAX, str::len)
 }

@@ -1,4 +1,5 @@
-//! Columns of a row: their image compared, their value as JSON text that does not depend on the session.
+//! Columns of a row: comparing the images of two values, and writing a value as JSON text that does not
+//! depend on the session.
 
 use std::ffi::CStr;
 
@@ -7,7 +8,8 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use super::canonical::CanonicalText;
 use crate::json::text;
 
-/// Values and keys with more bytes than this are not written: a row whose key is that long may be any row.
+/// Values and keys with more bytes than this are not written: a change with such a key counts as a change of
+/// any row.
 const LONGEST: usize = 1 << 20;
 
 /// A column as the relation defines it now.
@@ -35,11 +37,11 @@ enum Kind {
     Output(Oid),
     /// Text output that depends on settings.
     PinnedOutput(Oid),
-    /// Its text means something only to the session that wrote it.
+    /// The text has a meaning in the session that wrote it only.
     Private,
 }
 
-/// Columns of one version of a row, as far as they were asked for.
+/// The first columns of one version of a row.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     values: &'a [Datum],
@@ -200,8 +202,8 @@ impl Kind {
     }
 }
 
-/// Whether the text of values means something only to the session that wrote it: amounts of money, names of
-/// objects inside of arrays, ranges and rows.
+/// Whether the text of values has a meaning in the session that wrote it only: amounts of money, names of
+/// objects inside arrays, ranges and rows.
 unsafe fn holds_private(declared: Oid) -> bool {
     // SAFETY: catalog look-ups inside a transaction.
     unsafe {
@@ -249,7 +251,7 @@ pub(super) fn is_name_of_object(oid: Oid) -> bool {
     )
 }
 
-/// The formatting machinery would cost several times as much, for every key.
+/// Faster than `format!`: this runs for every key.
 fn push_number(out: &mut Vec<u8>, number: i64) {
     let mut digits = [0; 20];
     let mut start = digits.len();
@@ -289,8 +291,8 @@ unsafe fn push_output(out: &mut Vec<u8>, function: Oid, value: Datum) -> bool {
     }
 }
 
-/// None if it is too long. The result lives in the current memory context, which the executor resets after
-/// each trigger call.
+/// None if the text is too long. The result lives in the current memory context, which the executor resets
+/// after each trigger call.
 unsafe fn output<'a>(function: Oid, value: Datum) -> Option<&'a [u8]> {
     // SAFETY: callers pass the output function of the type of the value, which returns a C string.
     unsafe {

@@ -1,4 +1,4 @@
-//! Where the extension lives: its schema and its relations, looked up once per process.
+//! The schema and the relations of the extension, looked up once per process.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
@@ -52,8 +52,8 @@ pub fn owns(relation: Oid) -> bool {
     }
 }
 
-/// DROP EXTENSION takes a trigger along, as after `ALTER TRIGGER ... DEPENDS ON EXTENSION`, which locks the
-/// table against everybody, readers included.
+/// Makes DROP EXTENSION drop a trigger, as `ALTER TRIGGER ... DEPENDS ON EXTENSION` does, but without its
+/// lock, which keeps all other sessions from the table, readers included.
 pub fn take_along(table: Oid, trigger: &str) {
     let Ok(trigger) = std::ffi::CString::new(trigger) else {
         return;
@@ -115,7 +115,7 @@ fn look_up(name: &'static CStr) -> Option<Oid> {
         let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
         (oid != Oid::INVALID).then_some(oid)
     };
-    // Remembered together: an invalidation of the sentinel (DROP EXTENSION) must find it among the known.
+    // Both are remembered: an invalidation of the sentinel (DROP EXTENSION) must find it in the cache.
     let sentinel = in_schema(SENTINEL)?;
     let oid = in_schema(name)?;
     CACHE.with(|cache| {

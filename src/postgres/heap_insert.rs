@@ -1,5 +1,6 @@
-//! Rows straight into a table of the extension: no SPI, no planner, no permission, read-only or row security
-//! check. The writer's role and settings do not matter to its bookkeeping.
+//! Inserts rows into a table of the extension without SPI and planner, and without checks of permissions,
+//! read-only transactions and row security: the role and the settings of the session that changes a source
+//! must not matter.
 
 use std::ffi::CStr;
 
@@ -61,8 +62,8 @@ pub fn insert<'a, const COLUMNS: usize>(
     true
 }
 
-/// PostgreSQL's own, declared here because each of pgrx's declarations converts errors for itself: that would
-/// be a twentieth of what a row costs.
+/// Functions of PostgreSQL, declared here because each of pgrx's declarations converts errors separately,
+/// which would take a twentieth of the time of a row.
 mod raw {
     use pgrx::pg_sys::{self, EState, Oid, Relation, ResultRelInfo, TupleTableSlot};
 
@@ -113,7 +114,7 @@ struct Table {
 }
 
 impl Table {
-    /// An executor state owns the memory, and lets indexes on expressions work if someone adds one.
+    /// An executor state owns the memory, and is needed for indexes on expressions, if a user adds one.
     unsafe fn open(table: Oid) -> Option<Self> {
         // SAFETY: what is allocated belongs to the executor state, which is freed with the table or by the
         // end of the transaction.
@@ -142,7 +143,7 @@ impl Table {
         }
     }
 
-    /// The index of a column. Its number may be another than where the table was made.
+    /// The index of a column. Its number may differ from the one the table was created with.
     unsafe fn place(&self, name: &CStr) -> usize {
         // SAFETY: the relation is open; its descriptor has `natts` attributes with NUL-terminated names.
         unsafe {
@@ -162,7 +163,7 @@ impl Table {
         }
     }
 
-    /// Of each column the value, and whether it is null. The slot is empty before and after.
+    /// Inserts one row: of each column the value, and whether it is null. The slot is empty before and after.
     unsafe fn insert(&self, places: &[usize], columns: &[(Datum, bool)]) {
         // SAFETY: the slot has a value and a flag for each attribute of the open relation; `places` are
         // indexes of these.

@@ -1,4 +1,5 @@
-//! Partitioned and inherited tables: the trigger a cloned trigger came from, the tables above and below.
+//! Partitioned and inherited tables: the tables above and below a table, and the trigger that a trigger is a
+//! clone of.
 
 use std::ffi::CStr;
 
@@ -15,7 +16,8 @@ unsafe extern "C-unwind" {
     ) -> *mut pg_sys::List;
 }
 
-/// The relation whose trigger `trigger` is a clone of; none if that chain is broken just now.
+/// The relation whose trigger `trigger` is a clone of; None if another session is changing the chain of
+/// clones.
 pub fn relation_of_root_trigger(trigger: Oid) -> Option<Oid> {
     let mut current = trigger;
     loop {
@@ -27,7 +29,7 @@ pub fn relation_of_root_trigger(trigger: Oid) -> Option<Oid> {
     }
 }
 
-/// The table whose row changes are captured by a trigger, if that is one of ours.
+/// The table whose row changes a trigger captures; None if it is no capture trigger.
 pub fn captured_by(trigger: Oid) -> Option<Oid> {
     let found = find_trigger(trigger)?;
     let is_ours = found.name.starts_with(b"pg_tviews_capture") && found.name != b"pg_tviews_capture_truncate";
@@ -47,7 +49,7 @@ pub fn ancestors(relation: Oid) -> Vec<Oid> {
     }
 }
 
-/// The same for any table: what an ordinary table inherits from is left out.
+/// The partitioned tables above any table. Ordinary tables that the table inherits from are left out.
 pub fn above(relation: Oid) -> Vec<Oid> {
     let mut above = ancestors(relation);
     above.retain(|table| relation::kind(*table) == Some('p'));
@@ -73,7 +75,7 @@ pub fn children(relation: Oid) -> Vec<Oid> {
     found
 }
 
-/// Whether no row of a table, of its children if they are read too, has NULL in this column. A table that
+/// Whether no row of a table, and with `with_children` of its children, has NULL in this column. A table that
 /// inherits a column may allow NULL in it.
 pub fn column_not_null(relation: Oid, attno: i16, with_children: bool) -> bool {
     let below = if with_children {

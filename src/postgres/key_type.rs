@@ -1,6 +1,6 @@
 //! Values of a key column as texts that no setting touches, and back. Every key that leaves the statement
-//! that found it is written here: on its way to another statement, to the queue, the dead letter, a part of a
-//! backlog, a user.
+//! that found it is written by this file: for another statement, the queue, the dead letter table, a part of
+//! a backlog, or a user.
 
 use std::ffi::CString;
 
@@ -17,7 +17,7 @@ use crate::json::text;
 pub struct KeyType {
     base: Oid,
     modifier: i32,
-    /// What several values are passed as; None: as texts.
+    /// The array type that several values are passed as; None: as an array of texts.
     array: Option<Oid>,
     kind: Kind,
 }
@@ -100,7 +100,7 @@ impl KeyType {
         })
     }
 
-    /// The value that [`KeyType::text`] wrote. Raises an ERROR for what is none.
+    /// The value that [`KeyType::text`] wrote. Raises an ERROR if the text is no value of the type.
     fn value(&self, text: &str) -> Datum {
         let number = match self.kind {
             Kind::Int2 => text.parse::<i16>().ok().map(Datum::from),
@@ -115,21 +115,21 @@ impl KeyType {
         })
     }
 
-    /// What a text means that is not known to come from [`KeyType::text`], but was written like that: `5.0`,
-    /// `true`.
+    /// The normal text of a value that was written under the same settings as by [`KeyType::text`], but in
+    /// another form: `5.0`, `true`.
     pub fn normal(&self, text: &str) -> String {
         let value = Value::some(self.value(text));
         self.text(&value).unwrap_or_default()
     }
 
-    /// What a text means that a user has written, under the settings of the session. Raises an ERROR for what
-    /// is none.
+    /// The normal text of a value that a user has written, read under the settings of the session. Raises an
+    /// ERROR if the text is no value of the type.
     pub fn given(&self, text: &str) -> String {
         let value = Value::some(self.read(text));
         self.text(&value).unwrap_or_default()
     }
 
-    /// A text as a user would write it in this session.
+    /// A value as a user would write it in this session.
     pub fn shown(&self, text: &str) -> String {
         if self.kind != Kind::Money {
             return text.to_string();
@@ -137,7 +137,7 @@ impl KeyType {
         self.output(self.value(text))
     }
 
-    /// The type's own output function, under the settings there are.
+    /// The text by the output function of the type, under the current settings.
     fn output(&self, value: Datum) -> String {
         let (mut output, mut varlena) = (Oid::INVALID, false);
         // SAFETY: the value is one of this type; the result is a C string of our own.
@@ -147,7 +147,7 @@ impl KeyType {
         }
     }
 
-    /// The type's own input function, under the settings there are.
+    /// The value by the input function of the type, under the current settings.
     fn read(&self, text: &str) -> Datum {
         let text = CString::new(text).unwrap_or_default();
         let (mut input, mut io_parameter) = (Oid::INVALID, Oid::INVALID);
@@ -193,7 +193,7 @@ impl KeyType {
     }
 
     /// Appends a text as JSON, in the way that capture writes values: whole numbers, truth values and
-    /// documents as they are, everything else as a string, so that nothing on its way takes digits from it.
+    /// documents as they are, everything else as a string, so that no digits are lost.
     pub fn push_json(&self, text: &str, out: &mut Vec<u8>) {
         match self.kind {
             Kind::Bool => out.extend_from_slice(if text == "t" { b"true" } else { b"false" }),

@@ -1,6 +1,7 @@
-//! What the names in statements of ours find. A statement is text: its names are looked up when it is parsed,
-//! and again when its plan is made anew. A view that is bound stays as it is, whatever is created later. So
-//! must what is made of its text.
+//! Which objects the names in statements of the extension may mean. A statement is text: its names are looked
+//! up when it is parsed, and again when its plan is made anew. The names in a view were resolved when it was
+//! created, and objects created later do not change that. The same must hold for statements that are made of
+//! its text.
 //!
 //! ```text
 //! statement made for a TVIEW -> parsed by PostgreSQL -> relations and functions it found
@@ -17,26 +18,27 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::query_tree::Select;
 
-/// What statements made for a view may find.
+/// The objects that statements made for a view may use.
 #[derive(Debug, Default)]
 pub struct Named {
-    /// With whose rights they run.
+    /// The role with whose rights the statements run.
     pub(super) role: Oid,
-    /// Those that are written into them.
+    /// The relations that are named in the statements.
     pub(super) relations: BTreeSet<u32>,
-    /// Those that the view calls, by whatever means.
+    /// The functions that the view calls, in any form.
     pub(super) functions: BTreeSet<u32>,
 }
 
 thread_local! {
-    /// Of the work that is running, the innermost last; None where statements are fixed texts, or the user's.
+    /// What the running work expects, the innermost last; None for work whose statements are fixed texts, or
+    /// written by the user.
     static EXPECTED: RefCell<Vec<Option<Rc<Named>>>> = const { RefCell::new(Vec::new()) };
-    /// The statement of ours that is running. Those that its functions run have other texts.
+    /// The statement of the extension that is running. Statements that its functions run have other texts.
     static RUNNING: Cell<*const c_char> = const { Cell::new(std::ptr::null()) };
 }
 
 impl Named {
-    /// What statements find that are made of these queries, run with the rights of `role`, and name these
+    /// For statements that are made of these queries, run with the rights of `role`, and name these
     /// relations.
     pub fn new(
         role: Oid,
@@ -56,7 +58,7 @@ impl Named {
     }
 }
 
-/// Runs `work`, whose statements must find nothing else.
+/// Runs `work`, whose statements may use these objects only.
 pub fn within<R>(named: &Rc<Named>, work: impl FnOnce() -> R) -> R {
     struct Leave;
     impl Drop for Leave {
@@ -69,7 +71,7 @@ pub fn within<R>(named: &Rc<Named>, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// To be left by [`leave`].
+/// Starts work with these expectations, until [`leave`].
 pub(super) fn enter(named: Option<Rc<Named>>) {
     EXPECTED.with_borrow_mut(|expected| expected.push(named));
 }
@@ -78,7 +80,7 @@ pub(super) fn leave() {
     EXPECTED.with_borrow_mut(|expected| expected.pop());
 }
 
-/// Runs `work`, which may have PostgreSQL parse this text of ours.
+/// Runs `work`, in which PostgreSQL may parse this text of the extension.
 pub(super) fn reading<R>(text: &CStr, work: impl FnOnce() -> R) -> R {
     struct Restore(*const c_char);
     impl Drop for Restore {
@@ -90,12 +92,12 @@ pub(super) fn reading<R>(text: &CStr, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// What the work that is running expects.
+/// What the running work expects.
 pub(super) fn expected() -> Option<Rc<Named>> {
     EXPECTED.with_borrow(|expected| expected.last().cloned().flatten())
 }
 
-/// The text of the statement of ours that is running, NULL if there is none.
+/// The text of the statement of the extension that is running; NULL if there is none.
 pub(super) fn running() -> *const c_char {
     RUNNING.get()
 }

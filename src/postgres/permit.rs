@@ -1,5 +1,5 @@
-//! Leave to run code of a role in this process: only where nothing that another role has prepared here can
-//! reach it.
+//! Permission to run code of a role in this process. It is given only if nothing that another role has
+//! prepared in this process can affect the code.
 //!
 //! ```text
 //! all who ask have the rights of the role, and so had every role whose code ran here before   -> yes
@@ -33,23 +33,23 @@ pub enum Refusal {
 }
 
 thread_local! {
-    /// Whose code is running here, the innermost last; see [`enter`].
+    /// Roles whose code is running in this process, the innermost last; see [`enter`].
     static ASKING: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
-    /// Roles other than that of the session whose code may have left something here.
+    /// Roles other than that of the session whose code may have left objects or settings in this process.
     static SERVED: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
-    /// This process runs code of others only.
+    /// This process is a worker, and has no session role of its own.
     static WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// This process is a worker, and easily replaced by a new one: roles are taken for served without a closer
-/// look.
+/// This process is a worker: every role whose code it runs counts as served, without checking the code. A new
+/// worker can take its place.
 pub fn serve() {
     WORKER.set(true);
 }
 
 impl Permit {
-    /// Asks to run code of `role`. `reachable`: what of that code the rest of a session could be prepared
-    /// for.
+    /// Asks to run code of `role`. `reachable` names the part of the code that a session could be prepared
+    /// for, if there is one.
     pub fn ask(role: Oid, reachable: impl FnOnce() -> Option<String>) -> Result<Permit, Refusal> {
         if has_rights_all(&asking(), role) {
             let permit = Permit(role);
@@ -70,7 +70,7 @@ impl Permit {
         }
     }
 
-    /// To run what the caller could run without us.
+    /// For code that the caller could run without the extension.
     pub fn of_caller() -> Permit {
         Permit(current())
     }
@@ -85,7 +85,8 @@ pub fn has_rights(role: Oid) -> bool {
     has_rights_all(&asking(), role)
 }
 
-/// Code of `role` is about to run, or work of ours for who is current now. To be left by [`leave`].
+/// Code of `role` is about to run, or without one, work of the extension for the current role. Ended by
+/// [`leave`].
 pub(super) fn enter(role: Option<Oid>) {
     let role = role.unwrap_or_else(current);
     ASKING.with_borrow_mut(|asking| asking.push(role));

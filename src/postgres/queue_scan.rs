@@ -1,14 +1,14 @@
-//! The rows of the queue for a SERIALIZABLE transaction that only asks what is pending. What it sees is the
-//! same as by a query. PostgreSQL notes what a query has read, and counts the commits of others who write
-//! there as conflicts; it notes nothing for a scan of all row versions, of which those that the snapshot
-//! shows are picked here.
+//! The rows of the queue for a SERIALIZABLE transaction that only asks what is pending. The rows are those
+//! that a query returns. PostgreSQL records what a query has read, and counts commits of other transactions
+//! that write there as conflicts. It records nothing for a scan of all row versions; this file picks those
+//! that the snapshot sees.
 
 use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum};
 
 use super::extension;
 
-/// Tells PostgreSQL how to call [`pg_tviews_queued`].
+/// Declares to PostgreSQL how to call [`pg_tviews_queued`].
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_pg_tviews_queued() -> &'static pg_sys::Pg_finfo_record {
     const VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };

@@ -1,5 +1,5 @@
-//! What every function does that calls itself over something a user has made: a query, views in views, TVIEWs
-//! of TVIEWs.
+//! The limit of recursion over what users have created: a query, views in views, TVIEWs of TVIEWs. Every
+//! function that calls itself over these takes a [`step`].
 
 use pgrx::pg_sys;
 

@@ -1,4 +1,5 @@
-//! Which relations changed their definition lately, so that what was built from them is built again.
+//! Which relations changed their definition lately: whatever was built from the definitions must be built
+//! again.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +19,8 @@ struct Changes {
     by_relation: BTreeMap<u32, u64>,
 }
 
-/// Process-wide. An invalidation can arrive while it is being read: it then only leaves a note in `MISSED`.
+/// Changes of this process. An invalidation can arrive while they are being read; then it is only recorded in
+/// `MISSED`.
 static CHANGES: Mutex<Changes> = const_mutex(Changes {
     clock: 0,
     any: 0,
@@ -34,7 +36,7 @@ pub fn note(relation: Oid) {
     }
 }
 
-/// Something changed that may concern any relation.
+/// A change that may affect any relation.
 pub fn note_any() {
     note(Oid::INVALID);
 }
@@ -44,7 +46,7 @@ pub fn stamp() -> u64 {
     read().clock
 }
 
-/// Whether no relation that `concerns` picks has changed since the stamp.
+/// Whether no relation that `concerns` accepts has changed since the stamp.
 pub fn unchanged_since(stamp: u64, concerns: impl Fn(Oid) -> bool) -> bool {
     let changes = read();
     let changed = |(relation, at): (&u32, &u64)| *at > stamp && concerns(Oid::from(*relation));

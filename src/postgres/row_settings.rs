@@ -1,8 +1,8 @@
-//! Settings that the value of a row can depend on: those whose values belong to the data, which a TVIEW
-//! keeps, and those that are the same for all.
+//! Settings that the value of a row can depend on: those whose values a TVIEW keeps, as they belong to the
+//! data, and those that are the same for all TVIEWs.
 
-/// A TVIEW keeps the values that these have when it is created. Where it has none, the second counts; where
-/// that is missing too, the session's.
+/// A TVIEW keeps the values that these have when it is created. A setting without a kept value has the value
+/// given here; without that too, the value of the session.
 pub const PINNED: [(&str, Option<&str>); 16] = [
     ("TimeZone", None),
     ("timezone_abbreviations", Some("Default")),
@@ -22,8 +22,8 @@ pub const PINNED: [(&str, Option<&str>); 16] = [
     ("pg_trgm.strict_word_similarity_threshold", Some("0.5")),
 ];
 
-/// What all statements run under that are not a session's own, besides what [`super::run_as::pinned`] sets:
-/// how text is read as SQL and written from it, which relations may be read.
+/// Settings of all statements of the extension, besides those that [`super::run_as::pinned`] sets: how SQL
+/// text is read and written, and which relations may be read.
 pub(super) const ALWAYS: [(&str, &str); 5] = [
     ("backslash_quote", "safe_encoding"),
     ("array_nulls", "on"),
@@ -33,7 +33,8 @@ pub(super) const ALWAYS: [(&str, &str); 5] = [
     ("jit", "off"),
 ];
 
-/// Whoever computes a row, and whatever ALTER DATABASE, ALTER ROLE and configuration files say.
+/// Settings of all statements that compute rows, whatever role runs them, and whatever ALTER DATABASE, ALTER
+/// ROLE and configuration files set.
 pub(super) const FORCED: [(&str, &str); 6] = [
     // Off it would be an ERROR where policies hide rows.
     ("row_security", "on"),

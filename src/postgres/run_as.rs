@@ -1,4 +1,4 @@
-//! Running a piece of work as another role, with settings of its own, and coming back.
+//! Runs a piece of work as another role and with other settings, and restores both afterwards.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -15,7 +15,7 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Whether this process is at work of ours: statements it runs are not the user's.
+/// Whether this process runs work of the extension: its statements are not written by the user.
 pub fn at_own_work() -> bool {
     DEPTH.get() > 0
 }
@@ -36,7 +36,7 @@ impl Drop for Restore {
         if !std::thread::panicking() {
             // SAFETY: restores what `enter` read, in reverse order.
             unsafe {
-                // Not kept: a function in a view may have set something for good.
+                // Settings are rolled back: a function in a view may have run SET.
                 pg_sys::AtEOXact_GUC(false, self.nest);
                 pg_sys::SetUserIdAndSecContext(self.user, self.context);
             }
@@ -44,8 +44,8 @@ impl Drop for Restore {
     }
 }
 
-/// The search_path of all SQL of the extension. Temporary objects come last: else a session's own tables
-/// would come first.
+/// The search_path of all SQL of the extension. Temporary objects come last: PostgreSQL searches them first
+/// where pg_temp is not named.
 const SEARCH_PATH: &CStr = c"pg_catalog, pg_temp";
 
 /// Runs `work`, whose SQL text means the same whatever the session has set.
@@ -69,14 +69,14 @@ pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Whether the settings that [`pin`] sets have their values. This is asked before every statement: no look-up
-/// by name.
+/// Whether the settings that [`pin`] sets have their values. Called before every statement, so nothing is
+/// looked up by name.
 fn is_pinned() -> bool {
     is_safe_path() && is_standard_syntax()
 }
 
-/// Until the end of the current level. What has its value already is left alone: setting it costs more than
-/// asking.
+/// Sets these settings until the end of the current level. Those that have their value already are not set:
+/// that costs more than the check.
 fn pin() {
     if !is_safe_path() {
         set("search_path", &SEARCH_PATH.to_string_lossy());
@@ -97,8 +97,8 @@ fn is_standard_syntax() -> bool {
     unsafe { pg_sys::standard_conforming_strings && !pg_sys::Transform_null_equals }
 }
 
-/// Runs our own statements, whatever the caller's rights and search_path. An ERROR inside must end in an
-/// abort of the (sub)transaction that was current here, which restores both.
+/// Runs statements of the extension, whatever rights and search_path the caller has. An ERROR inside must end
+/// in an abort of the (sub)transaction that was current here, which restores both.
 pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
     let _restore = enter(None);
     pin();
@@ -108,7 +108,8 @@ pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Runs code of users with the rights that were permitted, under the settings that rows are computed with
-/// (`pinned`: name and value): no SET ROLE, no temporary tables, no setting left behind. ERRORs as above.
+/// (`pinned`: name and value). The code cannot SET ROLE or create temporary tables, and leaves no setting
+/// behind. For an ERROR inside, see [`run_internal`].
 pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl FnOnce() -> R) -> R {
     let _restore = enter(Some(permit.role()));
     pin();
@@ -126,7 +127,7 @@ pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl
     work()
 }
 
-/// What leaving restores. `role`: whose code is going to run.
+/// Saves what `Restore` restores. `role`: the role whose code is going to run.
 fn enter(role: Option<Oid>) -> Restore {
     permit::enter(role);
     named::enter(None);
@@ -167,8 +168,8 @@ fn keep_all(settings: &[(&str, &str)]) {
     settings.iter().for_each(|(name, value)| keep(name, value));
 }
 
-/// Sets a setting unless it has this value. One that the server does not know is of a later version, or of a
-/// library that is not loaded: it has its default.
+/// Sets a setting unless it has this value. A setting that the server does not know belongs to a later
+/// version or to a library that is not loaded, and is left alone.
 fn keep(name: &str, value: &str) {
     if now(name).is_some_and(|now| now != value.as_bytes()) {
         set(name, value);
@@ -205,9 +206,9 @@ pub fn set(name: &str, value: &str) {
     set_for(name, value, pg_sys::GucAction::GUC_ACTION_SAVE);
 }
 
-/// Has prepared statements keep the plan they got first, until the end of the current [`run_internal`], and
-/// that plan look rows up by index however small the table was then: the log and the audit are empty when a
-/// process first reads them.
+/// Until the end of the current [`run_internal`], prepared statements keep their first plan, and that plan
+/// uses indexes however small the tables are. Queue and audit table are empty when a process first reads
+/// them.
 pub fn planned_once() {
     set("plan_cache_mode", "force_generic_plan");
     set("enable_seqscan", "off");

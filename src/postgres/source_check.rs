@@ -76,7 +76,8 @@ fn refuse_by_schema(relation: Oid) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A partitioned table, or one that other tables inherit from, with a table below it whose changes no trigger sees.
+/// A partitioned table, or one that other tables inherit from, with a table below it whose changes no trigger
+/// sees.
 fn refuse_by_tables_below(relation: Oid, kind: char) -> Result<(), Problem> {
     let of_this_session = |table: Oid| {
         // SAFETY: catalog look-ups inside a transaction.

@@ -1,5 +1,5 @@
-//! What is too much for memory, in a temporary file of PostgreSQL's: records are written, then read in the
-//! same order. It outlives transactions; `temp_file_limit` counts it.
+//! Records that are too many for memory, in a temporary file of PostgreSQL: all are written, then read in the
+//! same order. The file outlives transactions; `temp_file_limit` applies to it.
 
 use std::ffi::c_void;
 

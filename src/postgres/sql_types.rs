@@ -1,4 +1,4 @@
-//! SQL types of function arguments and results that pgrx does not map, or maps for small values.
+//! SQL types of function arguments and results that pgrx does not map, or maps for small values only.
 
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::nullable::Nullable;
@@ -9,13 +9,13 @@ use super::key_type::KeyType;
 use super::process::memory;
 use super::spi::Value;
 
-/// An array of texts, which stay where they are.
+/// The elements of an array of texts, not copied.
 pub fn texts<'a>(array: &'a Array<'_, &'_ str>) -> Vec<Option<&'a str>> {
     memory::room(array.len() * size_of::<Option<&str>>());
     array.iter().collect()
 }
 
-/// A value of any type with all its digits, as this session reads it back.
+/// The text of a value of any type with all its digits, as this session reads it.
 pub fn text_of(value: pgrx::AnyElement) -> String {
     let of_type = KeyType::of(value.oid(), -1);
     let text = of_type.text(&Value::some(value.datum()));

@@ -1,6 +1,6 @@
-//! Whether a table holds rows, asked of the table itself. For a query the planner evaluates expressions of
-//! the table's indexes, constraints and statistics: code of users, which must not run with the rights that
-//! internal work has.
+//! Whether a table holds rows, found by a scan without a query. For a query the planner evaluates expressions
+//! of the indexes, constraints and statistics of the table. They are code of users, which must not run with
+//! the rights of internal work.
 
 use pgrx::pg_sys::{self, Oid};
 

@@ -5,10 +5,10 @@ use pgrx::pg_sys::{self, Oid};
 use super::column::is_name_of_object;
 use super::process::memory;
 
-/// What kind of type it is, as far as anybody asks.
+/// The kinds of types that are treated differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Of elements of this type.
+    /// An array of elements of this type.
     Array(Oid),
     Enum,
     Other,
@@ -22,7 +22,7 @@ pub fn without_domains(declared: Oid, modifier: i32) -> (Oid, i32) {
     (base, modifier)
 }
 
-/// Of a type that is no domain.
+/// The kind of a type that is no domain.
 pub fn form(base: Oid) -> Form {
     // SAFETY: catalog look-ups inside a transaction.
     unsafe {
@@ -34,7 +34,7 @@ pub fn form(base: Oid) -> Form {
     }
 }
 
-/// Whether a type is OIDs, shown as such or as names of objects.
+/// Whether values of a type are OIDs, written as numbers or as names of objects.
 pub fn is_oid(base: Oid) -> bool {
     base == pg_sys::OIDOID || is_name_of_object(base)
 }
@@ -69,7 +69,7 @@ pub fn can_cast(from: Oid, to: Oid) -> bool {
     unsafe { pg_sys::can_coerce_type(1, &from, &to, pg_sys::CoercionContext::COERCION_EXPLICIT) }
 }
 
-/// Whether now() can be assigned to a column of this type, and fits in.
+/// Whether now() can be assigned to a column of this type, without being cut.
 pub fn takes_the_time(type_oid: Oid, modifier: i32) -> bool {
     // SAFETY: catalog look-ups inside a transaction; the function is not asked for.
     unsafe {

@@ -1,4 +1,4 @@
-//! What can be said about launcher and workers: to the health check, and to sessions that wait in vain.
+//! The state of launcher and workers, for the health check and for sessions that wait.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -9,33 +9,33 @@ use super::launcher::LAUNCHER;
 use super::tview::Tview;
 use crate::postgres::process::{self, clock};
 
-/// A database that waits for a worker for longer than this starves.
+/// A database that has waited for a worker for longer than this starves.
 const STARVING: i64 = 5_000_000;
 
-/// As of now.
+/// The current state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     /// The server preloads the library.
     pub preloaded: bool,
     /// The launcher runs.
     pub launcher_running: bool,
-    /// This database has its place among those that can have workers.
+    /// This database has a place among those that can have workers.
     pub known: bool,
     /// Process ids of the workers of this database.
     pub workers: Vec<i32>,
-    /// `pg_tviews.max_databases` is too small for the databases that want workers.
+    /// `pg_tviews.max_databases` is too small for the databases that need workers.
     pub databases_full: bool,
     /// This database has nothing to do.
     pub at_rest: bool,
-    /// Some database has waited for a worker for long.
+    /// A database has waited for a worker for long.
     pub starves: bool,
-    /// This one has.
+    /// This database has waited for a worker for long.
     pub starves_here: bool,
     /// The database is a template or closed to connections: it gets no workers.
     pub excluded: bool,
 }
 
-/// Looks at shared memory only.
+/// Reads shared memory only.
 pub fn health() -> Health {
     let launcher = LAUNCHER.get().first();
     let database = Database::find(process::database());

@@ -1,4 +1,4 @@
-//! The launcher, as others see it.
+//! The launcher, as shared memory shows it.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32};
@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32};
 use crate::postgres::process::latch;
 use crate::postgres::process::shared_memory::SharedArray;
 
-/// One element.
+/// The array has one element.
 pub static LAUNCHER: SharedArray<Launcher> = SharedArray::new(c"pg_tviews launcher", || 1);
 
 /// Its place in shared memory.
 pub struct Launcher {
-    /// Process number for its latch, or nobody. Launcher.
+    /// Process number, for the latch. Launcher.
     pub number: AtomicU32,
     /// Process id, 0 if it is not running. Launcher.
     pub pid: AtomicI32,
-    /// A database found no free [`Database`](super::database::Database). Set by anyone, cleared by the
-    /// launcher's scan.
+    /// A database found no free [`Database`](super::database::Database). Set by any process, cleared by the
+    /// launcher when it reads `pg_database`.
     pub databases_full: AtomicBool,
-    /// `pg_tviews.enabled` is on and `pg_tviews.workers` is not 0, as it has read them. Launcher.
+    /// `pg_tviews.enabled` is on and `pg_tviews.workers` is not 0, as the launcher has read them. Launcher.
     pub refreshing: AtomicBool,
     /// When to look for new databases. Lowered by sessions that ran database DDL, raised by the launcher.
     pub scan_at: AtomicI64,

@@ -1,6 +1,6 @@
-//! What sessions tell workers, once their transaction is over. Called from commit callbacks, where an error
-//! would stop the cluster: atomics and SetLatch only, nothing allocates, locks or raises. All of it does
-//! nothing in a server that did not preload the library.
+//! Signals of sessions to workers after the end of a transaction. Called from commit callbacks, where an
+//! ERROR would stop the cluster: they use atomics and SetLatch only, and nothing allocates, locks or raises.
+//! Without preloading they do nothing.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -10,7 +10,7 @@ use super::database::Database;
 use super::launcher::{self, LAUNCHER};
 use crate::postgres::process::{self, clock};
 
-/// This transaction changed `sources`, and it is visible now.
+/// This transaction changed `sources`; the changes are visible now.
 pub fn committed(sources: &[Oid]) {
     let Some(database) = own_database() else { return };
     database.note_changes(sources);
@@ -27,9 +27,9 @@ pub fn committed(sources: &[Oid]) {
     }
 }
 
-/// Definitions of this database changed: workers load them anew and look at every TVIEW once (DDL can change
-/// what a view returns without any row change). Also how a database announces itself after CREATE EXTENSION,
-/// and how its workers learn of DROP EXTENSION.
+/// Definitions of this database changed: workers load them again and check every TVIEW once, as DDL can
+/// change what a view returns without any row change. Also the signal after CREATE EXTENSION and DROP
+/// EXTENSION.
 pub fn catalog_changed() {
     let own = process::database();
     // Once more if the launcher gave the place back in between.
@@ -45,7 +45,7 @@ pub fn catalog_changed() {
     }
 }
 
-/// COMMIT PREPARED made something visible, and this session does not know what.
+/// COMMIT PREPARED made changes visible, and this session does not know of which sources.
 pub fn everything_changed() {
     if let Some(database) = Database::find(process::database()) {
         database.note_unknown_changes();
@@ -62,8 +62,8 @@ pub fn known_here() -> bool {
     Database::find(process::database()).is_some()
 }
 
-/// The place of this session's database. The launcher hears of a database it does not know, and of one too
-/// many.
+/// The place of this session's database. The launcher is woken for a database that had no place, also if all
+/// places are taken.
 pub fn own_database() -> Option<&'static Database> {
     let launcher = LAUNCHER.get().first()?;
     let own = process::database();

@@ -1,4 +1,4 @@
-//! The slots of `max_worker_processes`: who uses them, and how many there have to be.
+//! The slots of `max_worker_processes`: which processes use them, and how many are needed.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -13,7 +13,7 @@ use crate::settings;
 pub struct Slots {
     /// `max_worker_processes`.
     pub total: usize,
-    /// Used by the launcher and by whatever is neither a worker of ours nor of a parallel query.
+    /// Used by the launcher, and by other background workers that do not belong to parallel queries.
     pub others: usize,
     /// `max_parallel_workers_per_gather`.
     pub parallel: usize,
@@ -26,12 +26,12 @@ impl Slots {
         self.parallel.min(self.total / 4)
     }
 
-    /// For workers.
+    /// Slots for workers.
     pub fn usable(self) -> usize {
         self.total.saturating_sub(self.others)
     }
 
-    /// For workers that do not lend theirs.
+    /// Slots for workers that need not lend theirs to another database.
     pub fn settled(self) -> usize {
         self.usable().saturating_sub(self.reserved())
     }
@@ -50,7 +50,7 @@ impl Slots {
     }
 }
 
-/// Who uses the slots of `max_worker_processes`, and for how many they would have to be enough.
+/// The processes that use the slots of `max_worker_processes`, and those that need them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     pub slots: Slots,
@@ -68,12 +68,12 @@ impl Usage {
         self.slots.needed(self.databases.max(1) * settings::workers())
     }
 
-    /// Whether there are fewer.
+    /// Whether `max_worker_processes` is smaller than that.
     pub fn is_short(&self) -> bool {
         self.slots.total < self.needed()
     }
 
-    /// In numbers.
+    /// The numbers as a sentence.
     pub fn describe(&self) -> String {
         let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
         let databases = count(self.databases, "database has", "databases have");
@@ -95,7 +95,7 @@ impl Usage {
     }
 }
 
-/// As of now.
+/// The current usage.
 pub fn usage() -> Usage {
     let launcher = LAUNCHER
         .get()

@@ -1,4 +1,4 @@
-//! How far each TVIEW is.
+//! The progress of each TVIEW, as shared memory shows it.
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
@@ -16,17 +16,18 @@ pub static TVIEWS: SharedArray<Tview> = SharedArray::new(c"pg_tviews progress", 
 #[derive(Default)]
 pub struct Tview {
     /// Database and TVIEW; 0 never used, [`GONE`] given back. Claimed by CAS by a worker that loads
-    /// definitions, given back by one that no longer finds the TVIEW, or by the launcher with its database.
+    /// definitions; given back by a worker that no longer finds the TVIEW, or by the launcher together with
+    /// the database.
     key: AtomicU64,
     /// All ticks up to this are in the tv table. The worker that refreshed it.
     pub absorbed_tick: AtomicU64,
-    /// Index (plus one) of the worker that refreshes it, 0 if none. That worker.
+    /// Index (plus one) of the worker that refreshes the TVIEW (the runner), 0 if none. That worker.
     pub runner: AtomicU32,
     /// When pending changes were first noticed. Workers; the runner resets it.
     pub dirty_since: AtomicI64,
-    /// Not to be looked at before: cooling down, or backing off after a failure. The runner.
+    /// Not to be refreshed before: a pause between refreshes, or after a failure. The runner.
     pub not_before: AtomicI64,
-    /// When the first of its dead keys is to be tried again; 0: there are none. The runner.
+    /// When the first dead key is to be tried again; 0: there are none. The runner.
     pub retry_at: AtomicI64,
     /// When the last refresh began. The runner.
     pub started_at: AtomicI64,
@@ -34,18 +35,18 @@ pub struct Tview {
     pub finished_at: AtomicI64,
     /// How long a refresh takes, as a moving average. The runner.
     pub expected: AtomicI64,
-    /// All its rows are being compared with the view, batch by batch. The runner.
+    /// All rows are being compared with the view, batch by batch. The runner.
     pub comparing: AtomicBool,
     /// Failures in a row. The runner.
     pub failures: AtomicU32,
-    /// Parts of its backlog that nobody has taken: those numbered below this. The runner offers, whoever
-    /// takes one lowers it.
+    /// Number of the parts of the backlog that no worker has taken. The runner sets it; a worker that takes
+    /// the last part lowers it.
     pub parts: AtomicU32,
     /// Which workers apply a part that the runner has offered, by index. Each sets and clears its bit.
     pub helpers: AtomicU64,
 }
 
-/// A place whose TVIEW is gone: searches go on past it, claims may take it.
+/// A place whose TVIEW was dropped: searches skip it, a new TVIEW may claim it.
 const GONE: u64 = u64::MAX;
 
 impl Tview {
@@ -127,7 +128,8 @@ impl Tview {
         taken.ok().map(|parts| parts - 1)
     }
 
-    /// Lets worker `index` take a part and apply it. The runner waits for those who may have one.
+    /// Lets worker `index` take a part and apply it. The runner waits for all workers that may have taken
+    /// one.
     pub fn help(&self, index: usize, apply: impl FnOnce(u32)) {
         self.helpers.fetch_or(1 << index, SeqCst);
         if let Some(part) = self.take_part() {
@@ -136,12 +138,12 @@ impl Tview {
         self.leave(index);
     }
 
-    /// Worker `index` applies no part (any more).
+    /// Worker `index` applies no part.
     pub fn leave(&self, index: usize) {
         self.helpers.fetch_and(!(1 << index), SeqCst);
     }
 
-    /// As good as new: it will be looked at.
+    /// Resets the progress as for a new TVIEW, which will be checked.
     pub fn forget(&self) {
         self.absorbed_tick.store(0, SeqCst);
         self.dirty_since.store(0, SeqCst);

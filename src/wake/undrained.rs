@@ -1,4 +1,4 @@
-//! Why nothing is applied in this database, to sessions that would wait for it in vain.
+//! Why no worker applies the changes of this database, for sessions that would otherwise wait in vain.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use super::{health, slots};
 use crate::postgres::process::clock;
 use crate::settings;
 
-/// The launcher starts with the server, and again after an accident.
+/// The launcher starts with the server, and again after it has failed.
 const STARTING: Duration = Duration::from_secs(2);
-/// What settings say reaches workers and the launcher a moment later than sessions.
+/// Workers and launcher read changed settings a moment later than sessions.
 const RELOADING: Duration = Duration::from_millis(250);
 
-/// Nobody besides the caller applies pending changes of this database, and nobody is about to.
+/// Why no worker runs in this database or is about to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The server does not preload the library.
@@ -29,14 +29,14 @@ pub enum Cause {
     NoLauncher,
     /// A template, or closed to connections.
     Excluded,
-    /// Every slot of `max_worker_processes` is used by others.
+    /// Every slot of `max_worker_processes` is used by other processes.
     NoSlot,
     /// Workers end as soon as they start.
     Failing,
 }
 
-/// The cause, and how long it has to last to be believed (after CREATE EXTENSION, a restart, or database
-/// DDL).
+/// The cause, and how long it must last before it is reported: after CREATE EXTENSION, a restart or database
+/// DDL, workers need a moment.
 pub fn undrained() -> Option<(Cause, Duration)> {
     let Some(launcher) = LAUNCHER.get().first() else {
         return Some((Cause::NotPreloaded, Duration::ZERO));
@@ -68,12 +68,13 @@ pub fn undrained() -> Option<(Cause, Duration)> {
     {
         return Some((Cause::Failing, RELOADING));
     }
-    // Databases with workers lend theirs.
+    // Databases with workers lend them to others.
     let now = clock::now();
     if health::is_starving(database, now) && slots::usage().workers == 0 {
         return Some((Cause::NoSlot, RELOADING));
     }
-    // It may have been found at rest: whatever this session waits for, somebody should look.
+    // The database may count as having nothing to do. As this session waits for a refresh, a worker should
+    // check.
     if database.rests_until(now).is_some() {
         database.ask_for_visit();
         launcher::wake();

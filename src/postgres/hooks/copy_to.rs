@@ -1,5 +1,5 @@
-//! `COPY tv_post TO`: reads the table without a query that previews could be made for. In a transaction with
-//! changes it is given one.
+//! `COPY tv_post TO`: reads the table without a query, and previews are made for queries only. In a
+//! transaction with changes, the command copies a query instead.
 
 use std::ffi::{CStr, CString};
 
@@ -9,7 +9,7 @@ use super::executor;
 use crate::postgres::transaction;
 use crate::postgres::triggers::ddl_event;
 
-/// Whether a statement may be one.
+/// Whether a statement may be such a COPY.
 ///
 /// # Safety
 /// `node` is a valid utility statement.
@@ -24,8 +24,8 @@ pub unsafe fn may_read_table(node: *mut pg_sys::Node) -> bool {
     }
 }
 
-/// The statement with a query instead of a tv table, as a copy; None if it copies another table, or cannot be
-/// helped.
+/// A copy of the statement with a query in place of the tv table; None if the statement copies another table,
+/// or no query can replace it.
 ///
 /// # Safety
 /// `pstmt` is a valid COPY of a table, inside a transaction.

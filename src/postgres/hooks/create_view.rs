@@ -1,6 +1,5 @@
-//! `CREATE VIEW v_post AS SELECT pk_post, * FROM tb_post`: the repeated column of a backing view collapses,
-//! as it does in pg_tviews_create. PostgreSQL itself refuses such a statement, so no statement that works is
-//! changed.
+//! `CREATE VIEW v_post AS SELECT pk_post, * FROM tb_post`: a repeated column of a backing view is dropped, as
+//! in pg_tviews_create. PostgreSQL refuses such a statement, so no statement that works is changed.
 
 use std::ffi::{CStr, CString};
 
@@ -9,7 +8,7 @@ use pgrx::pg_sys;
 use crate::postgres::query_tree::Select;
 use crate::postgres::{extension, transaction};
 
-/// Whether a CREATE VIEW may be for us: a `v_` view whose select list mixes `*` with other columns.
+/// Whether a statement creates a `v_` view whose select list mixes `*` with other columns.
 ///
 /// # Safety
 /// `node` is a valid utility statement.
@@ -51,8 +50,8 @@ unsafe fn has_star(targets: *mut pg_sys::List) -> bool {
     }
 }
 
-/// The statement with repeated columns collapsed, as a copy; None if it has none, or does not analyse (then
-/// it reports that itself).
+/// A copy of the statement without repeated columns; None if it has none, or its analysis fails: then the
+/// statement reports the error when it runs.
 ///
 /// # Safety
 /// `pstmt` is a valid CREATE VIEW statement, inside a transaction.

@@ -1,5 +1,5 @@
-//! Which tables were empty when they were dropped. Once a table is gone nothing tells; while its capture
-//! trigger is being dropped, which is before, the table is there still, and locked against everybody.
+//! Which tables were empty when they were dropped. A dropped table cannot be asked. Its capture trigger is
+//! dropped before it: then the table still exists, and is locked against all other sessions.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -13,7 +13,8 @@ use crate::postgres::{inheritance, relation, table_rows};
 static mut NEXT: pg_sys::object_access_hook_type = None;
 
 thread_local! {
-    /// Of the command that is running, and of earlier ones that failed: a table is looked at each time.
+    /// Tables found empty by the running command, and by earlier commands that failed: each command checks
+    /// its tables again.
     static EMPTY: RefCell<BTreeSet<u32>> = const { RefCell::new(BTreeSet::new()) };
 }
 

@@ -1,5 +1,5 @@
-//! ExecutorStart: a query that starts in a transaction that has changed something is announced. ExecutorEnd:
-//! which statements that write are still running.
+//! ExecutorStart: announces each query that starts in a transaction with changes. ExecutorEnd: keeps the list
+//! of statements that write and are still running.
 
 use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
@@ -32,7 +32,7 @@ struct Writer {
 }
 
 thread_local! {
-    /// Whether queries are announced. Every query asks.
+    /// Whether queries are announced. Read for every query.
     static ANNOUNCED: Cell<bool> = const { Cell::new(false) };
     static WRITERS: RefCell<Vec<Writer>> = const { RefCell::new(Vec::new()) };
 }
@@ -46,7 +46,7 @@ pub fn announce_queries(announce: bool) {
     ANNOUNCED.set(announce);
 }
 
-/// Whether they are.
+/// Whether queries are announced.
 pub fn announces_queries() -> bool {
     ANNOUNCED.get()
 }
@@ -64,8 +64,8 @@ pub fn install(before: fn(&mut Query)) {
     }
 }
 
-/// Deliberately without `#[pg_guard]`: an ERROR of the query jumps over this frame, which owns nothing.
-/// Everything that can raise or panic on our side is behind the guards of `before` and `enter`.
+/// Deliberately without `#[pg_guard]`: an ERROR of the query jumps over this frame, which owns nothing. Code
+/// of the extension that can raise or panic runs behind the guards of `before` and `enter`.
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: std::ffi::c_int) {
     // SAFETY: PostgreSQL passes a valid description of the query; it is handed on as it came.
     unsafe {
@@ -152,8 +152,8 @@ pub fn on_subtransaction(event: transaction_events::SubtransactionEvent) {
 }
 
 impl Query {
-    /// Not so for queries without a snapshot of the usual kind, for those of foreign keys, and inside a
-    /// parallel plan, where nothing may be written.
+    /// Whether previews can be made for the query. Not for queries without an MVCC snapshot, for queries of
+    /// foreign keys, and inside a parallel plan, where nothing may be written.
     fn may_be_helped(&self) -> bool {
         // SAFETY: the description is valid; a snapshot is null or valid.
         unsafe {

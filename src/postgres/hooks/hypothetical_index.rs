@@ -1,5 +1,5 @@
-//! Indexes that do not exist, for the planner alone: whether it would use them is the only honest reason to
-//! advise one. They are seen by EXPLAIN inside [`with`], in this session; nothing is created.
+//! Indexes that do not exist, shown to the planner only: an index is advised only if the planner would use
+//! it. EXPLAIN inside [`with`] sees them, in this session; nothing is created.
 
 use std::cell::RefCell;
 use std::ffi::{c_char, CString};
@@ -10,7 +10,7 @@ use pgrx::pg_sys::{self, Oid};
 use crate::postgres::query_tree::{IndexColumn, Method, Select};
 use crate::postgres::{inheritance, relation};
 
-/// An index one could create.
+/// An index that could be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HypotheticalIndex {
     pub table: Oid,
@@ -30,7 +30,7 @@ impl HypotheticalIndex {
         ))
     }
 
-    /// The first of several columns, where order counts and it is not an expression.
+    /// The first of several columns of a btree index, unless it is an expression.
     pub fn leading_column(&self) -> Option<String> {
         let ordered = self.method == Method::Btree && self.columns.len() > 1;
         let first = self.columns.first().filter(|_| ordered)?;
@@ -230,7 +230,8 @@ unsafe fn set_column(
 /// # Safety
 /// Both are valid.
 unsafe fn set_abilities(info: *mut pg_sys::IndexOptInfo, method: *mut pg_sys::IndexAmRoutine) {
-    // SAFETY: as the caller promises. PostgreSQL declares the last field without the arguments that it calls it with.
+    // SAFETY: as the caller promises. PostgreSQL declares the last field without the arguments that it calls
+    // it with.
     unsafe {
         (*info).amcanorderbyop = (*method).amcanorderbyop;
         (*info).amoptionalkey = (*method).amoptionalkey;

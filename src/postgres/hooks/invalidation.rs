@@ -1,5 +1,5 @@
-//! One relation cache callback for the whole extension, as a server process has room for ten; one for
-//! schemas, functions, types and casts each.
+//! Cache invalidation callbacks. The extension has one for relations, as a server process has room for ten,
+//! and one each for schemas, functions, types and casts.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -18,7 +18,8 @@ static CODE: AtomicU64 = AtomicU64::new(0);
 static FORGET: OnceLock<&'static [fn(Oid)]> = OnceLock::new();
 
 /// Calls each function when the definition of a relation may have changed; `InvalidOid` means any relation.
-/// It can come during any catalog access, so the functions must not raise and expect their cache in use.
+/// An invalidation can come during any catalog access: the functions must not raise, and must expect that
+/// their cache is in use.
 pub fn register(forget: &'static [fn(Oid)]) {
     if FORGET.set(forget).is_ok() {
         // SAFETY: the callback is a static function that ignores its argument.
@@ -35,13 +36,13 @@ pub fn register(forget: &'static [fn(Oid)]) {
     }
 }
 
-/// Makes every process look at the definition of a relation again once this transaction commits.
+/// Makes every process read the definition of a relation again after this transaction commits.
 pub fn announce(relation: Oid) {
     // SAFETY: inside a transaction, for a relation that exists in its view of the catalogs.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) }
 }
 
-/// Some schema was made or renamed: the texts of our statements name schemas.
+/// A schema was created or renamed: the texts of statements name schemas.
 #[pg_guard]
 unsafe extern "C-unwind" fn on_schema_change(_argument: Datum, _cache: std::ffi::c_int, _hash: u32) {
     SCHEMAS.fetch_add(1, Relaxed);
@@ -54,12 +55,12 @@ pub fn schemas() -> u64 {
 }
 
 thread_local! {
-    /// Cache hashes of the types and functions that somebody wants to know of. Every temporary table has
-    /// types as well.
+    /// Cache hashes of the types and functions whose changes matter. All others are ignored: every temporary
+    /// table creates types.
     static WATCHED: RefCell<HashSet<u32>> = RefCell::default();
 }
 
-/// Has [`code`] grow when one of these is altered from now on. Inside a transaction.
+/// From now on [`code`] grows when one of these is altered. Inside a transaction.
 pub fn watch_code(types: &[Oid], functions: &[Oid]) {
     let none = Datum::from(0);
     for (cache, objects) in [(TYPES, types), (FUNCTIONS, functions)] {

@@ -1,5 +1,5 @@
-//! What PostgreSQL calls at points of its own: queries, utility statements, the planner, transactions,
-//! invalidations.
+//! Functions that PostgreSQL calls: around queries and utility statements, in the planner, at the end of
+//! transactions, at cache invalidations.
 
 pub mod copy_to;
 pub mod create_view;

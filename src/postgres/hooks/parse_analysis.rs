@@ -1,4 +1,5 @@
-//! Statements of ours are checked when PostgreSQL has analysed them, see [`named`](crate::postgres::named).
+//! Checks the statements of the extension after PostgreSQL has analysed them, see
+//! [`named`](crate::postgres::named).
 
 use std::collections::BTreeSet;
 use std::ffi::{c_char, c_void, CStr};
@@ -42,7 +43,7 @@ unsafe extern "C-unwind" fn analysed(
     }
 }
 
-/// Raises if a statement of ours has found what it must not.
+/// Raises an ERROR if names in a statement of the extension were resolved to objects that they must not mean.
 #[pg_guard]
 unsafe extern "C-unwind" fn check(text: *const c_char, query: *mut pg_sys::Query) {
     let running = named::running();
@@ -65,7 +66,7 @@ unsafe extern "C-unwind" fn check(text: *const c_char, query: *mut pg_sys::Query
     }
 }
 
-/// What a statement has found that is not known.
+/// Objects that a statement uses and that are not expected.
 struct Found<'a> {
     named: &'a Named,
     functions: BTreeSet<u32>,
@@ -141,7 +142,8 @@ impl Found<'_> {
             })
     }
 
-    /// The first that belongs to a role without the rights that statements run with.
+    /// The first object that belongs to a role without the rights that the statement runs with, and that
+    /// role.
     fn of_stranger(
         &self,
         mut found: impl Iterator<Item = Oid>,
@@ -162,8 +164,8 @@ impl Found<'_> {
         .detail("Its name is found in place of what the view uses.")
     }
 
-    /// Whether only a superuser, or the owner of a type that the view returns, can have made it what values
-    /// are compared or cast by.
+    /// Whether the function compares or casts values. Only a superuser, or the owner of a type that the view
+    /// returns, can make a function do so.
     fn is_of_a_type(&self, function: Oid) -> bool {
         let relations: Vec<Oid> = self.named.relations.iter().map(|oid| Oid::from(*oid)).collect();
         let args = [

@@ -1,5 +1,5 @@
-//! A say in how a statement of ours is planned: its query is shown to us, views expanded, before PostgreSQL's
-//! planner sees it. The hook is there only while such a statement runs.
+//! Changes the query of a statement of the extension, with views expanded, before PostgreSQL plans it. The
+//! hook is installed only while such a statement runs.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};

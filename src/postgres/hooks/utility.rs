@@ -1,6 +1,6 @@
-//! ProcessUtility: acts before and after the few statements pg_tviews has to know of. All others are handed
-//! on as if the hook were not there, errors included: a Rust guard on the way would strip them of cursor
-//! position and constraint name.
+//! ProcessUtility: acts before and after the few statements that affect pg_tviews. All others are passed on
+//! as if the hook were not installed, errors included: a Rust guard would remove the cursor position and the
+//! constraint name from an error.
 
 use std::ffi::CStr;
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use pgrx::pg_sys::{self, Oid};
 use super::{copy_to, create_view};
 use crate::postgres::extension;
 
-/// What is called around statements.
+/// Functions that are called before and after statements.
 pub struct Handlers {
     /// Before a command that needs a database without connections.
     pub before_exclusive_use: fn(Oid),
@@ -18,11 +18,11 @@ pub struct Handlers {
     pub databases_changed: fn(),
     /// After COMMIT PREPARED.
     pub prepared_committed: fn(),
-    /// After CREATE EXTENSION, where pg_tviews is there now.
+    /// After CREATE EXTENSION, if pg_tviews exists now.
     pub extension_created: fn(),
     /// After a command that has dropped pg_tviews.
     pub extension_dropped: fn(),
-    /// After a command that changes roles, or (true) who owns what.
+    /// After a command that changes roles, or (true) the owners of objects.
     pub rights_changed: fn(bool),
     /// The query to copy instead of a table, for previews: its columns, all if none are named. None: the
     /// table itself.
@@ -39,11 +39,11 @@ enum Statement {
     Database,
     /// Makes a prepared transaction visible.
     CommitPrepared,
-    /// May have brought pg_tviews.
+    /// May have created pg_tviews.
     CreateExtension,
-    /// May have taken pg_tviews, or what it needs, away.
+    /// May have dropped pg_tviews, or objects it depends on.
     Drop,
-    /// Changes roles, or who owns what: no event trigger is told.
+    /// Changes roles, or the owners of objects: no event trigger fires for these.
     Rights { owners: bool },
 }
 
@@ -101,7 +101,7 @@ pub fn install(handlers: Handlers) {
 }
 
 /// Deliberately without `#[pg_guard]`: an ERROR of the statement jumps over this frame, which owns nothing.
-/// Everything that can raise or panic on our side is behind the guards of `before` and `after`.
+/// Code of the extension that can raise or panic runs behind the guards of `before` and `after`.
 unsafe extern "C-unwind" fn process_utility(
     pstmt: *mut pg_sys::PlannedStmt,
     query: *const std::ffi::c_char,
@@ -203,7 +203,7 @@ unsafe extern "C-unwind" fn after(statement: *const Option<Statement>) {
     }
 }
 
-/// One comparison of tags for all the statements that are none of ours.
+/// A comparison of tags: cheap, as every utility statement is checked.
 unsafe fn is_interesting(pstmt: *mut pg_sys::PlannedStmt) -> bool {
     // SAFETY: every node starts with its tag; the transaction statement has the layout its tag says.
     unsafe {
@@ -275,8 +275,8 @@ unsafe fn recognise(
     }
 }
 
-/// Of a statement about databases the name of the database that must have no connections, if it needs one. None: it is no
-/// such statement.
+/// Of a statement about databases the name of the database that must have no connections, if it needs one.
+/// None: it is no such statement.
 ///
 /// # Safety
 /// `node` is a valid utility statement, which outlives the name.
@@ -304,8 +304,8 @@ unsafe fn database_without_connections<'a>(node: *mut pg_sys::Node) -> Option<Op
     }
 }
 
-/// The database of that name, if the user may do such things to it: for others the command will fail, and
-/// workers must not be disturbed by it.
+/// The database of that name, if the user owns it. Without that right the command will fail, and workers must
+/// not end for it.
 unsafe fn database_of_user(name: &CStr) -> Option<pg_sys::Oid> {
     // SAFETY: catalog lookups inside the transaction of the statement.
     unsafe {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::{pg_sys, IntoDatum};
 
-/// What the background processes run.
+/// The main functions of the background processes.
 pub struct Mains {
     pub launcher: fn(),
     /// With the argument that [`start_worker`] was given.
@@ -46,7 +46,7 @@ pub fn start_worker(argument: i64) -> bool {
         .is_ok()
 }
 
-/// Where the postmaster starts the launcher.
+/// Entry point of the launcher.
 #[no_mangle]
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn pg_tviews_launcher_main(_argument: pg_sys::Datum) {
@@ -56,7 +56,7 @@ pub extern "C-unwind" fn pg_tviews_launcher_main(_argument: pg_sys::Datum) {
     }
 }
 
-/// Where the postmaster starts a worker.
+/// Entry point of a worker.
 #[no_mangle]
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn pg_tviews_worker_main(argument: pg_sys::Datum) {
@@ -66,8 +66,8 @@ pub extern "C-unwind" fn pg_tviews_worker_main(argument: pg_sys::Datum) {
     }
 }
 
-/// PostgreSQL's own, declared here because a handler must not run through the error conversion of pgrx's
-/// declaration.
+/// Signal handlers of PostgreSQL, declared here because a handler must not run through the error conversion
+/// of pgrx's declaration.
 mod handler {
     extern "C-unwind" {
         pub fn SignalHandlerForConfigReload(signal: i32);
@@ -75,8 +75,8 @@ mod handler {
     }
 }
 
-/// SIGTERM is `die`, not a flag of our own: it has to interrupt a running query, or a fast shutdown would
-/// wait for it.
+/// The handler of SIGTERM is `die`, not a flag: it interrupts a running query, which a fast shutdown would
+/// otherwise wait for.
 fn accept_signals() {
     // SAFETY: installs handlers of PostgreSQL itself, before signals are unblocked.
     unsafe {
@@ -86,7 +86,7 @@ fn accept_signals() {
     }
 }
 
-/// Connects to no database: only shared catalogs can be read, and no database is kept from being dropped.
+/// Connects to no database: only shared catalogs can be read, and every database can be dropped.
 pub fn connect_to_shared_catalogs() {
     // SAFETY: called once, at the start of a background process that asked for a database connection.
     unsafe { pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0) }

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-/// Now.
+/// The current time.
 pub fn now() -> i64 {
     // SAFETY: reads the system clock and touches nothing else.
     unsafe { pg_sys::GetCurrentTimestamp() }

@@ -1,4 +1,4 @@
-//! Sleeping on the process latch and waking others by theirs.
+//! Sleeping on the latch of this process, and waking other processes by theirs.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use pgrx::pg_sys;
 
 use crate::postgres::process;
 
-/// No process.
+/// Stands for no process.
 pub const NOBODY: u32 = u32::MAX;
 
-/// Number of this process in the process array: others wake it by this.
+/// Number of this process in the process array, by which other processes wake it.
 pub fn own_number() -> u32 {
     // SAFETY: MyProc is set from the start of every process that can get here until its exit.
     unsafe { (*pg_sys::MyProc).pgprocno as u32 }
 }
 
-/// Wakes process `number`. Callable after commit: allocates, locks and raises nothing. If the process is gone
-/// and its place taken, the newcomer wakes once for nothing, which every latch user has to expect.
+/// Wakes process `number`. Callable after commit: allocates, locks and raises nothing. If the process has
+/// ended and another one has its place, that one wakes for nothing, which every user of a latch must expect.
 pub fn set(number: u32) {
     // SAFETY: the bound is checked against the array, which lives as long as shared memory.
     unsafe {
@@ -26,22 +26,22 @@ pub fn set(number: u32) {
     }
 }
 
-/// Clears the own latch: whatever is looked at afterwards cannot change without a new wake.
+/// Clears the latch of this process: a change of what is checked afterwards sets it again.
 pub fn reset() {
     // SAFETY: MyLatch is valid for the life of the process.
     unsafe { pg_sys::ResetLatch(pg_sys::MyLatch) }
 }
 
-/// A short pause of a session in the middle of its command that ends with what is pending: a cancel request,
-/// say.
+/// A short pause of a session in the middle of its command; raises what is pending, for example a cancel
+/// request.
 pub fn pause_or_raise(timeout: Duration) {
     pause(timeout);
     pg_sys::check_for_interrupts!();
 }
 
-/// A short pause of a session in the middle of its command; false if it was cancelled or told to end.
-/// PostgreSQL's own code raises that then: raised from here it would carry a Rust backtrace. What else other
-/// processes ask of this one (to close the files of a dropped database, say) is done here.
+/// A short pause of a session in the middle of its command; false if a cancel or a termination is pending,
+/// which is raised by PostgreSQL's own code: raised from here, it would carry a Rust backtrace. Other
+/// requests, such as closing the files of a dropped database, are served here.
 pub fn pause(timeout: Duration) -> bool {
     sleep(timeout);
     reset();

@@ -6,7 +6,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use crate::postgres::transaction::worker_transaction::short_transaction;
 
-/// Takes them away. In a background worker, outside any transaction.
+/// Removes them. In a background worker, outside any transaction.
 pub fn remove() {
     // SAFETY: what pg_advisory_unlock_all() does; needs no transaction.
     unsafe { pg_sys::LockReleaseSession(pg_sys::USER_LOCKMETHOD as pg_sys::LOCKMETHODID) };

@@ -1,11 +1,11 @@
-//! Where memory ends, Rust ends the process, and with it PostgreSQL restarts the server. Three things are in
-//! the way:
+//! When memory runs out, Rust ends the process, and PostgreSQL then restarts the server. Three things prevent
+//! that:
 //!
-//! - memory is kept in reserve: it is given back when there is no more, which is enough to get to a place
-//!   where an ERROR can be raised ([`check`]);
-//! - before a value of a user's is copied, which may be large, [`room`] raises the ERROR if the copy would
-//!   not fit;
-//! - where neither was enough, the session ends (FATAL), and no other does.
+//! - memory is kept in reserve, and given back when memory has run out: enough to reach a place where an
+//! ERROR can be raised ([`check`]);
+//! - before a value of a user is copied, which may be large, [`room`] raises an ERROR if the copy would not
+//! fit;
+//! - where neither is enough, only this session ends (FATAL).
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::Ordering::Relaxed;

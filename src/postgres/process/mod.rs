@@ -1,4 +1,4 @@
-//! This process and its neighbours: identity, life, termination, configuration.
+//! Processes of the server: identity, termination, configuration, memory, latches.
 
 use pgrx::pg_sys;
 
@@ -60,8 +60,8 @@ pub fn parallel_workers() -> usize {
     usize::try_from(unsafe { pg_sys::max_parallel_workers_per_gather }).unwrap_or(0)
 }
 
-/// The background workers of the server by process id, and whether each works for a parallel query. What has
-/// a slot but no process at this moment is not among them.
+/// The background workers of the server by process id, and whether each works for a parallel query. Workers
+/// that have a slot but no process at this moment are left out.
 pub fn background_workers() -> Vec<(i32, bool)> {
     let mut found = Vec::new();
     // SAFETY: the array lives as long as shared memory. Its entries may change meanwhile: the fields read

@@ -12,7 +12,7 @@ pub struct SharedArray<T: 'static> {
     start: AtomicPtr<T>,
 }
 
-/// What the hooks need to know of a [`SharedArray`], whatever its element.
+/// A [`SharedArray`] for the hooks, whatever its elements are.
 pub trait Reservation: Sync {
     /// Asks for the space.
     fn request(&self);

@@ -1,4 +1,4 @@
-//! Expressions that take turns in being one of several values: COALESCE, CASE, GREATEST, LEAST.
+//! Expressions whose value is one of several expressions: COALESCE, CASE, GREATEST, LEAST.
 
 use std::ffi::c_void;
 
@@ -8,8 +8,8 @@ use super::handles::Expr;
 use super::lists::pointers;
 
 impl Expr {
-    /// What this expression takes turns in being: with each COALESCE, CASE, GREATEST or LEAST in it replaced
-    /// by one of its values. None when that is more than `most` expressions.
+    /// All expressions that result when each COALESCE, CASE, GREATEST and LEAST is replaced by one of its
+    /// values. None if these are more than `most`.
     pub fn alternatives(&self, most: usize) -> Option<Vec<Expr>> {
         let mut found = Vec::new();
         let mut open = vec![*self];
@@ -28,7 +28,7 @@ impl Expr {
         Some(found)
     }
 
-    /// The outermost part that takes turns in being one of several values, with these.
+    /// The outermost part whose value is one of several expressions, with these expressions.
     fn first_choice(&self) -> Option<(Expr, Vec<Expr>)> {
         let mut choice: Option<*mut pg_sys::Node> = None;
         // SAFETY: the walker reads nodes only; the context outlives the walk.

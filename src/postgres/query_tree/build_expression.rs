@@ -1,4 +1,4 @@
-//! The few kinds of expression we build.
+//! Building expressions: operators, tests, AND and OR.
 
 use pgrx::pg_sys;
 

@@ -1,4 +1,4 @@
-//! What a query calls: functions, however they are written, and the values SQL has words for.
+//! What a query calls: functions in any form, and values that SQL has keywords for.
 
 use std::collections::BTreeSet;
 use std::ffi::c_void;
@@ -24,7 +24,7 @@ pub struct Calls {
 }
 
 impl Select {
-    /// Everything it calls.
+    /// Everything the query calls.
     pub fn calls(&self) -> Calls {
         let mut calls = Calls::default();
         // SAFETY: the walker fills in function OIDs in the tree, nothing else; the context outlives the walk.
@@ -99,7 +99,7 @@ unsafe extern "C-unwind" fn function(function: pg_sys::Oid, context: *mut c_void
 }
 
 impl Calls {
-    /// What takes a value of any type and returns a text or a document makes a text of it: to_jsonb, concat,
+    /// A function that returns a text or a document makes texts of its arguments: to_jsonb, concat,
     /// jsonb_agg.
     ///
     /// # Safety

@@ -24,7 +24,7 @@ impl Column {
     }
 }
 
-/// What [`Expr::substitute`] asks about.
+/// A part that [`Expr::substitute`] replaces.
 pub enum Leaf {
     Column(Column),
     /// The n-th output column (from 0) of the sub-select whose test expression this is.
@@ -49,7 +49,7 @@ pub struct SubLink {
     pub query: Select,
 }
 
-/// What stands inside an expression, sub-selects not entered.
+/// What an expression consists of, sub-selects not entered.
 #[derive(Default, Debug)]
 pub struct Survey {
     pub columns: Vec<Column>,
@@ -86,8 +86,8 @@ impl Expr {
         unsafe { size_walker(self.0, (&raw mut left).cast()) }
     }
 
-    /// Whether its value depends on nothing but its columns, and whatever they are it has one: PostgreSQL
-    /// calls functions that fail on no value leakproof.
+    /// Whether the value depends on the columns only, and no value of the columns makes the expression fail:
+    /// PostgreSQL calls functions that never fail leakproof.
     pub fn is_harmless(&self) -> bool {
         // SAFETY: reads the tree and the catalogs.
         unsafe { !pg_sys::contain_mutable_functions(self.0) && !pg_sys::contain_leaked_vars(self.0) }
@@ -99,7 +99,7 @@ impl Expr {
         unsafe { pg_sys::contain_volatile_functions(self.0) }
     }
 
-    /// The ranges it reads (after substitution: occurrences), at its own level.
+    /// The ranges that the expression reads at its own level (after substitution: occurrences).
     pub fn ranges(&self) -> BTreeSet<usize> {
         self.survey()
             .columns

@@ -1,4 +1,4 @@
-//! What an analysed query is gone through by.
+//! Handles of analysed queries and their expressions.
 
 use pgrx::pg_sys;
 

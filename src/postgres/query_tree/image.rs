@@ -1,5 +1,5 @@
-//! An analysed query as text that renames leave alone: relations, columns, functions and types stand in it as
-//! OIDs and numbers.
+//! An analysed query as text that renaming objects does not change: relations, columns, functions and types
+//! are OIDs and numbers.
 
 use std::ffi::c_void;
 
@@ -14,7 +14,8 @@ use super::lists::string;
 const LEFT_OUT: [&str; 4] = [":location", ":stmt_location", ":stmt_len", ":checkAsUser"];
 
 /// A view and the views below it, each with a number in place of its OID, in the order they are met. So
-/// dropping all of them and making them again leaves the image as it was. With it, the views in that order.
+/// dropping all of them and making them again leaves the image as it was. Also returns the views in that
+/// order.
 pub fn image_of_view(view: Oid) -> (String, Vec<Oid>) {
     let mut met = vec![view];
     let mut image = String::new();
@@ -59,8 +60,8 @@ unsafe extern "C-unwind" fn settle_names(node: *mut pg_sys::Node, context: *mut 
                 use pg_sys::RTEKind::{RTE_JOIN, RTE_RELATION};
                 let kind = (*entry).rtekind;
                 if kind == RTE_RELATION || kind == RTE_JOIN && (*entry).alias.is_null() {
-                    // Names that nothing shows: rows of a relation as a whole have a type of their own, and those
-                    // of a join without a name cannot be asked for.
+                    // Names that nothing shows: rows of a relation as a whole have a type of their own, and
+                    // those of a join without a name cannot be asked for.
                     (*entry).alias = std::ptr::null_mut();
                     (*entry).eref = std::ptr::null_mut();
                 }

@@ -1,5 +1,5 @@
-//! Key queries as trees of PostgreSQL's own, deparsed by PostgreSQL: names, operators, casts and collations
-//! come out right whatever they are called.
+//! Key queries, built as trees of PostgreSQL and deparsed by PostgreSQL: names, operators, casts and
+//! collations are always written correctly.
 
 use std::ffi::CString;
 
@@ -9,7 +9,7 @@ use super::expression::{Column, Leaf};
 use super::handles::{Expr, Select};
 use super::lists::{list_of, make_node, pointers, string};
 
-/// What a key query is made of. Conditions and outputs name occurrences in their columns' `range`.
+/// The parts of a key query. Conditions and outputs name occurrences in their columns' `range`.
 pub struct KeyQueryParts<'a> {
     /// `SELECT FROM changed, table, table ...`: range table entries 1, 2, 3, ... in this order.
     pub skeleton: String,
@@ -22,11 +22,11 @@ pub struct KeyQueryParts<'a> {
     /// Where a column of an occurrence is found: range table index (functions follow the skeleton's
     /// entries) and attribute number.
     pub place: &'a dyn Fn(usize, i16) -> Option<(usize, i16)>,
-    /// For people: no more parentheses than needed.
+    /// Written for people, without needless parentheses.
     pub pretty: bool,
 }
 
-/// The SQL of a key query; None when a part reads what the query does not have.
+/// The SQL of a key query; None if a part reads a column that the query does not have.
 pub fn key_query(parts: KeyQueryParts) -> Option<String> {
     let text = CString::new(parts.skeleton).ok()?;
     let place = |leaf: Leaf, expr: Expr| match leaf {

@@ -1,5 +1,5 @@
-//! Changes to a query that is about to be planned. None of them changes what the query returns, under the
-//! conditions each one states.
+//! Changes to a query that is about to be planned. Under the conditions that each one states, the query
+//! returns the same rows.
 
 use std::ffi::CStr;
 
@@ -56,8 +56,8 @@ impl Select {
         unsafe { Expr(pg_sys::flatten_join_alias_vars(self.0, copy(expr.0))) }
     }
 
-    /// Puts the query of a CTE, which belongs to the query `levels_up` levels out, in the place of a
-    /// reference to it. Does nothing if it must be computed just once: recursive, writing or volatile.
+    /// Replaces a reference to a CTE, which belongs to the query `levels_up` levels out, by its query. Does
+    /// nothing for a CTE that must be computed just once: recursive, writing or volatile.
     pub fn inline_cte(&self, index: usize, cte: &Cte, levels_up: usize) {
         // SAFETY: the entry is a reference to this CTE. Its query is copied; what it reads of the queries
         // around it is as many levels further out as the reference is further in.

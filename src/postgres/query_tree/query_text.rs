@@ -1,4 +1,4 @@
-//! Where analysed SELECTs come from, and their way back to text.
+//! Analysed SELECTs from views and SQL text, and SQL text from analysed SELECTs.
 
 use std::ffi::CString;
 

@@ -1,4 +1,4 @@
-//! Comparisons as an index sees them: a column or expression of one table, and a value from elsewhere.
+//! Comparisons that an index can serve: a column or expression of one table, and a value from elsewhere.
 
 use std::ffi::CString;
 
@@ -26,7 +26,7 @@ pub struct IndexColumn {
     pub definition: String,
     pub collation: Oid,
     pub method: Method,
-    /// Whether it is searched for equal values.
+    /// Whether the search is for equal values.
     pub equality: bool,
 }
 
@@ -138,7 +138,7 @@ impl Expr {
         }
     }
 
-    /// Without what leaves the value as it is stored: changes of type by name only, COLLATE.
+    /// The expression without parts that leave the stored value unchanged: relabelled types and COLLATE.
     pub(super) fn unlabelled(&self) -> Expr {
         let mut expr = *self;
         loop {

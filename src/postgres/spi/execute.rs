@@ -12,9 +12,10 @@ use crate::postgres::process::memory;
 /// What a statement sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
-    /// The active snapshot as it is; it must not write.
+    /// The active snapshot as it is; the statement must not write.
     Snapshot,
-    /// What the commands before it did, too (and at READ COMMITTED what others have committed); it may write.
+    /// Also the changes of earlier commands, and at READ COMMITTED those that other transactions have
+    /// committed; the statement may write.
     Current,
 }
 
@@ -22,8 +23,8 @@ thread_local! {
     static FIXED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`, whose statements see the active snapshot also where they write, and what the commands before
-/// them did: nothing that others commit meanwhile.
+/// Runs `work`, whose statements see the active snapshot and the changes of earlier commands, also where they
+/// write: nothing that other transactions commit meanwhile.
 pub fn under_active_snapshot<R>(work: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {

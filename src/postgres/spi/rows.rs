@@ -34,8 +34,8 @@ impl Rows {
         }
     }
 
-    /// The value in a row and column as a Rust value; None for NULL. An ERROR if there is no room for the
-    /// copy.
+    /// The value in a row and column as a Rust value; None for NULL. Raises an ERROR if there is no memory
+    /// for the copy.
     pub fn get<T: FromDatum>(&self, row: usize, column: usize) -> Option<T> {
         let value = self.value(row, column);
         memory::room(self.copied(&value, column));
@@ -43,8 +43,7 @@ impl Rows {
         unsafe { T::from_datum(value.datum(), value.is_null()) }
     }
 
-    /// Bytes that a copy of a value may ask for at once: of an array, whose elements take more than in
-    /// PostgreSQL.
+    /// Bytes that a copy of a value may allocate; elements of an array take more in Rust than in PostgreSQL.
     fn copied(&self, value: &Value, column: usize) -> usize {
         // SAFETY: the value stands in this column of the tuple table.
         unsafe {

@@ -32,7 +32,7 @@ impl Statement {
         self.sql.to_str().unwrap_or_default()
     }
 
-    /// Runs it inside a [`session`]; `limit` 0 means all rows.
+    /// Runs the statement inside a [`session`]; `limit` 0 means all rows.
     pub fn run(&self, access: Access, args: &[Value], limit: i64) -> Rows {
         assert_eq!(args.len(), self.types.len(), "parameters of {}", self.sql());
         run_as::pinned(|| self.run_as_it_is(access, args, limit))
@@ -65,7 +65,7 @@ impl Statement {
         }
     }
 
-    /// What the prepared statement takes in memory: bytes.
+    /// Bytes of memory that the prepared statement takes.
     pub fn memory(&self) -> usize {
         if self.plan.get().is_null() {
             return 0;
@@ -90,8 +90,8 @@ impl Statement {
         }
     }
 
-    /// Runs it inside a [`session`] under the active snapshot; `each` gets the rows in portions, which are
-    /// freed then, until it returns false.
+    /// Runs the statement inside a [`session`] under the active snapshot. `each` gets the rows in portions,
+    /// which are freed afterwards, until it returns false.
     pub fn stream(&self, args: &[Value], each: impl FnMut(&Rows) -> bool) {
         assert_eq!(args.len(), self.types.len(), "parameters of {}", self.sql());
         // SAFETY: as in `run_as_it_is`.
@@ -131,7 +131,7 @@ pub(super) fn run_as_it_is(sql: &str, access: Access, args: &[(Oid, Value)]) -> 
     })
 }
 
-/// The same for a statement that is run once.
+/// Like [`Statement::stream`], for a statement that is run once.
 pub fn stream_once(sql: &str, args: &[(Oid, Value)], each: impl FnMut(&Rows) -> bool) {
     let types: Vec<Oid> = args.iter().map(|(oid, _)| *oid).collect();
     let values: Vec<Value> = args.iter().map(|(_, value)| *value).collect();

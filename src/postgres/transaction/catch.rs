@@ -7,7 +7,7 @@ use pgrx::PgTryBuilder;
 
 use crate::error::Caught;
 
-/// Runs `work` and hands its ERROR back; the caller raises another, or ends the (sub)transaction.
+/// Runs `work` and returns its ERROR. The caller must raise another ERROR, or end the (sub)transaction.
 pub fn catch<R>(work: impl FnOnce() -> R + UnwindSafe) -> Result<R, Caught> {
     let mut reported = 0;
     let result = with_reported_code(&mut reported, || {
@@ -19,7 +19,7 @@ pub fn catch<R>(work: impl FnOnce() -> R + UnwindSafe) -> Result<R, Caught> {
     result.map_err(|error| Caught::from(*error, reported))
 }
 
-/// Runs `work`; whatever PostgreSQL reports meanwhile leaves its code in `reported`.
+/// Runs `work`. The code of each message that PostgreSQL reports meanwhile is stored in `reported`.
 fn with_reported_code<R>(reported: &mut i32, work: impl FnOnce() -> R) -> R {
     // SAFETY: the callback is taken off the stack before it and what it points to go; an ERROR in `work` is
     // caught inside.

@@ -10,12 +10,12 @@ use super::state::has_xid;
 use super::subtransaction::attempt_catching_all;
 use crate::error::Caught;
 
-/// How transactions begin and end here.
+/// Where the extension controls transactions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Driver {
-    /// A background worker: nothing is open in between.
+    /// A background worker: between two transactions none is open.
     Worker,
-    /// A procedure called outside a transaction block: one is always open.
+    /// A procedure called outside a transaction block: a transaction is always open.
     Procedure,
 }
 
@@ -54,7 +54,7 @@ impl Driver {
     }
 
     /// Runs `work` in a transaction that commits if it returns and is rolled back on an ERROR, which is
-    /// caught. Must be called with no snapshot of ours active.
+    /// caught. Must be called without an active snapshot of the extension.
     pub fn transaction<R>(self, work: impl FnOnce() -> R) -> Result<R, Caught> {
         // SAFETY: reads and restores the current memory context around the transaction.
         let context = unsafe { pg_sys::CurrentMemoryContext };
@@ -82,8 +82,8 @@ impl Driver {
         result
     }
 
-    /// Like [`Driver::transaction`], in REPEATABLE READ: `prepare` runs before the snapshot is taken (for
-    /// locks) and says whether to go on; then `work` runs under that one snapshot.
+    /// Like [`Driver::transaction`], in REPEATABLE READ: `prepare` takes locks before the snapshot is taken,
+    /// and can return the result; otherwise `work` runs under that one snapshot.
     pub fn repeatable_read<R>(
         self,
         prepare: impl FnOnce() -> Option<R>,

@@ -8,13 +8,13 @@ use crate::postgres::spi::{self, Access};
 /// Strength of a table lock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TableLock {
-    /// What reading takes: conflicts only with what would change the table under the reader.
+    /// The lock of readers.
     AccessShare,
-    /// What writing takes.
+    /// The lock of writers.
     RowExclusive,
-    /// Keeps writers out, not readers.
+    /// Blocks writers, not readers.
     ShareRowExclusive,
-    /// Keeps everybody out.
+    /// Blocks writers and readers.
     AccessExclusive,
 }
 
@@ -29,7 +29,7 @@ impl TableLock {
         mode as i32
     }
 
-    /// The modes, as in `pg_locks`, whose holders keep this one waiting.
+    /// The modes, as in `pg_locks`, that conflict with this one.
     pub fn conflicts(self) -> Vec<&'static str> {
         const MODES: [&str; 8] = [
             "AccessShareLock",
@@ -51,8 +51,7 @@ impl TableLock {
     }
 }
 
-/// How many locks a transaction has places for on average: where each takes more, there are none left for
-/// others.
+/// max_locks_per_transaction: transactions that all take more locks than this exhaust the lock table.
 pub fn most_of_a_transaction() -> usize {
     // SAFETY: reads a setting.
     usize::try_from(unsafe { pg_sys::max_locks_per_xact }).unwrap_or(usize::MAX)
@@ -73,13 +72,14 @@ pub fn held_for_reading() -> i64 {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Attempt {
     Locked,
-    /// Someone holds, or waits for, a lock that conflicts.
+    /// Another transaction holds, or waits for, a lock that conflicts.
     Held,
     /// There is no such table or view.
     Gone,
 }
 
-/// Takes a lock on a table or view if it is free now. None of these assigns a transaction id.
+/// Takes a lock on a table or view if it is free now. None of the functions in this file assigns a
+/// transaction id.
 pub fn try_table(relation: Oid, lock: TableLock) -> Attempt {
     // SAFETY: an ordinary lock request without waiting.
     if !unsafe { pg_sys::ConditionalLockRelationOid(relation, lock.mode()) } {
@@ -122,8 +122,8 @@ fn tag(class: Oid, object: Oid) -> pg_sys::LOCKTAG {
     }
 }
 
-/// Waits for the lock of one TVIEW: whoever refreshes, defines or drops it holds this. `class` is the catalog
-/// table that describes TVIEWs, so that the lock is readable in `pg_locks`. Assigns no transaction id.
+/// Waits for the lock of one TVIEW, which a transaction that refreshes, defines or drops the TVIEW holds.
+/// `class` is the catalog table that describes TVIEWs: `pg_locks` shows it.
 pub fn object(class: Oid, object: Oid) {
     // SAFETY: an ordinary lock request; an ERROR (timeout, deadlock, cancel) unwinds.
     unsafe {
@@ -136,7 +136,7 @@ pub fn object(class: Oid, object: Oid) {
 pub enum ObjectLock {
     /// Parts of one backlog are applied side by side.
     Share,
-    /// Whatever moves the position or the definition.
+    /// For changes of the position or the definition.
     Exclusive,
 }
 

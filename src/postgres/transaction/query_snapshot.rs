@@ -1,6 +1,6 @@
-//! What a query about to start sees, and giving it a snapshot that sees more of its own transaction. A
-//! snapshot is never changed in place: a function marked STABLE shares that of the statement that calls it,
-//! whose own partial effects would become visible.
+//! What a query that is about to start sees, and replacing its snapshot by one that sees more of its own
+//! transaction. A snapshot is never changed in place: a STABLE function shares the snapshot of the statement
+//! that calls it, and would see partial effects of that statement.
 
 use pgrx::pg_sys;
 
@@ -8,8 +8,8 @@ use crate::error::Caught;
 use crate::postgres::hooks::executor::Query;
 use crate::postgres::{spi, transaction};
 
-/// The transactions of others that a snapshot sees: equal for two that see the same. A copy of a snapshot has
-/// lost the count of transactions completed before it, so the transactions themselves are compared.
+/// The other transactions that a snapshot sees: equal for two snapshots that see the same. A copy of a
+/// snapshot lacks the count of completed transactions, so the transactions themselves are compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Others {
     xmin: u32,
@@ -38,13 +38,13 @@ unsafe fn sorted(first: *const pg_sys::TransactionId, length: usize) -> Vec<u32>
     ids
 }
 
-/// The number of the command that runs now: it sees what those before it did.
+/// The number of the current command, which sees the changes of earlier commands.
 pub fn command() -> u32 {
     // SAFETY: reads backend-local state.
     unsafe { pg_sys::GetCurrentCommandId(false) }
 }
 
-/// Ends the command that runs now, if it has written anything.
+/// Ends the current command, if it has written anything.
 pub fn next_command() {
     // SAFETY: allowed anywhere in a transaction but in parallel mode, where previews are not made.
     unsafe { pg_sys::CommandCounterIncrement() }
@@ -56,16 +56,16 @@ pub fn is_read_only() -> bool {
     unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() }
 }
 
-/// How the transaction waits for locks, in milliseconds: the session's lock_timeout (0: for ever), and when
-/// deadlocks are looked for.
+/// How the transaction waits for locks, in milliseconds: lock_timeout of the session (0: for ever), and
+/// deadlock_timeout.
 pub fn lock_waits() -> (i32, i32) {
     // SAFETY: reads backend-local variables.
     unsafe { (pg_sys::LockTimeout, pg_sys::DeadlockTimeout) }
 }
 
-/// Rows changed by others since the snapshot are an error while this lives, as in REPEATABLE READ: a
-/// statement under a snapshot that is not its own would otherwise write on top of row versions that the
-/// snapshot does not see, and the query would find two versions of one row.
+/// While this value lives, rows that other transactions changed since the snapshot are an ERROR, as in
+/// REPEATABLE READ. Otherwise a statement under an older snapshot would update row versions that the snapshot
+/// does not see, and the query would find two versions of one row.
 struct NoFollowing(i32);
 
 impl NoFollowing {
@@ -87,13 +87,13 @@ impl Drop for NoFollowing {
 }
 
 impl Query {
-    /// The command up to which it sees its own transaction.
+    /// The command up to which the query sees its own transaction.
     pub fn command(&self) -> u32 {
         // SAFETY: queries that get here have a snapshot.
         unsafe { (*self.snapshot()).curcid }
     }
 
-    /// What it sees of others.
+    /// The other transactions that the query sees.
     pub fn others(&self) -> Others {
         // SAFETY: as above.
         unsafe {
@@ -108,7 +108,7 @@ impl Query {
         }
     }
 
-    /// Whether its snapshot was taken for it alone, not for a statement that is running already.
+    /// Whether the snapshot was taken for this query only, not for a statement that is running already.
     pub fn owns_snapshot(&self) -> bool {
         // SAFETY: as above; every query that uses a snapshot has registered it.
         unsafe { (*self.snapshot()).regd_count == 1 }
@@ -119,8 +119,8 @@ impl Query {
         unsafe { (*self.description).snapshot }
     }
 
-    /// Runs `work`, which writes, under the query's snapshot (or under one of this moment), and in a
-    /// subtransaction that is rolled back on an ERROR. What it wrote is visible to the query afterwards.
+    /// Runs `work`, which writes, under the snapshot of the query, or with `newest` under a new one, in a
+    /// subtransaction that is rolled back on an ERROR. The query sees afterwards what `work` wrote.
     pub fn help<R>(&mut self, newest: bool, work: impl FnOnce() -> R) -> Result<R, Caught> {
         // SAFETY: snapshots are pushed and popped in balance: `attempt` catches errors and takes its own
         // down.
@@ -146,7 +146,8 @@ impl Query {
         }
     }
 
-    /// Lets it see what its own transaction did before `command`. `newest`: and what is committed now.
+    /// Lets the query see what its own transaction did before `command`, and with `newest` what is committed
+    /// now.
     pub fn see_until(&mut self, command: u32, newest: bool) {
         // SAFETY: as above.
         unsafe {
@@ -176,8 +177,8 @@ impl Query {
         }
     }
 
-    /// Parallel workers use the snapshot that is active, not that of the query: where those differ it must do
-    /// without.
+    /// Parallel workers use the active snapshot, not that of the query. A query whose snapshot differs must
+    /// run without them.
     unsafe fn alone(&mut self) {
         // SAFETY: a plan may be in a cache and is not changed; the copy lives where the description was just
         // made.

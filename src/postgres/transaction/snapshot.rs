@@ -13,8 +13,8 @@ pub fn with_snapshot<R>(work: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Runs `work` under a snapshot of this moment, whatever the isolation level; what the statement did that a
-/// trigger is called for is in it.
+/// Runs `work` under a snapshot of this moment, whatever the isolation level; The snapshot sees the changes
+/// of the statement that a trigger is called for.
 pub fn with_latest_snapshot<R>(work: impl FnOnce() -> R) -> R {
     // SAFETY: as above.
     unsafe {

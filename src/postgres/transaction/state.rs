@@ -16,8 +16,8 @@ pub fn own_xid() -> u64 {
     unsafe { pg_sys::GetTopFullTransactionId().value }
 }
 
-/// Whether a transaction has ended in every respect: a commit is visible a moment before the definitions it
-/// changed are announced, and those before its locks go. What was announced until now is known afterwards.
+/// Whether a transaction has ended completely. A commit first becomes visible, then announces the definitions
+/// it changed, then releases its locks. This process has read all announcements when the function returns.
 pub fn is_over(xid: u64) -> bool {
     // SAFETY: an ordinary lock request without waiting, given back at once; then messages are read as for any
     // lock.
@@ -28,20 +28,20 @@ pub fn is_over(xid: u64) -> bool {
     }
 }
 
-/// Whether statements of this transaction each see what is committed when they start.
+/// Whether each statement of this transaction sees what is committed when it starts.
 pub fn is_read_committed() -> bool {
     // SAFETY: reads a backend-local variable.
     unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
 }
 
-/// Whether PostgreSQL notes what the transaction reads, for conflicts with what others write.
+/// Whether PostgreSQL records what the transaction reads, to find conflicts with writes of other
+/// transactions.
 pub fn is_serializable() -> bool {
     // SAFETY: reads a backend-local variable.
     unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
 }
 
-/// Whether what follows in this session is in the same transaction: a block, or several statements sent as
-/// one.
+/// Whether the next statements of the session are in the same transaction: in a block, or sent together.
 pub fn in_block() -> bool {
     // SAFETY: reads the transaction state.
     unsafe { pg_sys::IsTransactionBlock() }
@@ -53,8 +53,7 @@ pub fn in_recovery() -> bool {
     unsafe { pg_sys::RecoveryInProgress() }
 }
 
-/// Raises what PostgreSQL raises for its own commands where nothing can be written: on a standby, and in a
-/// read-only transaction.
+/// Raises the ERRORs of PostgreSQL for commands that write, on a standby and in a read-only transaction.
 pub fn refuse_read_only(command: &str) {
     let Ok(command) = CString::new(command) else {
         return;

@@ -7,19 +7,18 @@ use pgrx::pg_sys;
 use super::catch::catch;
 use crate::error::Caught;
 
-/// Runs `work` in a subtransaction that is rolled back on an ERROR, which is caught: unless it is a cancel or
-/// lack of memory, which end the caller as well.
+/// Runs `work` in a subtransaction that is rolled back on an ERROR, which is caught: A cancel, and running
+/// out of memory, are raised again: they end the caller as well.
 pub fn attempt<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
     unless_ended(subtransaction(false, work))
 }
 
-/// The same, rolled back in any case: of what was only looked at, no lock is left.
+/// Like [`attempt`], and rolled back in any case: no lock is left on what was only read.
 pub fn probe<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
     unless_ended(subtransaction(true, work))
 }
 
-/// Like [`attempt`], and every ERROR is caught. The caller must not go on after [`Caught::is_cancel`] as if
-/// nothing were.
+/// Like [`attempt`], and every ERROR is caught. The caller must itself end after [`Caught::is_cancel`].
 pub fn attempt_catching_all<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
     subtransaction(false, work)
 }

@@ -1,4 +1,4 @@
-//! A short transaction of a background process, and the place where its errors end.
+//! Short transactions of background processes, whose ERRORs go to the server log.
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{pg_sys, PgTryBuilder};
@@ -26,8 +26,8 @@ pub fn short_transaction<R>(work: impl FnOnce() -> R) -> Option<R> {
     })
 }
 
-/// Runs `work` and keeps the process alive whatever it raises: the transaction it left open, if any, is
-/// rolled back and the error goes to the server log.
+/// Runs `work` and keeps the process alive whatever it raises. A transaction that it left open is rolled
+/// back, and the error goes to the server log.
 pub fn guarded<R>(work: impl FnOnce() -> R) -> Option<R> {
     let result = PgTryBuilder::new(std::panic::AssertUnwindSafe(|| Some(work())))
         .catch_others(|error| {
@@ -46,8 +46,7 @@ pub fn guarded<R>(work: impl FnOnce() -> R) -> Option<R> {
     result
 }
 
-/// Hands collected statistics over once a second or so; returns when to ask again for what is still held
-/// back.
+/// Sends collected statistics about once a second; returns the time to wait before the rest can be sent.
 pub fn report_statistics() -> Option<std::time::Duration> {
     // SAFETY: called outside any transaction, as PostgreSQL asserts.
     let wait = unsafe { pg_sys::pgstat_report_stat(false) };

@@ -5,15 +5,16 @@ use pgrx::PgSqlErrorCode;
 
 use crate::error::Problem;
 
-/// The data of a call by a trigger whose event, within `mask`, is `event`; anything else is refused with `message`.
+/// The data of a call by a trigger whose event, within `mask`, is `event`; anything else is refused with
+/// `message`.
 pub(super) fn data<'a>(
     fcinfo: pg_sys::FunctionCallInfo,
     mask: u32,
     event: u32,
     message: &str,
 ) -> &'a pg_sys::TriggerData {
-    // SAFETY: only PostgreSQL makes call infos, and passes them on valid. Checked to be trigger data, which outlives the
-    // call, as do its relation and trigger.
+    // SAFETY: only PostgreSQL makes call infos, and passes them on valid. Checked to be trigger data, which
+    // outlives the call, as do its relation and trigger.
     unsafe {
         if pgrx::trigger_support::called_as_trigger(fcinfo) {
             let data = &*(*fcinfo).context.cast::<pg_sys::TriggerData>();

@@ -43,7 +43,8 @@ impl<'a> CaptureCall<'a> {
     /// # Safety
     /// `fcinfo` must be valid and outlive the result.
     unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> CaptureCall<'a> {
-        // SAFETY: as the caller promises. Checked to be trigger data, which outlives the call, as do its relation and trigger.
+        // SAFETY: as the caller promises. Checked to be trigger data, which outlives the call, as do its
+        // relation and trigger.
         unsafe {
             if !pgrx::trigger_support::called_as_trigger(fcinfo) {
                 refuse("pg_tviews_capture() can only be called as a trigger");

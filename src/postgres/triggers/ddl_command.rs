@@ -1,5 +1,5 @@
-//! What the parse tree that an event trigger sees says of a command, where that is enough to know that no
-//! view returns anything else after it.
+//! Which kind of command an event trigger is called for. For some kinds the parse tree proves that no view
+//! returns other rows after the command.
 
 use std::ffi::CStr;
 
@@ -8,15 +8,15 @@ use pgrx::pg_sys;
 /// What a command may do to views.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Command {
-    /// It makes a temporary table.
+    /// Creates a temporary table.
     Temporary,
-    /// It makes an object that nothing can depend on yet, or changes nothing that a view could show.
+    /// Creates an object that nothing can depend on yet, or changes nothing that a view could return.
     Harmless,
-    /// It concerns tables whose rows come or go with it.
+    /// Attaches or detaches tables, together with their rows.
     TableTree,
-    /// It makes or changes a subscription.
+    /// Creates or alters a subscription.
     Subscription,
-    /// Not known from its tree.
+    /// The parse tree does not tell.
     Other,
 }
 
@@ -75,7 +75,7 @@ unsafe fn classify(node: *mut pg_sys::Node) -> Command {
     }
 }
 
-/// A new table. One in the place of a backing view that is missing is to be seen.
+/// A new table. One that takes the name of a missing backing view must be noticed.
 unsafe fn made(name: *mut pg_sys::RangeVar) -> Command {
     // SAFETY: the name comes from the parser.
     let (name, temporary) = unsafe {

@@ -1,5 +1,5 @@
-//! What an event trigger sees of a command that its list of objects does not tell: tables that now inherit
-//! from another, became its partition, or stopped; a column's former name.
+//! Facts about a command that its event trigger reads from the parse tree, as the list of objects does not
+//! have them: tables attached to or detached from another one, and the former name of a column.
 
 use std::ffi::CStr;
 
@@ -10,10 +10,10 @@ use crate::postgres::inheritance;
 /// What a command did to a table.
 #[derive(Default)]
 pub struct TableChange {
-    /// The tables whose trees of partitions or children it has changed, and the partitioned tables above
+    /// The tables whose partitions or children the command has changed, and the partitioned tables above
     /// them.
     pub trees: Vec<Oid>,
-    /// The tables that came or went with the rows they had.
+    /// The tables that were attached or detached, together with their rows.
     pub moved: Vec<Oid>,
     pub renamed: Option<RenamedColumn>,
 }
@@ -24,7 +24,7 @@ pub struct RenamedColumn {
     pub after: String,
 }
 
-/// Reads it from the parse tree that an event trigger is called with.
+/// Reads the change from the parse tree that an event trigger is called with.
 #[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
 pub fn changed_by(fcinfo: pg_sys::FunctionCallInfo) -> TableChange {
     // SAFETY: the context is checked to be that of an event trigger, whose parse tree outlives the call;

@@ -1,4 +1,4 @@
-//! Trigger functions as safe code sees them: which row or command a call is about, and what to answer.
+//! Calls of trigger functions as safe code sees them: the row or command of a call, and the result.
 
 mod call;
 pub mod capture;
