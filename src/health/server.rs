@@ -108,7 +108,7 @@ fn room() -> Faults {
         faults.push((
             Warning,
             format!(
-                "pg_tviews.max_tviews is used up: some TVIEWs of this database are looked at on every wake. ALTER SYSTEM SET pg_tviews.max_tviews = {}; and restart the server.",
+                "pg_tviews.max_tviews is used up: some TVIEWs of this database are checked on every wake. ALTER SYSTEM SET pg_tviews.max_tviews = {}; and restart the server.",
                 2 * now
             ),
         ));
@@ -131,7 +131,7 @@ pub fn workers(_inspection: &Inspection) -> Faults {
     }
     let what = match running {
         0 => "no refresh worker is running in this database".to_string(),
-        _ if !settings::enabled() => "the workers of this database are told to do nothing".to_string(),
+        _ if !settings::enabled() => "the refresh workers of this database do nothing".to_string(),
         _ => format!("{running} of {wanted} refresh workers are running in this database"),
     };
     // A database without changes gets a worker when something changes; one that waits for a slot gets it
@@ -173,7 +173,7 @@ fn reason(health: &Health) -> String {
         };
         return format!(": no slot is free for more: {} {turns} {raise}", usage.describe());
     }
-    ". They are started again by themselves; if not, the server log says why. CALL pg_tviews_drain(); applies what waits.".to_string()
+    ". They are started again automatically; if not, the server log says why. CALL pg_tviews_drain(); applies what waits.".to_string()
 }
 
 fn ask(sql: &str) -> Option<String> {

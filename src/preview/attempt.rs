@@ -118,7 +118,7 @@ fn failed(tview: Oid, error: &Caught) {
         PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
         | PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED
         | PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE => (
-            "Others are at the same rows",
+            "Other transactions are changing the same rows",
             Some("They are shown soon after COMMIT."),
         ),
         _ => ("They could not be computed", None),

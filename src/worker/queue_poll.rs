@@ -62,7 +62,7 @@ impl QueuePoll {
             return true;
         }
         self.just_polled = true;
-        background_worker::report_running("looking at pg_tview_queue");
+        background_worker::report_running("checking pg_tview_queue");
         let sources = sources();
         let left = database.look_at_all_at.load(SeqCst) - now;
         let is_enough =

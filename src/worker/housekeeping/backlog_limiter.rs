@@ -20,7 +20,7 @@ pub fn due_at(database: &Database) -> i64 {
 
 /// Checks all backlogs.
 pub fn run(database: &Database, now: i64) {
-    background_worker::report_running("looking for backlogs");
+    background_worker::report_running("checking backlogs");
     let begin = Instant::now();
     if backlog_limit::enforce(Driver::Worker) {
         queue_trimmer::request_soon(database, now);

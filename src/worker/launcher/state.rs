@@ -9,7 +9,7 @@ use crate::wake::database::Database;
 use crate::wake::worker::{Worker, FREE, RUNNING, STARTING, STAY};
 use crate::worker::slots::{Doing, Member, Team};
 
-/// A database as it is, and when something about it changes that no process will report.
+/// The state of a database, and when it will change without a process reporting that.
 pub(super) fn inspect(database: &Database, now: i64) -> (Team, i64) {
     let mut at = now + SCAN;
     for pid in database.blockers.pids().filter(|pid| !process::is_alive(*pid)) {

@@ -53,7 +53,7 @@ impl Round {
         decision.again_at.map_or(wake_at, |at| wake_at.min(at))
     }
 
-    /// Says once that databases wait for a worker, until none does.
+    /// Reports once that databases wait for a worker, until none does.
     fn report_starvation(&mut self, now: i64) {
         let starves = health::starves(now);
         if starves && !self.reported_no_slot {

@@ -173,7 +173,7 @@ fn what_takes_long_is_left_to_others() {
     assert_eq!(longest, 1000 * MS);
     // Nor longer than that for what is longer still.
     assert!(is_long(NOW, &behind, MS) && !is_long(NOW + 1100 * MS, &behind, MS));
-    // Where all take long, none keeps others waiting that are quick.
+    // Where all take long, there is no quick TVIEW to be kept waiting.
     let hog = dirty(NOW, 25_000 * MS, 100 * MS);
     assert!(is_long(NOW, &hog, longest) && !is_long(NOW, &slow, longest));
     let nobody = harmless([hog, new].into_iter());
