@@ -1,12 +1,19 @@
 -- Whether the running command may concern a TVIEW. It does not if nothing that depends on what it touched is a tv table or a backing view,
 -- nothing it touched has a trigger of ours, or partitions or children or parents with one, or belongs to this extension, and none of it
--- is found by refreshes without a trace in the catalogs: what text search and conversions are by default.
+-- is found by refreshes without a trace in the catalogs: what text search and conversions are by default. $1: tables whose trees of partitions
+-- or children it has changed, and those above them; $2: tables that came or went with that. Those that went it no longer lists.
 WITH RECURSIVE command AS MATERIALIZED (
     SELECT c.classid, c.objid, c.schema_name FROM pg_catalog.pg_event_trigger_ddl_commands() c WHERE c.schema_name IS DISTINCT FROM 'pg_temp'
 ), seed (class, object) AS (
     SELECT command.classid, command.objid FROM command WHERE command.classid IS NOT NULL
+    UNION ALL
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, changed.oid FROM unnest($1 || $2) changed(oid)
 ), @touched@, family (oid, way) AS (
     SELECT command.objid, 0 FROM command WHERE command.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    UNION ALL
+    SELECT above.oid, 1 FROM unnest($1) above(oid)
+    UNION ALL
+    SELECT moved.oid, 0 FROM unnest($2) moved(oid)
     UNION
     SELECT next.oid, next.way
       FROM family

@@ -163,7 +163,7 @@ CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_ddl_happened(fcinfo: pg_sys::FunctionCallInfo) {
-    if !unrelated_ddl::is_unrelated(ddl_command::of(fcinfo)) {
+    if !unrelated_ddl::is_unrelated(ddl_command::of(fcinfo), || ddl_event::changed_by(fcinfo)) {
         ddl_events::happened(&ddl_event::changed_by(fcinfo));
     }
 }

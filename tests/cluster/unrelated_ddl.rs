@@ -46,12 +46,17 @@ fn nobody_goes_over_the_definitions() {
             "CREATE FUNCTION f_{n}() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE s_{n};
              CREATE OR REPLACE FUNCTION f_{n}() RETURNS int LANGUAGE sql AS 'SELECT 2'; GRANT SELECT ON plain_{n} TO pg_monitor"
         ));
+        other.run(&format!(
+            "CREATE TABLE tree_{n} (id int) PARTITION BY LIST (id); CREATE TABLE leaf_{n} PARTITION OF tree_{n} FOR VALUES IN (1);
+             ALTER TABLE tree_{n} DETACH PARTITION leaf_{n}; ALTER TABLE tree_{n} ATTACH PARTITION leaf_{n} FOR VALUES IN (1);
+             CREATE TABLE child_{n} () INHERITS (plain_{n}); ALTER TABLE child_{n} NO INHERIT plain_{n}; DROP TABLE tree_{n}, child_{n}"
+        ));
         other.run("BEGIN; CREATE TEMP TABLE mine (id int) ON COMMIT DROP; ALTER TABLE mine ADD COLUMN n int; COMMIT");
         other.run(&format!(
             "DROP VIEW seen_{n}; DROP FUNCTION f_{n}(); DROP TABLE plain_{n}, copy_{n} CASCADE; DROP SEQUENCE s_{n}"
         ));
     }
-    // Housekeeping does, every few seconds; 200 commands are more than that.
+    // Housekeeping does, every few seconds; 400 commands are more than that.
     let after = at_rest(&mut client);
     assert!(after - before < 20, "{before} times before, {after} after");
     // A column more that no view reads, of a source.
@@ -109,6 +114,13 @@ fn what_concerns_a_tview_is_followed() {
         "ALTER TABLE below RENAME TO lower; UPDATE lower SET pk_log = 6",
         "DROP TABLE part",
         "ALTER TABLE tb_log DETACH PARTITION lower",
+        // Trees that are read as a part of another, and by their own name after they have left.
+        "CREATE TABLE middle (pk_log int, day int) PARTITION BY LIST (pk_log); CREATE TABLE deep PARTITION OF middle FOR VALUES IN (9);
+         INSERT INTO deep VALUES (9, 9)",
+        "ALTER TABLE tb_log ATTACH PARTITION middle FOR VALUES IN (9)",
+        "CREATE TABLE deeper PARTITION OF middle FOR VALUES IN (10); INSERT INTO tb_log VALUES (10, 9)",
+        "ALTER TABLE middle DETACH PARTITION deep",
+        "ALTER TABLE tb_log DETACH PARTITION middle",
     ] {
         client.run(command);
         assert!(reader.one::<bool>("SELECT pg_tviews_wait()"), "{command}");

@@ -12,6 +12,7 @@ const OBJECTS: &str = "
 CREATE SCHEMA apart; CREATE SCHEMA leaves; CREATE TABLE leaves.one (a int);
 CREATE TABLE plain (id int PRIMARY KEY, name text); CREATE TABLE other (id int PRIMARY KEY);
 CREATE TABLE tree (id int) PARTITION BY LIST (id); CREATE TABLE leaf PARTITION OF tree FOR VALUES IN (1);
+CREATE TABLE apart_leaf (id int NOT NULL);
 CREATE VIEW seen AS SELECT * FROM plain; CREATE SEQUENCE numbers;
 CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
@@ -46,6 +47,11 @@ const COMMANDS: &[&str] = &[
     "ALTER TABLE plain ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE other SET SCHEMA apart",
     "ALTER TABLE tree ADD COLUMN more int",
+    "CREATE TABLE leaf_2 PARTITION OF tree FOR VALUES IN (2)",
+    "ALTER TABLE tree ATTACH PARTITION apart_leaf FOR VALUES IN (3)",
+    "ALTER TABLE tree DETACH PARTITION leaf",
+    "CREATE TABLE child () INHERITS (plain)",
+    "ALTER TABLE apart_leaf INHERIT other",
     "ALTER TABLE mine ADD COLUMN more int",
     "CREATE INDEX ON plain (name)",
     "CREATE MATERIALIZED VIEW kept AS SELECT * FROM plain",
