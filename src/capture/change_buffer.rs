@@ -45,8 +45,8 @@ struct Changes {
     keys: Keys,
     /// Bytes of keys that this level has written early.
     written: usize,
-    /// A subtransaction that is about to commit has written these keys along with its own. They are kept until
-    /// the commit is done.
+    /// A subtransaction that is about to commit has written these keys along with its own. They are kept
+    /// until the commit is done.
     lent: bool,
 }
 
@@ -107,8 +107,8 @@ impl Changes {
         })
     }
 
-    /// Copies these keys into the set of a subtransaction that is about to commit, if both together exceed the
-    /// limit.
+    /// Copies these keys into the set of a subtransaction that is about to commit, if both together exceed
+    /// the limit.
     fn lend_to(&mut self, child: &mut Changes, limit: usize) {
         let (Keys::Distinct(mine), Keys::Distinct(theirs)) = (&self.keys, &mut child.keys) else {
             return;
@@ -209,9 +209,9 @@ impl ChangeBuffer {
         self.buffered -= freed;
     }
 
-    /// Rows of the current level to write now, to get below the limits. Outer levels cannot be written at this
-    /// moment. If they fill the memory, they become "all keys"; otherwise each further key would become a row
-    /// of its own.
+    /// Rows of the current level to write now, to get below the limits. Outer levels cannot be written at
+    /// this moment. If they fill the memory, they become "all keys"; otherwise each further key would become
+    /// a row of its own.
     pub fn take_full(&mut self, subtransaction: u32) -> Vec<Row> {
         let everything = self.buffered > self.limits.memory;
         let flush = self.limits.flush;

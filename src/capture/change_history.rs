@@ -70,7 +70,8 @@ pub struct ChangeHistory {
     /// The keys of all entries, one after the other.
     text: Vec<u8>,
     marks: Vec<Mark>,
-    /// The last entry of each key, by hash. Covers the entries before `hashed`, and entries rolled back since.
+    /// The last entry of each key, by hash. Covers the entries before `hashed`, and entries rolled back
+    /// since.
     last: ByHash<usize>,
     hashed: usize,
     /// No reader has been shown the entries from here on.

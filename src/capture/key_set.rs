@@ -35,7 +35,8 @@ pub struct KeySet {
     text: Vec<u8>,
     /// Start and length in `text` of each key.
     spans: Vec<(usize, usize)>,
-    /// Places in `spans`, once there are more than a few. A collision uses the next hash, so equality is exact.
+    /// Places in `spans`, once there are more than a few. A collision uses the next hash, so equality is
+    /// exact.
     by_hash: ByHash<usize>,
 }
 

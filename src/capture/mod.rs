@@ -53,7 +53,8 @@ fn on_subtransaction(event: SubtransactionEvent) {
     flush::on_subtransaction(event);
 }
 
-/// Requests that keys of a TVIEW (JSON objects as text; None: all keys) are recomputed once the caller commits.
+/// Requests that keys of a TVIEW (JSON objects as text; None: all keys) are recomputed once the caller
+/// commits.
 pub fn request_refresh(tview: Oid, keys: Option<Vec<String>>) {
     let keys = keys.as_ref().map(|keys| keys.iter().map(|key| key.as_bytes()));
     flush::record(tview, Operation::Refresh, keys);

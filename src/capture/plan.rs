@@ -1,5 +1,5 @@
-//! What one trigger captures of one relation. The names in the argument of the trigger are resolved to columns
-//! once per process and definition.
+//! What one trigger captures of one relation. The names in the argument of the trigger are resolved to
+//! columns once per process and definition.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

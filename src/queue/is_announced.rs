@@ -11,9 +11,9 @@ thread_local! {
     static LOGGED_BY: SessionStatement = const { SessionStatement::new() };
 }
 
-/// Whether the transactions that logged all rows of a source (TRUNCATE, DDL), or a check of a definition, have
-/// finished their commit. Until then other sessions see the queue rows, but may not know of the DDL. Under the
-/// snapshot of a refresh, inside an SPI session, with internal rights.
+/// Whether the transactions that logged all rows of a source (TRUNCATE, DDL), or a check of a definition,
+/// have finished their commit. Until then other sessions see the queue rows, but may not know of the DDL.
+/// Under the snapshot of a refresh, inside an SPI session, with internal rights.
 pub fn is_announced(sources: &[Oid]) -> bool {
     let rows = LOGGED_BY.with(|read| {
         read.get(|| statement!("queue_every_row_by"), &[pg_sys::OIDARRAYOID])

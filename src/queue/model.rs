@@ -1,8 +1,8 @@
-//! A model of the queue, run at random: transactions that commit in any order, prepare, roll back or write early;
-//! refreshes; trimming; crashes.
+//! A model of the queue, run at random: transactions that commit in any order, prepare, roll back or write
+//! early; refreshes; trimming; crashes.
 //!
-//! After each step a committed change is in a TVIEW, or in the queue ahead of the position of that TVIEW. Rules
-//! that are known to lose changes must fail here.
+//! After each step a committed change is in a TVIEW, or in the queue ahead of the position of that TVIEW.
+//! Rules that are known to lose changes must fail here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +67,8 @@ struct Server {
     log: Vec<Row>,
     tviews: Vec<Tview>,
     refreshes: Vec<Option<Refresh>>,
-    /// What a crash leaves: the state of the last synchronous commit. Refreshes and trimming commit asynchronously.
+    /// What a crash leaves: the state of the last synchronous commit. Refreshes and trimming commit
+    /// asynchronously.
     on_disk: Option<Box<Server>>,
 }
 
@@ -153,7 +154,8 @@ impl Server {
         self.refreshes[tview].is_some() || self.running.values().any(redefines)
     }
 
-    /// pg_tviews_create in the middle of a writing transaction: everything visible, and its own changes so far.
+    /// pg_tviews_create in the middle of a writing transaction: everything visible, and its own changes so
+    /// far.
     fn redefine(&mut self, xid: u64, tview: usize) {
         let mut position = self.snapshot(Some(xid));
         if self.rules != Rules::OwnXidForgotten {

@@ -14,7 +14,8 @@ pub fn seen() -> Position {
     read(Access::Snapshot)
 }
 
-/// A new snapshot that counts this transaction as in progress, so that its own writes come after the position.
+/// A new snapshot that counts this transaction as in progress, so that its own writes come after the
+/// position.
 pub fn this_moment() -> Position {
     let own = transaction::own_xid();
     read(Access::Current).with_in_progress(own)

@@ -20,8 +20,8 @@ impl Position {
 
     /// The same snapshot with one more transaction in progress.
     ///
-    /// A snapshot does not list the transaction that took it as in progress. A transaction that stores its own
-    /// snapshot as a position must add itself: its changes reach the queue when it commits, and would
+    /// A snapshot does not list the transaction that took it as in progress. A transaction that stores its
+    /// own snapshot as a position must add itself: its changes reach the queue when it commits, and would
     /// otherwise count as absorbed.
     pub fn with_in_progress(mut self, xid: u64) -> Position {
         if xid < self.xmax {

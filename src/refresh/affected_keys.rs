@@ -22,8 +22,8 @@ pub enum Affected {
     Everything,
 }
 
-/// The keys that pending changes affect. As the owner of the TVIEW, under the snapshot of a refresh, inside an
-/// SPI session.
+/// The keys that pending changes affect. As the owner of the TVIEW, under the snapshot of a refresh, inside
+/// an SPI session.
 ///
 /// Everything, if there are far more keys than rows: many combinations of values, say, of which the view
 /// returns few. Comparing all rows then costs less than looking up keys that neither view nor table has.
@@ -50,8 +50,8 @@ pub fn at_most(plan: &Plan, pending: &[Pending], maximum: usize) -> Affected {
     for changes in pending {
         let is_own = changes.source == plan.definition.tview;
         if changes.requested != is_own {
-            // A request affects the TVIEW that it names, not TVIEWs that read its table. And rows that a TVIEW
-            // writes are not its own source.
+            // A request affects the TVIEW that it names, not TVIEWs that read its table. And rows that a
+            // TVIEW writes are not its own source.
             continue;
         }
         if changes.all_keys {

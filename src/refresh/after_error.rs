@@ -25,8 +25,8 @@ pub enum AfterError {
 }
 
 impl Refresh<'_> {
-    /// Decides what follows an attempt that failed. Each attempt skips one more class of keys, so attempts come to an
-    /// end.
+    /// Decides what follows an attempt that failed. Each attempt skips one more class of keys, so attempts
+    /// come to an end.
     pub fn after_error(&mut self, error: Caught) -> AfterError {
         let error = with_search_path_hint(error);
         if self.refused.get() {
@@ -40,7 +40,8 @@ impl Refresh<'_> {
             if !is_lock || self.skip.held || !self.at_rows {
                 return AfterError::End(Status::Busy, None);
             }
-            // The session may stay open for long (it previews its own changes, say): other rows must not wait for it.
+            // The session may stay open for long (it previews its own changes, say): other rows must not wait
+            // for it.
             self.skip.held = true;
             return AfterError::Again;
         }

@@ -1,5 +1,5 @@
-//! The first transaction of a refresh, under its snapshot: reads the queue, maps changes to keys, recomputes, and adds
-//! the audit row that moves the position.
+//! The first transaction of a refresh, under its snapshot: reads the queue, maps changes to keys, recomputes,
+//! and adds the audit row that moves the position.
 
 use pgrx::pg_sys::Oid;
 
@@ -177,7 +177,8 @@ impl Refresh<'_> {
         })))
     }
 
-    /// Reports rows of the view that have no place in the table: rows that these changes made, and earlier ones.
+    /// Reports rows of the view that have no place in the table: rows that these changes made, and earlier
+    /// ones.
     fn report_left_out(
         &self,
         plan: &Plan,

@@ -17,8 +17,8 @@ impl Refresh<'_> {
         self.note_failed(plan, failed, entry);
     }
 
-    /// Recomputes a batch of keys. Returns the keys that are skipped: those that fail, and those whose rows another
-    /// session holds.
+    /// Recomputes a batch of keys. Returns the keys that are skipped: those that fail, and those whose rows
+    /// another session holds.
     pub fn apply_isolated(
         &self,
         plan: &Plan,

@@ -1,6 +1,7 @@
 //! `pg_tviews.max_backlog`: the maximum number of changes that wait for a TVIEW which is not being refreshed.
 //!
-//! With more, the TVIEW gives up its changes: its position moves to now, and the next refresh compares all rows.
+//! With more, the TVIEW gives up its changes: its position moves to now, and the next refresh compares all
+//! rows.
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
@@ -52,13 +53,14 @@ pub fn enforce(driver: Driver) -> bool {
     any
 }
 
-/// Takes the lock of the TVIEW before the snapshot, so that no refresh is in progress. True if another session holds it.
+/// Takes the lock of the TVIEW before the snapshot, so that no refresh is in progress. True if another
+/// session holds it.
 fn is_busy(tview: Oid) -> bool {
     !definition::table().is_some_and(|class| lock::try_object(class, tview, ObjectLock::Exclusive))
 }
 
-/// Gives up the backlog of a TVIEW, under the snapshot that becomes its position. The audit row makes the next refresh
-/// a population, see `audit_needs_population`.
+/// Gives up the backlog of a TVIEW, under the snapshot that becomes its position. The audit row makes the
+/// next refresh a population, see `audit_needs_population`.
 fn give_up(tview: Oid) -> bool {
     let Some(backlog) = excess(Some(tview)).pop() else {
         return false;

@@ -37,7 +37,7 @@ impl Batch {
         Batch { columns }
     }
 
-    /// Two batches of half the size, or the only key.
+    /// Two batches of half the size; the key, if there is only one.
     pub fn halves(&self) -> Result<[Batch; 2], Key> {
         if self.len() < 2 {
             return Err(self
@@ -63,7 +63,7 @@ impl Batch {
         (0..self.len()).map(row).collect()
     }
 
-    /// The keys but those at some positions, counted from 0.
+    /// The keys without those at some positions, counted from 0.
     pub fn without(&self, positions: &HashSet<usize>) -> Batch {
         let rest = |column: &Vec<String>| {
             let values = column.iter().enumerate();
@@ -75,7 +75,7 @@ impl Batch {
         }
     }
 
-    /// As text to be stored; [`Batch::from_json`] reads it.
+    /// The batch as text to be stored. [`Batch::from_json`] reads it.
     pub fn to_json(&self) -> String {
         serde_json::json!(self.columns).to_string()
     }
@@ -94,7 +94,7 @@ impl Batch {
         self.len() == 0
     }
 
-    /// The least and the greatest of keys that are integers.
+    /// The least and the greatest key, for integer keys.
     pub fn bounds(&self) -> [i64; 2] {
         let keys: Option<Vec<i64>> = self
             .columns
@@ -116,7 +116,7 @@ impl Batch {
         typed.map(|(_, value)| value).collect()
     }
 
-    /// The same with their types.
+    /// The parameters with their types.
     pub fn typed(&self, plan: &Plan) -> Vec<(Oid, Value)> {
         let key = plan.shape.key.iter().zip(&self.columns);
         key.map(|(k, column)| (k.values.parameter_type(), k.values.parameter(column)))

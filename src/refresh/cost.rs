@@ -25,8 +25,8 @@ pub const CHEAP_VIEW: f64 = 2_000.0;
 /// A view that costs so many times as much as one key is not computed as a whole for a few keys.
 const BY_KEY: f64 = 200.0;
 
-/// Whether batches may be small: no batch computes the whole view, or the whole view is cheap. As the owner of
-/// the TVIEW, inside an SPI session.
+/// Whether batches may be small: no batch computes the whole view, or the whole view is cheap. As the owner
+/// of the TVIEW, inside an SPI session.
 pub fn is_by_key(plan: &Plan) -> bool {
     costs(plan).by_key
 }

@@ -1,5 +1,5 @@
-//! Messages of errors hold values of rows that a role which may call a function need not be allowed to read: those of an owner's
-//! code go to the owner and to who monitors.
+//! Which roles may see error messages of an owner's code: the owner, and members of pg_monitor. Such messages
+//! may have values of rows that other callers of a function are not allowed to read.
 
 use crate::catalog::definition::Definition;
 use crate::error::{Caught, Problem};
@@ -7,15 +7,17 @@ use crate::postgres::permit::has_rights;
 use crate::postgres::role::{self, monitoring_role};
 use crate::postgres::transaction;
 
-/// Classes of SQLSTATE of which PostgreSQL's own messages hold no values: somebody is in the way, or the server has a limit.
+/// Classes of SQLSTATE whose messages have no values of rows: conflicts with other sessions, and limits of
+/// the server.
 const WITHOUT_VALUES: [&str; 5] = ["40", "53", "55", "57", "58"];
 
-/// Whether all in whose name this runs may see the messages.
+/// Whether all roles in whose name this session runs may see the messages.
 pub fn may_see(definition: &Definition) -> bool {
     has_rights(definition.owner) || has_rights(monitoring_role())
 }
 
-/// Runs code of the owner; an ERROR keeps its SQLSTATE, and its message for those who may see it.
+/// Runs code of the owner. An ERROR keeps its SQLSTATE. Its message is replaced for roles that may not see
+/// it.
 pub fn discreetly<R>(definition: &Definition, work: impl FnOnce() -> R) -> R {
     if may_see(definition) {
         return work();
@@ -31,6 +33,6 @@ fn without_values(definition: &Definition, caught: Caught) -> Problem {
         caught.code,
         format!("rows of {} could not be computed", definition.display()),
     )
-    .detail("The message may hold values of rows: it is shown to the owner of the TVIEW and to members of pg_monitor.")
+    .detail("The message may have values of rows: it is shown to the owner of the TVIEW and to members of pg_monitor.")
     .hint(format!("Call it as {}.", role::name(definition.owner)))
 }

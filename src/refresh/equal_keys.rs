@@ -1,5 +1,6 @@
-//! Which keys are equal. For most types equal keys have the same text. Other types have equal values with different texts
-//! (1.0 and 1.00; 'a' and 'A' under a case-insensitive collation): PostgreSQL decides which of these are equal.
+//! Which keys are equal. For most types equal keys have the same text. Other types have equal values with
+//! different texts (1.0 and 1.00; 'a' and 'A' under a case-insensitive collation): PostgreSQL decides which
+//! of these are equal.
 
 use std::collections::HashMap;
 
@@ -8,8 +9,8 @@ use super::plan::key::Key;
 use super::plan::Plan;
 use crate::postgres::spi::{self, Access};
 
-/// Pairs of positions, counted from 0: of a key of `a` and an equal key of `b`. As the owner of the TVIEW, inside an SPI
-/// session.
+/// Pairs of positions, counted from 0: of a key of `a` and an equal key of `b`. As the owner of the TVIEW,
+/// inside an SPI session.
 pub fn pairs(plan: &Plan, a: &[Key], b: &[Key]) -> Vec<(usize, usize)> {
     if a.is_empty() || b.is_empty() {
         return Vec::new();

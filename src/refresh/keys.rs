@@ -41,7 +41,8 @@ struct Spilled {
 }
 
 impl Keys {
-    /// Adds the keys that one query returns, each once, a portion at a time. Returns how many keys there are then.
+    /// Adds the keys that one query returns, each once, a portion at a time. Returns how many keys there are
+    /// then.
     pub fn adding<'k>(
         &'k mut self,
         key_of: impl Fn(&Rows, usize) -> Option<Key> + 'k,
@@ -59,7 +60,8 @@ impl Keys {
         }
     }
 
-    /// Adds a key unless it is in memory. A key that is in the file may be added again; it is recomputed twice.
+    /// Adds a key unless it is in memory. A key that is in the file may be added again; it is recomputed
+    /// twice.
     fn add(&mut self, key: Key) {
         if self.known.len() < self.rows.len() {
             self.known.extend(self.rows.iter().cloned());
@@ -118,8 +120,8 @@ impl Keys {
         }
     }
 
-    /// Removes the dead keys of the list, and returns them together with the dead keys that are due for a retry.
-    /// As the owner of the TVIEW, inside an SPI session.
+    /// Removes the dead keys of the list, and returns them together with the dead keys that are due for a
+    /// retry. As the owner of the TVIEW, inside an SPI session.
     pub fn split_off_dead(&mut self, plan: &Plan, dead: &DeadKeys) -> Keys {
         let mut dead_keys = Keys::default();
         if dead.all.is_empty() {
@@ -144,8 +146,8 @@ impl Keys {
         dead_keys
     }
 
-    /// The keys in batches of at most `size`. Keys with neighbouring values share a batch, which then reads and
-    /// writes few pages: integers are in order, and so are texts of the same length.
+    /// The keys in batches of at most `size`. Keys with neighbouring values share a batch, which then reads
+    /// and writes few pages: integers are in order, and so are texts of the same length.
     pub fn batches(mut self, size: usize) -> Batches {
         if self.len() > size {
             sort(&mut self.rows);

@@ -15,9 +15,9 @@ use crate::settings;
 const HELD_AFTER: Duration = Duration::from_millis(5);
 
 impl Refresh<'_> {
-    /// Locks before the snapshot: the tables of the extension (DROP EXTENSION locks them first, too), the TVIEW,
-    /// then the relations that it reads. Waits for none of these locks: another session may hold one for long,
-    /// and other TVIEWs need this process.
+    /// Locks before the snapshot: the tables of the extension (DROP EXTENSION locks them first, too), the
+    /// TVIEW, then the relations that it reads. Waits for none of these locks: another session may hold one
+    /// for long, and other TVIEWs need this process.
     pub fn lock(&self, plan: &Plan, tview: ObjectLock) -> Option<Step> {
         if let Err(status) = own_tables() {
             return Some(Step::Done(status));
@@ -59,15 +59,15 @@ pub fn own_tables() -> Result<(), Status> {
     Ok(())
 }
 
-/// Limits waits for locks that cannot be tried first, such as those on rows of the tv table. Sessions may wait for
-/// this transaction, and other TVIEWs for this worker.
+/// Limits waits for locks that cannot be tried first, such as those on rows of the tv table. Sessions may
+/// wait for this transaction, and other TVIEWs for this worker.
 pub fn limit_waits(longest: Duration) {
     let milliseconds = longest.as_millis();
     run_as::set_local("lock_timeout", &format!("{milliseconds}ms"));
 }
 
-/// Limits waits for rows if keys are skipped whose rows another session holds; until the rights of the owner are
-/// given back.
+/// Limits waits for rows if keys are skipped whose rows another session holds; until the rights of the owner
+/// are given back.
 pub fn limit_waits_for_held_rows() {
     run_as::set("lock_timeout", &format!("{}ms", HELD_AFTER.as_millis()));
 }

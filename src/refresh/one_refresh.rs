@@ -21,8 +21,8 @@ use crate::settings;
 /// these attempts add up to some ten seconds.
 const MAXIMUM_AWAITED: u32 = 16;
 
-/// Makes the plan of a TVIEW, in a transaction of its own, and registers the TVIEW again if its view has changed.
-/// Called if no plan is kept that fits the catalogs.
+/// Makes the plan of a TVIEW, in a transaction of its own, and registers the TVIEW again if its view has
+/// changed. Called if no plan is kept that fits the catalogs.
 pub type Prepare = fn(Driver, Oid) -> Result<Result<Rc<Plan>, Status>, Caught>;
 
 /// A refresh of one TVIEW.

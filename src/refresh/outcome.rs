@@ -1,25 +1,25 @@
-//! What became of a refresh.
+//! The outcome of a refresh.
 
 use std::time::Duration;
 
 /// How a refresh ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// Everything visible when it started is applied.
+    /// All changes visible at its start are applied.
     UpToDate,
-    /// The same, and all rows are being compared: that is to be gone on with.
+    /// The same, and a comparison of all rows is to be continued.
     Comparing,
-    /// It has taken longer than it may here.
+    /// A step has taken longer than the limit of this worker.
     TooLong,
-    /// Another session is at this TVIEW, or DDL at what it reads: it is tried again soon.
+    /// Another session holds the TVIEW, or locks what the TVIEW reads: the refresh is tried again soon.
     Busy,
     /// Paused, dropped, or without its view.
     NotReady,
-    /// To be tried again after a while.
+    /// The refresh failed, and is tried again later.
     Failed,
-    /// The view fails whatever the key: changes wait until it works again.
+    /// The view fails for all keys: changes wait until the view works again.
     Suspended,
-    /// Code of another role has run in this process: it is for another one.
+    /// Code of another role has run in this process: another process must refresh the TVIEW.
     Refused,
 }
 
@@ -28,11 +28,11 @@ pub enum Status {
 pub struct Outcome {
     pub changes: u64,
     pub keys: u64,
-    /// What applying changes took: neither making the plan nor the first population, which come once.
+    /// The time that applying changes took, without making the plan and the first population.
     pub duration: Duration,
     pub status: Status,
-    /// When the first of its dead keys is to be tried again, in microseconds since 2000.
+    /// When the first dead key is to be retried, in microseconds since 2000.
     pub retry_at: Option<i64>,
-    /// Some rows wait for another TVIEW.
+    /// Some rows wait for another TVIEW that is behind.
     pub awaits: bool,
 }

@@ -1,8 +1,9 @@
-//! A source with many partitions: a refresh by key locks only the partitions that it reads. Locking all of them could fill
-//! the lock table.
+//! A source with many partitions: a refresh by key locks only the partitions that it reads. Locking all of
+//! them could fill the lock table.
 //!
-//! These partitions are locked after the snapshot was taken. A rewrite or TRUNCATE that commits in between makes a partition
-//! look empty. Such a refresh is rolled back, and repeated with all partitions locked first.
+//! These partitions are locked after the snapshot was taken. A rewrite or TRUNCATE that commits in between
+//! makes a partition look empty. Such a refresh is rolled back, and repeated with all partitions locked
+//! first.
 
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;

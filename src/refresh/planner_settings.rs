@@ -2,8 +2,8 @@
 
 use crate::postgres::run_as;
 
-/// Plans for a few rows are made once and prefer indexes, whatever the tables' size was when they were made;
-/// plans for many are made for the numbers at hand.
+/// Plans for a few rows are made once and prefer indexes, whatever the size of the tables at that time. Plans
+/// for many rows are made for the numbers at hand.
 pub fn few_rows(few: bool) {
     let (cache, on) = if few {
         ("force_generic_plan", "off")
@@ -13,6 +13,6 @@ pub fn few_rows(few: bool) {
     run_as::set("plan_cache_mode", cache);
     run_as::set("enable_seqscan", on);
     run_as::set("enable_mergejoin", on);
-    // What changed was just written: its pages are in memory.
+    // Changed rows were written just now: their pages are in memory.
     run_as::set("random_page_cost", "1.1");
 }

@@ -50,8 +50,8 @@ pub fn keys_inside(plan: &Plan, batch: &Batch, planned_anew: bool) -> Result {
     result(plan, &rows)
 }
 
-/// Locks the rows of a batch. Returns the keys whose rows are locked now, and those whose rows another session
-/// holds. As the owner of the TVIEW, inside an SPI session.
+/// Locks the rows of a batch. Returns the keys whose rows are locked now, and those whose rows another
+/// session holds. As the owner of the TVIEW, inside an SPI session.
 pub fn lock_free_rows(plan: &Plan, batch: Batch) -> (Batch, Vec<Key>) {
     few_rows(false);
     let rows = spi::run(&plan.shape.held_rows(), Access::Current, &batch.typed(plan));
@@ -87,8 +87,8 @@ pub fn everything_inside(plan: &Plan) -> Result {
     result(plan, &plan.everything.run(Access::Current, &[], 0))
 }
 
-/// Compares the rows of a range of keys. `ends`: the parameters that bound the range; `is_empty`: the table has
-/// no row in the range. As the owner of the TVIEW, inside an SPI session.
+/// Compares the rows of a range of keys. `ends`: the parameters that bound the range; `is_empty`: the table
+/// has no row in the range. As the owner of the TVIEW, inside an SPI session.
 pub fn range(plan: &Plan, range: &KeyRange, ends: &[(pg_sys::Oid, Value)], is_empty: bool) -> Result {
     constraints_immediate(plan);
     few_rows(false);

@@ -22,8 +22,8 @@ use crate::postgres::transaction::Driver;
 
 /// Refreshes one TVIEW in a background worker, outside any transaction. Catches every ERROR.
 ///
-/// `failures`: how many refreshes of this TVIEW have failed in a row; `team`: the workers that a large backlog can
-/// be shared with; `limit`: how long each step may take.
+/// `failures`: how many refreshes of this TVIEW have failed in a row; `team`: the workers that a large
+/// backlog can be shared with; `limit`: how long each step may take.
 pub fn run(
     prepare: Prepare,
     tview: Oid,
@@ -36,8 +36,8 @@ pub fn run(
     run_to_end(refresh).0
 }
 
-/// Refreshes one TVIEW in a procedure that may commit. Returns the error, if any. `may_await`: rows that wait for
-/// another TVIEW are left for later.
+/// Refreshes one TVIEW in a procedure that may commit. Returns the error, if any. `may_await`: rows that wait
+/// for another TVIEW are left for later.
 pub fn drain(prepare: Prepare, tview: Oid, may_await: bool) -> (Outcome, Option<Caught>) {
     let mut refresh = Refresh::new(Driver::Procedure, prepare, tview, None, 0);
     refresh.may_await = may_await;
@@ -69,8 +69,8 @@ fn run_to_end(mut refresh: Refresh) -> (Outcome, Option<Caught>) {
 }
 
 impl Refresh<'_> {
-    /// Applies changes, then continues a comparison of all rows if one is in progress. A worker compares one batch
-    /// only: more urgent work may be waiting for it.
+    /// Applies changes, then continues a comparison of all rows if one is in progress. A worker compares one
+    /// batch only: more urgent work may be waiting for it.
     fn attempt(&mut self) -> Result<Status, Caught> {
         loop {
             let status = self.apply()?;
@@ -86,7 +86,8 @@ impl Refresh<'_> {
 
     fn apply(&mut self) -> Result<Status, Caught> {
         self.schemas = invalidation::schemas();
-        // If DDL makes the plan stale in between, the plan is made again. DDL in a loop must not block this process.
+        // If DDL makes the plan stale in between, the plan is made again. DDL in a loop must not block this
+        // process.
         for _ in 0..5 {
             self.at_rows = false;
             let plan = match plan::kept(self.tview) {
@@ -137,8 +138,9 @@ impl Refresh<'_> {
         Ok(first.step)
     }
 
-    /// The rest of a backlog: one batch per transaction, each under its own snapshot. The last transaction moves the
-    /// position to the snapshot of the first, which read the queue. Later changes are still ahead of the position.
+    /// The rest of a backlog: one batch per transaction, each under its own snapshot. The last transaction
+    /// moves the position to the snapshot of the first, which read the queue. Later changes are still ahead
+    /// of the position.
     fn work_off(&self, plan: &Rc<Plan>, mut backlog: Box<Backlog>) -> Result<Status, Caught> {
         while let Some(batch) = backlog.batches.next() {
             let last = backlog.batches.is_empty();

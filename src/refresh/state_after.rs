@@ -15,8 +15,8 @@ impl Refresh<'_> {
         }
     }
 
-    /// Changes the state of a TVIEW that has applied everything. Ends a suspension, and reports that in the audit
-    /// table.
+    /// Changes the state of a TVIEW that has applied everything. Ends a suspension, and reports that in the
+    /// audit table.
     pub fn enter_state_after(&self, plan: &Plan, before: State) {
         if before != self.state_after() {
             change_state(self.tview, self.state_after());

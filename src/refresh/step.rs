@@ -26,8 +26,8 @@ pub enum Step {
 }
 
 impl Step {
-    /// The status after a later transaction than the first. Another process took over, or the definition changed:
-    /// the position has not moved, so nothing is lost.
+    /// The status after a later transaction than the first. Another process took over, or the definition
+    /// changed: the position has not moved, so nothing is lost.
     pub fn status(self) -> Status {
         match self {
             Step::Done(status) => status,

@@ -123,8 +123,8 @@ impl Entry {
         }
     }
 
-    /// The same, perhaps found by an earlier refresh. Later refreshes read this report, even where the row also reports
-    /// another problem.
+    /// The same, perhaps found by an earlier refresh. Later refreshes read this report, even where the row
+    /// also reports another problem.
     pub fn keep_left_out(&mut self, left_out: KeptProblem) {
         if self.left_out().is_some() {
             return;

@@ -1,12 +1,13 @@
-//! A comparison of all rows of a large TVIEW with its view: for the first time, after a redefinition, or because all
-//! rows may have changed. Batches of keys, in order, each in a transaction of its own; changes are applied in between.
+//! A comparison of all rows of a large TVIEW with its view: for the first time, after a redefinition, or
+//! because all rows may have changed. Batches of keys, in order, each in a transaction of its own; changes
+//! are applied in between.
 //!
 //! ```text
 //! snapshot P -> position P, a row in pg_tview_comparison -> keys 1 to n -> changes since P -> keys n + 1 to 2n -> ... -> done
 //! ```
 //!
-//! A batch is computed in a later snapshot than P. Later changes are still ahead of the position, or follow from a change
-//! that is. So batches and changes may be applied in any order.
+//! A batch is computed in a later snapshot than P. Later changes are still ahead of the position, or follow
+//! from a change that is. So batches and changes may be applied in any order.
 
 use std::time::Instant;
 
@@ -35,8 +36,8 @@ use crate::refresh::recompute;
 use crate::refresh::step::Step;
 
 impl Refresh<'_> {
-    /// Begins a comparison of all rows in batches, or schedules another one after the comparison in progress. False if
-    /// all rows are to be compared together.
+    /// Begins a comparison of all rows in batches, or schedules another one after the comparison in progress.
+    /// False if all rows are to be compared together.
     pub fn compare_in_batches(&self, plan: &Plan, populates: bool, pending: &[Pending]) -> bool {
         let cause = Cause::of(pending);
         if self.comparing.get().is_some() && !populates {
@@ -196,8 +197,8 @@ impl Refresh<'_> {
     }
 }
 
-/// Whether the key may succeed once other rows are written: another row may still have a unique value, or the row that a
-/// foreign key refers to may not exist yet.
+/// Whether the key may succeed once other rows are written: another row may still have a unique value, or the
+/// row that a foreign key refers to may not exist yet.
 fn may_succeed_later(failed: &Failed) -> bool {
     matches!(
         failed.error.code,

@@ -1,4 +1,4 @@
-//! The order of a TVIEW's keys, in which a comparison of all rows goes from one to the next.
+//! The order of keys in which a comparison of all rows proceeds.
 
 use pgrx::pg_sys;
 
@@ -10,14 +10,14 @@ use crate::refresh::plan::Plan;
 
 /// The order that view and table agree on.
 pub struct KeyOrder {
-    /// Operators as SQL infix, for a key or a row of its columns.
+    /// Operators as infix SQL, for a key or a row of its columns.
     pub greater: String,
     pub at_most: String,
 }
 
 impl KeyOrder {
-    /// None where a key column has another type or collation in the table than in the view, or a type without an order, or where
-    /// their operators have no common name. Inside an SPI session.
+    /// None if a key column has different types or collations in view and table, or a type without an order;
+    /// or if the operators of the columns have different names. Inside an SPI session.
     pub fn of(plan: &Plan) -> Option<KeyOrder> {
         let names: Vec<String> = plan.shape.key.iter().map(|key| unquote(&key.name)).collect();
         let rows = run_internal(|| {

@@ -13,7 +13,8 @@ use crate::refresh::plan::Plan;
 use crate::refresh::planner_settings::few_rows;
 use crate::settings;
 
-/// Finding the keys of a batch, or computing their rows, may cost so many times its share of the cost of all rows.
+/// Finding the keys of a batch, or computing their rows, may cost so many times its share of the cost of all
+/// rows.
 const EXPENSIVE: f64 = 8.0;
 /// But no more than this fraction of the cost of all rows.
 const NEARLY_ALL: f64 = 0.6;
@@ -28,8 +29,8 @@ pub struct Method {
     pub rows: i64,
 }
 
-/// How to compare all rows in batches. None if the rows fit one batch, or if a batch costs much more than its share
-/// of all rows. As the owner of the TVIEW, inside an SPI session.
+/// How to compare all rows in batches. None if the rows fit one batch, or if a batch costs much more than its
+/// share of all rows. As the owner of the TVIEW, inside an SPI session.
 pub fn in_batches(plan: &Plan) -> Option<Method> {
     let maximum = settings::batch_size();
     few_rows(false);
@@ -61,8 +62,8 @@ pub fn in_batches(plan: &Plan) -> Option<Method> {
     })
 }
 
-/// Whether no index is searched by a range of keys of several columns. Each batch would then compute, and discard,
-/// the rows before it as well; the planner cannot estimate how many.
+/// Whether no index is searched by a range of keys of several columns. Each batch would then compute, and
+/// discard, the rows before it as well; the planner cannot estimate how many.
 fn is_filtered(plan: &Plan, order: &KeyOrder, end: &Key) -> bool {
     if plan.shape.key.len() == 1 {
         return false;

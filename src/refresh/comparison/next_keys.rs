@@ -19,7 +19,8 @@ pub struct NextKeys {
     pub in_table: bool,
 }
 
-/// The keys of the next batch; None if the order of keys does not lead to a further key. As the owner of the TVIEW.
+/// The keys of the next batch; None if the order of keys does not lead to a further key. As the owner of the
+/// TVIEW.
 pub fn next_keys(plan: &Plan, comparison: &Comparison, all: bool) -> Option<NextKeys> {
     few_rows(false);
     let order = KeyOrder::of(plan)?;

@@ -1,5 +1,5 @@
-//! `pg_tview_comparison`: comparisons of all rows that are under way, and how far each has come. Statements run inside an SPI
-//! session.
+//! `pg_tview_comparison`: the comparisons of all rows that are in progress, and the progress of each.
+//! Statements run inside an SPI session.
 
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
@@ -9,22 +9,21 @@ use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::queue::read::Pending;
 use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::batch::Batch;
-
 use crate::refresh::plan::Plan;
 use crate::statement;
 
-/// One that is under way.
+/// A comparison in progress.
 pub struct Comparison {
-    /// Every row is compared for the first time under the present definition.
+    /// The first comparison under the present definition.
     pub populates: bool,
     /// Rows are computed by ranges of keys; otherwise key by key.
     pub by_range: bool,
-    /// The last key compared; None: nothing is yet.
+    /// The last key that was compared; None: no key yet.
     pub compared_to: Option<Box<[String]>>,
     pub keys_at_once: usize,
-    /// Keys that were left out: another session holds their rows, or other rows have to be written first.
+    /// Keys that were skipped: another session holds their rows, or other rows have to be written first.
     pub held: Vec<Box<[String]>>,
-    /// All rows may have changed once more meanwhile.
+    /// All rows may have changed again meanwhile.
     pub again: bool,
     changes_read: Option<i64>,
     oldest_change_at: Option<TimestampWithTimeZone>,
@@ -35,7 +34,7 @@ pub struct Comparison {
     details: Option<String>,
 }
 
-/// Changes of all rows, by the oldest transaction among them.
+/// The changes that made the comparison necessary, with the oldest transaction among them.
 pub struct Cause {
     xid: Option<u64>,
     at: Option<TimestampWithTimeZone>,
@@ -66,7 +65,7 @@ fn run(statement: &str, tview: Oid, more: &[(Oid, Value)]) -> Rows {
     run_internal(|| spi::run(statement, Access::Current, &args))
 }
 
-/// Begins one, in place of what an earlier one has left.
+/// Begins a comparison, in place of an earlier one.
 pub fn begin(
     tview: Oid,
     populates: bool,
@@ -85,12 +84,12 @@ pub fn begin(
     run(&statement!("comparison_begin"), tview, &args);
 }
 
-/// All rows may have changed once more: the comparison under way is followed by another.
+/// Schedules another comparison after the one in progress: all rows may have changed again.
 pub fn again(tview: Oid, cause: &Cause) {
     run(&statement!("comparison_again"), tview, &cause.values());
 }
 
-/// The one that is under way.
+/// The comparison in progress.
 pub fn read(tview: Oid) -> Option<Comparison> {
     let rows = run(&statement!("comparison_read"), tview, &[]);
     if rows.is_empty() {
@@ -123,7 +122,7 @@ pub fn read(tview: Oid) -> Option<Comparison> {
 }
 
 impl Comparison {
-    /// Stores how far it has come, and what `entry` says of the rows compared since.
+    /// Stores the progress, and what `entry` reports of the rows compared since.
     pub fn advance(&self, tview: Oid, entry: &Entry) {
         let key = self.compared_to.as_ref();
         let key = key.map(|key| serde_json::json!(key).to_string());
@@ -145,12 +144,9 @@ impl Comparison {
         run(&statement!("comparison_advance"), tview, &args);
     }
 
-    /// The audit row of a complete comparison; `last`: that of its last batch.
+    /// The audit row of a complete comparison. `last`: the entry of its last batch.
     pub fn entry(self, plan: &Plan, last: Entry) -> Entry {
-        let operation = match self.populates {
-            true => "populate",
-            false => "refresh",
-        };
+        let operation = if self.populates { "populate" } else { "refresh" };
         let definition = &plan.definition;
         let mut entry = Entry::new(
             &definition.entity_name,
@@ -181,17 +177,17 @@ impl Comparison {
     }
 }
 
-/// It is complete, and begins again for what has changed meanwhile.
+/// The comparison is complete, and begins again for the changes since.
 pub fn restart(tview: Oid) {
     run(&statement!("comparison_restart"), tview, &[]);
 }
 
-/// It is complete, or good for nothing any more.
+/// The comparison is complete, or obsolete.
 pub fn remove(tview: Oid) {
     run(&statement!("comparison_remove"), tview, &[]);
 }
 
-/// When the oldest change was made that it is for.
+/// When the oldest of its changes was made.
 pub fn since(tview: Oid) -> Option<TimestampWithTimeZone> {
     run(&statement!("comparison_since"), tview, &[]).one()
 }

@@ -9,8 +9,8 @@ use crate::postgres::transaction::Driver;
 /// resources, actions of an administrator, the operating system, PostgreSQL itself.
 const OF_THE_SERVER: [&str; 7] = ["08", "25", "40", "53", "57", "58", "XX"];
 
-/// Classes of SQLSTATE that are about what the view names and may read, not about data: features, schemas, syntax
-/// and access rules.
+/// Classes of SQLSTATE that are about what the view names and may read, not about data: features, schemas,
+/// syntax and access rules.
 const OF_THE_VIEW: [&str; 3] = ["0A", "3F", "42"];
 
 /// Another session used the same rows or tables: the refresh is tried again.

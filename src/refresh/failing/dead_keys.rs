@@ -30,8 +30,8 @@ impl Refresh<'_> {
         dead
     }
 
-    /// Recomputes dead keys that have changed or are due, and leaves the other keys in `keys`. Returns how many keys
-    /// there are in all.
+    /// Recomputes dead keys that have changed or are due, and leaves the other keys in `keys`. Returns how
+    /// many keys there are in all.
     pub fn retry_dead_keys(&self, plan: &Plan, keys: &mut Keys, dead: &DeadKeys, entry: &mut Entry) -> u64 {
         let dead = self.as_owner(plan, || keys.split_off_dead(plan, dead));
         let total = keys.len() + dead.len();

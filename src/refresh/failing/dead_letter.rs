@@ -39,8 +39,8 @@ pub fn read(plan: &Plan) -> DeadKeys {
     }
 }
 
-/// The keys in objects (`jsonb[]`) that [`add`] wrote; none if the key of the view has another type by now. Inside
-/// an SPI session.
+/// The keys in objects (`jsonb[]`) that [`add`] wrote; none if the key of the view has another type by now.
+/// Inside an SPI session.
 pub fn keys_in(plan: &Plan, objects: Value) -> Vec<Key> {
     transaction::attempt(|| plan.on_keys(|| plan.requested.keys(&plan.shape, objects))).unwrap_or_default()
 }
@@ -80,8 +80,8 @@ pub fn add(plan: &Plan, failed: &[Failed]) {
     });
 }
 
-/// The minimum pause before the next attempt, in seconds. Each attempt at a key that takes too long delays all
-/// other keys of the TVIEW: such attempts take no more than a tenth of the time.
+/// The minimum pause before the next attempt, in seconds. Each attempt at a key that takes too long delays
+/// all other keys of the TVIEW: such attempts take no more than a tenth of the time.
 fn minimum_pause(error: &Caught) -> f64 {
     if error.is_cancel() {
         10.0 * settings::refresh_timeout().as_secs_f64()

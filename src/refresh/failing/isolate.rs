@@ -24,8 +24,8 @@ const SUSPICIOUS: usize = 50;
 /// How many other keys are tried.
 const OTHERS: usize = 3;
 
-/// Maximum number of keys that are found to be held by other sessions, and maximum time to find them. Keys that
-/// are left wait for the next refresh.
+/// Maximum number of keys that are found to be held by other sessions, and maximum time to find them. Keys
+/// that are left wait for the next refresh.
 const MAXIMUM_HELD: usize = 200;
 const MAXIMUM_SEARCH: Duration = Duration::from_secs(2);
 
@@ -155,8 +155,8 @@ impl Pass<'_> {
     }
 }
 
-/// True if other keys of the table can be recomputed; or if there are none, and data made the keys fail. An ERROR
-/// otherwise.
+/// True if other keys of the table can be recomputed; or if there are none, and data made the keys fail. An
+/// ERROR otherwise.
 fn others_work(plan: &Plan, failed: &[Failed], sandbox: Sandbox) -> bool {
     let some = sandbox.as_owner(plan, || existing_keys::some_of_table(plan, failed.len() + OTHERS));
     let others = some

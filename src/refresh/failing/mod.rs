@@ -1,5 +1,5 @@
-//! Keys that cannot be recomputed: view code runs in a sandbox, failures are classified, failing keys are isolated
-//! and kept for a retry.
+//! Keys that cannot be recomputed: view code runs in a sandbox, failures are classified, failing keys are
+//! isolated and kept for a retry.
 
 pub mod classes;
 mod dead_keys;

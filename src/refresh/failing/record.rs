@@ -15,8 +15,8 @@ pub fn record(driver: Driver, tview: Oid, started_at: TimestampWithTimeZone, err
     write(driver, tview, started_at, error, false);
 }
 
-/// Records that the view fails, and suspends the TVIEW until the view works again. Once: a TVIEW that is suspended
-/// already stays as it is.
+/// Records that the view fails, and suspends the TVIEW until the view works again. Once: a TVIEW that is
+/// suspended already stays as it is.
 pub fn suspend(driver: Driver, tview: Oid, started_at: TimestampWithTimeZone, error: &Caught) {
     write(driver, tview, started_at, error, true);
 }

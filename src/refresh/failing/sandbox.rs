@@ -1,4 +1,5 @@
-//! How the code of a view is run: with the rights of which role, for how long, and which errors end the refresh.
+//! How the code of a view is run: with the rights of which role, for how long, and which errors end the
+//! refresh.
 
 use std::time::Duration;
 

@@ -4,8 +4,8 @@ use pgrx::PgSqlErrorCode;
 
 use crate::error::Caught;
 
-/// Adds a hint to an error about a name that was not found. The names of the view itself are resolved already: a
-/// function that the view calls depends on the search_path of its caller.
+/// Adds a hint to an error about a name that was not found. The names of the view itself are resolved
+/// already: a function that the view calls depends on the search_path of its caller.
 pub fn with_search_path_hint(mut error: Caught) -> Caught {
     let not_found = [
         PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,

@@ -1,9 +1,9 @@
-//! Reports rows that have no place in the table. The refresh that finds such rows reports them, and so do later
-//! refreshes until the rows are gone.
+//! Reports rows that have no place in the table. The refresh that finds such rows reports them, and so do
+//! later refreshes until the rows are gone.
 //!
-//! Only a query of the whole view can tell whether the rows are gone, which takes as long as computing the view. So the
-//! view is queried where that is cheap, where a refresh computes as many keys, or once the last answer is old in proportion to
-//! the time that the query takes. A comparison of all rows tells in any case.
+//! Only a query of the whole view can tell whether the rows are gone, which takes as long as computing the
+//! view. So the view is queried where that is cheap, where a refresh computes as many keys, or once the last
+//! answer is old in proportion to the time that the query takes. A comparison of all rows tells in any case.
 
 use super::kept_problem::KeptProblem;
 use super::problems;
@@ -19,8 +19,8 @@ const SHARE: f64 = 0.05;
 /// The cost, in units of the planner, that a second is enough for at least.
 const COST_PER_SECOND: f64 = 20_000.0;
 
-/// Reports in `entry` the rows that an earlier refresh found, unless they are gone. As the owner of the TVIEW,
-/// inside an SPI session.
+/// Reports in `entry` the rows that an earlier refresh found, unless they are gone. As the owner of the
+/// TVIEW, inside an SPI session.
 pub fn report_earlier(plan: &Plan, earlier: Option<KeptProblem>, entry: &mut Entry) {
     let Some(earlier) = earlier.filter(|_| entry.left_out().is_none()) else {
         return;

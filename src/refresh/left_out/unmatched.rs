@@ -1,5 +1,5 @@
-//! Rows of the view whose key is NULL because an outer join found no match. A key query returns keys, so it cannot
-//! find such rows; key queries for the other key columns can.
+//! Rows of the view whose key is NULL because an outer join found no match. A key query returns keys, so it
+//! cannot find such rows; key queries for the other key columns can.
 
 use super::{problems, report};
 use crate::error::Problem;
@@ -41,8 +41,9 @@ impl Unmatched {
         })
     }
 
-    /// The problem of a view that returns rows whose key is NULL after these changes of a source. The queries cost no
-    /// more than recomputing the keys of these changes. What would cost more is left to a comparison of all rows.
+    /// The problem of a view that returns rows whose key is NULL after these changes of a source. The queries
+    /// cost no more than recomputing the keys of these changes. What would cost more is left to a comparison
+    /// of all rows.
     fn problem(&self, plan: &Plan, changes: &Pending) -> Option<Problem> {
         let costs = self.costs(plan);
         let look_ups = self.sources.get(&changes.source);
@@ -76,7 +77,8 @@ impl LookUps {
             (&self.many, vec![changes.keys])
         };
         let run = || statement.run(Access::Snapshot, &arguments, 0).one::<String>();
-        // Key queries leave out conditions that may protect an expression of the view from values on which it fails.
+        // Key queries leave out conditions that may protect an expression of the view from values on which it
+        // fails.
         let found = transaction::attempt(|| reshaping(statement.sql(), push_down, run));
         match found.ok().flatten().as_deref() {
             Some("nothing") => Found::Nothing,

@@ -1,4 +1,4 @@
-//! Makes a plan.
+//! Builds the plan of a TVIEW.
 
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Prob
             format!("row security of {table} hides rows from its owner"),
         )
         .detail("Refreshes write the table as its owner.")
-        .hint(format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;")));
+        .hint(format!("Run ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;")));
     }
     let mut lineage = lineage::analyse(Select::of_view(view), &definition.key_columns)?;
     lineage.root_view = Some(view);
@@ -81,7 +81,7 @@ pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Prob
     })
 }
 
-/// What statements that are made of the view may find.
+/// The objects that statements made from the view may find by name.
 fn named(definition: &Definition, lineage: &Lineage) -> Named {
     let views = lineage.views.iter().copied().chain(lineage.root_view);
     let relations = views
@@ -91,7 +91,7 @@ fn named(definition: &Definition, lineage: &Lineage) -> Named {
     Named::new(definition.owner, views.map(Select::of_view), relations)
 }
 
-/// With whose rights the tables below the view are read.
+/// The roles with whose rights the tables below the view are read.
 pub fn readers(definition: &Definition, lineage: &Lineage) -> Vec<Oid> {
     let views = lineage.views.iter().copied().chain(lineage.root_view);
     let mut readers: Vec<Oid> = views

@@ -1,4 +1,4 @@
-//! The plans a process keeps: those used lately, as far as their size allows.
+//! The plans that a process keeps: the most recently used ones, up to a total size.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use crate::postgres::process;
 use crate::postgres::process::memory;
 use crate::settings;
 
-/// Plans grow while they are used: after so many uses all are measured again.
+/// Plans grow while they are used: all are measured again after so many uses.
 const USES: u64 = 64;
 
 struct Kept {
@@ -29,7 +29,7 @@ thread_local! {
     static CACHE: RefCell<Cache> = RefCell::default();
 }
 
-/// The kept plan, if nothing it was built from has changed since.
+/// The plan of a TVIEW, if one is kept and no object has changed that it was built from.
 pub fn kept(tview: Oid) -> Option<Rc<Plan>> {
     let plan = CACHE.with_borrow_mut(|cache| {
         cache.uses += 1;
@@ -44,6 +44,7 @@ pub fn kept(tview: Oid) -> Option<Rc<Plan>> {
     plan.filter(|plan| plan.is_current())
 }
 
+/// Keeps a plan, in place of an earlier one.
 pub fn keep(plan: &Rc<Plan>) {
     let replaced = CACHE.with_borrow_mut(|cache| {
         cache.uses += 1;
@@ -62,7 +63,8 @@ pub fn forget(tview: Oid) {
     drop(CACHE.with_borrow_mut(|cache| cache.plans.remove(&tview)));
 }
 
-/// Drops plans that do not fit the catalogs any more, and the longest unused ones until the others have room.
+/// Drops plans that no longer fit the catalogs; then the least recently used ones, until the rest fits the
+/// maximum size.
 pub fn tidy() {
     let size = if process::is_background_worker() {
         settings::worker_plan_cache_size()
@@ -73,20 +75,21 @@ pub fn tidy() {
     if dropped.is_empty() {
         return;
     }
-    // Not while the cache is borrowed: freeing a plan calls PostgreSQL.
+    // After the cache was released: freeing a plan calls PostgreSQL.
     drop(dropped);
     memory::trim();
 }
 
 impl Cache {
-    fn take_superfluous(&mut self, most: usize) -> Vec<Kept> {
+    fn take_superfluous(&mut self, maximum: usize) -> Vec<Kept> {
         let idle = |kept: &Kept| Rc::strong_count(&kept.plan) == 1;
         let mut superfluous: Vec<Oid> = Vec::new();
         let mut rest: Vec<(u64, Oid, usize)> = Vec::new();
         for (tview, kept) in self.plans.iter().filter(|(_, kept)| idle(kept)) {
-            match kept.plan.is_current() {
-                true => rest.push((kept.used, *tview, kept.plan.memory())),
-                false => superfluous.push(*tview),
+            if kept.plan.is_current() {
+                rest.push((kept.used, *tview, kept.plan.memory()));
+            } else {
+                superfluous.push(*tview);
             }
         }
         let in_use = self.plans.values().filter(|kept| !idle(kept));
@@ -94,7 +97,7 @@ impl Cache {
         total += rest.iter().map(|(_, _, memory)| memory).sum::<usize>();
         rest.sort_unstable_by_key(|(used, _, _)| *used);
         for (_, tview, memory) in rest {
-            if total <= most {
+            if total <= maximum {
                 break;
             }
             total -= memory;

@@ -1,10 +1,11 @@
 //! What refreshing costs, as the planner sees it.
 
-/// What the planner expects of a TVIEW's statements, as its sources are.
+/// What the planner expects of the statements of a TVIEW, with the present size of its sources.
 pub struct Costs {
-    /// How many keys are looked up one by one before computing them together costs less. A key that cannot be pushed into the
-    /// view (below a window, say), or for which there is no index, costs as much as the view.
+    /// Up to this number, looking up keys one by one costs less than computing them together. A key that
+    /// cannot be pushed down into the view (below a window, say), or without an index, costs as much as the
+    /// whole view.
     pub few: usize,
-    /// Whether few keys cost less than the view.
+    /// Whether a few keys cost less than the whole view.
     pub by_key: bool,
 }

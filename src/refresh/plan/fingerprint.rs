@@ -1,5 +1,7 @@
-//! What a TVIEW's rows depend on beyond the rows of its sources, as checksums. Where they differ from the registered ones,
-//! the TVIEW is registered anew; its rows are compared only if something differs that can change a row.
+//! Checksums of all that the rows of a TVIEW depend on, besides the rows of its sources.
+//!
+//! If they differ from the registered ones, the TVIEW is registered again. Its rows are compared only if the
+//! difference can change a row.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,25 +24,25 @@ thread_local! {
     static STATEMENT: SessionStatement = const { SessionStatement::new() };
 }
 
-/// How a TVIEW differs from what is registered of it.
+/// How a TVIEW differs from its registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Difference {
     None,
-    /// In nothing that can change a row.
+    /// No row can differ.
     Harmless,
-    /// Rows may be others now.
+    /// Rows may differ.
     Rows,
 }
 
 /// Checksums of what a TVIEW depends on.
 pub struct Fingerprint {
-    /// Of what can change a row.
+    /// Of all that can change a row.
     rows: String,
     /// Of how changes are followed.
     lineage: String,
-    /// Of the labels of the enums that values have, and how many these are. A new one changes no row.
+    /// Of the labels of enum types in the view. A new label changes no row.
     labels: Labels,
-    /// Of those that were there when the TVIEW was registered.
+    /// Of the labels that existed when the TVIEW was registered.
     known_labels: String,
 }
 
@@ -51,7 +53,8 @@ struct Labels {
 }
 
 impl Fingerprint {
-    /// Of view, columns, lineage, and everything in the catalogs that values are made with. Inside an SPI session.
+    /// The fingerprint of view, columns, lineage, and of all catalog entries that values are computed with.
+    /// Inside an SPI session.
     pub fn of(definition: &Definition, shape: &Shape, lineage: &Lineage, view: Oid) -> Fingerprint {
         let (image, views) = image_of_view(view);
         let known = Registered::parse(&definition.hash).map_or(0, |registered| registered.labels.count);
@@ -85,7 +88,8 @@ impl Fingerprint {
             Value::of(known),
             Value::of(configuration),
         ];
-        // It reads a score of catalogs with their indexes: a transaction has places for so many locks, and may need them yet.
+        // The statement locks many catalogs and their indexes. These locks are released: a transaction can
+        // take only so many.
         let read = run_internal(|| {
             transaction::probe(|| {
                 let statement = STATEMENT.with(|s| s.get(|| statement!("fingerprint"), &types));
@@ -108,7 +112,7 @@ impl Fingerprint {
         }
     }
 
-    /// Compares with what is registered, as text.
+    /// Compares with the registered fingerprint, as text.
     pub fn compare(&self, registered: &str) -> Difference {
         if registered == self.to_string() {
             return Difference::None;
@@ -124,7 +128,7 @@ impl Fingerprint {
     }
 }
 
-/// As it is registered.
+/// The text that is registered.
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Labels { count, checksum } = &self.labels;
@@ -150,13 +154,14 @@ impl<'a> Registered<'a> {
     }
 }
 
-/// So much of a SHA-256 tells any two apart.
+/// Shortens a SHA-256: this much is distinct.
 fn short(mut checksum: String) -> String {
     checksum.truncate(32);
     checksum
 }
 
-/// Which columns of the view become which columns of the table; names only where a document shows them.
+/// Which columns of the view become which columns of the table. With their names only where a document has
+/// them.
 fn taken(definition: &Definition, shape: &Shape, view: Oid) -> String {
     let (in_view, in_table) = (columns::of(view), columns::of(definition.tview));
     let described = |column: &Column| {

@@ -8,12 +8,12 @@ use crate::postgres::spi::Rows;
 /// A key: the values of its columns in the types of the view, as [`crate::postgres::key_type`] writes them.
 pub type Key = Box<[String]>;
 
-/// The key in a row, whose first columns are in the types of the view; None if a part of it is NULL.
+/// The key in the first columns of a row, in the types of the view; None if a part of the key is NULL.
 pub fn key_of(shape: &Shape, rows: &Rows, row: usize) -> Option<Key> {
     key_values(shape, rows, row, 0).into_iter().collect()
 }
 
-/// The same with the parts that are NULL, where the key begins with this column, counted from 0.
+/// The same with parts that are NULL, beginning with column `first`, counted from 0.
 pub fn key_values(shape: &Shape, rows: &Rows, row: usize, first: usize) -> Vec<Option<String>> {
     let columns = shape.key.iter().enumerate();
     columns
@@ -21,7 +21,7 @@ pub fn key_values(shape: &Shape, rows: &Rows, row: usize, first: usize) -> Vec<O
         .collect()
 }
 
-/// A key as a JSON object: names and types of its columns, and their values.
+/// A key as a JSON object. `columns`: names and types of its columns.
 pub fn key_object<'k>(
     columns: impl Iterator<Item = (&'k str, &'k KeyType)>,
     values: &[Option<&str>],

@@ -1,5 +1,7 @@
-//! Which types of a key column may differ between view and table: those where the cast keeps different keys apart, and where
-//! view and table agree which keys are equal. Of all others a row would stay behind, or take the place of another.
+//! Which types of a key column may differ between view and table.
+//!
+//! The cast must keep different keys different, and view and table must agree which keys are equal. Otherwise
+//! a row would remain in the table, or replace another row.
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
@@ -14,26 +16,26 @@ use crate::postgres::type_facts::{self, Form};
 pub fn check(of_view: &Column, of_table: &Column, table: &str) -> Result<(), Problem> {
     let name = quote::identifier(&of_view.name);
     let (view_type, table_type) = (declared(of_view), declared(of_table));
-    let ways = (Side::of(of_view), Side::of(of_table));
-    if !keeps_apart(&ways.0, &ways.1) {
+    let sides = (Side::of(of_view), Side::of(of_table));
+    if !keeps_apart(&sides.0, &sides.1) {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             format!("key column {name} is {view_type} in the view and {table_type} in the table {table}"),
         )
         .detail("The cast from one to the other can make different keys equal, or change a key, or fail.")
         .hint(format!(
-            "ALTER TABLE {table} ALTER COLUMN {name} TYPE {view_type};"
+            "Run ALTER TABLE {table} ALTER COLUMN {name} TYPE {view_type};"
         )));
     }
-    if !agree(ways.0.collation, ways.1.collation) {
+    if !agree(sides.0.collation, sides.1.collation) {
         let collation = collation::name(of_view.collation).unwrap_or_default();
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_COLLATION_MISMATCH,
             format!("view and table {table} compare key column {name} by collations that do not agree"),
         )
-        .detail("One of them is not deterministic: it takes texts for equal that are not the same.")
+        .detail("One of these collations is not deterministic: different texts can be equal under it.")
         .hint(format!(
-            "ALTER TABLE {table} ALTER COLUMN {name} TYPE {view_type} COLLATE {collation};"
+            "Run ALTER TABLE {table} ALTER COLUMN {name} TYPE {view_type} COLLATE {collation};"
         )));
     }
     Ok(())
@@ -43,7 +45,7 @@ fn declared(column: &Column) -> String {
     type_facts::display(column.type_oid, column.modifier)
 }
 
-/// A column's type without its domains.
+/// The type of a column without its domains.
 struct Side {
     base: Oid,
     modifier: i32,
@@ -75,7 +77,8 @@ impl Side {
     }
 }
 
-/// Deterministic collations agree on what is equal: the same bytes.
+/// Whether two collations agree which texts are equal. Under deterministic collations only the same bytes
+/// are.
 fn agree(view: Collation, table: Collation) -> bool {
     match (view, table) {
         (Collation::Deterministic | Collation::None, Collation::Deterministic | Collation::None) => true,
@@ -83,7 +86,8 @@ fn agree(view: Collation, table: Collation) -> bool {
     }
 }
 
-/// Whether the cast keeps different keys apart and leaves equal ones equal. It may fail: then the key does, and nothing else.
+/// Whether the cast keeps different keys different and equal keys equal. If the cast fails, only that key
+/// fails.
 fn keeps_apart(view: &Side, table: &Side) -> bool {
     use pg_sys::*;
     if let (Some(view), Some(table)) = (view.element(), table.element()) {
@@ -94,7 +98,7 @@ fn keeps_apart(view: &Side, table: &Side) -> bool {
     }
     let unlimited = table.modifier < 0;
     match (view.base, table.base) {
-        // Out of range is an error.
+        // A value that is out of range is an error.
         (INT2OID | INT4OID | INT8OID, INT2OID | INT4OID | INT8OID) => true,
         (INT2OID | INT4OID | INT8OID, NUMERICOID) => unlimited,
         (INT2OID, FLOAT4OID | FLOAT8OID) | (INT4OID | FLOAT4OID, FLOAT8OID) => true,
@@ -112,18 +116,18 @@ fn keeps_apart(view: &Side, table: &Side) -> bool {
     }
 }
 
-/// Whether every value that fits the modifier of the view's type fits that of the table's as it is.
+/// Whether each value of the view's type is stored unchanged in the table's type, as their modifiers say.
 fn wider(view: &Side, table: &Side) -> bool {
     use pg_sys::*;
-    /// What a modifier counts itself.
+    /// The part of a modifier that is not a length.
     const HEADER: i32 = 4;
     let (from, to) = (view.modifier, table.modifier);
     match table.base {
-        // A length that is longer pads with blanks, which do not count.
+        // A longer length pads with blanks, which are insignificant.
         TEXTOID | VARCHAROID | BPCHAROID => view.base != TEXTOID && from >= HEADER && to >= from,
         NUMERICOID if from >= HEADER => {
             let digits = |modifier: i32| (modifier - HEADER) >> 16;
-            // Eleven bits, the first is the sign.
+            // Eleven bits, of which the first is the sign.
             let scale = |modifier: i32| (((modifier - HEADER) & 0x7ff) ^ 1024) - 1024;
             scale(to) >= scale(from) && digits(to) - scale(to) >= digits(from) - scale(from)
         }

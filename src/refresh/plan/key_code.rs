@@ -1,4 +1,5 @@
-//! Whether reading keys runs code of users: types without their domains run none, but a domain may be inside of them.
+//! Whether reading keys runs code of users. Keys are read without their domains, but a domain may be inside a
+//! type.
 
 use pgrx::pg_sys;
 
@@ -7,7 +8,7 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::statement;
 
-/// Whether to read texts as values of these types runs conditions of domains.
+/// Whether reading texts as values of these types evaluates CHECK constraints of domains.
 pub fn runs<'a>(types: impl Iterator<Item = &'a KeyType>) -> bool {
     let of_users: Vec<pg_sys::Oid> = types
         .map(KeyType::base)

@@ -1,4 +1,4 @@
-//! A key column: its types in view and table, and the SQL that takes a value from one to the other.
+//! A key column: its types in view and table, and the SQL that casts a value from one to the other.
 
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
@@ -8,20 +8,20 @@ use crate::error::Problem;
 use crate::postgres::key_type::KeyType;
 use crate::postgres::{collation, quote, type_facts, type_operators};
 
-/// A key column. A key is compared in the type and collation of the view where the view's rows are looked up by it, in
-/// those of the table where the table's are.
+/// A key column. Lookups in the view compare keys in the type and collation of the view; lookups in the
+/// table, in those of the table.
 #[derive(Debug, Clone)]
 pub struct KeyColumn {
     /// Quoted.
     pub name: String,
     pub view_type: String,
     pub table_type: String,
-    /// Equality on the view's type and on the table's type.
+    /// The equality operators of the view's type and of the table's type.
     pub view_equality: String,
     pub table_equality: String,
-    /// Values of the table that are equal have the same image.
+    /// Equal values of the table have the same binary image.
     pub same_image: bool,
-    /// The same of the view.
+    /// Equal values of the view have the same text.
     pub same_text: bool,
     pub values: KeyType,
     /// `COLLATE ..` or nothing.
@@ -32,7 +32,7 @@ pub struct KeyColumn {
 }
 
 impl KeyColumn {
-    /// A key column as view and table declare it. `of`: whose it is, for the message where it cannot be a key.
+    /// A key column as view and table declare it. `of`: the table that it belongs to, for messages.
     pub fn new(of_view: &Column, of_table: &Column, of: &str) -> Result<KeyColumn, Problem> {
         Ok(KeyColumn {
             name: quote::identifier(&of_view.name),
@@ -57,21 +57,22 @@ impl KeyColumn {
         })
     }
 
-    /// A value as one of the view's.
+    /// A value cast to the type of the view.
     pub fn as_views(&self, value: &str) -> String {
         format!("{value}::{}{}", self.view_type, self.view_collation)
     }
 
-    /// A value of the view as one of the table's.
+    /// A value of the view cast to the type of the table.
     pub fn as_tables(&self, value: &str) -> String {
-        let collation = match self.same_collation {
-            true => "",
-            false => &self.table_collation,
+        let collation = if self.same_collation {
+            ""
+        } else {
+            &self.table_collation
         };
         format!("{value}::{}{collation}", self.table_type)
     }
 
-    /// A value that equals one of the view, whatever it is compared by.
+    /// A value of any collation that equals one of the view, cast to the type of the table.
     pub fn any_as_tables(&self, value: &str) -> String {
         format!("{value}::{}{}", self.table_type, self.table_collation)
     }
@@ -91,7 +92,7 @@ fn equality(column: &Column, of: &str) -> Result<String, Problem> {
     type_operators::equality(column.type_oid).ok_or_else(|| unsuitable(column, of, "equality operator"))
 }
 
-/// Refuses a key column of a type without equality, or without an order: no unique index can be made of it.
+/// Refuses a key column whose type has no equality operator or no order: it cannot have a unique index.
 pub fn check_type(column: &Column, of: &str) -> Result<(), Problem> {
     if type_operators::equality(column.type_oid).is_none() {
         return Err(unsuitable(column, of, "equality operator"));

@@ -1,5 +1,5 @@
-//! A TVIEW made ready to refresh: lineage analysed, statements built. Kept per process until something it
-//! was built from changes.
+//! The plan of a TVIEW: its lineage, analysed, and the statements of its refreshes. Kept per process until an
+//! object changes that the plan was built from.
 
 mod build;
 pub mod cache;
@@ -43,39 +43,39 @@ use shape::Shape;
 use source_plan::SourcePlan;
 use unmatched::Unmatched;
 
-/// Everything one refresh needs.
+/// Everything that the refreshes of a TVIEW need.
 pub struct Plan {
     pub definition: Definition,
     pub shape: Shape,
     pub lineage: Lineage,
-    /// How changes of each source are followed; None: they mean the whole view.
+    /// How changes of each source are followed; None: a change means that all rows are compared.
     pub sources: HashMap<Oid, Option<SourcePlan>>,
     /// How requests by pg_tviews_refresh are read.
     pub requested: SourcePlan,
-    /// Whether writing the table runs triggers that may be deferred.
+    /// Writing the table fires triggers, which may be deferred.
     pub fires_triggers: bool,
     pub each_key: Statement,
-    /// Locks the table's rows of some keys, in the order of the keys.
+    /// Locks the rows of some keys in the table, in the order of the keys.
     pub lock_rows: Statement,
     pub all_keys: String,
     pub everything: Statement,
-    /// Where rows without a key may come that key queries do not find.
+    /// Set if the view may return rows whose key is NULL and that key queries do not find.
     pub unmatched: Option<Unmatched>,
-    /// Fingerprint of what rows depend on; and how it differs from the registered one.
+    /// The fingerprint of what rows depend on, and how it differs from the registered one.
     pub hash: String,
     pub difference: Difference,
     /// Tables below a source that have partitions of their own.
     partitioned: HashSet<Oid>,
-    /// What its statements cost; found out when first needed.
+    /// What the statements cost; estimated when first needed.
     pub costs: OnceCell<Costs>,
-    /// How many rows view and table may have; found out when first needed.
+    /// How many rows view and table may have; estimated when first needed.
     pub rows: Cell<Option<f64>>,
     reachable: Reachable,
-    /// What its statements may find by name.
+    /// The objects that the statements may find by name.
     pub named: Rc<Named>,
-    /// A preview has taken more locks than a transaction has places for.
+    /// A preview has taken more locks than a transaction may take.
     pub takes_many_locks: Cell<bool>,
-    /// How many partitions refreshes lock that leave those alone that they do not read.
+    /// Whether refreshes that lock only partitions they read lock few of them.
     pub locks: Locks,
     stamp: u64,
 }
@@ -101,7 +101,7 @@ pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
 }
 
 impl Plan {
-    /// Whether nothing this was built from has changed.
+    /// Whether no object has changed that the plan was built from.
     pub fn is_current(&self) -> bool {
         relation_changes::unchanged_since(self.stamp, |changed| {
             changed == self.definition.tview
@@ -112,14 +112,14 @@ impl Plan {
         })
     }
 
-    /// What it takes in memory, about: bytes.
+    /// The approximate size in memory, in bytes.
     pub fn memory(&self) -> usize {
         let of_sources = self.sources.values().flatten().chain([&self.requested]);
         let own = [&self.each_key, &self.lock_rows, &self.everything];
         let statements = own
             .into_iter()
             .chain(of_sources.flat_map(|source| [&source.few, &source.many]));
-        // Key queries are kept as text twice more: to be explained, and in the lineage.
+        // The text of a key query is stored three times: in the statement, for EXPLAIN, and in the lineage.
         statements
             .map(|statement| statement.memory() + 3 * statement.sql().len())
             .sum::<usize>()
@@ -127,8 +127,8 @@ impl Plan {
             + self.unmatched.as_ref().map_or(0, Unmatched::memory)
     }
 
-    /// Runs `work` with the rights and settings that rows of this TVIEW are computed with. Its errors are raised without what only
-    /// the owner may know.
+    /// Runs `work` with the rights of the owner, and with the settings that rows of this TVIEW are computed
+    /// with. Error messages that only the owner may see are replaced.
     pub fn as_owner<R>(&self, work: impl FnOnce() -> R) -> R {
         let permit = self.permit().unwrap_or_else(|refusal| refusal.raise(self));
         discretion::discreetly(&self.definition, || {
@@ -139,8 +139,8 @@ impl Plan {
         })
     }
 
-    /// Runs `work` on keys as texts, which reads no table: with the rights of the owner, where these must not be used with
-    /// those of the caller, if it runs no code.
+    /// Runs `work` on keys as texts, which reads no table, with the rights of the owner. Where code of the
+    /// owner must not run, and reading keys runs no code, with the rights of the caller.
     pub fn on_keys<R>(&self, work: impl FnOnce() -> R) -> R {
         let permit = self.permit().unwrap_or_else(|refusal| {
             if key_code::runs(self.shape.key.iter().map(|key| &key.values)) {
@@ -151,7 +151,7 @@ impl Plan {
         self.as_reader(permit, work)
     }
 
-    /// Runs `work`, which writes nothing, with rights that were permitted.
+    /// Runs `work`, which writes nothing, with permitted rights.
     pub fn as_reader<R>(&self, permit: Permit, work: impl FnOnce() -> R) -> R {
         run_restricted(permit, &self.definition.pinned, || {
             named::within(&self.named, work)
@@ -171,7 +171,7 @@ impl Plan {
         self.key_object_of(&texts)
     }
 
-    /// The same of a key of which parts may be NULL.
+    /// The same for a key whose parts may be NULL.
     pub fn key_object_of(&self, key: &[Option<&str>]) -> String {
         let names = self.definition.key_columns.iter().zip(&self.shape.key);
         key::key_object(names.map(|(name, k)| (&name[..], &k.values)), key)
@@ -189,12 +189,12 @@ impl Plan {
             .chain(self.lineage.root_view)
     }
 
-    /// With whose rights the tables below the view are read.
+    /// The roles with whose rights the tables below the view are read.
     pub fn readers(&self) -> Vec<Oid> {
         build::readers(&self.definition, &self.lineage)
     }
 
-    /// Sources and their partitions, in the order they are locked.
+    /// Sources and their partitions, in the order in which they are locked.
     pub fn tables(&self) -> Vec<Oid> {
         let mut tables: Vec<Oid> = self
             .lineage
@@ -207,17 +207,17 @@ impl Plan {
         tables
     }
 
-    /// Whether reading its sources as a whole takes more locks than one transaction has places for in the lock table.
+    /// Whether reading all partitions takes more locks than one transaction may take.
     pub fn is_wide(&self) -> bool {
         self.tables().len() > lock::most_of_a_transaction()
     }
 
-    /// Whether refreshes by key lock only those partitions that they read.
+    /// Whether refreshes by key lock only the partitions that they read.
     pub fn spares_partitions(&self) -> bool {
         self.is_wide() && self.locks.are_few()
     }
 
-    /// The tables below its sources.
+    /// The partitions of the sources.
     pub fn partitions(&self) -> HashSet<Oid> {
         let sources = self.lineage.sources.iter();
         sources

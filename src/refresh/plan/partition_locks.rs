@@ -1,4 +1,4 @@
-//! Whether refreshes by key lock few of many partitions.
+//! Whether refreshes by key lock few partitions of a source that has many.
 
 use std::cell::Cell;
 
@@ -10,20 +10,22 @@ pub struct Locks {
 }
 
 impl Locks {
-    /// Whether it pays to leave partitions unlocked that are not read.
+    /// Whether it is worthwhile to lock only the partitions that are read.
     pub fn are_few(&self) -> bool {
         !self.many.get()
     }
 
-    /// Asking for them goes over the lock table.
+    /// Whether the locks are to be counted this time. Counting scans the lock table.
     pub fn is_due(&self) -> bool {
         (self.times.get() + 1).is_power_of_two()
     }
 
+    /// Notes whether a refresh took many locks.
     pub fn measured(&self, many: bool) {
         self.many.set(many);
     }
 
+    /// Counts a refresh.
     pub fn used(&self) {
         self.times.set(self.times.get().saturating_add(1));
     }

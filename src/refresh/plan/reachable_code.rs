@@ -1,5 +1,5 @@
-//! What of the code behind a TVIEW the session it runs in could be prepared for: names that are looked up while it runs, and
-//! values that are asked from the session. Code that names all it uses by OID is out of reach.
+//! Which code of a TVIEW a session could manipulate: code that looks up names while it runs, or that reads
+//! settings and other values of the session. Code that refers to all objects by OID is out of reach.
 
 use std::cell::RefCell;
 
@@ -12,20 +12,20 @@ use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::with_latest_snapshot;
 use crate::statement;
 
-/// What was found, until something that was gone through changes.
+/// What was found; valid until an object changes that was examined.
 #[derive(Default)]
 pub struct Reachable(RefCell<Option<Found>>);
 
 struct Found {
     what: Option<String>,
     relations: Vec<Oid>,
-    /// When it was looked for.
+    /// The stamps of relation changes and of code changes when it was found.
     relations_at: u64,
     code_at: u64,
 }
 
 impl Reachable {
-    /// What could be reached, as a sentence without its end; None if nothing.
+    /// The code that could be reached, as the end of a sentence; None if there is none.
     pub fn get(&self, view: Option<Oid>, tview: Oid) -> Option<String> {
         let mut found = self.0.borrow_mut();
         match found.as_ref().filter(|found| found.is_current()) {

@@ -1,4 +1,4 @@
-//! Why the code of a TVIEW's owner must not run in a session, in words.
+//! The message that code of the owner of a TVIEW must not run in a session.
 
 use pgrx::PgSqlErrorCode;
 
@@ -8,7 +8,7 @@ use crate::postgres::permit::Refusal;
 use crate::postgres::role;
 
 impl Refusal {
-    /// Why the code of a TVIEW's owner must not run here.
+    /// Why code of the owner must not run in this session.
     pub fn reason(&self, plan: &Plan) -> String {
         let owner = role::name(plan.definition.owner);
         let reason = match self {
@@ -22,12 +22,12 @@ impl Refusal {
         format!("code of {owner}, its owner, does not run in this session: {reason}")
     }
 
-    /// Raises that the code of a TVIEW's owner must not run here.
+    /// Raises that code of the owner must not run in this session.
     pub fn raise(self, plan: &Plan) -> ! {
         self.problem(plan).raise()
     }
 
-    /// "Must be owner".
+    /// The problem, with the reason as its detail.
     pub fn problem(&self, plan: &Plan) -> Problem {
         let definition = &plan.definition;
         Problem::new(

@@ -1,4 +1,4 @@
-//! A TVIEW as the statements of a refresh see it: names, columns and the values these get.
+//! A TVIEW as the statements of a refresh see it: names, columns, and the values that columns get.
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
@@ -18,7 +18,7 @@ use crate::postgres::type_facts;
 pub struct Content {
     /// Name in the tv table.
     pub name: String,
-    /// Its value from the view `v`, cast to the table's type.
+    /// Its value from a row `v` of the view, cast to the type in the table.
     pub value: String,
 }
 
@@ -29,7 +29,7 @@ pub struct Shape {
     pub view: String,
     pub key: Vec<KeyColumn>,
     pub content: Vec<Content>,
-    /// What is said of those whose type in the table is another: `n from text to integer`.
+    /// Columns whose type differs in the table, for a notice: `n from text to integer`.
     pub converted: Vec<String>,
     /// `updated_at = now()` or nothing.
     pub touch: Option<String>,
@@ -40,7 +40,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
     let in_view = columns::of(view);
     let in_table = columns::of(definition.tview);
     let key = key(definition, &in_view, &in_table)?;
-    refuse_written_by_others(definition, &in_view, &in_table)?;
+    refuse_generated(definition, &in_view, &in_table)?;
     let (content, converted) = content(definition, &in_view, &in_table)?;
     let touch = find(&in_table, "updated_at")
         .filter(|column| !column.generated && find(&in_view, "updated_at").is_none())
@@ -65,7 +65,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
     })
 }
 
-/// The columns of the key, in view and table.
+/// The key columns, in view and table.
 fn key(definition: &Definition, in_view: &[Column], in_table: &[Column]) -> Result<Vec<KeyColumn>, Problem> {
     let mut key = Vec::new();
     for name in &definition.key_columns {
@@ -86,7 +86,7 @@ fn key(definition: &Definition, in_view: &[Column], in_table: &[Column]) -> Resu
     Ok(key)
 }
 
-/// The maintained columns besides the key; and which of them are converted.
+/// The maintained columns besides the key, and which of them are converted.
 fn content(
     definition: &Definition,
     in_view: &[Column],
@@ -135,27 +135,24 @@ fn no_cast(definition: &Definition, of_view: &Column, of_table: &Column) -> Prob
         ),
     )
     .hint(format!(
-        "ALTER TABLE {table} ALTER COLUMN {name} TYPE {of_view_type} USING NULL; or cast the column in the view."
+        "Run ALTER TABLE {table} ALTER COLUMN {name} TYPE {of_view_type} USING NULL; or cast the column in the view."
     ))
 }
 
-/// Columns that PostgreSQL computes itself cannot hold what the view says.
-fn refuse_written_by_others(
-    definition: &Definition,
-    view: &[Column],
-    table: &[Column],
-) -> Result<(), Problem> {
+/// Refuses columns whose values PostgreSQL generates: refreshes could not write the values of the view.
+fn refuse_generated(definition: &Definition, view: &[Column], table: &[Column]) -> Result<(), Problem> {
     let in_view = |column: &&Column| view.iter().any(|of_view| of_view.name == column.name);
-    // Rows are found by an identity that is the key, and never get another one.
+    // An identity column that is the key is inserted, and never updated.
     let in_key = |column: &Column| definition.key_columns.contains(&column.name);
     let of_its_own = |column: &&Column| column.generated || (column.identity_always && !in_key(column));
     let Some(column) = table.iter().filter(in_view).find(of_its_own) else {
         return Ok(());
     };
     let (table, name) = (definition.display(), quote::identifier(&column.name));
-    let (what, drop) = match column.generated {
-        true => ("generated", "DROP EXPRESSION"),
-        false => ("an identity column GENERATED ALWAYS", "DROP IDENTITY"),
+    let (what, drop) = if column.generated {
+        ("generated", "DROP EXPRESSION")
+    } else {
+        ("an identity column GENERATED ALWAYS", "DROP IDENTITY")
     };
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_GENERATED_ALWAYS,
@@ -166,12 +163,12 @@ fn refuse_written_by_others(
     )
     .detail("Refreshes could not write what the view returns.")
     .hint(format!(
-        "ALTER TABLE {table} ALTER COLUMN {name} {drop}; or let the view not return that column."
+        "Run ALTER TABLE {table} ALTER COLUMN {name} {drop}; or remove that column from the view."
     )))
 }
 
-/// The type a value is cast to before it is compared with what is stored. Not the length of a varchar: a
-/// value that is too long must fail, as it does in INSERT, not be cut.
+/// The type that a value is cast to before it is compared with the stored one. Without the length of a
+/// varchar: a value that is too long must fail, as in INSERT, and not be truncated.
 fn cast_type(column: &Column) -> String {
     let lengths = [
         pg_sys::VARCHAROID,

@@ -8,7 +8,7 @@ use crate::catalog::definition::Definition;
 use crate::lineage::{self, ChangedColumn, KeyQuery, Rowcount, Source, Strategy};
 use crate::postgres::spi::{Access, Rows, Statement, Value};
 
-/// From change keys (`$1 jsonb[]`) to keys of the TVIEW; for few and for many changes.
+/// The statements from change keys (`$1 jsonb[]`) to keys of the TVIEW, for few and for many changes.
 pub struct SourcePlan {
     pub few: Statement,
     pub many: Statement,
@@ -16,6 +16,7 @@ pub struct SourcePlan {
     texts: bool,
 }
 
+/// The statements of a source; None if its changes mean that all rows are compared.
 pub fn source_plan(definition: &Definition, shape: &Shape, source: &Source) -> Option<SourcePlan> {
     let mut queries = Vec::new();
     for occurrence in &source.occurrences {
@@ -70,7 +71,7 @@ impl SourcePlan {
     }
 }
 
-/// Requests name keys of the TVIEW itself, as objects like change keys.
+/// The statements for requests, which have keys of the TVIEW itself as JSON objects.
 pub fn requested(shape: &Shape) -> SourcePlan {
     let columns: Vec<ChangedColumn> = shape.key.iter().map(|k| ChangedColumn::text(&k.name)).collect();
     let changes = [pg_sys::JSONBARRAYOID];

@@ -1,4 +1,4 @@
-//! How rows of a view are noticed whose key is NULL because an outer join found no match: the statements.
+//! The statements that find rows of the view whose key is NULL because an outer join found no match.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -13,32 +13,33 @@ use crate::postgres::query_tree::Select;
 use crate::postgres::spi::Statement;
 
 /// The parameters of look-ups.
-const CHANGES_AND_MOST: [Oid; 2] = [pg_sys::JSONBARRAYOID, pg_sys::INT8OID];
+const CHANGES_AND_MAXIMUM: [Oid; 2] = [pg_sys::JSONBARRAYOID, pg_sys::INT8OID];
 
-/// How rows whose key is NULL are noticed, for a view that may have some.
+/// The look-ups of rows whose key is NULL, for a view that may return such rows.
 pub struct Unmatched {
-    /// Whether changes of a source lead to such rows; those not in here cannot be asked for.
+    /// The look-ups for changes of each source. Changes of other sources have none.
     pub sources: HashMap<Oid, LookUps>,
     /// What the planner expects of one look-up.
     pub explain_one: String,
     pub costs: OnceCell<Costs>,
 }
 
-/// Look-ups of what key queries for the other key columns find, for few and for many changes.
+/// Look-ups by values of the other key columns, which key queries find; for few and for many changes.
 pub struct LookUps {
     pub few: Statement,
     pub many: Statement,
 }
 
+/// What the planner expects.
 pub struct Costs {
-    /// Of asking for the whole view.
+    /// Of a query of the whole view.
     pub whole: f64,
     /// Of one look-up.
     pub one: f64,
 }
 
 impl Unmatched {
-    /// None where every row without a key is found by the key queries. Inside an SPI session.
+    /// None if key queries find each row whose key is NULL. Inside an SPI session.
     pub fn of(
         definition: &Definition,
         view: Oid,
@@ -55,7 +56,7 @@ impl Unmatched {
             .cloned()
             .collect();
         let mut sources = HashMap::new();
-        // What fk_columns says leads to whole keys only.
+        // Columns declared in fk_columns lead to whole keys only.
         if !rest.is_empty() && definition.fk_columns.is_empty() {
             let mut of_rest = lineage::analyse(Select::of_view(view), &rest)?;
             policies::extend(&mut of_rest, readers);
@@ -66,11 +67,11 @@ impl Unmatched {
                     let look_ups = LookUps {
                         few: Statement::new(
                             shape.unmatched_rows(&rest, &few, Rowcount::Few),
-                            &CHANGES_AND_MOST,
+                            &CHANGES_AND_MAXIMUM,
                         ),
                         many: Statement::new(
                             shape.unmatched_rows(&rest, &many, Rowcount::Many),
-                            &CHANGES_AND_MOST[..1],
+                            &CHANGES_AND_MAXIMUM[..1],
                         ),
                     };
                     sources.insert(source.relation, look_ups);
@@ -84,7 +85,7 @@ impl Unmatched {
         }))
     }
 
-    /// What it takes in memory, about: bytes.
+    /// The approximate size in memory, in bytes.
     pub fn memory(&self) -> usize {
         self.sources
             .values()
@@ -94,8 +95,8 @@ impl Unmatched {
     }
 }
 
-/// The key queries of a source for some of the key columns, for few and for many changes; None if changes, as captured, do not suffice
-/// for them.
+/// The key queries of a source for some of the key columns, for few and for many changes. None if these
+/// queries need columns that are not captured.
 fn queries(
     definition: &Definition,
     source: &Source,

@@ -50,7 +50,8 @@ impl Level<'_> {
         }
     }
 
-    /// Takes the equalities out of a condition; `restricts` tells which of `items` it has to be true for.
+    /// Adds the equalities of a condition. `restricts`: whether the condition must be true for rows of an
+    /// item.
     pub fn add_facts(
         &self,
         condition: Option<Expr>,
@@ -60,7 +61,7 @@ impl Level<'_> {
     ) {
         for conjunct in condition.into_iter().flat_map(|condition| condition.conjuncts()) {
             let survey = conjunct.survey();
-            // Compared with a constant, there may be many.
+            // Many rows may equal a constant.
             if survey.columns.iter().all(|column| column.levels_up == 0) && conjunct.ranges().len() < 2 {
                 continue;
             }
@@ -82,7 +83,7 @@ impl Level<'_> {
     }
 }
 
-/// Whether the planner computes an item of FROM by itself before joining it.
+/// Whether the planner computes an item of FROM as a whole before joining it.
 pub fn is_computed_apart(select: Select, index: usize) -> bool {
     recursion::step();
     let Range::Subquery(query) = select.range(index) else {

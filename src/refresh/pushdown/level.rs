@@ -1,22 +1,22 @@
-//! A query level on the way down, and how far down it goes.
+//! A query level that conditions are pushed down into, and the limits of that.
 
 use std::cell::Cell;
 
 use crate::postgres::query_tree::Select;
 use crate::postgres::recursion;
 
-/// After so many levels and inlined CTEs the rest of the query stays as it is.
-pub const MOST_LEVELS: usize = 1_000;
-/// Levels further in stay as they are.
-const DEEPEST: usize = 100;
+/// Maximum number of levels and inlined CTEs. The rest of the query stays unchanged.
+pub const MAXIMUM_LEVELS: usize = 1_000;
+/// Maximum nesting. Deeper levels stay unchanged.
+const MAXIMUM_DEPTH: usize = 100;
 
-/// A query level on the way down.
+/// A query level.
 pub struct Level<'p> {
     pub select: Select,
     pub parent: Option<&'p Level<'p>>,
-    /// Its CTEs stay as they are.
+    /// The CTEs of this level stay unchanged.
     pub computed_once: bool,
-    /// Levels that may still be narrowed.
+    /// How many levels and CTEs may still be changed.
     pub left: &'p Cell<usize>,
     pub depth: usize,
 }
@@ -44,11 +44,11 @@ impl<'p> Level<'p> {
         }
     }
 
-    /// Whether there is one more level, or CTE, to be had.
+    /// Counts one more level or CTE. False if the limits are reached.
     pub fn takes_one(&self) -> bool {
         recursion::step();
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
-        left > 0 && self.depth < DEEPEST
+        left > 0 && self.depth < MAXIMUM_DEPTH
     }
 }

@@ -1,10 +1,11 @@
-//! Which items of a FROM clause a few known values lead to, and by which conditions: plain thinking, no PostgreSQL.
+//! In which order the items of a FROM clause can be looked up by a few known values, and by which conditions.
+//! Plain Rust, without PostgreSQL.
 
 use std::collections::BTreeSet;
 
 use crate::postgres::query_tree::JoinKind;
 
-/// A join on the way from the top of FROM to an item.
+/// A join on the path from the top of FROM to an item.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// Which join of FROM.
@@ -14,13 +15,13 @@ pub struct Step {
     pub right: bool,
 }
 
-/// Something that has rows in FROM.
+/// A table or sub-select in FROM.
 #[derive(Clone, Debug)]
 pub struct Item {
     /// Range table index.
     pub index: usize,
     pub path: Vec<Step>,
-    /// May read the items beside it.
+    /// LATERAL: the item may read the items beside it.
     pub lateral: bool,
 }
 
@@ -29,12 +30,12 @@ pub struct Item {
 pub struct Fact {
     /// The items it reads.
     pub reads: BTreeSet<usize>,
-    /// Those of whose rows only the ones that it holds for come out.
+    /// The items of which only rows are returned that the equality is true for.
     pub restricts: BTreeSet<usize>,
 }
 
-/// The items that can be looked up, in the order in which they can, each with the facts to look it up by: values from
-/// outside or from items before it. `known`: an item that is small anyway.
+/// The items that can be looked up, in a possible order, each with the facts to look it up by. These use
+/// values from outside, or from items before it. `known`: an item that has few rows anyway.
 pub fn lookup_order(items: &[Item], facts: &[&Fact], known: Option<usize>) -> Vec<(usize, Vec<usize>)> {
     let mut reached: Vec<(usize, Vec<usize>)> = known.into_iter().map(|index| (index, Vec::new())).collect();
     loop {
@@ -63,7 +64,8 @@ fn leading_to(item: &Item, items: &[Item], facts: &[&Fact], reached: &[(usize, V
     (0..facts.len()).filter(|n| leads(facts[*n])).collect()
 }
 
-/// Whether SQL lets a sub-select in the place of `reader` read `other`, were it LATERAL and written last where order is free.
+/// Whether a LATERAL sub-select in the place of `reader` could read `other`, if it came last among items of a
+/// free order.
 fn may_read(reader: &Item, other: &Item) -> bool {
     if reader.path.iter().any(|step| step.kind == JoinKind::Full) {
         return false;
@@ -132,7 +134,8 @@ mod tests {
             order(&items, &[on.clone(), fact(&[1], &[1])]),
             [(1, vec![1]), (2, vec![0])]
         );
-        // A value for the optional side: a condition above the join holds for both, but SQL has no LATERAL that way.
+        // A value for the optional side: a condition above the join holds for both, but SQL has no LATERAL
+        // that way.
         let above = fact(&[1, 2], &[1, 2]);
         assert_eq!(order(&items, &[on, above, fact(&[2], &[2])]), [(2, vec![2])]);
     }

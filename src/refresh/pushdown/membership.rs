@@ -1,11 +1,12 @@
-//! `x IN (SELECT ..)` where its value is used.
+//! `x IN (SELECT ..)` whose value is used, as in NOT IN.
 
 use super::level::Level;
 use crate::postgres::query_tree::{Expr, Leaf, LinkKind, SubLink};
 
 impl Level<'_> {
-    /// `x IN (SELECT c ..)` whose value is used, as in NOT IN: the planner would compute all of the sub-select and keep it in
-    /// a hash table. Rows with another c than x, and not NULL, say nothing about x.
+    /// Adds the condition `c = x` to the sub-select of `x IN (SELECT c ..)` whose value is used. Without it
+    /// the planner computes the whole sub-select and stores it in a hash table. Rows whose c is neither x nor
+    /// NULL do not affect the value.
     pub fn look_up_membership(&self, link: &SubLink) {
         let conjuncts = self
             .select
@@ -43,9 +44,10 @@ impl Level<'_> {
         });
         let inside = self.inside(link.query);
         if let Some(equal) = equal {
-            link.query.add_condition(match inside.is_never_null(member) {
-                true => equal,
-                false => Expr::any_of(&[equal, member.copied().is_null()]),
+            link.query.add_condition(if inside.is_never_null(member) {
+                equal
+            } else {
+                Expr::any_of(&[equal, member.copied().is_null()])
             });
         }
     }

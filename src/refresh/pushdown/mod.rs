@@ -1,8 +1,9 @@
-//! Has the rows of a few keys computed without computing the rest of the view.
+//! Pushes a few keys down into the view, so that their rows are computed without the rest of the view.
 //!
-//! PostgreSQL's planner takes `key = value` down into a view as far as it can see that the rest does not matter: into
-//! joins, groups and branches. It stops where a sub-select that groups, sorts or counts is *joined* by a column: such a
-//! sub-select is computed as a whole, then joined. For a few keys it is better computed once per row it is joined to:
+//! The planner of PostgreSQL pushes `key = value` down into joins, groups and branches. It does not push the
+//! condition into a sub-select that groups, sorts or counts and that is *joined* by a column: such a
+//! sub-select is computed as a whole, then joined. For a few keys, computing it once per joined row costs
+//! less:
 //!
 //! ```sql
 //! FROM tb_order o LEFT JOIN (SELECT fk_order, sum(price) .. GROUP BY fk_order) i ON i.fk_order = o.pk_order
@@ -10,11 +11,13 @@
 //! FROM tb_order o LEFT JOIN LATERAL (SELECT * FROM (SELECT fk_order, ..) i WHERE i.fk_order = o.pk_order OFFSET 0) i ON ..
 //! ```
 //!
-//! and from there the planner takes the condition down again. A CTE is read like a sub-select, once per reference. A
-//! window or DISTINCT ON that is wanted by other columns than its partition reads just the partitions of the wanted rows.
+//! Then the planner pushes the condition further down. A CTE is treated like a sub-select, once per
+//! reference. A window or DISTINCT ON that is looked up by other columns than its partition reads only the
+//! partitions of these rows.
 //!
-//! The query is changed after PostgreSQL has expanded its views, with the rights each part is to be read with, and
-//! just before it is planned. What it returns stays the same; where nothing here applies, it stays as it is.
+//! The query is changed after PostgreSQL has expanded its views, including the rights that each part is read
+//! with, and before it is planned. Its result stays the same. A query without such a sub-select stays
+//! unchanged.
 
 mod equalities;
 mod level;
@@ -26,23 +29,25 @@ use std::cell::Cell;
 
 use crate::postgres::query_tree::{Column, Expr, Leaf, Range, Select};
 use equalities::is_computed_apart;
-use level::{Level, MOST_LEVELS};
+use level::{Level, MAXIMUM_LEVELS};
 use lookup_order::{lookup_order, Fact, Item};
 
 /// The CTE of a recompute statement that computes the rows, see [`super::plan::sql`].
 const COMPUTES_ROWS: &str = "fresh";
 
-/// Narrows the part of a recompute statement that reads the view; `statement` is about to be planned.
+/// Changes the part of a recompute statement that reads the view. `statement` is about to be planned.
 pub fn push_down(statement: Select) {
     let rows = statement.ctes().into_iter().find(|cte| cte.name == COMPUTES_ROWS);
     let select = rows.map_or(statement, |cte| cte.query);
-    let left = Cell::new(MOST_LEVELS);
+    let left = Cell::new(MAXIMUM_LEVELS);
     Level::outermost(select, &left).push_down(Vec::new(), false);
 }
 
 impl Level<'_> {
-    /// `known`: conditions in terms of this level's columns and of the levels around, true for every row that is wanted.
-    /// `in_expression`: a sub-select that the planner may turn into a join with the query around it.
+    /// Pushes conditions down into this level and the levels inside of it.
+    ///
+    /// `known`: conditions on columns of this level and of the levels around it; true for all rows that are
+    /// needed. `in_expression`: the level is a sub-select that the planner may join with the query around it.
     fn push_down(&self, known: Vec<Expr>, in_expression: bool) {
         if !self.takes_one() {
             return;
@@ -67,38 +72,12 @@ impl Level<'_> {
         let bare: Vec<&Fact> = facts.iter().map(|(fact, _)| fact).collect();
         let reached = lookup_order(&items, &bare, partner);
 
-        for index in items.iter().map(|item| item.index) {
+        for item in &items {
             let by: &[usize] = reached
                 .iter()
-                .find(|(item, _)| *item == index)
+                .find(|(index, _)| *index == item.index)
                 .map_or(&[], |(_, by)| by);
-            let outright: Vec<usize> = by
-                .iter()
-                .copied()
-                .filter(|fact| facts[*fact].0.reads.len() == 1)
-                .collect();
-            let from_outside = in_expression && outright.iter().all(|fact| *fact < physical);
-            if (outright.is_empty() || from_outside) && !by.is_empty() && is_computed_apart(select, index) {
-                let conditions: Vec<Expr> = by
-                    .iter()
-                    .filter(|fact| **fact < physical)
-                    .filter_map(|fact| {
-                        one_level_in(facts[*fact].1, |column, expr| {
-                            Some(match column.range == index {
-                                true => expr.moved_to(1, column.attno),
-                                false => expr.seen_from_inside(),
-                            })
-                        })
-                    })
-                    .collect();
-                if !conditions.is_empty() {
-                    select.filter_range(index, &conditions);
-                }
-                self.push_into_range(index, &[]);
-            } else {
-                let known: Vec<Expr> = outright.iter().map(|fact| facts[*fact].1).collect();
-                self.push_into_range(index, &known);
-            }
+            self.push_into_item(item.index, by, &facts, physical, in_expression);
         }
         for link in select.all_links() {
             if !reached.is_empty() {
@@ -108,7 +87,46 @@ impl Level<'_> {
         }
     }
 
-    /// A branch of a set operation. The planner takes `known` down into it, but not where rows are subtracted.
+    /// Pushes the facts `by` which an item can be looked up into the item. The first `physical` facts are
+    /// conditions of the query itself.
+    fn push_into_item(
+        &self,
+        index: usize,
+        by: &[usize],
+        facts: &[(Fact, Expr)],
+        physical: usize,
+        in_expression: bool,
+    ) {
+        let outright: Vec<usize> = by
+            .iter()
+            .copied()
+            .filter(|fact| facts[*fact].0.reads.len() == 1)
+            .collect();
+        let from_outside = in_expression && outright.iter().all(|fact| *fact < physical);
+        let is_joined = (outright.is_empty() || from_outside) && !by.is_empty();
+        if !is_joined || !is_computed_apart(self.select, index) {
+            let known: Vec<Expr> = outright.iter().map(|fact| facts[*fact].1).collect();
+            return self.push_into_range(index, &known);
+        }
+        let inside = |column: Column, expr: Expr| {
+            Some(if column.range == index {
+                expr.moved_to(1, column.attno)
+            } else {
+                expr.seen_from_inside()
+            })
+        };
+        let conditions: Vec<Expr> = by
+            .iter()
+            .filter(|fact| **fact < physical)
+            .filter_map(|fact| one_level_in(facts[*fact].1, inside))
+            .collect();
+        if !conditions.is_empty() {
+            self.select.filter_range(index, &conditions);
+        }
+        self.push_into_range(index, &[]);
+    }
+
+    /// Pushes into a branch of a set operation. The planner pushes `known` down itself, except into EXCEPT.
     fn push_into_branch(&self, index: usize, known: &[Expr]) {
         let select = self.select;
         let same_types = || {
@@ -129,7 +147,8 @@ impl Level<'_> {
         self.push_into_range(index, &[]);
     }
 
-    /// Narrows a sub-select in FROM, or a branch of a set operation. `known` reads its columns only, and levels around.
+    /// Pushes into a sub-select in FROM, or into a branch of a set operation. `known` reads its columns, and
+    /// columns of levels around this one.
     fn push_into_range(&self, index: usize, known: &[Expr]) {
         let Range::Subquery(select) = self.select.range(index) else {
             return;
@@ -147,7 +166,7 @@ impl Level<'_> {
         let output = |column: Column, seen: Expr| {
             let position = usize::try_from(column.attno).ok()?.checked_sub(1)?;
             let output = (*outputs.get(position)?)?;
-            // A set operation turns the values of its branches into one type, out of sight of their own queries.
+            // A set operation casts the values of its branches to one type, outside of their own queries.
             (output.column_type().0 == seen.column_type().0).then(|| output.copied())
         };
         let known = known
@@ -157,7 +176,7 @@ impl Level<'_> {
         self.inside(select).push_down(known, false);
     }
 
-    /// References to CTEs become sub-selects.
+    /// Replaces references to CTEs by sub-selects.
     fn inline_ctes(&self) {
         for index in self.select.all_ranges() {
             let Range::Cte { name, levels_up, .. } = self.select.range(index) else {
@@ -178,7 +197,7 @@ impl Level<'_> {
     }
 }
 
-/// A condition as it is written one level further in, with `replace` for the columns of its own level.
+/// A condition as written one level further in. `replace`: what the columns of its own level become.
 fn one_level_in(condition: Expr, replace: impl Fn(Column, Expr) -> Option<Expr>) -> Option<Expr> {
     condition.substitute(|leaf, expr| match leaf {
         Leaf::Column(column) if column.levels_up > 0 => Some(expr.seen_from_inside()),

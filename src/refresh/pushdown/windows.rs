@@ -1,4 +1,4 @@
-//! What windows, DISTINCT ON, LIMIT and GROUPING SETS let through.
+//! Which conditions can be pushed below windows, DISTINCT ON, LIMIT and GROUPING SETS.
 
 use super::level::Level;
 use super::lookup_order::Item;
@@ -6,8 +6,9 @@ use crate::postgres::inheritance;
 use crate::postgres::query_tree::{Expr, JoinKind, Range};
 
 impl Level<'_> {
-    /// What of `known` is still true of the rows that windows, DISTINCT ON, LIMIT and GROUPING SETS of this level
-    /// see. Where that is nothing, the level may get a join partner (its range) that knows which partitions are wanted.
+    /// The conditions of `known` that can be pushed below the windows, DISTINCT ON, LIMIT and GROUPING SETS
+    /// of this level. If none can, the level may be joined with the partitions of the rows that are computed;
+    /// then their range is returned.
     pub fn past_windows(&self, known: Vec<Expr>) -> (Vec<Expr>, Option<usize>) {
         let select = self.select;
         if !select.limits().is_empty() || select.grouping_sets() {
@@ -54,7 +55,7 @@ impl Level<'_> {
         }
     }
 
-    /// Whether this is a column of a table that is sure to be there, and not NULL.
+    /// Whether this is a NOT NULL column of a table that no outer join leaves out.
     pub fn is_never_null(&self, expr: Expr) -> bool {
         let Some(column) = expr.as_column().filter(|column| column.levels_up == 0) else {
             return false;

@@ -1,5 +1,6 @@
-//! `pg_tview_backlog_part`: the parts of a large backlog that several workers apply. Each part is applied and marked as
-//! done in one transaction. The position moves once all parts are done. Statements run inside an SPI session.
+//! `pg_tview_backlog_part`: the parts of a large backlog that several workers apply. Each part is applied and
+//! marked as done in one transaction. The position moves once all parts are done. Statements run inside an
+//! SPI session.
 
 use pgrx::pg_sys::{self, Oid};
 
@@ -27,7 +28,8 @@ pub struct State {
     pub written: Written,
 }
 
-/// Stores the parts of a backlog, numbered from 0. Replaces the parts of an earlier attempt. Returns how many.
+/// Stores the parts of a backlog, numbered from 0. Replaces the parts of an earlier attempt. Returns how
+/// many.
 pub fn store(tview: Oid, parts: Batches, before: Option<&Position>) -> usize {
     remove(tview);
     let types = [pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID];

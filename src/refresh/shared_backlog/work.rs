@@ -1,5 +1,5 @@
-//! A large backlog applied by several workers. One worker has read the queue and moves the position; the others take
-//! parts, too.
+//! A large backlog applied by several workers. One worker has read the queue and moves the position; the
+//! others take parts, too.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -26,15 +26,16 @@ use crate::settings;
 
 /// Minimum number of keys of a part.
 const MINIMUM_KEYS: usize = 1_000;
-/// Maximum number of keys of a part, if a part does not compute the whole view. A worker that helps is soon free for
-/// more urgent work.
+/// Maximum number of keys of a part, if a part does not compute the whole view. A worker that helps is soon
+/// free for more urgent work.
 const MAXIMUM_KEYS: usize = 2_500;
 /// The number of parts per worker. A faster worker takes more of them.
 const PARTS_EACH: usize = 2;
 /// The pause between two checks whether other workers are done.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Applies one part that another worker offers. An error is left to that worker, which applies the part again.
+/// Applies one part that another worker offers. An error is left to that worker, which applies the part
+/// again.
 pub fn help(prepare: Prepare, tview: Oid, part: u32) {
     let refresh = Refresh::new(Driver::Worker, prepare, tview, None, 0);
     let plan = match plan::kept(tview) {
@@ -126,8 +127,8 @@ impl Refresh<'_> {
         Ok(None)
     }
 
-    /// Applies one part in a transaction of its own. A problem is reported in `entry`; without an entry, in a worker that
-    /// helps, it fails the part.
+    /// Applies one part in a transaction of its own. A problem is reported in `entry`; without an entry, in a
+    /// worker that helps, it fails the part.
     fn part(&self, plan: &Rc<Plan>, part: u32, entry: Option<&mut Entry>) -> Result<Status, Caught> {
         let part = part as i32;
         let step = self.driver.repeatable_read(

@@ -4,7 +4,7 @@ use super::Reach;
 use crate::refresh::plan::shape::Shape;
 
 impl Shape {
-    /// Differences between view and table: problem, and the columns of the key.
+    /// Lists the differences between view and table: the problem, and the columns of the key.
     pub fn check(&self, reach: Reach) -> String {
         let rows = self.rows();
         let keys = |of: &str| {
@@ -17,7 +17,7 @@ impl Shape {
         };
         let same = self.same_key("tv", "fresh");
         let (wanted, among, view) = match reach {
-            // A row whose key is NULL is missing, as it has no place in the table.
+            // A row whose key is NULL has no place in the table, and is reported as missing.
             Reach::Everything => (String::new(), String::new(), self.of_view()),
             _ => (
                 format!("wanted AS MATERIALIZED ({}), ", self.wanted_keys()),

@@ -4,7 +4,7 @@ use super::{KeyRange, Reach};
 use crate::refresh::plan::shape::Shape;
 
 impl Shape {
-    /// What the planner expects of computing rows: one key, or everything.
+    /// What the planner expects of computing the rows of one key, or all rows.
     pub fn explain(&self, reach: Reach) -> String {
         let nulls: Vec<String> = self
             .key
@@ -33,13 +33,14 @@ impl Shape {
         format!("EXPLAIN (FORMAT JSON) SELECT FROM {}", self.table)
     }
 
-    /// Whether table (or view) have at most `$1` rows.
+    /// Whether the table, and with `with_view` also the view, has at most `$1` rows.
     pub fn has_at_most(&self, with_view: bool) -> String {
         let within =
             |of: &str| format!("(SELECT count(*) <= $1 FROM (SELECT 1 FROM {of} LIMIT $1 + 1) AS few)");
-        match with_view {
-            true => format!("SELECT {} AND {}", within(&self.rows()), within(&self.view)),
-            false => format!("SELECT {}", within(&self.rows())),
+        if with_view {
+            format!("SELECT {} AND {}", within(&self.rows()), within(&self.view))
+        } else {
+            format!("SELECT {}", within(&self.rows()))
         }
     }
 }

@@ -4,12 +4,12 @@ use super::{KeyRange, Reach};
 use crate::refresh::plan::shape::Shape;
 
 impl Shape {
-    /// Fills an empty table in one go; duplicates are the primary key's to refuse.
+    /// Fills an empty table. The primary key refuses repeated keys.
     pub fn fill(&self) -> String {
         self.filled_with(self.fresh(Reach::Everything))
     }
 
-    /// The same for a range of keys that the table has no row of.
+    /// The same for a range of keys of which the table has no row.
     pub fn fill_range(&self, range: &KeyRange) -> String {
         self.filled_with(self.fresh_of_range(range))
     }

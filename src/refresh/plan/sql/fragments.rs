@@ -13,7 +13,7 @@ impl Shape {
             .map(|name| unquote(name))
     }
 
-    /// All rows of the view, in the table's types.
+    /// All rows of the view, in the types of the table.
     pub(super) fn of_view(&self) -> String {
         let key = self.key.iter().map(|k| {
             let value = k.as_tables(&format!("v.{}", k.name));
@@ -24,7 +24,7 @@ impl Shape {
         format!("SELECT {} FROM {} AS v", values.join(", "), self.view)
     }
 
-    /// The rows of the view, in the table's types.
+    /// The rows of the view for these keys, in the types of the table.
     pub(super) fn fresh(&self, reach: Reach) -> String {
         let select = self.of_view();
         match reach {
@@ -44,7 +44,7 @@ impl Shape {
         }
     }
 
-    /// The keys in the parameters, each once.
+    /// The distinct keys of the parameters.
     pub fn wanted_keys(&self) -> String {
         // Different texts may be equal keys: 2 and 2.00.
         format!(
@@ -61,7 +61,7 @@ impl Shape {
         arrays.join(", ")
     }
 
-    /// The columns of a row `k` of these, in the types of the view.
+    /// The key columns of a row `k` of the parameters, in the types of the view.
     pub fn typed_keys(&self) -> String {
         self.views_keys("k")
     }
@@ -91,7 +91,7 @@ impl Shape {
     }
 
     pub fn key_not_null(&self) -> String {
-        // A row of NULLs IS NULL, and one with some is neither that nor IS NOT NULL; both are keys.
+        // IS NULL is true for a composite value of NULLs, which may be a key.
         self.each_key(|k| format!("v.{} IS DISTINCT FROM NULL", k.name))
     }
 
@@ -116,12 +116,13 @@ impl Shape {
         all.collect::<Vec<_>>().join(", ")
     }
 
-    /// The rows of the table: not those of tables that inherit from it.
+    /// The rows of the table, without those of tables that inherit from it.
     pub fn rows(&self) -> String {
         format!("ONLY {}", self.table)
     }
 
-    /// The columns that may differ in rows whose keys are equal: those of the key have images of their own, too.
+    /// The columns that may differ in rows with equal keys. Equal values of a key column may have different
+    /// images, too.
     pub(super) fn may_differ(&self) -> impl Iterator<Item = &String> {
         let key = self.key.iter().filter(|k| !k.same_image).map(|k| &k.name);
         key.chain(self.content.iter().map(|c| &c.name))
@@ -138,8 +139,8 @@ impl Shape {
         }
     }
 
-    /// Whether the statement for many keys takes two parameters more, the least and the greatest of them: it then reads no more
-    /// of the table than what lies between, and the planner knows how much that is.
+    /// Whether the statement for many keys takes two more parameters, the least and the greatest key. It then
+    /// reads only the rows of the table between them, and the planner can estimate how many.
     pub fn takes_bounds(&self) -> bool {
         let integer = |k: &KeyColumn| ["smallint", "integer", "bigint"].contains(&k.view_type.as_str());
         matches!(&self.key[..], [only] if integer(only) && only.view_type == only.table_type)
@@ -182,7 +183,7 @@ impl Shape {
     }
 }
 
-/// A quoted name as it is.
+/// A quoted name without its quotes.
 pub fn unquote(name: &str) -> String {
     match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inner) => inner.replace("\"\"", "\""),

@@ -5,8 +5,8 @@ use crate::refresh::plan::key_column::KeyColumn;
 use crate::refresh::plan::shape::Shape;
 
 impl Shape {
-    /// A key query that returns only some of the key columns (by their plain names), as one that returns keys: those
-    /// of the table's rows with these values.
+    /// A query of whole keys from a key query that returns only some of the key columns: the keys of the rows
+    /// in the table with these values.
     pub fn whole_keys(&self, columns: &[String], query: &str) -> String {
         let (part, rest): (Vec<&KeyColumn>, Vec<&KeyColumn>) = self
             .key
@@ -30,7 +30,7 @@ impl Shape {
         )
     }
 
-    /// The keys that some queries find, each once.
+    /// The distinct keys that some queries find.
     pub fn distinct_keys(&self, queries: &[String]) -> String {
         let keys: Vec<String> = self
             .key
@@ -44,7 +44,7 @@ impl Shape {
         )
     }
 
-    /// Which of the keys in the parameters, counted from 1, the table has.
+    /// The positions, counted from 1, of those keys in the parameters that the table has.
     pub fn keys_in_table(&self) -> String {
         let place = self.unused_name("position");
         format!(
@@ -55,7 +55,7 @@ impl Shape {
         )
     }
 
-    /// Of the keys in the parameters, counted from 1, the first of those that are equal.
+    /// The position, counted from 1, of the first key in the parameters among those that are equal to it.
     pub fn first_of_equal(&self) -> String {
         let place = self.unused_name("position");
         format!(
@@ -65,7 +65,8 @@ impl Shape {
         )
     }
 
-    /// Pairs of equal keys, counted from 1: of those in the first half of the parameters with those in the second.
+    /// Pairs of positions, counted from 1: of a key in the first half of the parameters and an equal key in
+    /// the second half.
     pub fn equal_keys(&self) -> String {
         let place = self.unused_name("position");
         let same: Vec<String> = self
@@ -81,7 +82,7 @@ impl Shape {
         )
     }
 
-    /// The keys in the parameters, each once, in order.
+    /// The distinct keys of the parameters, in order.
     pub fn keys_in_order(&self) -> String {
         format!(
             "SELECT {} FROM ({}) AS k ORDER BY {}",
@@ -101,7 +102,7 @@ impl Shape {
         )
     }
 
-    /// The keys in as many parameters as there are columns, from this one on, with where each stands.
+    /// The keys in the parameters from `$first` on, with the position of each in the column `place`.
     pub(super) fn given_keys(&self, first: usize, place: &str) -> String {
         let arrays: Vec<String> = (first..first + self.key.len()).map(|n| format!("${n}")).collect();
         format!(
@@ -112,7 +113,7 @@ impl Shape {
         )
     }
 
-    /// Every key that view or table has.
+    /// The keys of view and table.
     pub fn every_key(&self) -> String {
         format!(
             "SELECT {} FROM {} AS v WHERE {} UNION SELECT {} FROM {} AS tv",
@@ -133,7 +134,8 @@ impl Shape {
         )
     }
 
-    /// By key. The table's index knows an order of its type; a type of the view need not have one.
+    /// The columns to order by. They are in the type of the table, which always has an order: a type of the
+    /// view need not.
     pub(super) fn order(&self, of: &str) -> String {
         let columns = self
             .key

@@ -5,14 +5,19 @@ use crate::refresh::comparison::key_order::KeyOrder;
 use crate::refresh::plan::shape::Shape;
 
 impl Shape {
-    /// The keys that follow one another in view and table, in descending order: about `$1` of them, those after the
-    /// key in `$2`, `$3`, ... if `after`; whether there may be more; and whether the table has rows with any of them. Neither
-    /// view nor table have more than `$1` rows with them, apart from those that repeat the last one. Only the last of
-    /// them if they are not `all` wanted.
+    /// The next keys of view and table, in descending order: about `$1` keys; with `after`, those after the
+    /// key in `$2`, `$3`, ... Also whether there may be more keys, and whether the table has rows with any of
+    /// these. Without `all`, only the last key.
+    ///
+    /// Neither view nor table has more than `$1` rows with these keys, apart from rows that repeat the last
+    /// key.
     pub fn next_keys(&self, order: &KeyOrder, after: bool, all: bool) -> String {
-        let from = |of: &str| match after {
-            true => format!(" AND {}", self.compared(of, &order.greater, 2)),
-            false => String::new(),
+        let from = |of: &str| {
+            if after {
+                format!(" AND {}", self.compared(of, &order.greater, 2))
+            } else {
+                String::new()
+            }
         };
         let some = |name: &str, of: &str, relation: &str, not_null: String| {
             format!(
@@ -54,8 +59,8 @@ impl Shape {
         )
     }
 
-    /// Rows with keys after the one in the first parameters, if `after`, and up to the one in the next, if `upto`: one
-    /// for each column.
+    /// A range of keys: with `after`, after the key in the first parameters; with `upto`, up to the key in
+    /// the next ones. One parameter per key column.
     pub fn range(&self, order: &KeyOrder, after: bool, upto: bool) -> KeyRange {
         let condition = |of: &str| {
             let mut conditions = Vec::new();
@@ -77,7 +82,7 @@ impl Shape {
         }
     }
 
-    /// The key of a row compared with the one in the parameters from `first` on.
+    /// Compares the key of a row with the key in the parameters from `$first` on.
     fn compared(&self, of: &str, operator: &str, first: usize) -> String {
         let parameters: Vec<String> = self
             .key

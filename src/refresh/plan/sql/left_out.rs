@@ -12,7 +12,7 @@ impl Shape {
         )
     }
 
-    /// Up to ten keys that the view returns more than once, as JSON; NULL if there are none.
+    /// Up to ten keys that the view returns more than once, as JSON; NULL if it returns none.
     pub fn repeated_keys(&self) -> String {
         let columns: Vec<String> = self.key.iter().map(|k| format!("v.{}", k.name)).collect();
         let columns = columns.join(", ");
@@ -33,7 +33,7 @@ impl Shape {
         nulls.join(" OR ")
     }
 
-    /// What the planner expects of looking through the whole view for such rows.
+    /// What the planner expects of the query for rows whose key is NULL.
     pub fn explain_null_keys(&self) -> String {
         format!(
             "EXPLAIN (FORMAT JSON) SELECT 1 FROM {} AS v WHERE {}",

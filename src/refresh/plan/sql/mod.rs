@@ -15,18 +15,18 @@ mod unmatched;
 
 pub use fragments::unquote;
 
-/// A part of all keys: conditions on a row `v` of the view and on a row `tv` of the table.
+/// A range of keys: conditions on a row `v` of the view and on a row `tv` of the table.
 pub struct KeyRange {
     pub view: String,
     pub table: String,
 }
 
-/// How the keys reach the view.
+/// How the keys are looked up in the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// One look-up per key: every part of the view that depends on the key is reached through an index.
+    /// One look-up per key: indexes lead to each part of the view that depends on the key.
     EachKey,
-    /// All keys at once: the planner sees how many there are.
+    /// All keys together: the planner knows how many there are.
     AllKeys,
     /// No keys: the whole view against the whole table.
     Everything,

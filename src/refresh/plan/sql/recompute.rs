@@ -4,10 +4,10 @@ use super::{KeyRange, Reach};
 use crate::refresh::plan::shape::Shape;
 
 impl Shape {
-    /// Recomputes rows and writes those that differ. One result row: inserted, updated, deleted, unchanged,
-    /// and up to ten keys (as JSON) that the view returns more than once, and whether it returned NULL keys.
+    /// Recomputes rows and writes those that differ. Returns one row: the numbers of rows inserted, updated,
+    /// deleted and unchanged, and up to ten keys (as JSON) that the view returns more than once.
     ///
-    /// Each row of the table is looked up once, by key; a row that differs is then found by its place.
+    /// Each row of the table is looked up once, by key. A row that differs is updated by its ctid.
     pub fn recompute(&self, reach: Reach) -> String {
         self.recomputed(reach, None)
     }
@@ -19,7 +19,7 @@ impl Shape {
 
     fn recomputed(&self, reach: Reach, range: Option<&KeyRange>) -> String {
         let (table, names) = (&self.table, self.names());
-        // Where the table's row is, beside the view's row with the same key, and whether they differ.
+        // The ctid of the row in the table with the same key, and whether that row differs.
         let (place, differs) = (self.unused_name("place"), self.unused_name("differs"));
         let key_names = self.key_names();
         let fresh_key = self.same_key("tv", "fresh");
@@ -29,33 +29,10 @@ impl Shape {
         } else {
             String::new()
         };
-        // Fenced: what is computed is used twice, to compare and to write.
+        // OFFSET 0, so that no expression of the view is computed twice: to compare and to write.
         let fence = if reach == Reach::EachKey { "" } else { " OFFSET 0" };
-        let deleted = if keyed {
-            format!(
-                "USING (SELECT * FROM wanted k WHERE NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {})) AS k WHERE {}{}",
-                self.wanted("fresh"),
-                self.some_missing(),
-                self.wanted("tv")
-            )
-        } else {
-            let within = range.map_or(String::new(), |range| format!("{} AND ", range.table));
-            format!("WHERE {within}NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {fresh_key})")
-        };
-        let written: Vec<String> = self
-            .may_differ()
-            .map(|name| format!("{name} = fresh.{name}"))
-            .chain(self.touch.iter().cloned())
-            .collect();
-        let updated = match self.may_differ().next() {
-            None => "SELECT 1 WHERE false".to_string(),
-            Some(_) => format!(
-                "UPDATE ONLY {table} AS tv SET {} FROM compared AS fresh \
-                 WHERE tv.ctid = fresh.{place} AND fresh.{differs} AND {} RETURNING 1",
-                written.join(", "),
-                self.not_repeated("fresh"),
-            ),
-        };
+        let deleted = self.deleted(keyed, range);
+        let updated = self.updated(&place, &differs);
         format!(
             "WITH {wanted}\
              fresh AS ({fresh}{fence}), \
@@ -86,6 +63,43 @@ impl Shape {
         )
     }
 
+    /// Which rows of the table the statement deletes: those that the view no longer returns.
+    fn deleted(&self, keyed: bool, range: Option<&KeyRange>) -> String {
+        if keyed {
+            format!(
+                "USING (SELECT * FROM wanted k WHERE NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {})) AS k WHERE {}{}",
+                self.wanted("fresh"),
+                self.some_missing(),
+                self.wanted("tv")
+            )
+        } else {
+            let within = range.map_or(String::new(), |range| format!("{} AND ", range.table));
+            format!(
+                "WHERE {within}NOT EXISTS (SELECT 1 FROM compared AS fresh WHERE {})",
+                self.same_key("tv", "fresh")
+            )
+        }
+    }
+
+    /// The part of the statement that updates rows which differ.
+    fn updated(&self, place: &str, differs: &str) -> String {
+        if self.may_differ().next().is_none() {
+            return "SELECT 1 WHERE false".to_string();
+        }
+        let written: Vec<String> = self
+            .may_differ()
+            .map(|name| format!("{name} = fresh.{name}"))
+            .chain(self.touch.iter().cloned())
+            .collect();
+        format!(
+            "UPDATE ONLY {} AS tv SET {} FROM compared AS fresh \
+             WHERE tv.ctid = fresh.{place} AND fresh.{differs} AND {} RETURNING 1",
+            self.table,
+            written.join(", "),
+            self.not_repeated("fresh"),
+        )
+    }
+
     fn between_bounds(&self, reach: Reach) -> String {
         match &self.key[..] {
             [only] if reach == Reach::AllKeys && self.takes_bounds() => {
@@ -95,16 +109,18 @@ impl Shape {
         }
     }
 
-    /// In a recompute statement: nothing unless some of the keys wanted may have no row in the view. Each has one if there are as
-    /// many, and keys of the view are as distinct in the table. The planner evaluates it once, before anything else.
+    /// A condition that is false if each key has a row in the view: if there are as many rows as keys, and
+    /// different keys of the view are different in the table. The executor evaluates it once, before the
+    /// rest.
     fn some_missing(&self) -> String {
-        match self.key.iter().all(|k| k.view_type == k.table_type) {
-            true => "(SELECT keys < cardinality($1) FROM found) AND ".to_string(),
-            false => String::new(),
+        if self.key.iter().all(|k| k.view_type == k.table_type) {
+            "(SELECT keys < cardinality($1) FROM found) AND ".to_string()
+        } else {
+            String::new()
         }
     }
 
-    /// In a recompute statement: only where some keys are repeated does it look for this one among them.
+    /// A condition that is false for repeated keys. If no key is repeated, keys are not searched for.
     fn not_repeated(&self, of: &str) -> String {
         format!(
             "((SELECT rows = keys FROM found) OR NOT EXISTS (SELECT 1 FROM repeated r WHERE {}))",

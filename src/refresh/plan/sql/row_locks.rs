@@ -3,8 +3,8 @@
 use crate::refresh::plan::shape::Shape;
 
 impl Shape {
-    /// Locks the table's rows of the wanted keys against other writers, in the order of the keys: two who want the same rows
-    /// wait for each other, and not crosswise.
+    /// Locks the rows of these keys in the table against other writers. The order of the keys avoids
+    /// deadlocks between two sessions that lock the same rows.
     pub fn lock_rows(&self) -> String {
         format!(
             "SELECT 1 FROM {} AS tv, ({}) AS k WHERE {} ORDER BY {} FOR NO KEY UPDATE OF tv",
@@ -15,8 +15,8 @@ impl Shape {
         )
     }
 
-    /// Which of the keys given, counted from 1, are those of rows that somebody else holds. Locks the rows of the others, in the
-    /// order of the keys.
+    /// The positions, counted from 1, of those keys in the parameters whose rows another session holds. Locks
+    /// the rows of the other keys, in the order of the keys.
     pub fn held_rows(&self) -> String {
         let place = self.unused_name("position");
         format!(

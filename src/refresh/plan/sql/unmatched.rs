@@ -4,9 +4,11 @@ use crate::lineage::Rowcount;
 use crate::refresh::plan::shape::Shape;
 
 impl Shape {
-    /// Whether the view returns rows with a NULL key among those that have the values which some key queries find for some of
-    /// the key columns: `row` or `nothing`; `unknown`: one of the values is NULL. Few values are looked up one by one: `too many`
-    /// if there are more than `$2`. Many are joined.
+    /// Whether the view returns rows whose key is NULL among those with certain values in some of the key
+    /// columns. The key queries find these values.
+    ///
+    /// The answer is `row` or `nothing`; `unknown` if one of the values is NULL. A few values are looked up
+    /// one by one: `too many` if there are more than `$2`. Many values are joined.
     pub fn unmatched_rows(&self, columns: &[String], queries: &[String], rows: Rowcount) -> String {
         let part = self.part(columns);
         let nulls: Vec<String> = part
@@ -32,7 +34,7 @@ impl Shape {
         )
     }
 
-    /// What the planner expects of looking for such a row by one value.
+    /// What the planner expects of one such look-up.
     pub fn explain_unmatched_row(&self, columns: &[String]) -> String {
         let part = self.part(columns);
         let values: Vec<String> = part
