@@ -2,9 +2,9 @@
 //! that:
 //!
 //! - memory is kept in reserve, and given back when memory has run out: enough to reach a place where an
-//! ERROR can be raised ([`check`]);
+//!   ERROR can be raised ([`check`]);
 //! - before a value of a user is copied, which may be large, [`room`] raises an ERROR if the copy would not
-//! fit;
+//!   fit;
 //! - where neither is enough, only this session ends (FATAL).
 
 use std::alloc::{GlobalAlloc, Layout, System};
