@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_is_left_to_others() {
+    fn other_json_is_refused() {
         let others = [
             "", "[", "{}", "[]]", "[{}", "[{},]", "[,{}]", "[{}{}]", "[1]", "null", "[{}] x",
         ];

@@ -23,18 +23,6 @@ pub enum Value<'a> {
     Timestamp(i64),
 }
 
-/// Full id of the top-level transaction, assigned if it has none yet.
-pub fn top_transaction_id() -> u64 {
-    // SAFETY: callers are inside a transaction that may write.
-    unsafe { pg_sys::GetTopFullTransactionId().value }
-}
-
-/// The wall clock, in PostgreSQL's microseconds.
-pub fn clock() -> i64 {
-    // SAFETY: reads the clock.
-    unsafe { pg_sys::GetCurrentTimestamp() }
-}
-
 /// Inserts rows with values for these columns; others are NULL. False: there is no such table any more, as in
 /// the middle of DROP EXTENSION. Raises an ERROR if a column is missing.
 pub fn insert<'a, const COLUMNS: usize>(
@@ -157,7 +145,7 @@ impl Table {
                     PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
                     format!("a table of pg_tviews has lost its column {name:?}"),
                 )
-                .hint("DROP EXTENSION pg_tviews CASCADE; and create it again, with its TVIEWs.")
+                .hint("Run DROP EXTENSION pg_tviews CASCADE; and create the extension and its TVIEWs again.")
                 .raise()
             })
         }

@@ -22,7 +22,7 @@ pub fn check_source(relation: Oid, kind: char, with_children: bool) -> Result<()
             format!("the materialized view {display}"),
             UNSEEN,
             format!(
-                "Read a view of the same query: SELECT pg_get_viewdef({});",
+                "Read a view of the same query, which SELECT pg_get_viewdef({}); shows.",
                 quote::literal(&display)
             ),
         ),
@@ -94,7 +94,9 @@ fn refuse_by_tables_below(relation: Oid, kind: char) -> Result<(), Problem> {
         format!("{display}, because of the table {below} below it"),
         "Rows of temporary and foreign tables below it are rows of it as well, and cannot be followed.",
         match kind {
-            'p' => format!("ALTER TABLE {display} DETACH PARTITION {below};"),
+            'p' => {
+                format!("Run ALTER TABLE {display} DETACH PARTITION {below}; to make it a table of its own.")
+            }
             _ => format!("Let the view read FROM ONLY {display}."),
         },
     )

@@ -13,7 +13,7 @@ use crate::error::{Caught, Problem};
 use crate::postgres::hooks::executor::{self, Query};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access};
-use crate::postgres::transaction::{query_snapshot, with_latest_snapshot};
+use crate::postgres::transaction::{self, lock, with_latest_snapshot};
 use crate::{settings, statement};
 
 /// How a preview ended.
@@ -40,7 +40,7 @@ pub fn attempt(query: &mut Query, tview: Oid, changes: &Changes, newest: bool) -
         report(tview, PgSqlErrorCode::ERRCODE_WARNING, why, None);
         Outcome::NotNow
     };
-    if query_snapshot::is_read_only() {
+    if transaction::is_read_only() {
         return not_shown("The transaction is read-only.");
     }
     if executor::is_being_written(tview) {
@@ -147,7 +147,7 @@ fn may_wait() -> Option<Duration> {
     if WAITED_IN_VAIN.get() || is_awaited() {
         return None;
     }
-    let (of_session, until_deadlock) = query_snapshot::lock_waits();
+    let (of_session, until_deadlock) = lock::waits();
     let mut longest = settings::lock_timeout().as_millis() as i32;
     if of_session > 0 {
         longest = longest.min(of_session);

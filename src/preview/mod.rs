@@ -22,8 +22,7 @@ use crate::error::Problem;
 use crate::postgres::hooks::executor::{self, Query};
 use crate::postgres::hooks::transaction_events::{Handlers, SubtransactionEvent, TransactionEvent};
 use crate::postgres::run_as::at_own_work;
-use crate::postgres::transaction;
-use crate::postgres::transaction::query_snapshot::{command, next_command};
+use crate::postgres::transaction::{self, command, next_command};
 use crate::settings;
 use attempt::Outcome;
 
@@ -84,7 +83,7 @@ pub fn before(query: &mut Query) {
             }
         }
         if any_shown {
-            own_commands::note(first, command(), query.others());
+            own_commands::note(first, command(), query.other_transactions());
         }
         return;
     }

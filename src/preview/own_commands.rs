@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use crate::postgres::hooks::executor::Query;
 use crate::postgres::transaction;
-use crate::postgres::transaction::query_snapshot::Others;
+use crate::postgres::transaction::query_snapshot::OtherTransactions;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Previews {
@@ -13,12 +13,12 @@ struct Previews {
     first: u32,
     end: u32,
     /// What the last of them saw of other transactions.
-    others: Others,
+    others: OtherTransactions,
 }
 
 impl Previews {
     /// Together with later previews, if nothing else was done in between.
-    fn then(self, first: u32, end: u32, others: Others) -> Previews {
+    fn then(self, first: u32, end: u32, others: OtherTransactions) -> Previews {
         let first = if self.end == first { self.first } else { first };
         Previews { first, end, others }
     }
@@ -33,7 +33,7 @@ thread_local! {
 }
 
 /// Commands from `first` to before `end` were previews.
-pub fn note(first: u32, end: u32, others: Others) {
+pub fn note(first: u32, end: u32, others: OtherTransactions) {
     let previews = match PREVIEWS.take() {
         Some(before) => before.then(first, end, others),
         None => Previews { first, end, others },
@@ -49,7 +49,7 @@ pub fn see(query: &mut Query) {
     };
     // A preview may have updated rows that were committed after the query's snapshot. The query would then
     // find two versions of them.
-    let newest = query.others() != previews.others && transaction::is_read_committed();
+    let newest = query.other_transactions() != previews.others && transaction::is_read_committed();
     query.see_until(previews.end, newest);
 }
 

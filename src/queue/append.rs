@@ -11,7 +11,8 @@ use pgrx::pg_sys::Oid;
 use crate::error::Problem;
 use crate::postgres::extension;
 use crate::postgres::heap_insert::{self, Value};
-use crate::postgres::transaction::catch;
+use crate::postgres::process::clock;
+use crate::postgres::transaction::{catch, own_xid};
 use crate::postgres::triggers::capture::Operation;
 
 /// A row to be appended; [`append`] adds `xid` and `enqueued_at`.
@@ -89,7 +90,7 @@ pub fn table() -> Option<Oid> {
 /// Inserts rows in the current subtransaction. An ERROR fails that subtransaction, along with the changes
 /// that the rows stand for.
 pub fn append(queue: Oid, rows: &[Row]) {
-    let (xid, now) = (heap_insert::top_transaction_id(), heap_insert::clock());
+    let (xid, now) = (own_xid(), clock::now());
     let rows = rows.iter().map(|row| {
         [
             Value::Xid8(xid),

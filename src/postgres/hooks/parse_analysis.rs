@@ -138,7 +138,9 @@ impl Found<'_> {
                 let (function, owner) = strange.filter(|(function, _)| !self.is_of_a_type(*function))?;
                 let name = function_name(function);
                 let problem = self.refusal(format!("function {name}"), owner);
-                Some(problem.hint(format!("ALTER FUNCTION {name} RENAME TO ...;")))
+                Some(problem.hint(format!(
+                    "Run ALTER FUNCTION {name} RENAME TO ...; to give it another name."
+                )))
             })
     }
 

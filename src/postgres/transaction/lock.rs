@@ -176,3 +176,10 @@ pub fn try_object(class: Oid, object: Oid, lock: ObjectLock) -> bool {
     let result = unsafe { pg_sys::LockAcquire(&tag(class, object), lock.mode(), false, true) };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
+
+/// How the transaction waits for locks, in milliseconds: lock_timeout of the session (0: for ever), and
+/// deadlock_timeout.
+pub fn waits() -> (i32, i32) {
+    // SAFETY: reads backend-local variables.
+    unsafe { (pg_sys::LockTimeout, pg_sys::DeadlockTimeout) }
+}

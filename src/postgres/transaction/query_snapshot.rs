@@ -4,14 +4,16 @@
 
 use pgrx::pg_sys;
 
+use super::state::{command, next_command};
+use super::subtransaction::attempt_catching_all;
 use crate::error::Caught;
 use crate::postgres::hooks::executor::Query;
-use crate::postgres::{spi, transaction};
+use crate::postgres::spi;
 
 /// The other transactions that a snapshot sees: equal for two snapshots that see the same. A copy of a
 /// snapshot lacks the count of completed transactions, so the transactions themselves are compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Others {
+pub struct OtherTransactions {
     xmin: u32,
     xmax: u32,
     /// Those in progress between the two, sorted: PostgreSQL lists them in the order of its processes.
@@ -36,31 +38,6 @@ unsafe fn sorted(first: *const pg_sys::TransactionId, length: usize) -> Vec<u32>
         .collect();
     ids.sort_unstable();
     ids
-}
-
-/// The number of the current command, which sees the changes of earlier commands.
-pub fn command() -> u32 {
-    // SAFETY: reads backend-local state.
-    unsafe { pg_sys::GetCurrentCommandId(false) }
-}
-
-/// Ends the current command, if it has written anything.
-pub fn next_command() {
-    // SAFETY: allowed anywhere in a transaction but in parallel mode, where previews are not made.
-    unsafe { pg_sys::CommandCounterIncrement() }
-}
-
-/// Whether nothing can be written.
-pub fn is_read_only() -> bool {
-    // SAFETY: reads backend-local variables.
-    unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() }
-}
-
-/// How the transaction waits for locks, in milliseconds: lock_timeout of the session (0: for ever), and
-/// deadlock_timeout.
-pub fn lock_waits() -> (i32, i32) {
-    // SAFETY: reads backend-local variables.
-    unsafe { (pg_sys::LockTimeout, pg_sys::DeadlockTimeout) }
 }
 
 /// While this value lives, rows that other transactions changed since the snapshot are an ERROR, as in
@@ -94,11 +71,11 @@ impl Query {
     }
 
     /// The other transactions that the query sees.
-    pub fn others(&self) -> Others {
+    pub fn other_transactions(&self) -> OtherTransactions {
         // SAFETY: as above.
         unsafe {
             let snapshot = &*self.snapshot();
-            Others {
+            OtherTransactions {
                 xmin: snapshot.xmin.into(),
                 xmax: snapshot.xmax.into(),
                 running: sorted(snapshot.xip, snapshot.xcnt as usize),
@@ -132,7 +109,7 @@ impl Query {
             }
             (*pg_sys::GetActiveSnapshot()).curcid = command();
             let no_following = NoFollowing::begin();
-            let result = transaction::attempt_catching_all(|| spi::under_active_snapshot(work));
+            let result = attempt_catching_all(|| spi::under_active_snapshot(work));
             drop(no_following);
             if result.is_ok() {
                 next_command();

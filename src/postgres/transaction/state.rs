@@ -64,3 +64,21 @@ pub fn refuse_read_only(command: &str) {
         pg_sys::PreventCommandIfReadOnly(command.as_ptr());
     }
 }
+
+/// The number of the current command, which sees the changes of earlier commands.
+pub fn command() -> u32 {
+    // SAFETY: reads backend-local state.
+    unsafe { pg_sys::GetCurrentCommandId(false) }
+}
+
+/// Ends the current command, if it has written anything.
+pub fn next_command() {
+    // SAFETY: allowed anywhere in a transaction but in parallel mode, where previews are not made.
+    unsafe { pg_sys::CommandCounterIncrement() }
+}
+
+/// Whether nothing can be written.
+pub fn is_read_only() -> bool {
+    // SAFETY: reads backend-local variables.
+    unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() }
+}
