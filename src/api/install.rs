@@ -1,4 +1,4 @@
-//! What the installation script asks; the function is gone when CREATE EXTENSION is over.
+//! A check that the installation script calls. The script drops the function at its end.
 
 use pgrx::prelude::*;
 
@@ -12,7 +12,7 @@ fn pg_tviews_check_encoding() {
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             format!("pg_tviews needs a database in UTF8, this one is in {encoding}"),
         )
-        .hint("CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'; and move the data there with pg_dump.")
+        .hint("Run CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'; and move the data there with pg_dump.")
         .raise();
     }
 }

@@ -1,33 +1,17 @@
 //! Functions that create, change and drop TVIEWs.
 
+use std::time::Duration;
+
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use pgrx::Array;
-use std::time::Duration;
 
+use crate::define::arguments::{check_max_latency, column_names, seconds, tview_name};
 use crate::define::create::{self, Request};
-use crate::define::meta_update::{self, check_latency, no_nulls};
-use crate::define::{convert, ddl_events, drop, pause, restored, unrelated_ddl, write_guard};
-use crate::error::{OrRaise, Problem};
-use crate::postgres::sql_types::texts;
-use crate::postgres::sql_types::{Name, RegClass};
+use crate::define::{conversion_plan, convert, drop, pause};
+use crate::error::OrRaise;
+use crate::postgres::sql_types::{texts, Name, RegClass};
 use crate::postgres::transaction::refuse_read_only;
-use crate::postgres::triggers::meta_insert::MetaInsertCall;
-use crate::postgres::triggers::meta_update::{MetaUpdateCall, Operation};
-use crate::postgres::triggers::written_row::WrittenRow;
-use crate::postgres::triggers::{self, ddl_command, ddl_event};
-
-::pgrx::extension_sql_file!(
-    "../../sql/install/triggers.sql",
-    name = "triggers",
-    requires = [
-        "relations",
-        pg_tviews_meta_written,
-        pg_tviews_meta_added,
-        pg_tviews_ddl_happened,
-        pg_tviews_objects_dropped
-    ]
-);
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_create(
@@ -38,15 +22,15 @@ fn pg_tviews_create(
 ) -> RegClass {
     refuse_read_only("pg_tviews_create()");
     let max_latency = max_latency.map(|interval| {
-        let seconds = meta_update::seconds(&interval);
-        check_latency(seconds).or_raise();
+        let seconds = seconds(&interval);
+        check_max_latency(seconds).or_raise();
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     });
     let key_columns = key_columns
         .as_ref()
-        .map(|columns| no_nulls("key_columns", &texts(columns)).or_raise());
+        .map(|columns| column_names("key_columns", &texts(columns)).or_raise());
     let table = create::create(Request {
-        name: given(name).to_string(),
+        name: tview_name(name).or_raise().to_string(),
         query: query.map(str::to_string),
         max_latency,
         key_columns,
@@ -76,7 +60,7 @@ fn pg_tviews_auto_convert_plan(
         name!(reason, String),
     ),
 > {
-    TableIterator::new(convert::plan(&schema_name.0).into_iter().map(|step| {
+    TableIterator::new(conversion_plan::plan(&schema_name.0).into_iter().map(|step| {
         (
             step.entity,
             step.base_table,
@@ -103,7 +87,7 @@ fn pg_tviews_auto_convert(
     TableIterator::new(
         convert::convert(&schema_name.0)
             .into_iter()
-            .map(|(entity, status, message)| (entity, status.to_string(), message)),
+            .map(|outcome| (outcome.entity, outcome.status.to_string(), outcome.message)),
     )
 }
 
@@ -117,77 +101,4 @@ fn pg_tviews_pause(name: &str) {
 fn pg_tviews_resume(name: &str) {
     refuse_read_only("pg_tviews_resume()");
     pause::resume(name);
-}
-
-/// Row trigger of pg_tview_meta, instead of a write to the table behind it.
-#[pg_extern(sql = "
-CREATE FUNCTION pg_tviews_meta_written() RETURNS trigger
-    LANGUAGE c
-    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-")]
-fn pg_tviews_meta_written(fcinfo: pg_sys::FunctionCallInfo) -> WrittenRow {
-    let row = MetaUpdateCall::of(fcinfo);
-    match row.operation() {
-        Operation::Insert => restored::insert(&row),
-        Operation::Update => meta_update::update(&row),
-        Operation::Delete => meta_update::refuse_delete(&row),
-    }
-    row.written()
-}
-
-/// Row trigger of pg_tview_definition.
-#[pg_extern(sql = "
-CREATE FUNCTION pg_tviews_meta_added() RETURNS trigger
-    LANGUAGE c
-    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-")]
-fn pg_tviews_meta_added(fcinfo: pg_sys::FunctionCallInfo) -> WrittenRow {
-    let row = MetaInsertCall::of(fcinfo);
-    row.written(c"state", restored::state_of_new(&row))
-}
-
-/// Statement trigger of the tv tables.
-#[pg_extern(sql = "
-CREATE FUNCTION pg_tviews_guard() RETURNS trigger
-    LANGUAGE c
-    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-")]
-fn pg_tviews_guard(fcinfo: pg_sys::FunctionCallInfo) {
-    write_guard::write(&triggers::write_guard::WriteGuardCall::of(fcinfo));
-}
-
-/// Event trigger: DDL may have changed what a view returns, or brought a missing view back.
-#[pg_extern(sql = "
-CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
-    LANGUAGE c
-    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-")]
-fn pg_tviews_ddl_happened(fcinfo: pg_sys::FunctionCallInfo) {
-    if !unrelated_ddl::is_unrelated(ddl_command::of(fcinfo), || ddl_event::changed_by(fcinfo)) {
-        ddl_events::happened(&ddl_event::changed_by(fcinfo));
-    }
-}
-
-/// Event trigger: a tv table may have been dropped.
-#[pg_extern(sql = "
-CREATE FUNCTION pg_tviews_objects_dropped() RETURNS event_trigger
-    LANGUAGE c
-    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-")]
-fn pg_tviews_objects_dropped(_fcinfo: pg_sys::FunctionCallInfo) {
-    if !unrelated_ddl::is_unrelated_drop() {
-        ddl_events::dropped();
-    }
-}
-
-/// The name of a TVIEW, where the function has arguments that may be NULL.
-pub(super) fn given(name: Option<&str>) -> &str {
-    name.ok_or_else(|| {
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-            "the name of a TVIEW must not be NULL",
-        )
-        .hint("Write it like post, tv_post or app.post.")
-    })
-    .or_raise()
 }

@@ -1,6 +1,7 @@
-//! The SQL functions: thin, one line into the module that does the work.
+//! The SQL functions: each is thin, one line into the module that does the work.
 
 mod install;
 mod manage;
 mod observe;
 mod synchronise;
+mod triggers;

@@ -1,17 +1,14 @@
-//! Functions that only look.
+//! Functions that report state and explain definitions; they change nothing.
 
 use pgrx::prelude::*;
 use pgrx::Array;
 
-use super::manage::given;
 use crate::catalog::status;
-use crate::define::meta_update::no_nulls;
+use crate::define::arguments::{column_names, tview_name};
 use crate::error::OrRaise;
 use crate::explain::explain;
 use crate::health;
-use crate::postgres::sql_types::texts;
-use crate::postgres::sql_types::Document;
-use crate::postgres::sql_types::RegClass;
+use crate::postgres::sql_types::{texts, Document, RegClass};
 use crate::session::{affected, check, pending};
 
 ::pgrx::extension_sql_file!(
@@ -52,8 +49,9 @@ fn pg_tviews_explain(
 > {
     let key = key_columns
         .as_ref()
-        .map(|columns| no_nulls("key_columns", &texts(columns)).or_raise());
-    // As of a function that is STRICT, which one with an optional argument cannot be.
+        .map(|columns| column_names("key_columns", &texts(columns)).or_raise());
+    // No rows for NULL, as if the function were STRICT. With an optional argument that may be NULL, it cannot
+    // be.
     let rows = name_or_query.map(|text| explain(text, key).or_raise());
     TableIterator::new(rows.unwrap_or_default().into_iter().map(|row| {
         (
@@ -95,7 +93,7 @@ fn pg_tviews_pending(
     ),
 > {
     let keys = keys.as_ref().map(texts);
-    let rows = pending::pending(given(name), keys.as_deref()).or_raise();
+    let rows = pending::pending(tview_name(name).or_raise(), keys.as_deref()).or_raise();
     TableIterator::new(rows.into_iter().map(|[key, text, since]| {
         (
             Document(key.unwrap_or_default()),
@@ -125,7 +123,7 @@ fn pg_tviews_health_check() -> TableIterator<
     }))
 }
 
-/// What the view pg_tview_status shows.
+/// The rows of the view pg_tview_status.
 #[pg_extern(sql = "
 CREATE FUNCTION pg_tviews_status() RETURNS TABLE (
     entity_name text, tview_oid regclass, state text, pending_changes bigint, oldest_pending_at timestamptz, lag interval,

@@ -1,14 +1,15 @@
 //! Functions that bring a TVIEW up to date, or wait until it is.
 
-use pgrx::datum::Interval;
-use pgrx::prelude::*;
-use pgrx::Array;
 use std::time::Duration;
 
-use super::manage::given;
+use pgrx::datum::Interval;
+use pgrx::prelude::*;
+use pgrx::{AnyElement, Array};
+
+use crate::define::arguments::tview_name;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::sql_types::{text_of, texts};
-use crate::postgres::transaction::refuse_read_only;
+use crate::postgres::transaction::{may_commit, refuse_read_only};
 use crate::session::wait_argument::{self, Argument};
 use crate::session::{drain, request, retry_dead_keys, wait, wait_for_key};
 
@@ -18,7 +19,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 fn pg_tviews_refresh(name: Option<&str>, keys: default!(Option<Array<&str>>, "NULL")) {
     refuse_read_only("pg_tviews_refresh()");
     let keys = keys.as_ref().map(texts);
-    request::request(given(name), keys.as_deref());
+    request::request(tview_name(name).or_raise(), keys.as_deref());
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
@@ -29,7 +30,8 @@ fn pg_tviews_wait(
     wait::wait(name, timeout.as_ref().map(wait_argument::length))
 }
 
-/// What two literals without a name are taken for, whichever they are.
+/// The function that PostgreSQL chooses for two literals without argument names: the second may be a key or a
+/// timeout.
 #[pg_extern(sql = "
 CREATE FUNCTION pg_tviews_wait(name text, key_or_timeout text) RETURNS boolean
     LANGUAGE c
@@ -45,7 +47,7 @@ fn pg_tviews_wait_either(name: Option<&str>, key_or_timeout: Option<&str>) -> bo
     }
 }
 
-/// The name is a varchar: two literals without a name must not find this as good as the one above.
+/// The name is a varchar: for two literals without argument names, PostgreSQL must prefer the function above.
 #[pg_extern(sql = "
 CREATE FUNCTION pg_tviews_wait(name varchar, key text, timeout interval DEFAULT '30 seconds') RETURNS boolean
     LANGUAGE c
@@ -53,23 +55,23 @@ CREATE FUNCTION pg_tviews_wait(name varchar, key text, timeout interval DEFAULT 
 ")]
 fn pg_tviews_wait_for_key(name: Option<&str>, key: Option<&str>, timeout: Option<Interval>) -> bool {
     let key = key.ok_or_else(no_key).or_raise();
-    wait_for_key::wait_for_key(given(name), key, timeout.as_ref().map(wait_argument::length))
+    wait_for_key::wait_for_key(
+        tview_name(name).or_raise(),
+        key,
+        timeout.as_ref().map(wait_argument::length),
+    )
 }
 
-/// For keys of types that are not taken for text: integers, uuids.
+/// For keys of types that PostgreSQL does not cast to text implicitly: integers, uuids.
 #[pg_extern(sql = "
 CREATE FUNCTION pg_tviews_wait(name varchar, key anyelement, timeout interval DEFAULT '30 seconds') RETURNS boolean
     LANGUAGE c
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
-fn pg_tviews_wait_for_value(
-    name: Option<&str>,
-    key: Option<pgrx::AnyElement>,
-    timeout: Option<Interval>,
-) -> bool {
+fn pg_tviews_wait_for_value(name: Option<&str>, key: Option<AnyElement>, timeout: Option<Interval>) -> bool {
     let key = key.ok_or_else(no_key).or_raise();
     let timeout = timeout.as_ref().map(wait_argument::length);
-    wait_for_key::wait_for_key(given(name), &text_of(key), timeout)
+    wait_for_key::wait_for_key(tview_name(name).or_raise(), &text_of(key), timeout)
 }
 
 fn no_key() -> Problem {
@@ -77,7 +79,7 @@ fn no_key() -> Problem {
         PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
         "the key to wait for must not be NULL",
     )
-    .hint("SELECT pg_tviews_wait('post'); waits for all keys.")
+    .hint("Run SELECT pg_tviews_wait('post'); to wait for all keys.")
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
@@ -93,5 +95,5 @@ CREATE PROCEDURE pg_tviews_drain(name text DEFAULT NULL)
 ")]
 fn pg_tviews_drain(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     refuse_read_only("pg_tviews_drain()");
-    drain::drain_all(name, crate::postgres::transaction::may_commit(fcinfo));
+    drain::drain_all(name, may_commit(fcinfo));
 }

@@ -16,7 +16,6 @@ pub mod flush;
 mod key_set;
 pub mod plan;
 pub mod shown;
-pub mod trigger_arguments;
 
 use std::cell::Cell;
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use pgrx::pg_sys::Oid;
 
 use super::key_set::ByHash;
-use super::trigger_arguments::TriggerArguments;
+use crate::catalog::trigger_argument::TriggerArgument;
 use crate::json::text;
 use crate::postgres::column::{Column, Row};
 use crate::postgres::inheritance;
@@ -73,7 +73,7 @@ impl CapturePlan {
     }
 
     fn make(call: &CaptureCall) -> CapturePlan {
-        let arguments = TriggerArguments::parse(call.argument());
+        let arguments = TriggerArgument::parse(call.argument());
         let keys = arguments
             .keys
             .and_then(|names| pick(call.columns(), &names))

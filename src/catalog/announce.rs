@@ -1,4 +1,4 @@
-//! Changes of definitions, announced to other sessions and to workers when the transaction commits.
+//! Announces changes of definitions to other sessions and to workers when the transaction commits.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ use crate::postgres::hooks::transaction_events::{Handlers, SubtransactionEvent, 
 use crate::postgres::{extension, relation};
 use crate::wake::signal;
 
-/// What announcing needs to know of transactions.
+/// The transaction events that announcing handles.
 pub const HANDLERS: Handlers = Handlers {
     transaction: on_transaction,
     subtransaction: |_: SubtransactionEvent| {},
@@ -17,7 +17,8 @@ thread_local! {
     static CHANGED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Definitions change if this transaction commits: other sessions and workers load them again then.
+/// Notes that this transaction changes definitions. At its commit, other sessions and workers load them
+/// again.
 pub fn catalog_change() {
     CHANGED.set(true);
     let definitions = extension::relation(c"pg_tview_definition");
@@ -26,7 +27,7 @@ pub fn catalog_change() {
     }
 }
 
-/// Runs after the point of no return: nothing here allocates or raises.
+/// Runs after the transaction has committed or aborted: nothing here allocates or raises.
 fn on_transaction(event: TransactionEvent) {
     if event == TransactionEvent::BeforeEnd {
         return;

@@ -1,110 +1,64 @@
-//! TVIEWs as `pg_tview_definition` describes them, the table behind the view `pg_tview_meta`.
+//! The definition of a TVIEW: a row of `pg_tview_definition`, the table behind the view `pg_tview_meta`.
 
 use std::time::Duration;
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::name::Entity;
+use super::entity::{self, Entity};
+use super::name;
+use super::state::State;
 use crate::error::Problem;
+use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Rows, Value};
-use crate::postgres::transaction::lock::TableLock;
 use crate::postgres::transaction::with_latest_snapshot;
 use crate::postgres::{extension, relation};
-use crate::{settings, statement};
-
-/// ```text
-/// create -> populating -> active <-> paused (by the owner)
-///              ^            |  ^
-///              |            v  |
-///              |         suspended (the view fails, until it works again)
-///              +-- redefined, reconciled
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    Populating,
-    Active,
-    Paused,
-    Suspended,
-}
-
-impl State {
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Populating => "populating",
-            State::Active => "active",
-            State::Paused => "paused",
-            State::Suspended => "suspended",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<State> {
-        [State::Populating, State::Active, State::Paused, State::Suspended]
-            .into_iter()
-            .find(|state| state.name() == name)
-    }
-
-    /// Whether changes are being applied.
-    pub fn refreshes(self) -> bool {
-        matches!(self, State::Populating | State::Active)
-    }
-
-    /// Whether a refresh may be tried.
-    pub fn may_refresh(self) -> bool {
-        self != State::Paused
-    }
-}
-
-/// What the worker needs to schedule a TVIEW.
-#[derive(Debug, Clone)]
-pub struct TviewInfo {
-    pub tview: Oid,
-    pub name: String,
-    pub max_latency: Duration,
-    pub state: State,
-    pub sources: Vec<Oid>,
-}
+use crate::statement;
 
 /// A TVIEW's definition.
 #[derive(Debug, Clone)]
 pub struct Definition {
     pub tview: Oid,
-    /// Whether the extension made the table.
+    /// Whether the extension created the table.
     pub table_created: bool,
     pub entity_name: String,
     pub view_schema: String,
     pub view_name: String,
-    /// Whether the extension made that very view.
+    /// Whether the extension created the view `seen_view`.
     pub view_created: bool,
     pub key_columns: Vec<String>,
     pub fk_columns: Vec<String>,
     pub state: State,
     pub sources: Vec<Oid>,
+    /// Settings that refreshes use, as they were when the TVIEW was created.
     pub pinned: Vec<(String, String)>,
+    /// The fingerprint of the view and of what the view depends on.
     pub hash: String,
     pub owner: Oid,
     pub max_latency: Option<Duration>,
-    /// The backing view as it was last seen.
+    /// The OID of the backing view when the definition was written.
     pub seen_view: Oid,
 }
 
 impl Definition {
+    /// The TVIEW as messages name it: the table with its schema, even if the table was dropped.
     pub fn display(&self) -> String {
-        relation::display(self.tview)
+        relation::qualified_name(self.tview).unwrap_or_else(|| self.entity().display())
+    }
+
+    fn entity(&self) -> Entity {
+        Entity {
+            schema: self.view_schema.clone(),
+            name: self.entity_name.clone(),
+        }
     }
 
     /// The backing view as it is now; None while it does not exist.
     pub fn view(&self) -> Option<Oid> {
-        let entity = Entity {
-            schema: self.view_schema.clone(),
-            name: String::new(),
-        };
-        entity
-            .find(&self.view_name)
-            .or_else(|| self.view_in_renamed_schema())
+        entity::find(&self.view_schema, &self.view_name).or_else(|| self.view_in_renamed_schema())
     }
 
-    /// A definition may have been read just before its schema was renamed.
+    /// The view, if its schema was renamed after the definition was read.
     fn view_in_renamed_schema(&self) -> Option<Oid> {
         spi::session(|| {
             spi::run(
@@ -121,36 +75,12 @@ impl Definition {
     }
 }
 
-/// Where definitions live.
+/// The table of definitions; None while the extension is not installed.
 pub fn table() -> Option<Oid> {
     extension::relation(c"pg_tview_definition")
 }
 
-/// The extension's tables that a refresh reads or writes.
-pub fn own_tables() -> Option<[(Oid, TableLock); 6]> {
-    Some([
-        (table()?, TableLock::RowExclusive),
-        (
-            extension::relation(c"pg_tview_meta_audit")?,
-            TableLock::RowExclusive,
-        ),
-        (
-            extension::relation(c"pg_tview_dead_letter")?,
-            TableLock::RowExclusive,
-        ),
-        (extension::relation(c"pg_tview_queue")?, TableLock::AccessShare),
-        (
-            extension::relation(c"pg_tview_backlog_part")?,
-            TableLock::RowExclusive,
-        ),
-        (
-            extension::relation(c"pg_tview_comparison")?,
-            TableLock::RowExclusive,
-        ),
-    ])
-}
-
-/// Every TVIEW of this database as of now, with the rights of the current role.
+/// All definitions of this database as of now, read with the rights of the current role.
 pub fn load_all() -> Vec<Definition> {
     if table().is_none() {
         return Vec::new();
@@ -158,75 +88,64 @@ pub fn load_all() -> Vec<Definition> {
     read(Value::NULL)
 }
 
-/// One TVIEW.
+/// The definition of one TVIEW.
 pub fn load(tview: Oid) -> Option<Definition> {
     table()?;
     read(Value::of(tview)).pop()
 }
 
 fn read(tview: Value) -> Vec<Definition> {
-    with_latest_snapshot(|| {
-        spi::session(|| {
-            from_rows(&spi::run(
-                &statement!("meta_read"),
-                Access::Snapshot,
-                &[(pg_sys::OIDOID, tview)],
-            ))
-        })
+    let read = || {
+        let rows = spi::run(
+            &statement!("meta_read"),
+            Access::Snapshot,
+            &[(pg_sys::OIDOID, tview)],
+        );
+        (0..rows.len()).filter_map(|row| from_row(&rows, row)).collect()
+    };
+    with_latest_snapshot(|| spi::session(read))
+}
+
+fn from_row(rows: &Rows, row: usize) -> Option<Definition> {
+    Some(Definition {
+        tview: rows.get(row, 0)?,
+        entity_name: rows.get(row, 1)?,
+        view_schema: rows.get(row, 2)?,
+        view_name: rows.get(row, 3)?,
+        view_created: rows.get(row, 4)?,
+        key_columns: rows.get(row, 5)?,
+        fk_columns: rows.get(row, 6)?,
+        state: State::from_name(&rows.get::<String>(row, 7)?)?,
+        sources: rows.get(row, 8)?,
+        pinned: pinned(&rows.get::<String>(row, 9)?)?,
+        hash: rows.get(row, 10)?,
+        owner: rows.get(row, 11)?,
+        max_latency: rows
+            .get::<f64>(row, 12)
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        seen_view: rows.get(row, 13)?,
+        table_created: rows.get(row, 14)?,
     })
 }
 
-/// The TVIEWs a worker looks after.
-pub fn infos() -> Vec<TviewInfo> {
-    load_all()
-        .into_iter()
-        .map(|definition| TviewInfo {
-            tview: definition.tview,
-            name: definition.display(),
-            max_latency: definition.max_latency.unwrap_or_else(settings::max_latency),
-            state: definition.state,
-            sources: definition.sources,
-        })
-        .collect()
+/// Settings that are stored as a JSON object.
+fn pinned(json: &str) -> Option<Vec<(String, String)>> {
+    let settings: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).ok()?;
+    let settings = settings.into_iter();
+    Some(
+        settings
+            .filter_map(|(name, value)| Some((name, value.as_str()?.to_string())))
+            .collect(),
+    )
 }
 
-fn from_rows(rows: &Rows) -> Vec<Definition> {
-    (0..rows.len())
-        .filter_map(|row| {
-            let pinned: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_str(&rows.get::<String>(row, 9)?).ok()?;
-            Some(Definition {
-                tview: rows.get(row, 0)?,
-                entity_name: rows.get(row, 1)?,
-                view_schema: rows.get(row, 2)?,
-                view_name: rows.get(row, 3)?,
-                view_created: rows.get(row, 4)?,
-                key_columns: rows.get(row, 5)?,
-                fk_columns: rows.get(row, 6)?,
-                state: State::from_name(&rows.get::<String>(row, 7)?)?,
-                sources: rows.get(row, 8)?,
-                pinned: pinned
-                    .into_iter()
-                    .filter_map(|(name, value)| Some((name, value.as_str()?.to_string())))
-                    .collect(),
-                hash: rows.get(row, 10)?,
-                owner: rows.get(row, 11)?,
-                seen_view: rows.get(row, 13)?,
-                table_created: rows.get(row, 14)?,
-                max_latency: rows
-                    .get::<f64>(row, 12)
-                    .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-            })
-        })
-        .collect()
-}
-
-/// The registered TVIEW a user means; an error where there is none. Internal rights not needed by the caller.
+/// The definition of the TVIEW that a user names; an error if no such TVIEW exists. The definition is read
+/// with internal rights.
 pub fn find(name: &str) -> Result<Definition, Problem> {
-    let entity = super::name::resolve(name)?;
+    let entity = name::resolve(name)?;
     let table = entity.find(&entity.table());
     table
-        .and_then(|table| crate::postgres::run_as::run_internal(|| load(table)))
+        .and_then(|table| run_internal(|| load(table)))
         .ok_or_else(|| unknown(&entity))
 }
 
@@ -234,7 +153,15 @@ pub fn find(name: &str) -> Result<Definition, Problem> {
 pub fn unknown(entity: &Entity) -> Problem {
     Problem::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-        format!("TVIEW \"{}\" does not exist in schema \"{}\"", entity.name, entity.schema),
+        format!("TVIEW {} does not exist", entity.display()),
     )
-    .hint("SELECT entity_name, tview_oid FROM pg_tview_meta; lists the TVIEWs. Write the schema before the name if it is not in search_path.")
+    .hint("Run SELECT entity_name, tview_oid FROM pg_tview_meta; to list the TVIEWs. Write the schema before the name if search_path does not include the schema.")
+}
+
+/// "The TVIEW was dropped while its lock was waited for." `tview`: as messages name it.
+pub fn dropped(tview: &str) -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+        format!("TVIEW {tview} was dropped meanwhile"),
+    )
 }

@@ -3,7 +3,7 @@
 use super::columns::Column;
 use crate::postgres::quote;
 
-/// One document of a view's columns, surrogate keys (`pk_*`) left out.
+/// One document of a view's columns without surrogate keys (`pk_*`).
 pub fn document(view: &[Column]) -> String {
     let pairs: Vec<String> = view
         .iter()
@@ -19,7 +19,7 @@ pub fn document(view: &[Column]) -> String {
     json_object(&pairs)
 }
 
-/// `jsonb_build_object` over any number of pairs (a function takes at most 100 arguments).
+/// `jsonb_build_object` for any number of pairs: a function takes at most 100 arguments.
 pub fn json_object(pairs: &[String]) -> String {
     if pairs.is_empty() {
         return "'{}'::jsonb".to_string();

@@ -1,4 +1,4 @@
-//! Which TVIEW is made from which others: in what order they are refreshed and waited for.
+//! Which TVIEW feeds which: the order in which TVIEWs are refreshed and waited for.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,12 +7,12 @@ use pgrx::pg_sys::Oid;
 use super::definition::{self, Definition};
 use crate::postgres::run_as::run_internal;
 
-/// These TVIEWs and those they are made from, each after its sources. `sources` says what a TVIEW reads; None where
-/// something is no TVIEW. TVIEWs that read each other come in some order.
+/// These TVIEWs and those that feed them, each after its sources. `sources` returns what a TVIEW reads, None
+/// for a relation that is no TVIEW. The order of TVIEWs that read each other is not defined.
 pub fn sources_first<'s>(tviews: &[Oid], sources: impl Fn(Oid) -> Option<&'s [Oid]>) -> Vec<Oid> {
     let mut order = Vec::new();
     let mut entered: HashSet<Oid> = HashSet::new();
-    // Users make chains of TVIEWs as long as they like: no recursion.
+    // No recursion: chains of TVIEWs may be of any length.
     let mut open: Vec<(Oid, &[Oid])> = Vec::new();
     for tview in tviews {
         let mut next = Some(*tview);
@@ -59,7 +59,7 @@ pub fn stages<'s>(tviews: &[Oid], sources: impl Fn(Oid) -> Option<&'s [Oid]>) ->
     stages
 }
 
-/// One TVIEW and those it is made from, or all of them, in stages.
+/// One TVIEW and those that feed it, or all TVIEWs, in stages.
 pub fn stages_of(only: Option<&Definition>) -> Vec<Vec<Oid>> {
     let definitions = run_internal(definition::load_all);
     let tviews: Vec<Oid> = match only {
@@ -73,16 +73,19 @@ pub fn stages_of(only: Option<&Definition>) -> Vec<Vec<Oid>> {
     stages(&tviews, |tview| sources.get(&tview).copied())
 }
 
-/// Whether a TVIEW that reads `sources` would be made from its own table.
+/// Whether a TVIEW that reads `sources` would feed itself.
 pub fn is_circle(tview: Oid, sources: &[Oid]) -> bool {
     let definitions = run_internal(definition::load_all);
     let known: HashMap<Oid, &[Oid]> = definitions
         .iter()
         .map(|definition| (definition.tview, &definition.sources[..]))
         .collect();
-    let below = |read: Oid| match read == tview {
-        true => Some(&[][..]),
-        false => known.get(&read).copied(),
+    let below = |read: Oid| {
+        if read == tview {
+            Some(&[][..])
+        } else {
+            known.get(&read).copied()
+        }
     };
     sources_first(sources, below).contains(&tview)
 }

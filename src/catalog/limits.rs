@@ -1,72 +1,64 @@
-//! How much a user may hand over in one call: beyond that, memory would be the limit.
+//! Limits of the arguments of one call, so that memory is not the limit.
 
 use pgrx::PgSqlErrorCode;
 
 use crate::error::Problem;
 
-/// Bytes of a query.
+/// Maximum size of a query, in bytes.
 const QUERY: usize = 16 << 20;
-/// Bytes of a document whose members are gone through.
+/// Maximum size of a document whose members are read, in bytes.
 const DOCUMENT: usize = 16 << 20;
-/// Bytes of a key, as text. No index takes a hundredth of that.
+/// Maximum size of a key as text, in bytes. An index accepts less than a hundredth of that.
 const KEY: usize = 1 << 20;
-/// Keys of which each is looked up, and their bytes together.
+/// Maximum number of keys in one call, and their total size in bytes.
 const KEYS: usize = 1_000_000;
 const KEYS_BYTES: usize = 16 << 20;
-/// Names of columns. No table has more.
+/// Maximum number of column names. No table has more columns.
 const COLUMNS: usize = 1_600;
 
 pub fn check_query(query: &str) -> Result<(), Problem> {
-    match query.len() > QUERY {
-        true => Err(too_many("the query", query.len(), QUERY)),
-        false => Ok(()),
-    }
+    check_size("the query", query.len(), QUERY)
 }
 
-/// `what`: the argument.
-pub fn check_document(what: &str, json: &str) -> Result<(), Problem> {
-    match json.len() > DOCUMENT {
-        true => Err(too_many(what, json.len(), DOCUMENT)),
-        false => Ok(()),
-    }
+/// `argument`: its name.
+pub fn check_document(argument: &str, json: &str) -> Result<(), Problem> {
+    check_size(argument, json.len(), DOCUMENT)
 }
 
 pub fn check_key(key: &str) -> Result<(), Problem> {
-    match key.len() > KEY {
-        true => Err(too_many("a key", key.len(), KEY)),
-        false => Ok(()),
-    }
+    check_size("a key", key.len(), KEY)
 }
 
 pub fn check_keys(keys: &[Option<&str>]) -> Result<(), Problem> {
     let bytes = keys.iter().flatten().map(|key| key.len()).sum();
-    if bytes > KEYS_BYTES {
-        return Err(too_many("keys", bytes, KEYS_BYTES));
+    check_size("keys", bytes, KEYS_BYTES)?;
+    if keys.len() <= KEYS {
+        return Ok(());
     }
-    match keys.len() > KEYS {
-        true => Err(Problem::new(
-            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            format!("keys has {} elements, more than {KEYS}", keys.len()),
-        )),
-        false => Ok(()),
-    }
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        format!("keys has {} elements, more than {KEYS}", keys.len()),
+    ))
 }
 
-/// `what`: the argument.
-pub fn check_columns(what: &str, number: usize) -> Result<(), Problem> {
+/// `argument`: its name.
+pub fn check_columns(argument: &str, number: usize) -> Result<(), Problem> {
     if number <= COLUMNS {
         return Ok(());
     }
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_TOO_MANY_COLUMNS,
-        format!("{what} names {number} columns"),
+        format!("{argument} names {number} columns"),
     )
     .detail(format!("A table has at most {COLUMNS} columns.")))
 }
 
-fn too_many(what: &str, bytes: usize, most: usize) -> Problem {
-    Problem::new(
+fn check_size(argument: &str, bytes: usize, maximum: usize) -> Result<(), Problem> {
+    if bytes <= maximum {
+        return Ok(());
+    }
+    Err(Problem::new(
         PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-        format!("{what} has {bytes} bytes, more than {most}"),
-    )
+        format!("{argument} has {bytes} bytes, more than {maximum}"),
+    ))
 }

@@ -1,18 +1,24 @@
-//! What TVIEWs exist, and how they come and go.
+//! What TVIEWs exist: definitions and states, names, keys, columns, owners.
 
 pub mod announce;
 pub mod columns;
 pub mod definition;
 pub mod document;
+pub mod entity;
 pub mod feeds;
+pub mod key;
 pub mod limits;
 pub mod name;
+pub mod own_tables;
 pub mod owner;
 pub mod rights;
 pub mod session_statement;
 pub mod state;
 pub mod statements;
 pub mod status;
+pub mod trigger_argument;
 pub mod tview_cache;
+pub mod tview_info;
 
-pub use definition::{infos as load, State, TviewInfo};
+pub use state::State;
+pub use tview_info::{infos as load, TviewInfo};

@@ -1,114 +1,61 @@
-//! What users call a TVIEW: `post`, `tv_post` or `app.post`.
+//! What users call a TVIEW: `post`, `tv_post` or `app.post`; resolved to an entity.
 
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
+use super::entity::Entity;
 use crate::error::{shown, Problem};
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{quote, schema};
+use crate::postgres::{schema, transaction};
+use crate::statement;
 
 /// Longest identifier PostgreSQL keeps whole, in bytes.
 const MAX_IDENTIFIER: usize = pg_sys::NAMEDATALEN as usize - 1;
 
-/// Two such identifiers, quoted and with every letter a doubled quote, take much less.
+/// Longest text read as a name, in bytes. Two identifiers of which every letter is a doubled quote take less.
 const LONGEST_NAME: usize = 1000;
 
-/// An entity in a schema; the names of its relations follow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entity {
-    pub schema: String,
-    pub name: String,
-}
-
-impl Entity {
-    pub fn table(&self) -> String {
-        format!("tv_{}", self.name)
-    }
-
-    pub fn view(&self) -> String {
-        format!("v_{}", self.name)
-    }
-
-    pub fn base_table(&self) -> String {
-        format!("tb_{}", self.name)
-    }
-
-    pub fn qualified(&self, relation: &str) -> String {
-        format!(
-            "{}.{}",
-            quote::identifier(&self.schema),
-            quote::identifier(relation)
-        )
-    }
-
-    /// The OID of one of its relations.
-    pub fn find(&self, relation: &str) -> Option<Oid> {
-        spi::session(|| {
-            spi::run(
-                "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                  WHERE n.nspname = $1 AND c.relname = $2",
-                Access::Current,
-                &[
-                    (pg_sys::TEXTOID, Value::of(self.schema.as_str())),
-                    (pg_sys::TEXTOID, Value::of(relation)),
-                ],
-            )
-            .one::<Oid>()
-        })
-    }
-}
-
-/// Reads a name as SQL reads it (unquoted parts fold to lower case). Without a schema: the schema of the first
-/// existing `tv_` table or `v_` view in the search path, else the current schema. Not inside an SPI session, which has
-/// another search path.
+/// Reads a name as SQL does: unquoted parts are folded to lower case. Without a schema, the first schema of
+/// the search path that has the `tv_` table or the `v_` view is taken, else the current schema. Not inside an
+/// SPI session, whose search path is another.
 pub fn resolve(name: &str) -> Result<Entity, Problem> {
     let parts = parse(name)?;
     if let Some(longest) = parts.iter().find(|part| part.len() > MAX_IDENTIFIER) {
         return Err(too_long(longest));
     }
-    let entity = |part: &str| {
-        part.strip_prefix("tv_")
-            .filter(|rest| !rest.is_empty())
-            .unwrap_or(part)
-            .to_string()
-    };
-    let resolved = match &parts[..] {
+    let entity = match &parts[..] {
         [schema, name] => Entity {
             schema: schema.clone(),
-            name: entity(name),
+            name: without_prefix(name).to_string(),
         },
         [name] => {
-            let name = entity(name);
-            let schema = schema_in_path(&name).ok_or_else(|| {
-                Problem::new(
-                    PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
-                    "no schema has been selected",
-                )
-                .hint("Write the schema before the name, or set search_path.")
-            })?;
+            let name = without_prefix(name).to_string();
+            let schema = schema_of(&name).ok_or_else(no_schema)?;
             Entity { schema, name }
         }
         _ => return Err(invalid(name)),
     };
-    if !schema_exists(&resolved.schema) {
-        return Err(Problem::new(
-            PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
-            format!("schema \"{}\" does not exist", resolved.schema),
-        )
-        .hint("SELECT nspname FROM pg_namespace; lists the schemas."));
+    if !schema_exists(&entity.schema) {
+        return Err(unknown_schema(&entity.schema));
     }
-    let longest = resolved.table();
+    let longest = entity.table();
     if longest.len() > MAX_IDENTIFIER {
         return Err(too_long(&longest));
     }
-    Ok(resolved)
+    Ok(entity)
+}
+
+/// `tv_post` means the entity `post`.
+fn without_prefix(name: &str) -> &str {
+    let entity = name.strip_prefix("tv_").filter(|entity| !entity.is_empty());
+    entity.unwrap_or(name)
 }
 
 /// Whether a text has the form of a name at all.
 pub fn is_name(text: &str) -> bool {
     let text = text.trim();
     if text.len() > LONGEST_NAME {
-        // No query does without both.
+        // Every query has white space or a parenthesis.
         return !text.contains(|letter: char| letter.is_whitespace() || letter == '(');
     }
     text.is_empty() || parse(text).is_ok()
@@ -136,7 +83,7 @@ fn parse(name: &str) -> Result<Vec<String>, Problem> {
     if name.len() > LONGEST_NAME {
         return Err(too_long(name));
     }
-    let parsed = crate::postgres::transaction::attempt(|| {
+    let parsed = transaction::attempt(|| {
         spi::session(|| {
             spi::run(
                 "SELECT pg_catalog.parse_ident($1)",
@@ -150,6 +97,23 @@ fn parse(name: &str) -> Result<Vec<String>, Problem> {
         Ok(Some(parts)) if parts.iter().all(|part| !part.is_empty()) => Ok(parts),
         _ => Err(invalid(name)),
     }
+}
+
+fn no_schema() -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
+        "no schema has been selected",
+    )
+    .hint("Write the schema before the name, or set search_path.")
+}
+
+/// "There is no such schema."
+pub fn unknown_schema(schema: &str) -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
+        format!("schema \"{schema}\" does not exist"),
+    )
+    .hint("Run SELECT nspname FROM pg_namespace; to list the schemas.")
 }
 
 fn too_long(name: &str) -> Problem {
@@ -168,35 +132,25 @@ fn invalid(name: &str) -> Problem {
         PgSqlErrorCode::ERRCODE_INVALID_NAME,
         format!("\"{}\" is not the name of a TVIEW", shown(name)),
     )
-    .hint("Write it like post, tv_post or app.post; quote names with capitals or spaces: app.\"My Post\".")
+    .hint("Write the name like post, tv_post or app.post. Quote names with capitals or spaces: app.\"My Post\".")
 }
 
 /// Whether there is a schema of this name.
 pub fn schema_exists(name: &str) -> bool {
     spi::session(|| {
-        let sql = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1";
-        !spi::run(sql, Access::Current, &[(pg_sys::TEXTOID, Value::of(name))]).is_empty()
+        let args = [(pg_sys::TEXTOID, Value::of(name))];
+        !spi::run(&statement!("schema_exists"), Access::Current, &args).is_empty()
     })
 }
 
-fn schema_in_path(name: &str) -> Option<String> {
+/// The schema of an entity that is named without one.
+fn schema_of(entity: &str) -> Option<String> {
     let path = schema::search_path();
     spi::session(|| {
-        spi::run(
-            "SELECT coalesce(
-                (SELECT n.nspname
-                   FROM unnest($2) WITH ORDINALITY path(oid, place)
-                   JOIN pg_catalog.pg_namespace n USING (oid)
-                   JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-                  WHERE c.relname IN ('tv_' || $1, 'v_' || $1)
-                  ORDER BY path.place LIMIT 1),
-                (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = $2[1]))::text",
-            Access::Current,
-            &[
-                (pg_sys::TEXTOID, Value::of(name)),
-                (pg_sys::OIDARRAYOID, Value::of(path)),
-            ],
-        )
-        .one::<String>()
+        let args = [
+            (pg_sys::TEXTOID, Value::of(entity)),
+            (pg_sys::OIDARRAYOID, Value::of(path)),
+        ];
+        spi::run(&statement!("schema_of_entity"), Access::Current, &args).one::<String>()
     })
 }

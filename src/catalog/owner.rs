@@ -1,4 +1,4 @@
-//! Who may change a TVIEW: its owner, as of any table.
+//! The owner of a TVIEW is the owner of its table: only the owner may change the TVIEW.
 
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
@@ -6,7 +6,7 @@ use pgrx::PgSqlErrorCode;
 use crate::error::Problem;
 use crate::postgres::{relation, role};
 
-/// Only the owner manages a TVIEW.
+/// Checks that the current role has the rights of the owner.
 pub fn check_owner(table: Oid) -> Result<(), Problem> {
     let current = role::current_role();
     if relation::owner(table).is_some_and(|owner| role::has_rights_of(current, owner)) {
@@ -22,13 +22,13 @@ pub fn must_own(table: Oid) -> Problem {
         format!("must be owner of table {}", relation::display(table)),
     )
     .hint(match relation::owner(table) {
-        Some(owner) if role::may_become(owner) => format!("SET ROLE {};", role::name(owner)),
-        Some(owner) => format!("Call it as {}.", role::name(owner)),
+        Some(owner) if role::may_become(owner) => format!("Run SET ROLE {}; first.", role::name(owner)),
+        Some(owner) => format!("Run the command as {}.", role::name(owner)),
         None => "Ask the owner of the table.".to_string(),
     })
 }
 
-/// Who did it, for the audit.
+/// The current role, for the details of an audit row.
 pub fn by_whom() -> serde_json::Value {
     serde_json::json!({ "role": role::name(role::current_role()) })
 }

@@ -1,5 +1,5 @@
-//! What the owner of a TVIEW must have for it to be maintained: a view that the owner can answer for, and the right to put
-//! triggers on its sources.
+//! Rights that the maintenance of a TVIEW needs. The owner of the view must have the rights of the TVIEW's
+//! owner, and the TVIEW's owner the privilege to create triggers on the sources.
 
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
@@ -8,9 +8,9 @@ use crate::error::Problem;
 use crate::postgres::{privileges, relation, role};
 use crate::settings;
 
-/// The view's code runs with the rights of the TVIEW's owner: whoever owns the view must have these anyway. A view of the
-/// registered name may be anybody's who can create objects in its schema.
-/// `table`: the TVIEW's, as it is shown.
+/// Code of the view runs with the rights of the TVIEW's owner, so the owner of the view must have these
+/// rights anyway. Any role that may create objects in the schema can create a view of the registered name.
+/// `table`: as messages name it.
 pub fn check_view(table: &str, owner: Oid, view: Oid) -> Result<(), Problem> {
     let Some(of_view) = relation::owner(view).filter(|of_view| !role::has_rights_of(*of_view, owner)) else {
         return Ok(());
@@ -24,10 +24,11 @@ pub fn check_view(table: &str, owner: Oid, view: Oid) -> Result<(), Problem> {
     .detail(format!(
         "What the view calls would run with the rights of {owner}, who owns {table}."
     ))
-    .hint(format!("ALTER VIEW {view} OWNER TO {owner};")))
+    .hint(format!("Run ALTER VIEW {view} OWNER TO {owner};")))
 }
 
-/// Capture triggers on a source cost its writers time, and log what they change.
+/// Capture triggers on a source slow down its writers and log their changes. So the owner of the TVIEW needs
+/// the privilege TRIGGER on the source.
 pub fn check_sources(owner: Oid, sources: &[Oid]) -> Result<(), Problem> {
     if !settings::require_trigger_privilege() {
         return Ok(());
@@ -45,7 +46,7 @@ pub fn check_sources(owner: Oid, sources: &[Oid]) -> Result<(), Problem> {
         format!("permission denied for triggers on {source}"),
     )
     .detail(format!(
-        "Its changes are followed by triggers, and {owner}, the owner of the TVIEW, may not create any on it."
+        "Triggers on {source} capture its changes, and {owner}, the owner of the TVIEW, may not create triggers there."
     ))
-    .hint(format!("GRANT TRIGGER ON {source} TO {owner};")))
+    .hint(format!("Run GRANT TRIGGER ON {source} TO {owner};")))
 }

@@ -1,5 +1,5 @@
-//! Statements that are the same for every TVIEW, prepared once per session and again after the extension
-//! was dropped and created anew, or its schema renamed.
+//! Statements that are the same for all TVIEWs: prepared once per session, and again after the extension was
+//! created again or its schema renamed.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,33 +12,37 @@ use crate::postgres::spi::Statement;
 use crate::postgres::transaction;
 
 pub struct SessionStatement {
-    /// The OID of pg_tview_definition it was made for, the state of schema names, and whether for SERIALIZABLE transactions.
-    made_for: Cell<(Oid, u64, bool)>,
+    /// The state the statement was prepared for: the OID of pg_tview_definition, the counter of schema
+    /// changes, and whether the transaction was SERIALIZABLE.
+    prepared_for: Cell<(Oid, u64, bool)>,
     statement: RefCell<Option<Rc<Statement>>>,
 }
 
 impl SessionStatement {
     pub const fn new() -> SessionStatement {
         SessionStatement {
-            made_for: Cell::new((Oid::INVALID, 0, false)),
+            prepared_for: Cell::new((Oid::INVALID, 0, false)),
             statement: RefCell::new(None),
         }
     }
 
-    /// The statement; `text` gives its SQL when it has to be made.
+    /// The statement; `text` returns its SQL when it has to be prepared.
     pub fn get(&self, text: impl FnOnce() -> String, types: &[Oid]) -> Rc<Statement> {
         let current = (
             definition::table().unwrap_or(Oid::INVALID),
             invalidation::schemas(),
             transaction::is_serializable(),
         );
-        if let (true, Some(statement)) = (self.made_for.get() == current, self.statement.borrow().as_ref()) {
+        if let (true, Some(statement)) = (
+            self.prepared_for.get() == current,
+            self.statement.borrow().as_ref(),
+        ) {
             return statement.clone();
         }
-        let made = Rc::new(Statement::new(text(), types));
-        self.made_for.set(current);
-        *self.statement.borrow_mut() = Some(made.clone());
-        made
+        let prepared = Rc::new(Statement::new(text(), types));
+        self.prepared_for.set(current);
+        *self.statement.borrow_mut() = Some(prepared.clone());
+        prepared
     }
 }
 

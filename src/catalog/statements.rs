@@ -1,8 +1,9 @@
-//! The named statements of `sql/statements`, with the extension's schema put in, and parts that several of them share.
+//! The named statements of `sql/statements`: the schema of the extension and shared parts are inserted into
+//! them.
 
 use crate::postgres::{extension, quote, schema, transaction};
 
-/// Parts of statements, each under the name that stands for it.
+/// Shared parts of statements, each with its placeholder.
 const PARTS: [(&str, &str); 3] = [
     ("@dropped@", include_str!("../../sql/statements/part/dropped.sql")),
     (
@@ -12,19 +13,21 @@ const PARTS: [(&str, &str); 3] = [
     ("@touched@", include_str!("../../sql/statements/part/touched.sql")),
 ];
 
-/// The text of a statement with its parts, and with `@extschema@` replaced by the quoted schema of the extension. At the start of a literal
-/// the literal as a whole is quoted again: who may rename the schema must not be able to end it.
+/// The text of a statement with its parts, and with `@extschema@` replaced by the quoted schema of the
+/// extension. A literal that begins with `@extschema@` is quoted again as a whole. Otherwise a role that
+/// renames the schema could end the literal.
 pub fn text(statement: &str) -> String {
     let statement = PARTS.iter().fold(statement.to_string(), |text, (name, part)| {
         text.replace(name, part.trim_end())
     });
     if transaction::is_serializable() && !statement.contains("ctid") {
-        // Read without conflicts, see `postgres/queue_scan.rs`. Not where rows of the table itself are needed.
-        let quiet = statement.replace(
+        // Read without serialization conflicts, see `postgres/queue_scan.rs`. Not in statements that need
+        // rows of the table itself.
+        let without_conflicts = statement.replace(
             "FROM @extschema@.pg_tview_queue q",
             "FROM @extschema@.pg_tviews_queued() q",
         );
-        return with_schema(&quiet);
+        return with_schema(&without_conflicts);
     }
     with_schema(&statement)
 }

@@ -1,4 +1,4 @@
-//! `pg_tview_status`: state, backlog and latency of each TVIEW, for those who may see them.
+//! `pg_tview_status`: state, backlog and latency of each TVIEW that the current role may see.
 
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::{self, Oid};
@@ -20,7 +20,7 @@ pub struct Status {
     pub max_latency: Interval,
     pub within_bound: bool,
     pub last_refresh_at: Option<TimestampWithTimeZone>,
-    /// In milliseconds: the 50th, 95th and 99th of a hundred.
+    /// The 50th, 95th and 99th percentile, in milliseconds.
     pub latency: [Option<f64>; 3],
     pub refreshes: i64,
     pub rows_written: i64,

@@ -1,4 +1,5 @@
-//! The TVIEWs of the database as a session remembers them, to tell a tv table from others without looking each up.
+//! A session's cache of the TVIEWs of the database: whether a table is a tv table is answered without a
+//! query.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -14,11 +15,11 @@ use crate::postgres::spi::{self, Access};
 use crate::postgres::transaction;
 use crate::statement;
 
-/// What is remembered of one TVIEW.
+/// What the cache holds of one TVIEW.
 pub struct Known {
-    /// Tables whose changes matter to it.
+    /// Tables that the TVIEW reads.
     pub sources: Vec<Oid>,
-    /// Whether its rows are all there and changes are applied.
+    /// Whether the table is filled and changes are applied.
     pub active: bool,
 }
 
@@ -27,21 +28,21 @@ pub type KnownTviews = HashMap<Oid, Known>;
 
 thread_local! {
     static KNOWN: RefCell<Option<Rc<KnownTviews>>> = const { RefCell::new(None) };
-    /// The OID of pg_tview_definition when they were read.
+    /// The OID of pg_tview_definition when the cache was read.
     static READ_FROM: Cell<Oid> = const { Cell::new(Oid::INVALID) };
-    /// Set by an invalidation.
+    /// Whether an invalidation has come in since the cache was read.
     static STALE: Cell<bool> = const { Cell::new(false) };
     static READ: SessionStatement = const { SessionStatement::new() };
 }
 
-/// Every TVIEW as of now, if it can be told. Inside a transaction.
+/// All TVIEWs as of now. Inside a transaction.
 pub fn all() -> Result<Rc<KnownTviews>, Caught> {
     let stale = STALE.replace(false);
     if let (false, Some(known)) = (stale, KNOWN.with_borrow(|known| known.clone())) {
         return Ok(known);
     }
     KNOWN.set(None);
-    // Not kept while the extension is not there: nothing would tell of its return.
+    // Not cached while the extension is not installed: nothing would announce that it is installed again.
     let Some(table) = definition::table() else {
         return Ok(Rc::default());
     };
@@ -72,7 +73,8 @@ fn read() -> KnownTviews {
     run_internal(|| transaction::with_latest_snapshot(read_all))
 }
 
-/// Relation cache callback, see [`crate::postgres::hooks::invalidation`]. Whoever changes a definition announces its table.
+/// Relation cache callback, see [`crate::postgres::hooks::invalidation`]. A session that changes a definition
+/// announces pg_tview_definition.
 pub fn forget(relation: Oid) {
     if relation == Oid::INVALID || relation == READ_FROM.get() {
         STALE.set(true);

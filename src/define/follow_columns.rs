@@ -1,5 +1,5 @@
-//! A view that is redefined with other columns: a table that the extension made gets them, of another one it is said what to
-//! type.
+//! A view that is redefined with other columns: a table that the extension created gets them. For another
+//! table, a NOTICE says what to type.
 
 use pgrx::pg_sys::Oid;
 
@@ -12,18 +12,18 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::lock::TableLock;
 use crate::postgres::{quote, relation, spi, transaction, type_facts};
 
-/// How a column of the table and the view differ.
+/// How table and view differ in a column.
 enum Difference<'a> {
-    /// The table does not have it.
+    /// The table does not have the column.
     New(&'a Column),
-    /// It was maintained, and is not in the view any more.
+    /// The column was maintained, and is not in the view any more.
     Gone(&'a Column),
-    /// The view has it with another type.
+    /// The view has the column with another type.
     Retyped(&'a Column),
 }
 
-/// Brings the columns of a TVIEW's table in step with its view; returns what is to be said. `view_before`: the columns of the view
-/// that has just been replaced.
+/// Brings the columns of a TVIEW's table in step with its view; returns the NOTICEs to send. `view_before`:
+/// the columns of the view that has just been replaced.
 pub fn follow(
     table: Oid,
     before: &Definition,
@@ -39,9 +39,12 @@ pub fn follow(
     }
     found
         .into_iter()
-        .map(|difference| match before.table_created {
-            true => difference.change(&display),
-            false => difference.notice(&display, None),
+        .map(|difference| {
+            if before.table_created {
+                difference.change(&display)
+            } else {
+                difference.notice(&display, None)
+            }
         })
         .collect()
 }
@@ -55,7 +58,7 @@ fn differences<'a>(
     fn named<'c>(columns: &'c [Column], name: &str) -> Option<&'c Column> {
         columns.iter().find(|column| column.name == name)
     }
-    // Columns without one of their own are in the document that is built for the table.
+    // Columns of the view that the table does not have are in the document that is built for the table.
     let in_document = named(have, "data").is_some() && named(view, "data").is_none();
     let is_new = |column: &&Column| {
         named(have, &column.name).is_none()
@@ -86,7 +89,7 @@ impl Difference<'_> {
         }
     }
 
-    /// What to type for it.
+    /// The statement that removes the difference.
     fn statement(&self, table: &str) -> String {
         let name = quote::identifier(&self.column().name);
         match self {
@@ -96,7 +99,8 @@ impl Difference<'_> {
         }
     }
 
-    /// With another type, and `value` of it in all rows until they are computed.
+    /// Gives the column of the table the type of the view. Rows have `value`, cast to the type, until they
+    /// are computed again.
     fn retype(&self, table: &str, value: &str) -> String {
         let Column {
             name,
@@ -108,7 +112,7 @@ impl Difference<'_> {
         format!("ALTER TABLE {table} ALTER COLUMN {name} TYPE {of_view} USING {value}::{of_view}")
     }
 
-    /// Changes the table, or says why it cannot be changed.
+    /// Changes the table; the NOTICE says why if that fails.
     fn change(&self, table: &str) -> Notice {
         let done = match self {
             Difference::New(_) => "is added to",
@@ -117,7 +121,7 @@ impl Difference<'_> {
         };
         let mut changed = attempt(&self.statement(table));
         if changed.is_err() && matches!(self, Difference::Retyped(_)) {
-            // The old values are no values of the new type.
+            // The old values cannot be cast to the new type.
             changed = attempt(&self.retype(table, "NULL")).or(changed);
         }
         match changed {
@@ -137,9 +141,9 @@ impl Difference<'_> {
                 format!("column \"{name}\" of the view is cast to the type it has in {table}")
             }
         };
-        let notice = Notice::new(message).hint(format!("{};", self.statement(table)));
+        let notice = Notice::new(message).hint(format!("Run {};", self.statement(table)));
         match why_not {
-            Some(why) => notice.detail(format!("It could not be changed: {why}.")),
+            Some(why) => notice.detail(format!("The column could not be changed: {why}.")),
             None => notice,
         }
     }

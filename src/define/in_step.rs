@@ -1,11 +1,14 @@
-//! Keeps the registered definition in step with what it describes: a view, table or trigger may have changed since.
+//! Keeps the registered definition in step with its view, tables and triggers, which may have changed since
+//! registration.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
-use super::register::{note_view, reregister, Fill};
+use super::definition_row::note_view;
+use super::fill::Fill;
+use super::register::reregister;
 use super::{capture_triggers, restored};
 use crate::catalog::definition;
 use crate::error::{Caught, Problem};
@@ -16,13 +19,14 @@ use crate::refresh::plan::fingerprint::Difference;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::Status;
 
-/// Longest wait for a lock while a plan is made: long enough for what is locked for a moment, as when a table grows. Much less than
-/// `deadlock_timeout` of any session.
+/// Longest wait for a lock while a plan is made. Long enough for locks that are held for a moment, as when a
+/// table is extended; much shorter than `deadlock_timeout`.
 const LONGEST_PLANNING_WAIT: Duration = Duration::from_millis(10);
 
-/// Makes the plan, in a transaction of its own; registers the TVIEW anew if its view has changed. Which tables and views there
-/// are is found out by locking the ones above them, so they cannot all be tried first. DDL of an application begins with a
-/// table and comes to its views last: a wait here would cross it.
+/// Makes the plan, in a transaction of its own; registers the TVIEW again if its view has changed. The tables
+/// and views below a view are found by locking the view, so their locks cannot all be tried first. DDL of an
+/// application locks a table first and its views last: a longer wait here could deadlock with the
+/// application.
 pub fn prepare(driver: Driver, tview: Oid) -> Result<Result<Rc<Plan>, Status>, Caught> {
     driver.transaction(|| {
         locks::own_tables()?;
@@ -33,7 +37,7 @@ pub fn prepare(driver: Driver, tview: Oid) -> Result<Result<Rc<Plan>, Status>, C
 
 fn make_plan(driver: Driver, tview: Oid) -> Option<Rc<Plan>> {
     let definition = definition::load(tview).filter(|d| d.state.may_refresh())?;
-    // Whatever its state: the trigger that makes it `populating` may be disabled for the restore.
+    // Whatever the state: the trigger that sets it to `populating` may be disabled for the restore.
     let restored = driver == Driver::Worker;
     if restored && restored::incomplete(&definition, None) {
         return None;
@@ -54,21 +58,21 @@ fn make_plan(driver: Driver, tview: Oid) -> Option<Rc<Plan>> {
     }
 }
 
-/// How a TVIEW that is not registered as it is now has to be registered, and why. With internal rights.
+/// How a TVIEW has to be registered again, and why; None if the definition is in step. With internal rights.
 fn out_of_step(plan: &Plan) -> Option<(Fill, &'static str)> {
     let definition = &plan.definition;
-    let mut unfollowed = capture_triggers::unfollowed(&plan.lineage).into_iter();
+    let mut uncaptured = capture_triggers::uncaptured_sources(&plan.lineage).into_iter();
     let missing = "triggers that follow its sources were missing";
     if plan.difference == Difference::Rows {
         Some((Fill::Later, "what its rows depend on has changed"))
-    } else if unfollowed.any(|source| definition.sources.contains(&source)) {
+    } else if uncaptured.any(|source| definition.sources.contains(&source)) {
         Some((Fill::Later, missing))
     } else if !definition
         .sources
         .iter()
         .all(|source| plan.sources.contains_key(source))
     {
-        // Its changes are not read any more.
+        // Changes of the table are not read any more.
         Some((Fill::Later, "a table that inherits from a source does so no more"))
     } else if plan.difference == Difference::Harmless {
         Some((Fill::Unneeded, "what changed cannot change a row"))

@@ -4,11 +4,12 @@ use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::patience;
-use super::register::{self, Fill};
+use super::arguments::{check_max_latency, column_names, seconds};
+use super::fill::Fill;
+use super::{patience, register};
+use crate::catalog::announce;
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::owner::{by_whom, check_owner};
-use crate::catalog::{announce, limits};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
@@ -19,16 +20,20 @@ use crate::refresh::audit::{self, Entry};
 use crate::refresh::plan;
 use crate::statement;
 
-/// What users may change.
-const OF_USERS: [&str; 2] = ["fk_columns", "max_latency"];
+/// Columns that users may change.
+const CHANGEABLE: [&str; 2] = ["fk_columns", "max_latency"];
 
-/// Checks an update of a row and makes it. Only what changes is written: another session may be changing the rest.
+/// Checks and performs an update of a row. Only columns that change are written: another session may be
+/// changing the rest.
 pub fn update(row: &MetaUpdateCall) {
     let tview = row.tview().unwrap_or(Oid::INVALID);
-    // First of all, and whatever the update changes: nobody gets as far as a lock on another's TVIEW.
+    // First of all, whatever the update changes: only the owner may lock the TVIEW.
     check_owner(tview).or_raise();
     let changed = row.changed();
-    if let Some(other) = changed.iter().find(|column| !OF_USERS.contains(&column.as_str())) {
+    if let Some(other) = changed
+        .iter()
+        .find(|column| !CHANGEABLE.contains(&column.as_str()))
+    {
         refuse_column(other);
     }
     let changes = |column: &str| changed.iter().any(|changed| changed == column);
@@ -49,7 +54,7 @@ fn refuse_column(column: &str) -> ! {
     .raise()
 }
 
-/// Raises why a row cannot be deleted.
+/// Raises the error that a row cannot be deleted.
 pub fn refuse_delete(row: &MetaUpdateCall) {
     let tview = row.tview().unwrap_or(Oid::INVALID);
     check_owner(tview).or_raise();
@@ -58,7 +63,7 @@ pub fn refuse_delete(row: &MetaUpdateCall) {
         "rows of pg_tview_meta cannot be deleted",
     )
     .hint(format!(
-        "SELECT pg_tviews_drop({}); drops the TVIEW.",
+        "Run SELECT pg_tviews_drop({}); to drop the TVIEW.",
         quote::literal(&relation::display(tview))
     ))
     .raise();
@@ -74,15 +79,8 @@ fn change_fk_columns(tview: Oid, columns: Option<Vec<Option<String>>>) {
     });
     let columns = columns.or_raise();
     let columns: Vec<Option<&str>> = columns.iter().map(Option::as_deref).collect();
-    let columns = no_nulls("fk_columns", &columns).or_raise();
-    if !transaction::is_read_committed() {
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
-            "fk_columns can be changed at the isolation level READ COMMITTED only",
-        )
-        .hint("BEGIN ISOLATION LEVEL READ COMMITTED;")
-        .raise();
-    }
+    let columns = column_names("fk_columns", &columns).or_raise();
+    check_isolation().or_raise();
     let lock = || {
         if let Some(class) = definition::table() {
             lock::object(class, tview);
@@ -99,9 +97,20 @@ fn change_fk_columns(tview: Oid, columns: Option<Vec<Option<String>>>) {
     announce::catalog_change();
 }
 
+fn check_isolation() -> Result<(), Problem> {
+    if transaction::is_read_committed() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
+        "fk_columns can be changed at the isolation level READ COMMITTED only",
+    )
+    .hint("Run BEGIN ISOLATION LEVEL READ COMMITTED; before the UPDATE."))
+}
+
 fn change_max_latency(tview: Oid, bound: Option<Interval>) {
     let seconds = bound.as_ref().map(seconds);
-    seconds.map_or(Ok(()), check_latency).or_raise();
+    seconds.map_or(Ok(()), check_max_latency).or_raise();
     let value = (pg_sys::INTERVALOID, Value::of(bound));
     let definition = write(tview, &statement!("meta_set_max_latency"), value);
     let mut entry = Entry::new(&definition.entity_name, tview, "configure", audit::now());
@@ -124,45 +133,6 @@ fn write(tview: Oid, statement: &str, value: (Oid, Value)) -> Definition {
         });
         definition::load(tview)
     })
-    .ok_or_else(|| {
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-            "the TVIEW was dropped meanwhile",
-        )
-    })
+    .ok_or_else(|| definition::dropped(&relation::display(tview)))
     .or_raise()
-}
-
-/// Months count as 30 days, days as 24 hours.
-pub fn seconds(interval: &Interval) -> f64 {
-    interval.as_micros() as f64 / 1_000_000.0
-}
-
-/// A bound must be within the range of the setting `pg_tviews.max_latency`.
-pub fn check_latency(seconds: f64) -> Result<(), Problem> {
-    let problem = if seconds <= 0.0 {
-        "max_latency must be greater than zero"
-    } else if seconds > f64::from(i32::MAX) / 1000.0 {
-        "max_latency must not be greater than 24 days"
-    } else {
-        return Ok(());
-    };
-    Err(
-        Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, problem)
-            .detail(format!("It is {seconds} seconds."))
-            .hint("Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency."),
-    )
-}
-
-/// A list of column names as given.
-pub fn no_nulls(what: &str, columns: &[Option<&str>]) -> Result<Vec<String>, Problem> {
-    limits::check_columns(what, columns.len())?;
-    let columns = columns.iter().map(|column| column.map(str::to_string));
-    columns.collect::<Option<_>>().ok_or_else(|| {
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-            format!("{what} must not contain NULL"),
-        )
-        .hint("Give names of columns, such as '{fk_user}'.")
-    })
 }

@@ -1,22 +1,39 @@
-//! How TVIEWs are created, registered, changed, converted, paused and dropped, and what DDL beside pg_tviews does to them.
+//! How TVIEWs are created, registered, changed, converted, paused and dropped, and what DDL of users does to
+//! them.
 
+pub mod arguments;
+pub mod basic_view;
 pub mod capture_triggers;
+pub mod captured_columns;
+pub mod command_objects;
+pub mod conversion_plan;
 pub mod convert;
 pub mod create;
 pub mod ddl_events;
+pub mod definition_row;
 pub mod drop;
+pub mod fill;
 pub mod follow_columns;
+pub mod full_recomputes;
 pub mod in_step;
+pub mod key;
 pub mod meta_update;
 pub mod notice;
 pub mod own_ddl;
 pub mod patience;
 pub mod pause;
+pub mod pinned_settings;
+pub mod protected_objects;
 pub mod register;
+pub mod renames;
 pub mod restored;
 pub mod size;
 pub mod subscriptions;
+pub mod table;
+pub mod uncaptured_rows;
 pub mod unlogged;
 pub mod unrelated_ddl;
 pub mod untracked_inputs;
+pub mod unused_triggers;
+pub mod view;
 pub mod write_guard;

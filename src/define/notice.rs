@@ -1,4 +1,4 @@
-//! What pg_tviews_create says beside its result: once, when everything is done.
+//! NOTICEs of pg_tviews_create: sent once, when everything is done.
 
 use crate::catalog::definition::Definition;
 use crate::error::Problem;
@@ -26,7 +26,7 @@ impl Notice {
         ))
     }
 
-    pub fn say(self) {
+    pub fn send(self) {
         self.0.notice();
     }
 }

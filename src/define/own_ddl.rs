@@ -1,32 +1,33 @@
-//! DDL that the extension itself runs, which its event triggers see as any other.
+//! DDL that the extension itself runs: its event triggers fire for that, too, and have to recognize it.
 
 use std::cell::Cell;
 
 use pgrx::pg_sys::Oid;
 
-/// Whose DDL is running.
+/// The DDL that is running.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Running {
-    /// Somebody else's.
-    Others,
-    /// That of whoever is defining this TVIEW, and fills it afterwards.
+    /// DDL of a user.
+    OfUser,
+    /// DDL that defines this TVIEW, which is filled afterwards.
     Definition(Oid),
-    /// Triggers and indexes of ours, which change nothing that a view returns.
-    Ours,
+    /// Triggers of the extension, which change nothing that a view returns.
+    OfExtension,
 }
 
 thread_local! {
-    static RUNNING: Cell<Running> = const { Cell::new(Running::Others) };
+    static RUNNING: Cell<Running> = const { Cell::new(Running::OfUser) };
 }
 
 /// Runs DDL that changes nothing a view returns.
-pub fn ours<R>(work: impl FnOnce() -> R) -> R {
-    running(Running::Ours, work)
+pub fn run<R>(work: impl FnOnce() -> R) -> R {
+    running(Running::OfExtension, work)
 }
 
-/// Runs DDL that defines the backing view of a TVIEW, if it exists already; it is going to be filled in the same transaction.
+/// Runs DDL that defines the backing view of a TVIEW that exists already; the TVIEW is filled in the same
+/// transaction.
 pub fn defining<R>(tview: Option<Oid>, work: impl FnOnce() -> R) -> R {
-    running(tview.map_or(Running::Others, Running::Definition), work)
+    running(tview.map_or(Running::OfUser, Running::Definition), work)
 }
 
 fn running<R>(ddl: Running, work: impl FnOnce() -> R) -> R {
@@ -40,12 +41,12 @@ fn running<R>(ddl: Running, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Whether DDL is running that changes nothing a view returns.
-pub fn is_ours() -> bool {
-    RUNNING.get() == Running::Ours
+/// Whether DDL of [`run`] is running.
+pub fn is_running() -> bool {
+    RUNNING.get() == Running::OfExtension
 }
 
-/// Whether DDL is running that defines the backing view of this TVIEW.
+/// Whether DDL is running that defines this TVIEW.
 pub fn is_defining(tview: Oid) -> bool {
     RUNNING.get() == Running::Definition(tview)
 }

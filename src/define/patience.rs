@@ -1,10 +1,10 @@
-//! Locks that sessions which have nothing to do with TVIEWs would queue behind: waited for a moment at a time.
+//! Locks that sessions without any TVIEW may queue behind: each is waited for only a moment at a time.
 //!
 //! ```text
 //! attempt: each lock within a moment -> the work -> the locks stay to the end of the transaction
-//!    | one is not to be had
+//!    | one is not available
 //!    v
-//! everything of the attempt is undone -> a pause, in which the queue drains -> next attempt, that lock first
+//! the attempt is rolled back -> a pause, in which the queue drains -> next attempt, that lock first
 //! ```
 
 use std::cell::{Cell, RefCell};
@@ -22,32 +22,32 @@ use crate::postgres::transaction;
 use crate::postgres::transaction::lock::{self, Attempt, TableLock};
 use crate::statement;
 
-/// Longest time that others queue behind a lock that is waited for here.
+/// Longest time that other sessions queue behind a lock that is waited for here.
 const MOMENT: Duration = Duration::from_millis(100);
-/// Pauses between attempts double from the one to the other.
+/// Pauses between attempts double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A lock on a table or view.
-pub type Wanted = (Oid, TableLock);
+pub type LockRequest = (Oid, TableLock);
 
 thread_local! {
-    /// Whether [`patiently`] is at work.
+    /// Whether [`patiently`] is running.
     static PATIENT: Cell<bool> = const { Cell::new(false) };
-    /// What is being waited for.
-    static WAITED_FOR: Cell<Option<Wanted>> = const { Cell::new(None) };
+    /// The lock that is being waited for.
+    static WAITED_FOR: Cell<Option<LockRequest>> = const { Cell::new(None) };
 }
 
-/// Takes locks, together within a moment; an ERROR (55P03) if one of them is not to be had. Locks on what is gone are left
-/// out. They stay to the end of the (sub)transaction.
-pub fn lock_all(wanted: &[Wanted]) {
-    let mut order = wanted.to_vec();
+/// Takes locks, together within a moment; an ERROR (55P03) if one of them is not available. Relations that do
+/// not exist are skipped. The locks are held to the end of the (sub)transaction.
+pub fn lock_all(requests: &[LockRequest]) {
+    let mut order = requests.to_vec();
     order.sort_by_key(|(relation, _)| relation.to_u32());
     order.dedup();
     let until = Instant::now() + MOMENT;
-    for wanted in order {
-        WAITED_FOR.set(Some(wanted));
-        let (relation, lock) = wanted;
+    for request in order {
+        WAITED_FOR.set(Some(request));
+        let (relation, lock) = request;
         match until.saturating_duration_since(Instant::now()).as_millis() {
             0 => {
                 if lock::try_table(relation, lock) == Attempt::Held {
@@ -64,13 +64,13 @@ pub fn lock_all(wanted: &[Wanted]) {
     }
 }
 
-/// Whether an ERROR inside [`patiently`] is to end the attempt: what was caught belongs to nothing smaller.
+/// Whether an ERROR inside [`patiently`] ends the attempt: code that catches errors must raise it again.
 pub fn ends_attempt(error: &Caught) -> bool {
     PATIENT.get() && is_in_the_way(error)
 }
 
-/// Whether a lock was not to be had. Also where PostgreSQL has found a deadlock while one was waited for: with the attempt go the
-/// locks it took, and [`refuse_deadlock`] finds a deadlock that is still there.
+/// Whether a lock was not available, or PostgreSQL has detected a deadlock while one was waited for. The end
+/// of the attempt releases its locks; [`refuse_deadlock`] finds a deadlock that remains.
 fn is_in_the_way(error: &Caught) -> bool {
     match error.code {
         PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE => true,
@@ -79,9 +79,10 @@ fn is_in_the_way(error: &Caught) -> bool {
     }
 }
 
-/// Does something that needs locks, all of it or nothing, as often as it takes to get them. `first` may wait for as long as
-/// the session does: nobody who writes queues behind what it locks. Says what is waited for; ends with a cancel, with
-/// `statement_timeout`, and after the `lock_timeout` of the session.
+/// Runs work that needs locks, all of it or nothing, and repeats it until the locks are available. `first`
+/// may wait for as long as the session does: no writer queues behind its locks. A NOTICE reports what is
+/// waited for. The wait ends with a cancel, with `statement_timeout`, and after the `lock_timeout` of the
+/// session.
 pub fn patiently<R, S>(first: impl Fn() -> S, work: impl Fn(S) -> R) -> R {
     if PATIENT.get() {
         return work(first());
@@ -124,14 +125,14 @@ impl Drop for Patient {
     }
 }
 
-/// A wait that goes on from attempt to attempt.
+/// The wait, over all attempts.
 struct Wait {
     begin: Instant,
     /// `lock_timeout` of the session.
     limit: Option<Duration>,
     pause: Duration,
-    /// What attempts have waited for in vain: the next one begins with these.
-    in_the_way: RefCell<Vec<Wanted>>,
+    /// Locks that were not available: the next attempt begins with these.
+    in_the_way: RefCell<Vec<LockRequest>>,
 }
 
 impl Wait {
@@ -150,17 +151,17 @@ impl Wait {
         self.limit.is_some_and(|limit| self.begin.elapsed() >= limit)
     }
 
-    /// After an attempt that failed, with nothing locked by it any more.
-    fn pause(&mut self, wanted: Option<Wanted>) {
-        if let Some(wanted) = wanted {
-            let holders = holders(wanted);
+    /// After an attempt that failed and holds no lock any more.
+    fn pause(&mut self, request: Option<LockRequest>) {
+        if let Some(request) = request {
+            let holders = holders(request);
             let mut in_the_way = self.in_the_way.borrow_mut();
-            if !in_the_way.contains(&wanted) {
-                in_the_way.push(wanted);
-                say(wanted, &holders);
+            if !in_the_way.contains(&request) {
+                in_the_way.push(request);
+                report(request, &holders);
             }
             if self.begin.elapsed().as_millis() as u64 > lock::deadlock_timeout() {
-                refuse_deadlock(wanted, &holders);
+                refuse_deadlock(request, &holders);
             }
         }
         let until = Instant::now() + self.pause;
@@ -178,7 +179,7 @@ fn not_available() -> Problem {
     )
 }
 
-fn say((table, _): Wanted, holders: &[i32]) {
+fn report((table, _): LockRequest, holders: &[i32]) {
     let who: Vec<String> = holders
         .iter()
         .map(|holder| match holder {
@@ -192,12 +193,12 @@ fn say((table, _): Wanted, holders: &[i32]) {
         who => format!("waiting for a lock on {table}: in use by {}", who.join(", ")),
     };
     Problem::for_notice(message)
-        .detail("Nothing is locked meanwhile; the lock is tried again and again.")
+        .detail("No lock is held meanwhile; the lock is requested again and again.")
         .notice();
 }
 
-/// The processes that hold a lock in the way of this one; 0 stands for a prepared transaction.
-fn holders((table, lock): Wanted) -> Vec<i32> {
+/// The processes that hold a conflicting lock; 0 stands for a prepared transaction.
+fn holders((table, lock): LockRequest) -> Vec<i32> {
     let modes: Vec<String> = lock.conflicts().into_iter().map(str::to_string).collect();
     let args = [
         (pg_sys::OIDOID, Value::of(table)),
@@ -211,8 +212,8 @@ fn holders((table, lock): Wanted) -> Vec<i32> {
     })
 }
 
-/// PostgreSQL looks for deadlocks where locks are waited for without end, which is nowhere here.
-fn refuse_deadlock((table, _): Wanted, holders: &[i32]) {
+/// PostgreSQL detects deadlocks only during waits longer than deadlock_timeout. Waits here are shorter.
+fn refuse_deadlock((table, _): LockRequest, holders: &[i32]) {
     let args = [(pg_sys::INT4ARRAYOID, Value::of(holders.to_vec()))];
     let waits = run_internal(|| {
         spi::session(|| spi::run(&statement!("lock_waiters"), Access::Current, &args).one::<bool>())
@@ -220,10 +221,10 @@ fn refuse_deadlock((table, _): Wanted, holders: &[i32]) {
     if waits == Some(true) {
         Problem::new(PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED, "deadlock detected")
             .detail(format!(
-                "Who holds a lock on {} waits for a lock that this transaction took before.",
+                "A transaction that holds a lock on {} waits for a lock that this transaction has taken before.",
                 relation::display(table)
             ))
-            .hint("Call it in a transaction of its own.")
+            .hint("Call the function in a transaction of its own.")
             .raise();
     }
 }

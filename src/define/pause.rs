@@ -1,11 +1,9 @@
-//! Pause and resume.
+//! `pg_tviews_pause` and `pg_tviews_resume`.
 
-use crate::catalog::state::{change_state, needs_population};
-use pgrx::PgSqlErrorCode;
-
-use crate::catalog::definition::{self, Definition, State};
+use crate::catalog::definition::{self, Definition};
 use crate::catalog::owner::{by_whom, check_owner};
-use crate::error::{OrRaise, Problem};
+use crate::catalog::state::{change_state, needs_population, State};
+use crate::error::OrRaise;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::lock;
 use crate::refresh::audit::{self, Entry};
@@ -18,7 +16,7 @@ pub fn pause(name: &str) {
     });
 }
 
-/// Refreshes go on from where they stopped.
+/// Refreshes go on where they stopped.
 pub fn resume(name: &str) {
     switch(name, "resume", |current| match current.state {
         State::Paused | State::Suspended if needs_population(current.tview) => Some(State::Populating),
@@ -36,11 +34,7 @@ fn switch(name: &str, operation: &'static str, next: impl Fn(&Definition) -> Opt
     // The lock may have been waited for.
     let current = run_internal(|| definition::load(found.tview));
     let Some(current) = current else {
-        Problem::new(
-            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-            format!("TVIEW \"{name}\" was dropped meanwhile"),
-        )
-        .raise()
+        definition::dropped(&found.display()).raise()
     };
     let Some(next) = next(&current) else {
         pgrx::notice!("TVIEW {} is {} already", current.display(), current.state.name());

@@ -1,15 +1,16 @@
-//! Definitions that a dump brings: they wait until the rest of the dump is there, then are registered like redefined
-//! ones. `pg_tview_definition` is dumped, and so are the capture triggers, with their tables; queue and positions are not.
+//! Definitions that a restore creates: they wait until the rest of the dump is restored, then are registered
+//! like redefined TVIEWs. A dump contains `pg_tview_definition`, and the capture triggers with their tables,
+//! but no queue and no positions.
 
-use crate::catalog::announce;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::{self, Oid};
 
-use crate::catalog::columns;
-use crate::catalog::definition::{Definition, State};
+use crate::catalog::definition::Definition;
+use crate::catalog::state::State;
+use crate::catalog::{announce, key};
 use crate::postgres::relation_changes;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
@@ -17,17 +18,17 @@ use crate::postgres::triggers::meta_insert::MetaInsertCall;
 use crate::postgres::triggers::meta_update::MetaUpdateCall;
 use crate::statement;
 
-/// What a dump holds is complete in itself. Should something have been missing in it, its absence is accepted once
-/// nobody has touched the tables, or loaded rows or made objects elsewhere, for so long.
+/// A dump may lack something that a definition needs. Its absence is accepted once no session has changed the
+/// tables, loaded rows or created objects elsewhere, for so long.
 const QUIET: Duration = Duration::from_secs(60);
 
 thread_local! {
-    /// Since when, and with which stamp, a TVIEW is seen waiting.
+    /// TVIEWs that wait: since when, and the stamp of relation changes at that time.
     static WAITING: RefCell<HashMap<Oid, (Instant, u64)>> = RefCell::default();
 }
 
-/// The state a row gets that is added to `pg_tview_definition`, if not its own: rows of the tv table say nothing about
-/// what the queue of this database holds.
+/// The state of a row that is inserted into `pg_tview_definition`; None keeps the state that the row has.
+/// Rows of a restored tv table do not correspond to any position in the queue of this database.
 pub fn state_of_new(row: &MetaInsertCall) -> Option<&'static str> {
     announce::catalog_change();
     let state = row
@@ -37,24 +38,24 @@ pub fn state_of_new(row: &MetaInsertCall) -> Option<&'static str> {
     state.map(|_| State::Populating.name())
 }
 
-/// Adds what a dump of pg_tviews 0.1.0 holds, where `pg_tview_meta` was a table.
+/// Inserts a row of a dump of pg_tviews 0.1.0, where `pg_tview_meta` was a table.
 pub fn insert(row: &MetaUpdateCall) {
     run_internal(|| {
         spi::session(|| spi::run(&statement!("meta_insert"), Access::Current, &row.values()).len())
     });
 }
 
-/// Whether a restore is not through with the TVIEW: rows of the table are loaded before its key is, and rows of a
-/// source before its triggers are. Started earlier, a refresh would be in the way of both. `sources`: those the view
-/// reads, if that is known; while other objects are missing a restored view may stand for itself only. With internal
-/// rights.
+/// Whether a restore has not finished the TVIEW. A restore loads rows of the table before it creates the key,
+/// and rows of a source before the triggers. An earlier refresh would block both. `sources`: what the view
+/// reads, if that is known. While other objects are missing, pg_dump may have restored a view without its
+/// query. With internal rights.
 pub fn incomplete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
-    let found = look(definition);
-    let complete = found.registered
-        || found.triggers
-            && !found.pg_restore
+    let progress = progress(definition);
+    let complete = progress.registered
+        || progress.triggers
+            && !progress.pg_restore
             && sources.is_none_or(|sources| same(sources, &definition.sources))
-            && columns::has_unique_index(definition.tview, &definition.key_columns);
+            && key::has_unique_index(definition.tview, &definition.key_columns);
     WAITING.with_borrow_mut(|waiting| {
         if complete {
             if sources.is_some() {
@@ -65,7 +66,7 @@ pub fn incomplete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
         let now = (Instant::now(), relation_changes::stamp());
         let (since, stamp) = *waiting.entry(definition.tview).or_insert(now);
         let concerns = |relation| relation == definition.tview || definition.sources.contains(&relation);
-        if found.at_work || !relation_changes::unchanged_since(stamp, concerns) {
+        if progress.active || !relation_changes::unchanged_since(stamp, concerns) {
             waiting.insert(definition.tview, now);
             return true;
         }
@@ -73,14 +74,15 @@ pub fn incomplete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
     })
 }
 
-struct Found {
+/// What the statement `is_restored` finds.
+struct Progress {
     registered: bool,
     triggers: bool,
     pg_restore: bool,
-    at_work: bool,
+    active: bool,
 }
 
-fn look(definition: &Definition) -> Found {
+fn progress(definition: &Definition) -> Progress {
     spi::session(|| {
         let rows = spi::run(
             &statement!("is_restored"),
@@ -91,16 +93,17 @@ fn look(definition: &Definition) -> Found {
             ],
         );
         let is = |column| rows.get(0, column) == Some(true);
-        Found {
+        Progress {
             registered: is(0),
             triggers: is(1),
             pg_restore: is(2),
-            at_work: is(3),
+            active: is(3),
         }
     })
 }
 
-/// Their order is that of the numbers they had where the dump was taken.
+/// Whether both lists have the same OIDs. The order of the registered sources is that of their OIDs in the
+/// dumped database.
 fn same(these: &[Oid], those: &[Oid]) -> bool {
     let these: HashSet<&Oid> = these.iter().collect();
     these == those.iter().collect()

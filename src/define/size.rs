@@ -1,4 +1,5 @@
-//! Whether a view is small enough to fill its table before pg_tviews_create returns: measured by computing it, for a while.
+//! Whether a view is small enough to fill its table before pg_tviews_create returns: measured by computing
+//! its rows.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +12,11 @@ use crate::postgres::{privileges, relation, role};
 use crate::refresh::failing::search_path_hint::with_search_path_hint;
 use crate::refresh::plan::Plan;
 
-/// Views with more rows are filled by a worker, after commit.
-const MOST_ROWS: i64 = 20_000;
-/// So are those that take longer to compute.
+/// Maximum number of rows. Tables of larger views are filled by a worker, after commit.
+const MAX_ROWS: i64 = 20_000;
+/// Maximum time to compute the rows.
 const LONGEST: Duration = Duration::from_millis(250);
-/// The same while writers are kept out for new triggers.
+/// Maximum time while writers are kept out for new triggers.
 const LONGEST_WITHOUT_WRITERS: Duration = Duration::from_millis(100);
 
 /// How long a small view took.
@@ -31,28 +32,30 @@ impl Measured {
     }
 }
 
-/// The longest that filling the table may take: computing, comparing, writing.
+/// Maximum time to fill the table: computing, comparing and writing.
 pub fn limit(writers_wait: bool) -> Duration {
     2 * longest(writers_wait)
 }
 
 fn longest(writers_wait: bool) -> Duration {
-    match writers_wait {
-        true => LONGEST_WITHOUT_WRITERS,
-        false => LONGEST,
+    if writers_wait {
+        LONGEST_WITHOUT_WRITERS
+    } else {
+        LONGEST
     }
 }
 
-/// Computes the rows of the view; None: there are too many of them, or they take too long. Also where a missing right on something below
-/// the view shows, before anything is locked: the executor checks all of them, as it will for every refresh.
+/// Computes the rows of the view; None if there are too many, or if they take too long. A missing privilege
+/// on an object below the view raises its error here, before anything is locked. The executor checks all
+/// privileges, as for every refresh.
 pub fn measure(plan: &Plan) -> Option<Measured> {
     let begin = Instant::now();
-    // The row as a whole is asked for: a column that nobody asks for is not computed.
+    // The whole row is selected: a column that is not selected is not computed.
     let sql = format!(
         "SELECT count(v) <= $1 FROM (SELECT v FROM {} AS v LIMIT $1 + 1) AS few",
         plan.shape.view
     );
-    let args = [(pg_sys::INT8OID, Value::of(MOST_ROWS))];
+    let args = [(pg_sys::INT8OID, Value::of(MAX_ROWS))];
     let count = || plan.as_owner(|| spi::session(|| spi::run(&sql, Access::Current, &args).one::<bool>()));
     match time_limit::at_most(LONGEST, count)? {
         Ok(few) => (few == Some(true)).then(|| Measured {
@@ -63,7 +66,7 @@ pub fn measure(plan: &Plan) -> Option<Measured> {
     }
 }
 
-/// Somebody else holds what is needed: a worker gets it later.
+/// Whether another session holds a lock that is needed: a worker fills the table later.
 pub fn is_busy(caught: &Caught) -> bool {
     matches!(
         caught.code,
@@ -90,5 +93,5 @@ fn unreadable(plan: &Plan, caught: Caught) -> Problem {
         .detail(format!(
             "Refreshes read the view as the owner of its table, {owner}."
         ))
-        .hint(format!("GRANT SELECT ON {what} TO {owner};"))
+        .hint(format!("Run GRANT SELECT ON {what} TO {owner};"))
 }

@@ -1,4 +1,4 @@
-//! Unlogged tables are empty after a crash, and no trigger tells.
+//! Unlogged tables are empty after a crash, for which no trigger fires.
 
 use pgrx::pg_sys::Oid;
 
@@ -6,8 +6,8 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access};
 use crate::{capture, statement};
 
-/// Asks for a comparison of every row where a source or a tv table is unlogged. For the first look at a database after
-/// the server has started.
+/// Requests a comparison of all rows for unlogged sources and unlogged tv tables. Called when a database is
+/// first served after the start of the server.
 pub fn server_started() {
     let found: Vec<(Oid, bool)> = run_internal(|| {
         spi::session(|| {
@@ -18,9 +18,10 @@ pub fn server_started() {
         })
     });
     for (table, is_tview) in found {
-        match is_tview {
-            true => capture::request_refresh(table, None),
-            false => capture::mark_all_rows(table),
+        if is_tview {
+            capture::request_refresh(table, None);
+        } else {
+            capture::mark_all_rows(table);
         }
     }
 }

@@ -1,14 +1,13 @@
-//! DDL that has nothing to do with TVIEWs, told apart before anything else is looked at: what it costs does not grow with the
-//! number of TVIEWs, and workers hear nothing of it.
+//! DDL that affects no TVIEW is recognized before anything else is checked. Its cost does not grow with the
+//! number of TVIEWs, and workers are not notified.
 
 use std::thread::LocalKey;
 
 use pgrx::pg_sys::{self, Oid};
 
 use super::subscriptions;
-use crate::catalog::announce;
-use crate::catalog::definition;
 use crate::catalog::session_statement::SessionStatement;
+use crate::catalog::{announce, definition};
 use crate::postgres::run_as::{planned_once, run_internal, set};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::triggers::ddl_command::Command;
@@ -21,7 +20,8 @@ thread_local! {
     static SUSPENDED: SessionStatement = const { SessionStatement::new() };
 }
 
-/// Whether the command that has just run concerns no TVIEW, whatever it did. `table`: what it did to a table. Inside the event trigger.
+/// Whether the command that has just run affects no TVIEW. `table`: what the command did to a table. Inside the
+/// event trigger.
 pub fn is_unrelated(command: Command, table: impl FnOnce() -> TableChange) -> bool {
     let related = match command {
         Command::Temporary => return true,
@@ -36,8 +36,8 @@ pub fn is_unrelated(command: Command, table: impl FnOnce() -> TableChange) -> bo
     if related {
         return false;
     }
-    // Whatever it is, a view that fails may work with it: what functions contain as text depends on anything.
-    if asked(&SUSPENDED, || statement!("is_some_suspended"), &[], &[]) {
+    // Any command may make a view that fails work again: the text of functions can depend on anything.
+    if answer(&SUSPENDED, || statement!("is_some_suspended"), &[], &[]) {
         announce::catalog_change();
     }
     true
@@ -46,16 +46,17 @@ pub fn is_unrelated(command: Command, table: impl FnOnce() -> TableChange) -> bo
 fn is_related(table: TableChange) -> bool {
     let types = [pg_sys::OIDARRAYOID, pg_sys::OIDARRAYOID];
     let tables = [Value::of(table.trees), Value::of(table.moved)];
-    asked(&COMMAND, || statement!("ddl_is_related"), &types, &tables)
+    answer(&COMMAND, || statement!("ddl_is_related"), &types, &tables)
 }
 
-/// The same for what a command has dropped.
+/// Whether what a command has dropped affects no TVIEW.
 pub fn is_unrelated_drop() -> bool {
-    !asked(&DROP, || statement!("ddl_is_drop_related"), &[], &[])
+    !answer(&DROP, || statement!("ddl_is_drop_related"), &[], &[])
 }
 
-/// What the statement says. Of the extension, when it is being dropped, its tables may be gone.
-fn asked(
+/// The answer of the statement. True while the extension is being dropped, whose tables may not exist any
+/// more.
+fn answer(
     statement: &'static LocalKey<SessionStatement>,
     text: impl FnOnce() -> String,
     types: &[Oid],
@@ -65,7 +66,7 @@ fn asked(
         return true;
     }
     run_internal(|| {
-        // By index, however few TVIEWs there are.
+        // Index scans only, even with few TVIEWs.
         planned_once();
         set("enable_hashjoin", "off");
         set("enable_mergejoin", "off");

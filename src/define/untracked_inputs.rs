@@ -1,5 +1,5 @@
-//! What creation warns of: values in the view that no change of a source announces. They are as of the row's last
-//! recompute.
+//! What creation warns of: values in the view that can change without a change of a source. A row has them as
+//! of its last recompute.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,8 @@ enum Kind {
 }
 
 impl Kind {
-    fn named(name: &str) -> Kind {
+    /// The kind that the statement `calls_not_followed` names.
+    fn from_name(name: &str) -> Kind {
         match name {
             "time" => Kind::Time,
             "volatile" => Kind::Volatile,
@@ -79,7 +80,7 @@ impl Kind {
     }
 }
 
-/// Warns of everything in the backing view, and in the views it reads, that is not followed.
+/// Warns of such values in the backing view and in the views that it reads.
 pub fn warn(plan: &Plan) {
     let display = plan.definition.display();
     for (kind, names) in find(plan) {
@@ -99,9 +100,10 @@ pub fn warn(plan: &Plan) {
 fn find(plan: &Plan) -> BTreeMap<Kind, BTreeSet<String>> {
     let mut found: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
     for view in plan.view_oids() {
-        let place = match plan.lineage.root_view == Some(view) {
-            true => String::new(),
-            false => format!(" in {}", relation::display(view)),
+        let place = if plan.lineage.root_view == Some(view) {
+            String::new()
+        } else {
+            format!(" in {}", relation::display(view))
         };
         for (kind, name) in named(&Select::of_view(view).calls()) {
             found.entry(kind).or_default().insert(format!("{name}{place}"));
@@ -116,7 +118,7 @@ fn find(plan: &Plan) -> BTreeMap<Kind, BTreeSet<String>> {
                 found.entry(kind).or_default().insert(format!("{name}{place}"));
             }
         }
-        // Nothing but an update gives a row another xmin.
+        // Only an update gives a row another xmin.
         for column in source.versions.iter().filter(|name| *name != "xmin") {
             let name = format!("{column} of {}", relation::display(source.relation));
             found.entry(Kind::Versions).or_default().insert(name);
@@ -143,7 +145,7 @@ fn named(calls: &Calls) -> Vec<(Kind, String)> {
             );
             for row in 0..rows.len() {
                 if let (Some(name), Some(kind)) = (rows.get(row, 1), rows.get::<String>(row, 2)) {
-                    named.push((Kind::named(&kind), name));
+                    named.push((Kind::from_name(&kind), name));
                 }
             }
         })

@@ -1,5 +1,6 @@
-//! Who may write a tv table: its refreshes, and sessions that say they want to. A statement trigger refuses others; its
-//! arguments name the maintained columns. (Not `UPDATE OF`: such columns could not be dropped, nor their types changed.)
+//! The write guard of a tv table: a statement trigger that refuses direct writes, unless
+//! pg_tviews.allow_table_writes is on. The arguments of the trigger name the maintained columns. With `UPDATE
+//! OF`, these columns could not be dropped, nor their types changed.
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
@@ -12,13 +13,13 @@ use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::triggers::write_guard::{Operation, WriteGuardCall};
 use crate::postgres::{extension, quote, relation};
 use crate::refresh::plan::shape::Shape;
-use crate::{capture, settings};
+use crate::{capture, settings, statement};
 
 const GUARD: &str = "pg_tviews_guard";
 const TRUNCATE_GUARD: &str = "pg_tviews_guard_truncate";
 
-/// Puts the triggers on a tv table, or has them watch the columns that are maintained now. With internal rights, inside
-/// an SPI session.
+/// Creates the triggers of a tv table, or replaces them if other columns are maintained now. With internal
+/// rights, inside an SPI session.
 pub fn install(tview: Oid, shape: &Shape) {
     let maintained: Vec<String> = shape.maintained().collect();
     if !is_guarded(tview, &maintained) {
@@ -33,13 +34,14 @@ pub fn install(tview: Oid, shape: &Shape) {
     }
 }
 
-/// Whether [`install`] has anything to do: writers have to be kept out of the table for it. With internal rights.
-pub fn is_wanting(tview: Oid, shape: &Shape) -> bool {
+/// Whether [`install`] has anything to do: if so, writers have to be kept out of the table. With internal
+/// rights.
+pub fn needs_install(tview: Oid, shape: &Shape) -> bool {
     let maintained: Vec<String> = shape.maintained().collect();
     spi::session(|| !is_guarded(tview, &maintained))
 }
 
-/// Takes the triggers away. With internal rights, inside an SPI session.
+/// Drops the triggers. With internal rights, inside an SPI session.
 pub fn remove(tview: Oid) {
     if let Some(table) = relation::qualified_name(tview) {
         for name in [GUARD, TRUNCATE_GUARD] {
@@ -48,9 +50,9 @@ pub fn remove(tview: Oid) {
     }
 }
 
-/// Refuses a write, or lets it pass. Called by the triggers.
+/// Allows or refuses a write. Called by the triggers.
 pub fn write(write: &WriteGuardCall) {
-    // Statements about other tables must not fail for what their triggers do, or their foreign keys.
+    // A write by a trigger or a foreign key of another table must not make the statement on that table fail.
     if write.operation != Operation::Truncate && (settings::allow_table_writes() || write.by_trigger) {
         return;
     }
@@ -63,7 +65,7 @@ pub fn write(write: &WriteGuardCall) {
         return;
     };
     if write.operation == Operation::Truncate {
-        // By TRUNCATE ... CASCADE of a source, perhaps, which must not fail: the rows are made again.
+        // TRUNCATE ... CASCADE of a source must not fail: the rows are computed again.
         return capture::request_refresh(write.table, None);
     }
     let view = format!(
@@ -76,7 +78,7 @@ pub fn write(write: &WriteGuardCall) {
         format!("rows of {} are maintained from the view {view}", definition.display()),
     )
     .detail("Rows written directly are overwritten by the next refresh.")
-    .hint("Change the tables that the view reads, or SET pg_tviews.allow_table_writes = on; to write all the same.")
+    .hint("Change the tables that the view reads, or run SET pg_tviews.allow_table_writes = on; to write all the same.")
     .raise();
 }
 
@@ -90,45 +92,30 @@ fn create(tview: Oid, name: &str, events: &str, table: &str, columns: &[String])
     extension::take_along(tview, name);
 }
 
-/// The columns that are maintained, as the trigger knows them. With internal rights.
+/// The maintained columns that the trigger names. With internal rights.
 pub fn maintained(tview: Oid) -> Vec<String> {
     spi::session(|| {
-        spi::run(
-            r"SELECT array_agg(a.attname::text)
-                FROM pg_catalog.pg_trigger t
-                JOIN pg_catalog.pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped
-               WHERE t.tgrelid = $1 AND t.tgname = $2
-                 AND position('\x00'::bytea || convert_to(a.attname, getdatabaseencoding()) || '\x00'::bytea
-                              IN '\x00'::bytea || t.tgargs) > 0",
-            Access::Current,
-            &[
-                (pg_sys::OIDOID, Value::of(tview)),
-                (pg_sys::TEXTOID, Value::of(GUARD)),
-            ],
-        )
-        .one::<Vec<String>>()
+        let args = [
+            (pg_sys::OIDOID, Value::of(tview)),
+            (pg_sys::TEXTOID, Value::of(GUARD)),
+        ];
+        spi::run(&statement!("triggers_guarded_columns"), Access::Current, &args).one::<Vec<String>>()
     })
     .unwrap_or_default()
 }
 
-/// Whether the triggers are there, for these columns.
+/// Whether the triggers exist, for these columns.
 fn is_guarded(tview: Oid, columns: &[String]) -> bool {
     let arguments: String = columns.iter().map(|name| format!("{name}\0")).collect();
-    let rows = spi::run(
-        "SELECT 1 FROM pg_catalog.pg_trigger t
-          WHERE t.tgrelid = $1 AND t.tgname = $2 AND t.tgargs = $4
-            AND EXISTS (SELECT 1 FROM pg_catalog.pg_trigger o WHERE o.tgrelid = $1 AND o.tgname = $3)",
-        Access::Current,
-        &[
-            (pg_sys::OIDOID, Value::of(tview)),
-            (pg_sys::TEXTOID, Value::of(GUARD)),
-            (pg_sys::TEXTOID, Value::of(TRUNCATE_GUARD)),
-            (pg_sys::BYTEAOID, Value::of(arguments.into_bytes())),
-        ],
-    );
-    !rows.is_empty()
+    let args = [
+        (pg_sys::OIDOID, Value::of(tview)),
+        (pg_sys::TEXTOID, Value::of(GUARD)),
+        (pg_sys::TEXTOID, Value::of(TRUNCATE_GUARD)),
+        (pg_sys::BYTEAOID, Value::of(arguments.into_bytes())),
+    ];
+    !spi::run(&statement!("triggers_guard_exists"), Access::Current, &args).is_empty()
 }
 
 fn execute(sql: &str) {
-    own_ddl::ours(|| spi::run(sql, Access::Current, &[]));
+    own_ddl::run(|| spi::run(sql, Access::Current, &[]));
 }

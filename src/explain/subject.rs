@@ -7,8 +7,8 @@ use pgrx::PgSqlErrorCode;
 
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::{self, Definition};
-use crate::catalog::limits;
-use crate::catalog::name::{self, Entity};
+use crate::catalog::entity::Entity;
+use crate::catalog::{key, limits, name};
 use crate::error::Problem;
 use crate::lineage::{self, Lineage, Occurrence, Source};
 use crate::postgres::named::Named;
@@ -70,10 +70,9 @@ pub fn read(name_or_query: &str, key: Option<Vec<String>>) -> Result<Subject, Pr
         None => Err(Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             format!(
-                "neither a TVIEW \"{}\" nor a view {} exists in schema \"{}\"",
-                entity.name,
-                entity.view(),
-                entity.schema
+                "neither TVIEW {} nor view {} exists",
+                entity.display(),
+                entity.qualified(&entity.view())
             ),
         )
         .hint("Give the name of a TVIEW (SELECT entity_name FROM pg_tview_meta;), of an entity that has a v_ view, or a whole query: SELECT * FROM pg_tviews_explain('SELECT ...');")),
@@ -122,7 +121,7 @@ fn of_view(
     let in_view = columns::of(view);
     let in_table = table.map(|table| (table, columns::of(table)));
     let in_table = in_table.as_ref().map(|(table, columns)| (*table, &columns[..]));
-    let key = spi::session(|| columns::pick_key(entity, &in_view, in_table, key))?;
+    let key = spi::session(|| key::pick_key(entity, &in_view, in_table, key))?;
     unregistered(Select::of_view(view), Some(view), &in_view, key)
 }
 
@@ -154,7 +153,7 @@ fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
         })
         .collect();
     let key = match key {
-        Some(key) => columns::check_key("the query", &columns, key)?,
+        Some(key) => key::check_key("the query", &columns, key)?,
         None => vec![key_of_query(&columns)?],
     };
     unregistered(select, None, &columns, key)
@@ -170,7 +169,7 @@ fn key_of_query(columns: &[Column]) -> Result<String, Problem> {
     key.map(|column| column.name.clone()).ok_or_else(|| {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-            "cannot tell the key of the query",
+            "cannot determine the key of the query",
         )
         .detail("It outputs neither a column called pk_<entity> nor one called id.")
         .hint("Name the key: SELECT * FROM pg_tviews_explain('SELECT ...', key_columns => '{...}'); or in the query, SELECT ... AS id, ...")

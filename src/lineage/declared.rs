@@ -12,7 +12,7 @@ use super::{
 };
 use crate::catalog::columns;
 use crate::catalog::definition::Definition;
-use crate::catalog::name::Entity;
+use crate::catalog::entity::Entity;
 use crate::error::{shown, Problem};
 use crate::postgres::query_tree::{IndexColumn, Select};
 use crate::postgres::spi::{self, Access, Value};
@@ -160,8 +160,8 @@ fn holder(definition: &Definition, view: Oid, column: &str) -> Result<Oid, Probl
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             format!(
-                "fk_columns of TVIEW \"{}\" names \"{}\", which does not exist",
-                definition.entity_name,
+                "fk_columns of TVIEW {} names \"{}\", which does not exist",
+                definition.display(),
                 shown(column)
             ),
         )

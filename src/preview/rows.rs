@@ -9,7 +9,8 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use crate::capture::change_history::Changes;
-use crate::catalog::definition::{self, State};
+use crate::catalog::definition;
+use crate::catalog::state::State;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::process::memory;
 use crate::postgres::relation;

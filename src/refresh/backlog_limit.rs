@@ -8,8 +8,8 @@ use pgrx::PgSqlErrorCode;
 
 use super::audit::{self, Entry};
 use super::comparison::state;
-use crate::catalog::definition::{self, State};
-use crate::catalog::state::change_state;
+use crate::catalog::definition;
+use crate::catalog::state::{change_state, State};
 use crate::error::Problem;
 use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;

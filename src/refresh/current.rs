@@ -4,8 +4,8 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::left_out::kept_problem::KeptProblem;
 use super::plan::Plan;
-use crate::catalog::definition::State;
 use crate::catalog::session_statement::SessionStatement;
+use crate::catalog::state::State;
 use crate::postgres::run_as::{planned_once, run_internal};
 use crate::postgres::spi::{Access, Value};
 use crate::queue::position::Position;

@@ -34,5 +34,5 @@ fn without_values(definition: &Definition, caught: Caught) -> Problem {
         format!("rows of {} could not be computed", definition.display()),
     )
     .detail("The message may have values of rows: it is shown to the owner of the TVIEW and to members of pg_monitor.")
-    .hint(format!("Call it as {}.", role::name(definition.owner)))
+    .hint(format!("Run the command as {}.", role::name(definition.owner)))
 }

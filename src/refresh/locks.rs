@@ -6,7 +6,7 @@ use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan::Plan;
 use super::step::Step;
-use crate::catalog::definition;
+use crate::catalog::{definition, own_tables};
 use crate::postgres::run_as;
 use crate::postgres::transaction::lock::{self, Attempt, ObjectLock, TableLock};
 use crate::settings;
@@ -49,7 +49,7 @@ impl Refresh<'_> {
 /// Locks the tables of the extension. A session that holds one of them may be about to lock relations that a
 /// refresh reads: DROP EXTENSION does.
 pub fn own_tables() -> Result<(), Status> {
-    for (table, lock) in definition::own_tables().ok_or(Status::NotReady)? {
+    for (table, lock) in own_tables::own_tables().ok_or(Status::NotReady)? {
         match lock::try_table(table, lock) {
             Attempt::Locked => {}
             Attempt::Held => return Err(Status::Busy),

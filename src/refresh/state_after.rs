@@ -3,8 +3,7 @@
 use super::audit::{self, Entry};
 use super::one_refresh::Refresh;
 use super::plan::Plan;
-use crate::catalog::definition::State;
-use crate::catalog::state::change_state;
+use crate::catalog::state::{change_state, State};
 
 impl Refresh<'_> {
     /// The state of a TVIEW that has applied everything: active, unless its population is in progress.

@@ -1,7 +1,6 @@
 //! Waits until TVIEWs have absorbed what is committed.
 
 use pgrx::pg_sys::Oid;
-use pgrx::PgSqlErrorCode;
 
 use super::not_refreshing::not_refreshing;
 use super::patience::Patience;
@@ -56,8 +55,5 @@ pub fn is_pending_now(tview: Oid, target: &Position) -> Option<bool> {
 
 /// "TVIEW was dropped meanwhile."
 pub fn dropped(definition: &Definition) -> Problem {
-    Problem::new(
-        PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-        format!("TVIEW \"{}\" was dropped meanwhile", definition.entity_name),
-    )
+    definition::dropped(&definition.display())
 }

@@ -108,7 +108,7 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
         }
     }
     backlog_limit::enforce(driver);
-    define::drop::tidy(driver, true);
+    define::unused_triggers::remove(driver, true);
     let trimmed = driver.transaction(|| {
         transaction::with_snapshot(|| while queue::trim(10_000) == 10_000 {});
     });

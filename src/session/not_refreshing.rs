@@ -3,7 +3,8 @@
 use pgrx::{pg_sys, PgSqlErrorCode};
 
 use super::rights::may_see_errors;
-use crate::catalog::definition::{Definition, State};
+use crate::catalog::definition::Definition;
+use crate::catalog::state::State;
 use crate::error::Problem;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};

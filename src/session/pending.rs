@@ -10,7 +10,8 @@ use pgrx::{pg_sys, PgSqlErrorCode};
 
 use super::named_key::{change_keys, key_texts};
 use super::rights::check_reader;
-use crate::catalog::definition::{self, State};
+use crate::catalog::definition;
+use crate::catalog::state::State;
 use crate::catalog::{feeds, limits};
 use crate::error::Problem;
 use crate::postgres::collected::Collected;

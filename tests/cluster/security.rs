@@ -382,12 +382,16 @@ fn set_role_is_advised_to_those_who_can() {
         "UPDATE pg_tview_meta SET max_latency = '1 s'",
     ] {
         let error = member.fails(call);
-        assert_eq!(error.hint(), Some("SET ROLE set_role_owner;"), "{call}");
+        assert_eq!(
+            error.hint(),
+            Some("Run SET ROLE set_role_owner; first."),
+            "{call}"
+        );
         let error = other.fails(call);
-        assert_eq!(error.hint(), Some("Call it as set_role_owner."), "{call}");
+        assert_eq!(error.hint(), Some("Run the command as set_role_owner."), "{call}");
     }
     // Not where SET ROLE is refused.
     let error = member.fails("SELECT app.pause()");
-    assert_eq!(error.hint(), Some("Call it as set_role_owner."));
+    assert_eq!(error.hint(), Some("Run the command as set_role_owner."));
     member.run("SET ROLE set_role_owner; SELECT pg_tviews_pause('app.item')");
 }

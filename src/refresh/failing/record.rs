@@ -3,8 +3,8 @@
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::Oid;
 
-use crate::catalog::definition::{self, State};
-use crate::catalog::state::change_state;
+use crate::catalog::definition;
+use crate::catalog::state::{change_state, State};
 use crate::error::Caught;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::{with_snapshot, Driver};

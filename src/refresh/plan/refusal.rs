@@ -37,7 +37,7 @@ impl Refusal {
         .detail(format!("C{}.", &self.reason(plan)[1..]))
         .hint(match self {
             Refusal::After(..) => "Call it in another session, or leave it to the workers.".to_string(),
-            _ => format!("Call it as {}.", role::name(definition.owner)),
+            _ => format!("Run the command as {}.", role::name(definition.owner)),
         })
     }
 }

@@ -50,8 +50,8 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
             format!(
-                "the table or view of TVIEW \"{}\" does not exist",
-                definition.entity_name
+                "the table or view of TVIEW {} does not exist",
+                definition.display()
             ),
         )
     };

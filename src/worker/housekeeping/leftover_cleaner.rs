@@ -30,7 +30,7 @@ pub fn run(database: &Database, now: i64) {
     let pause = database.tidy_pause.load(SeqCst).clamp(SECOND, LONGEST_PAUSE);
     // Stored before leftovers are read, so that a session that drops a TVIEW meanwhile asks again.
     database.tidy_at.store(now + LONGEST_PAUSE, SeqCst);
-    if define::drop::tidy(Driver::Worker, pause >= IMPATIENT) > 0 {
+    if define::unused_triggers::remove(Driver::Worker, pause >= IMPATIENT) > 0 {
         database.tidy_pause.store(2 * pause, SeqCst);
         database.tidy_at.fetch_min(now + pause, SeqCst);
     }

@@ -92,7 +92,7 @@ fn temporary_objects_end_that() {
     ] {
         let error = other.fails(sql);
         assert_eq!(error.code().code(), "42501", "{sql}: {error:?}");
-        assert_eq!(error.hint(), Some("Call it as postgres."), "{sql}");
+        assert_eq!(error.hint(), Some("Run the command as postgres."), "{sql}");
     }
     assert_eq!(
         other.rows("SELECT DISTINCT strategy, advice FROM pg_tviews_explain('app.item') WHERE source = 'app.tb_item'::regclass"),

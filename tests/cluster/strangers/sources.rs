@@ -32,7 +32,7 @@ fn reading_a_table_is_not_enough_to_put_triggers_on_it() {
     assert_eq!(error.message(), "permission denied for triggers on app.tb_item");
     assert_eq!(
         error.hint(),
-        Some(&*format!("GRANT TRIGGER ON app.tb_item TO {role};"))
+        Some(&*format!("Run GRANT TRIGGER ON app.tb_item TO {role};"))
     );
     let triggers =
         "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'app.tb_item'::regclass AND NOT tgisinternal";

@@ -49,12 +49,12 @@ fn a_view_of_a_stranger_takes_no_place() {
     assert_eq!(
         reason,
         [format!(
-            "42501|view app.v_item belongs to {role}, who does not have the rights of postgres|ALTER VIEW app.v_item OWNER TO postgres;"
+            "42501|view app.v_item belongs to {role}, who does not have the rights of postgres|Run ALTER VIEW app.v_item OWNER TO postgres;"
         )]
     );
     // What helps is said wherever it is missed, to those who may know.
     let error = admin.fails("SELECT pg_tviews_wait('app.item')");
-    let help = "ALTER VIEW app.v_item OWNER TO postgres; It goes on automatically";
+    let help = "Run ALTER VIEW app.v_item OWNER TO postgres; It goes on automatically";
     assert!(
         error.hint().is_some_and(|hint| hint.starts_with(help)),
         "{error:?}"
@@ -113,7 +113,7 @@ fn no_tview_is_made_of_a_view_of_a_stranger() {
     );
     let error = admin.fails("SELECT pg_tviews_create('app.bait')");
     assert_eq!(error.code().code(), "42501", "{error:?}");
-    assert_eq!(error.hint(), Some("ALTER VIEW app.v_bait OWNER TO postgres;"));
+    assert_eq!(error.hint(), Some("Run ALTER VIEW app.v_bait OWNER TO postgres;"));
     admin.run("CREATE TABLE app.tv_bait (pk_bait int PRIMARY KEY, n int)");
     let converted =
         admin.rows("SELECT status, message FROM pg_tviews_auto_convert('app') WHERE entity = 'bait'");

@@ -1,0 +1,9 @@
+-- Whether a unique index of table $1 covers exactly the columns $2: no row if none does.
+SELECT 1
+  FROM pg_catalog.pg_index i
+ WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+   AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text)
+          FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum = k.attnum
+         WHERE k.place <= i.indnkeyatts)
+     = (SELECT array_agg(x ORDER BY x) FROM unnest($2::text[]) x)

@@ -1,0 +1,52 @@
+//! Arguments of functions, and columns of pg_tview_meta, that users give: checked in one place.
+
+use pgrx::datum::Interval;
+use pgrx::PgSqlErrorCode;
+
+use crate::catalog::limits;
+use crate::error::Problem;
+
+/// Months count as 30 days, days as 24 hours.
+pub fn seconds(interval: &Interval) -> f64 {
+    interval.as_micros() as f64 / 1_000_000.0
+}
+
+/// Checks that `max_latency` is in the range of the setting `pg_tviews.max_latency`.
+pub fn check_max_latency(seconds: f64) -> Result<(), Problem> {
+    let problem = if seconds <= 0.0 {
+        "max_latency must be greater than zero"
+    } else if seconds > f64::from(i32::MAX) / 1000.0 {
+        "max_latency must not be greater than 24 days"
+    } else {
+        return Ok(());
+    };
+    Err(
+        Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, problem)
+            .detail(format!("The interval is {seconds} seconds long."))
+            .hint("Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency."),
+    )
+}
+
+/// A list of column names. `argument`: the name of the argument or column.
+pub fn column_names(argument: &str, columns: &[Option<&str>]) -> Result<Vec<String>, Problem> {
+    limits::check_columns(argument, columns.len())?;
+    let columns = columns.iter().map(|column| column.map(str::to_string));
+    columns.collect::<Option<_>>().ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            format!("{argument} must not contain NULL"),
+        )
+        .hint("Give names of columns, such as '{fk_user}'.")
+    })
+}
+
+/// The name of a TVIEW, where the function has arguments that may be NULL.
+pub fn tview_name(name: Option<&str>) -> Result<&str, Problem> {
+    name.ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "the name of a TVIEW must not be NULL",
+        )
+        .hint("Write the name like post, tv_post or app.post.")
+    })
+}

@@ -1,0 +1,69 @@
+//! The row of `pg_tview_definition`: written by registration, deleted by drop.
+
+use pgrx::pg_sys::{Oid, BOOLOID, FLOAT8OID, OIDARRAYOID, OIDOID, TEXTARRAYOID, TEXTOID};
+
+use crate::catalog::definition;
+use crate::catalog::state::State;
+use crate::postgres::run_as::run_internal;
+use crate::postgres::spi::{self, Access, Value};
+use crate::refresh::plan::Plan;
+use crate::statement;
+
+/// Inserts or updates the row. With internal rights, inside an SPI session.
+pub fn write(plan: &Plan, state: State) {
+    let definition = &plan.definition;
+    let view = plan.lineage.root_view;
+    let view_created = definition.view_created && view == Some(definition.seen_view);
+    let max_latency = definition.max_latency.map(|latency| latency.as_secs_f64());
+    let args = [
+        (OIDOID, Value::of(definition.tview)),
+        (TEXTOID, Value::of(definition.entity_name.as_str())),
+        (OIDOID, Value::of(view)),
+        (TEXTARRAYOID, Value::of(definition.key_columns.clone())),
+        (TEXTARRAYOID, Value::of(definition.fk_columns.clone())),
+        (FLOAT8OID, Value::of(max_latency)),
+        (TEXTOID, Value::of(state.name())),
+        (TEXTOID, Value::of(definition.view_schema.as_str())),
+        (TEXTOID, Value::of(definition.view_name.as_str())),
+        (BOOLOID, Value::of(view_created)),
+        (OIDARRAYOID, Value::of(plan.source_oids())),
+        (TEXTOID, Value::of(json_object(&definition.pinned))),
+        (TEXTOID, Value::of(plan.hash.as_str())),
+        (BOOLOID, Value::of(definition.table_created)),
+    ];
+    spi::run(&statement!("meta_write"), Access::Current, &args);
+}
+
+fn json_object(settings: &[(String, String)]) -> String {
+    let members = settings
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().into()));
+    serde_json::Value::Object(members.collect()).to_string()
+}
+
+/// Writes the OID of a view that was dropped and created again with the same text.
+pub fn note_view(plan: &Plan) {
+    spi::session(|| {
+        let args = [
+            (OIDOID, Value::of(plan.definition.tview)),
+            (OIDOID, Value::of(plan.lineage.root_view)),
+        ];
+        spi::run(&statement!("meta_note_view"), Access::Current, &args);
+    });
+}
+
+/// Deletes the row of a TVIEW. With internal rights, inside an SPI session.
+pub fn delete(tview: Oid) {
+    let args = [(OIDOID, Value::of(tview))];
+    spi::run(&statement!("meta_delete"), Access::Current, &args);
+}
+
+/// Deletes the rows of TVIEWs whose table was dropped by SQL. Their triggers are removed later, by
+/// `unused_triggers`: a session that drops a table does not wait for the writers of other tables.
+pub fn delete_dropped() {
+    if definition::table().is_some() {
+        run_internal(|| {
+            spi::session(|| spi::run(&statement!("meta_forget_dropped"), Access::Current, &[]).len());
+        });
+    }
+}

@@ -1,0 +1,66 @@
+//! When and how the table of a TVIEW is filled at registration.
+
+use super::size::{self, Measured};
+use crate::error::{Caught, Problem};
+use crate::postgres::process::time_limit;
+use crate::postgres::spi;
+use crate::queue::position::Position;
+use crate::queue::{self, now};
+use crate::refresh::audit::Written;
+use crate::refresh::failing::search_path_hint::with_search_path_hint;
+use crate::refresh::plan::Plan;
+use crate::refresh::recompute;
+
+/// When the table is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    /// During registration, if the view is small.
+    IfSmall,
+    /// By a refresh, after commit.
+    Later,
+    /// Not at all: the rows are those of the view, up to the position. If a new source had rows before its
+    /// changes were captured, the table is filled later.
+    Unneeded,
+}
+
+impl Fill {
+    /// Measures the view if the table may be filled during registration; None if the view is too large.
+    pub fn measure(self, plan: &Plan) -> Option<Measured> {
+        match self {
+            // Where the owner's code must not run, a worker fills the table.
+            Fill::IfSmall if plan.permit().is_ok() => size::measure(plan),
+            _ => None,
+        }
+    }
+}
+
+/// Brings the table in line with the view; returns the position that the rows then have. None if that takes
+/// longer than the limit, or if other sessions hold locks on rows.
+pub fn fill(plan: &Plan, writers_wait: bool) -> Option<(Position, Written)> {
+    queue::keep(&plan.source_oids());
+    let position = now::this_moment();
+    let fill = || plan.as_owner(|| spi::session(|| recompute::everything(plan)));
+    match time_limit::at_most(size::limit(writers_wait), fill)? {
+        Ok(result) => {
+            if let Some(problem) = result.problem {
+                problem.raise();
+            }
+            Some((position, result.written))
+        }
+        Err(caught) if size::is_busy(&caught) => None,
+        Err(caught) => not_filled(plan, caught).raise(),
+    }
+}
+
+/// Why the table could not be filled.
+fn not_filled(plan: &Plan, caught: Caught) -> Problem {
+    let mut problem = Problem::from(with_search_path_hint(caught));
+    let converted = &plan.shape.converted;
+    if !converted.is_empty() && problem.detail.is_none() {
+        let columns = converted.join(", ");
+        problem.detail = Some(format!(
+            "The table takes values of the view in other types: {columns}."
+        ));
+    }
+    problem
+}
