@@ -55,7 +55,9 @@ pub mod wake;
 pub mod worker;
 
 use catalog::announce;
-use postgres::hooks::{dropped_tables, executor, invalidation, parse_analysis, transaction_events, utility};
+use postgres::hooks::{
+    dropped_tables, executor, function_calls, invalidation, parse_analysis, transaction_events, utility,
+};
 use postgres::process::{self, background_worker};
 use postgres::triggers;
 
@@ -85,6 +87,7 @@ pub extern "C-unwind" fn _PG_init() {
         catalog::tview_cache::forget,
     ]);
     parse_analysis::install();
+    function_calls::install();
     dropped_tables::install();
     triggers::capture::register(capture::capture);
     executor::install(preview::before);

@@ -7,19 +7,24 @@
 //! otherwise                                                                                    -> a refusal with the reason
 //! ```
 //!
-//! Changing the role and SECURITY_RESTRICTED_OPERATION protect the session from the code. Nothing protects
-//! the code from the session: temporary objects, and functions of procedural languages compiled here before
-//! under another search_path.
+//! Changing the role, SECURITY_RESTRICTED_OPERATION and [`function_calls`] protect the session from the code.
+//! Nothing protects the code from the session: temporary objects, and functions of procedural languages
+//! compiled here before under another search_path.
 
 use std::cell::{Cell, RefCell};
 
 use pgrx::pg_sys::{self, Oid};
 
+use super::hooks::function_calls::{self, Guest};
 use super::role::has_rights_of;
 
 /// Proof that code of a role may run here now; [`super::run_as::run_restricted`] needs one.
 #[derive(Debug, Clone, Copy)]
-pub struct Permit(Oid);
+pub struct Permit {
+    role: Oid,
+    /// All of the code names what it uses by OID.
+    bound: bool,
+}
 
 /// Why code of a role must not run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,12 +57,13 @@ impl Permit {
     /// for, if there is one.
     pub fn ask(role: Oid, reachable: impl FnOnce() -> Option<String>) -> Result<Permit, Refusal> {
         if has_rights_all(&asking(), role) {
-            let permit = Permit(role);
             return match served_without_rights_of(role) {
-                Some(other) => reachable().map_or(Ok(permit), |what| Err(Refusal::After(other, what))),
+                Some(other) => reachable().map_or(Ok(Permit { role, bound: true }), |what| {
+                    Err(Refusal::After(other, what))
+                }),
                 None => {
                     note_served(role, reachable);
-                    Ok(permit)
+                    Ok(Permit { role, bound: false })
                 }
             };
         }
@@ -65,18 +71,33 @@ impl Permit {
             return Err(Refusal::TemporaryObjects);
         }
         match reachable() {
-            None => Ok(Permit(role)),
+            None => Ok(Permit { role, bound: true }),
             Some(what) => Err(Refusal::Reachable(what)),
         }
     }
 
     /// For code that the caller could run without the extension.
     pub fn of_caller() -> Permit {
-        Permit(current())
+        Permit {
+            role: current(),
+            bound: false,
+        }
     }
 
     pub(super) fn role(self) -> Oid {
-        self.0
+        self.role
+    }
+
+    /// The guest that the code is in this session, if it is not at home.
+    pub(super) fn guest(self) -> Option<Guest> {
+        if self.role == current() {
+            return function_calls::current();
+        }
+        let at_home = || hosts().into_iter().all(|host| has_rights_of(self.role, host));
+        (!WORKER.get() && (self.bound || !at_home())).then_some(Guest {
+            role: self.role,
+            bound: self.bound,
+        })
     }
 }
 
@@ -102,6 +123,12 @@ fn asking() -> Vec<Oid> {
     let session = unsafe { pg_sys::GetOuterUserId() };
     let on_the_way = ASKING.with_borrow(|asking| asking.clone());
     on_the_way.into_iter().chain([session, current()]).collect()
+}
+
+/// Whose rights the session has, now and when it goes back to its own.
+fn hosts() -> [Oid; 2] {
+    // SAFETY: reads backend-local variables.
+    unsafe { [pg_sys::GetOuterUserId(), pg_sys::GetSessionUserId()] }
 }
 
 fn current() -> Oid {

@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys::{self, Oid};
 
+use super::hooks::function_calls::{self, Guest};
 use super::named;
 use super::permit::{self, Permit};
 use super::role::superuser;
@@ -24,6 +25,7 @@ struct Restore {
     user: Oid,
     context: i32,
     nest: i32,
+    guest: Option<Guest>,
 }
 
 impl Drop for Restore {
@@ -31,6 +33,7 @@ impl Drop for Restore {
         DEPTH.set(DEPTH.get() - 1);
         permit::leave();
         named::leave();
+        function_calls::leave(self.guest);
         // An ERROR on its way out: the transaction's own abort resets both, and settings functions must
         // not run meanwhile.
         if !std::thread::panicking() {
@@ -100,7 +103,7 @@ fn is_standard_syntax() -> bool {
 /// Runs statements of the extension, whatever rights and search_path the caller has. An ERROR inside must end
 /// in an abort of the (sub)transaction that was current here, which restores both.
 pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
-    let _restore = enter(None);
+    let _restore = enter(None, function_calls::current());
     pin();
     keep_all(&ALWAYS);
     become_role(superuser(), 0);
@@ -111,7 +114,7 @@ pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
 /// (`pinned`: name and value). The code cannot SET ROLE or create temporary tables, and leaves no setting
 /// behind. For an ERROR inside, see [`run_internal`].
 pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl FnOnce() -> R) -> R {
-    let _restore = enter(Some(permit.role()));
+    let _restore = enter(Some(permit.role()), permit.guest());
     pin();
     keep_all(&ALWAYS);
     keep_all(&FORCED);
@@ -124,11 +127,14 @@ pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl
         }
     }
     become_role(permit.role(), pg_sys::SECURITY_RESTRICTED_OPERATION);
-    work()
+    let result = work();
+    function_calls::raise_refused();
+    result
 }
 
-/// Saves what `Restore` restores. `role`: the role whose code is going to run.
-fn enter(role: Option<Oid>) -> Restore {
+/// Saves what `Restore` restores. `role`: the role whose code is going to run; `guest`: if the session has
+/// rights that this role has not.
+fn enter(role: Option<Oid>, guest: Option<Guest>) -> Restore {
     permit::enter(role);
     named::enter(None);
     DEPTH.set(DEPTH.get() + 1);
@@ -140,6 +146,7 @@ fn enter(role: Option<Oid>) -> Restore {
             user,
             context,
             nest: pg_sys::NewGUCNestLevel(),
+            guest: function_calls::enter(guest),
         }
     }
 }

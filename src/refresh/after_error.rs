@@ -9,6 +9,7 @@ use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan;
 use crate::error::Caught;
+use crate::postgres::hooks::function_calls;
 use crate::postgres::hooks::invalidation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
@@ -29,7 +30,7 @@ impl Refresh<'_> {
     /// come to an end.
     pub fn after_error(&mut self, error: Caught) -> AfterError {
         let error = with_search_path_hint(error);
-        if self.refused.get() {
+        if self.refused.get() || function_calls::was_refused() {
             return AfterError::End(Status::Refused, Some(error));
         }
         if error.is_cancel() && self.limit.is_some() {

@@ -14,6 +14,7 @@ use super::outcome::Status;
 use super::plan::Plan;
 use super::team::Team;
 use crate::error::Caught;
+use crate::postgres::hooks::function_calls;
 use crate::postgres::transaction::Driver;
 use crate::settings;
 
@@ -70,6 +71,7 @@ impl<'a> Refresh<'a> {
         team: Option<&'a dyn Team>,
         failures: u32,
     ) -> Refresh<'a> {
+        function_calls::forget();
         Refresh {
             driver,
             prepare,

@@ -1,10 +1,11 @@
-//! Functions that PostgreSQL calls: around queries and utility statements, in the planner, at the end of
+//! Functions that PostgreSQL calls: around queries, functions and utility statements, in the planner, at the end of
 //! transactions, at cache invalidations.
 
 pub mod copy_to;
 pub mod create_view;
 pub mod dropped_tables;
 pub mod executor;
+pub mod function_calls;
 pub mod hypothetical_index;
 pub mod invalidation;
 pub mod parse_analysis;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::classes;
 use crate::error::Caught;
+use crate::postgres::hooks::function_calls;
 use crate::postgres::process::time_limit::limited;
 use crate::postgres::transaction::Driver;
 use crate::refresh::plan::Plan;
@@ -23,7 +24,8 @@ pub struct Sandbox {
 impl Sandbox {
     /// Whether an error of a batch says nothing about the keys of the batch, and ends the refresh.
     pub fn stops_all(self, error: &Caught) -> bool {
-        (error.is_cancel() && self.limit.is_some())
+        function_calls::was_refused()
+            || (error.is_cancel() && self.limit.is_some())
             || classes::is_in_the_way(error)
             || classes::is_cancelled_drain(self.driver, error)
             || (classes::is_of_the_server(error)

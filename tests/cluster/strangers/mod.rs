@@ -4,6 +4,7 @@
 mod clean;
 mod doors;
 mod drain;
+mod hosts;
 mod keys;
 mod planned;
 mod settings;
