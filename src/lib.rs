@@ -56,7 +56,8 @@ pub mod worker;
 
 use catalog::announce;
 use postgres::hooks::{
-    dropped_tables, executor, function_calls, invalidation, parse_analysis, transaction_events, utility,
+    dropped_tables, executor, function_calls, insistent_cancel, invalidation, parse_analysis,
+    transaction_events, utility,
 };
 use postgres::process::{self, background_worker};
 use postgres::triggers;
@@ -79,7 +80,12 @@ pub extern "C-unwind" fn _PG_init() {
     process::no_backtraces();
     settings::init(process::preloading());
     // The library may be loaded late, even inside a savepoint.
-    transaction_events::register(&[capture::HANDLERS, announce::HANDLERS, preview::HANDLERS]);
+    transaction_events::register(&[
+        capture::HANDLERS,
+        announce::HANDLERS,
+        preview::HANDLERS,
+        insistent_cancel::HANDLERS,
+    ]);
     invalidation::register(&[
         postgres::extension::forget,
         capture::plan::CapturePlan::forget,

@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys::{self, Oid};
 
 use super::hooks::function_calls::{self, Guest};
+use super::hooks::insistent_cancel::Insist;
 use super::named;
 use super::permit::{self, Permit};
 use super::role::superuser;
@@ -111,8 +112,8 @@ pub fn run_internal<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Runs code of users with the rights that were permitted, under the settings that rows are computed with
-/// (`pinned`: name and value). The code cannot SET ROLE or create temporary tables, and leaves no setting
-/// behind. For an ERROR inside, see [`run_internal`].
+/// (`pinned`: name and value). The code cannot SET ROLE or create temporary tables, leaves no setting
+/// behind, and cannot catch a cancel. For an ERROR inside, see [`run_internal`].
 pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl FnOnce() -> R) -> R {
     let _restore = enter(Some(permit.role()), permit.guest());
     pin();
@@ -127,6 +128,7 @@ pub fn run_restricted<R>(permit: Permit, pinned: &[(String, String)], work: impl
         }
     }
     become_role(permit.role(), pg_sys::SECURITY_RESTRICTED_OPERATION);
+    let _insist = Insist::begin();
     let result = work();
     function_calls::raise_refused();
     result

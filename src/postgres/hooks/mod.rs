@@ -7,6 +7,7 @@ pub mod dropped_tables;
 pub mod executor;
 pub mod function_calls;
 pub mod hypothetical_index;
+pub mod insistent_cancel;
 pub mod invalidation;
 pub mod parse_analysis;
 pub mod planner;

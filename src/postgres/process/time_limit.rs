@@ -8,6 +8,7 @@ use std::time::Duration;
 use pgrx::{pg_sys, PgSqlErrorCode};
 
 use crate::error::Caught;
+use crate::postgres::hooks::insistent_cancel;
 use crate::postgres::transaction;
 
 /// `STATEMENT_TIMEOUT` of utils/timeout.h.
@@ -84,11 +85,12 @@ pub fn at_most<R>(limit: Duration, work: impl FnOnce() -> R) -> Option<Result<R,
     // SAFETY: registered above, and not armed.
     unsafe { enable_timeout_after(timer, milliseconds) };
     let result = transaction::attempt_catching_all(work);
-    // SAFETY: ours. A signal that came too late to end anything must not hit what follows.
+    // SAFETY: ours. A signal that came too late to end anything, or that was repeated, must not hit what follows.
     unsafe {
         disable_timeout(timer, false);
-        if EXPIRED.load(SeqCst) && !matches!(&result, Err(error) if error.is_cancel()) {
+        if EXPIRED.load(SeqCst) {
             pg_sys::QueryCancelPending = 0;
+            insistent_cancel::forget();
         }
     }
     match result {

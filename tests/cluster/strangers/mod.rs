@@ -1,6 +1,7 @@
 //! Code of a TVIEW's owner never meets what another role has prepared in a session: temporary objects, compiled
 //! functions, settings.
 
+mod cancels;
 mod clean;
 mod doors;
 mod drain;
