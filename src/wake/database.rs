@@ -39,6 +39,8 @@ pub struct Database {
     /// The generation (plus one) at which a worker found no extension; out of date once `generation` moves.
     /// Workers.
     missing_at: AtomicU64,
+    /// Whether the launcher has found the database in `pg_database`, and so knows `excluded`. Launcher.
+    pub listed: AtomicBool,
     /// A template, or closed to connections: must have no workers. Launcher.
     pub excluded: AtomicBool,
     pub blockers: Blockers,
@@ -86,6 +88,7 @@ impl Default for Database {
             generation: AtomicU64::new(0),
             present: AtomicBool::new(false),
             missing_at: AtomicU64::new(0),
+            listed: AtomicBool::new(false),
             excluded: AtomicBool::new(false),
             blockers: Blockers::default(),
             housekeeper: AtomicU32::new(0),
@@ -141,6 +144,7 @@ impl Database {
         Tview::release_all(oid, |_| false);
         self.present.store(false, SeqCst);
         self.missing_at.store(0, SeqCst);
+        self.listed.store(false, SeqCst);
         self.excluded.store(false, SeqCst);
         self.workers
             .iter()

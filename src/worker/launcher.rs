@@ -78,12 +78,16 @@ impl Round {
         let mut wake_at = now + SCAN;
         if settings::workers() > 0 {
             let scan_at = self.shared.scan_at.load(SeqCst);
-            if scan_at <= now || scan_at > now + SCAN {
+            if scan_at <= now || scan_at > now + SCAN || databases::are_unlisted() {
                 self.shared.scan_at.store(now + SCAN, SeqCst);
                 self.scan();
             }
             self.take_in();
             wake_at = wake_at.min(self.share(now)).min(self.shared.scan_at.load(SeqCst));
+            // Claimed since, or `pg_database` could not be read.
+            if databases::are_unlisted() {
+                wake_at = wake_at.min(now + SECOND);
+            }
         }
         wake_at
     }

@@ -170,3 +170,34 @@ fn database_that_never_had_the_extension_is_not_touched() {
             .run(&format!("DROP DATABASE untouched_{round}"));
     }
 }
+
+/// Who may copy a template need not own it, and can send no workers away.
+#[test]
+fn a_template_that_gets_the_extension_is_copied_by_others() {
+    let mut postgres = shared().client("postgres");
+    postgres.run(
+        "DO $$BEGIN IF to_regrole('copier') IS NULL THEN CREATE ROLE copier LOGIN CREATEDB; END IF; END$$",
+    );
+    let model = Database::without_extension(shared(), "model");
+    postgres.run("ALTER DATABASE model IS_TEMPLATE true");
+    let mut client = model.client();
+    client.run(
+        "CREATE EXTENSION pg_tviews; CREATE TABLE tb_item (pk_item int PRIMARY KEY, n int); INSERT INTO tb_item VALUES (1, 1);
+         SELECT pg_tviews_create('item', 'SELECT pk_item, n FROM tb_item')",
+    );
+    // Long enough for a worker to start.
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(client.workers().is_empty());
+    drop(client);
+    shared()
+        .client_as("postgres", "copier")
+        .run("CREATE DATABASE copy_of_model TEMPLATE model");
+    postgres.run("ALTER DATABASE model IS_TEMPLATE false");
+    let copy = Database {
+        cluster: shared(),
+        name: "copy_of_model".to_owned(),
+    };
+    let mut client = copy.client();
+    client.run("UPDATE tb_item SET n = 2");
+    client.assert_follows(&["item"]);
+}

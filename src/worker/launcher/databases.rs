@@ -32,6 +32,7 @@ impl Round {
             match list.iter().find(|database| database.oid == *oid) {
                 Some(database) => {
                     place.excluded.store(!database.can_have_workers, SeqCst);
+                    place.listed.store(true, SeqCst);
                     if !database.can_have_workers {
                         place.workers.wake_all();
                     }
@@ -67,10 +68,11 @@ impl Round {
         let mut free = PROBES.saturating_sub(DATABASES.get().iter().filter(asking).count());
         while free > 0 {
             let Some(oid) = self.unknown.pop() else { break };
-            if Database::find_or_claim(oid).is_none() {
+            let Some(place) = Database::find_or_claim(oid) else {
                 self.unknown.push(oid);
                 break;
-            }
+            };
+            place.listed.store(true, SeqCst);
             free -= 1;
         }
         let full = DATABASES.get().iter().all(|place| place.oid().is_some());
@@ -85,6 +87,12 @@ impl Round {
             );
         }
     }
+}
+
+/// Whether a session has claimed a place for a database that may be a template.
+pub(super) fn are_unlisted() -> bool {
+    let unlisted = |place: &Database| place.oid().is_some() && !place.listed.load(SeqCst);
+    DATABASES.get().iter().any(unlisted)
 }
 
 fn is_empty(database: &Database) -> bool {

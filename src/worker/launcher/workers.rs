@@ -22,7 +22,7 @@ impl Round {
         let mut places = Vec::new();
         let mut teams = Vec::new();
         for (index, database) in DATABASES.get().iter().enumerate() {
-            if database.oid().is_some() {
+            if database.oid().is_some() && database.listed.load(SeqCst) {
                 let (team, at) = inspect(database, now);
                 wake_at = wake_at.min(at);
                 places.push(index);
