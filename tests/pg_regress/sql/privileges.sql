@@ -42,7 +42,7 @@ CALL pg_tviews_drain();
 TABLE tv_user ORDER BY 1;
 -- Code in a view runs as the TVIEW's owner, also when a superuser drains.
 CREATE FUNCTION whoami() RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN current_user; END';
-GRANT EXECUTE ON FUNCTION whoami() TO PUBLIC;
+ALTER FUNCTION whoami() OWNER TO regress_tviews_owner;
 SET ROLE regress_tviews_owner;
 SET client_min_messages = error;
 SELECT pg_tviews_create('who', 'SELECT pk_user AS id, whoami() AS who FROM tb_user');
