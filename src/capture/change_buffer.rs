@@ -9,7 +9,7 @@
 
 use super::key_set::KeySet;
 use crate::postgres::triggers::capture::Operation;
-use crate::queue::append::{Operations, Row};
+use crate::queue::row::{Operations, Row};
 
 /// When keys leave memory. Bytes of key text.
 #[derive(Clone, Copy)]

@@ -13,7 +13,8 @@ use crate::postgres::hooks::invalidation;
 use crate::postgres::hooks::transaction_events::{self, SubtransactionEvent, TransactionEvent};
 use crate::postgres::process::memory;
 use crate::postgres::triggers::capture::Operation;
-use crate::queue::append::{self, Row};
+use crate::queue::append;
+use crate::queue::row::Row;
 use crate::wake::signal;
 
 struct State {

@@ -6,7 +6,7 @@ pub mod definition;
 pub mod document;
 pub mod entity;
 pub mod feeds;
-pub mod key;
+pub mod key_choice;
 pub mod limits;
 pub mod name;
 pub mod own_tables;

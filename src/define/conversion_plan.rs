@@ -3,7 +3,7 @@
 use pgrx::pg_sys::{self, Oid};
 
 use crate::catalog::entity::Entity;
-use crate::catalog::key::{conventional, pick_key};
+use crate::catalog::key_choice::{conventional, pick_key};
 use crate::catalog::{columns, definition, name};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::relation;

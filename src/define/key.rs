@@ -5,7 +5,7 @@ use pgrx::pg_sys::Oid;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::entity::Entity;
-use crate::catalog::key::pick_key;
+use crate::catalog::key_choice::pick_key;
 use crate::error::Problem;
 use crate::postgres::{quote, spi, type_facts};
 use crate::refresh::plan::key_column::check_type;

@@ -10,7 +10,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use crate::catalog::definition::Definition;
 use crate::catalog::state::State;
-use crate::catalog::{announce, key};
+use crate::catalog::{announce, key_choice};
 use crate::postgres::relation_changes;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
@@ -55,7 +55,7 @@ pub fn incomplete(definition: &Definition, sources: Option<&[Oid]>) -> bool {
         || progress.triggers
             && !progress.pg_restore
             && sources.is_none_or(|sources| same(sources, &definition.sources))
-            && key::has_unique_index(definition.tview, &definition.key_columns);
+            && key_choice::has_unique_index(definition.tview, &definition.key_columns);
     WAITING.with_borrow_mut(|waiting| {
         if complete {
             if sources.is_some() {

@@ -7,7 +7,7 @@ use super::notice::Notice;
 use super::patience;
 use crate::catalog::columns::Column;
 use crate::catalog::entity::Entity;
-use crate::catalog::key::has_unique_index;
+use crate::catalog::key_choice::has_unique_index;
 use crate::catalog::owner::check_owner;
 use crate::error::Problem;
 use crate::postgres::transaction::lock::TableLock;

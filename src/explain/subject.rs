@@ -8,7 +8,7 @@ use pgrx::PgSqlErrorCode;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::entity::Entity;
-use crate::catalog::{key, limits, name};
+use crate::catalog::{key_choice, limits, name};
 use crate::error::Problem;
 use crate::lineage::{self, Lineage, Occurrence, Source};
 use crate::postgres::named::Named;
@@ -121,7 +121,7 @@ fn of_view(
     let in_view = columns::of(view);
     let in_table = table.map(|table| (table, columns::of(table)));
     let in_table = in_table.as_ref().map(|(table, columns)| (*table, &columns[..]));
-    let key = spi::session(|| key::pick_key(entity, &in_view, in_table, key))?;
+    let key = spi::session(|| key_choice::pick_key(entity, &in_view, in_table, key))?;
     unregistered(Select::of_view(view), Some(view), &in_view, key)
 }
 
@@ -153,7 +153,7 @@ fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
         })
         .collect();
     let key = match key {
-        Some(key) => key::check_key("the query", &columns, key)?,
+        Some(key) => key_choice::check_key("the query", &columns, key)?,
         None => vec![key_of_query(&columns)?],
     };
     unregistered(select, None, &columns, key)

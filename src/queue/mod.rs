@@ -5,11 +5,12 @@ pub mod is_announced;
 pub mod is_pending;
 mod keep;
 mod look;
-#[cfg(test)]
-mod model;
 pub mod now;
 pub mod position;
 pub mod read;
+pub mod row;
+#[cfg(test)]
+mod simulation;
 mod trim;
 
 pub use keep::keep;

@@ -5,7 +5,6 @@
 //! ```
 
 pub mod affected_keys;
-mod after_error;
 mod apply;
 mod apply_batch;
 pub mod audit;
@@ -28,6 +27,7 @@ pub mod plan;
 pub mod planner_settings;
 pub mod pushdown;
 pub mod recompute;
+mod retry_or_suspend;
 pub mod run;
 pub mod shared_backlog;
 mod state_after;
@@ -36,5 +36,5 @@ mod team;
 
 pub use outcome::{Outcome, Status};
 pub use run::run;
-pub use shared_backlog::work::help;
+pub use shared_backlog::apply_together::help;
 pub use team::Team;

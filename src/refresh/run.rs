@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::Oid;
 
-use super::after_error::AfterError;
 use super::audit;
 use super::current;
 use super::one_refresh::{Prepare, Refresh};
 use super::outcome::{Outcome, Status};
 use super::plan::{self, Plan};
+use super::retry_or_suspend::AfterError;
 use super::shared_backlog::parts;
 use super::step::{Backlog, First, Step};
 use super::team::Team;

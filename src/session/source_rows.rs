@@ -8,7 +8,7 @@ use pgrx::PgSqlErrorCode;
 use serde_json::{Map, Value as Json};
 
 use crate::catalog::columns::{self, Column};
-use crate::catalog::{key, limits};
+use crate::catalog::{key_choice, limits};
 use crate::error::{shown, shown_message, Caught, Problem};
 use crate::lineage::Source;
 use crate::postgres::key_type::KeyType;
@@ -132,7 +132,7 @@ fn primary_key(source: Oid, value: &Json) -> Result<String, Problem> {
             format!("{} in keys names no row of {display}", shown(&value.to_string())),
         ));
     }
-    match &key::primary_key(source)[..] {
+    match &key_choice::primary_key(source)[..] {
         [only] => Ok(only.clone()),
         _ => Err(invalid(
             source,
@@ -145,7 +145,7 @@ fn primary_key(source: Oid, value: &Json) -> Result<String, Problem> {
 }
 
 fn invalid(source: Oid, message: String) -> Problem {
-    let primary = key::primary_key(source);
+    let primary = key_choice::primary_key(source);
     let column = primary.first().map_or("column", String::as_str);
     Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message).hint(format!(
         "Name rows by their columns: '[{{{}: 1}}]'.",

@@ -16,6 +16,7 @@ pub mod shape;
 pub mod source_plan;
 pub mod sql;
 pub mod unmatched;
+mod updated_at;
 
 use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, HashSet};

@@ -5,6 +5,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::key_cast;
 use super::key_column::KeyColumn;
+use super::updated_at;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
 use crate::catalog::document::document;
@@ -31,7 +32,7 @@ pub struct Shape {
     pub content: Vec<Content>,
     /// Columns whose type differs in the table, for a notice: `n from text to integer`.
     pub converted: Vec<String>,
-    /// `updated_at = now()` or nothing.
+    /// See [`updated_at::assignment`].
     pub touch: Option<String>,
 }
 
@@ -42,10 +43,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
     let key = key(definition, &in_view, &in_table)?;
     refuse_generated(definition, &in_view, &in_table)?;
     let (content, converted) = content(definition, &in_view, &in_table)?;
-    let touch = find(&in_table, "updated_at")
-        .filter(|column| !column.generated && find(&in_view, "updated_at").is_none())
-        .filter(|column| type_facts::takes_the_time(column.type_oid, column.modifier))
-        .map(|_| "updated_at = now()".to_string());
+    let touch = updated_at::assignment(&in_view, &in_table);
     let missing = || {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,

@@ -121,24 +121,6 @@ impl Shape {
         format!("ONLY {}", self.table)
     }
 
-    /// The columns that may differ in rows with equal keys. Equal values of a key column may have different
-    /// images, too.
-    pub(super) fn may_differ(&self) -> impl Iterator<Item = &String> {
-        let key = self.key.iter().filter(|k| !k.same_image).map(|k| &k.name);
-        key.chain(self.content.iter().map(|c| &c.name))
-    }
-
-    pub(super) fn is_different(&self, a: &str, b: &str) -> String {
-        let row = |of: &str| {
-            let columns: Vec<String> = self.may_differ().map(|name| format!("{of}.{name}")).collect();
-            format!("ROW({})::record", columns.join(", "))
-        };
-        match self.may_differ().next() {
-            None => "false".to_string(),
-            Some(_) => format!("{} *<> {}", row(a), row(b)),
-        }
-    }
-
     /// Whether the statement for many keys takes two more parameters, the least and the greatest key. It then
     /// reads only the rows of the table between them, and the planner can estimate how many.
     pub fn takes_bounds(&self) -> bool {

@@ -3,6 +3,7 @@
 //! Names are quoted already. Values are parameters: one array per key column, in the types of the view.
 
 mod check;
+mod difference;
 mod explain;
 mod fill;
 mod fragments;
