@@ -133,7 +133,7 @@ fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
             "only a single SELECT can be explained",
         )
         .detail("Other statements, several statements and SELECT INTO cannot define a TVIEW.")
-        .hint("SELECT * FROM pg_tviews_explain('SELECT ... FROM ...');")
+        .hint("Run SELECT * FROM pg_tviews_explain('SELECT ... FROM ...'); with a query.")
     })?;
     select.collapse_repeated_columns();
     let names = select.targets().into_iter().filter(|target| !target.hidden);

@@ -171,7 +171,7 @@ fn holder(definition: &Definition, view: Oid, column: &str) -> Result<Oid, Probl
             base.base_table()
         ))
         .hint(format!(
-            "UPDATE pg_tview_meta SET fk_columns = '{{}}' WHERE entity_name = {};",
+            "Run UPDATE pg_tview_meta SET fk_columns = '{{}}' WHERE entity_name = {}; to remove it.",
             quote::literal(&definition.entity_name)
         ))
     })

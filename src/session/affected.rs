@@ -143,7 +143,7 @@ fn reader(plan: &Plan, sources: &[&Source]) -> Result<Permit, Problem> {
             "Who does not own the TVIEW must be able to read its table, the source and the tables between.",
         )
         .hint(format!(
-            "GRANT SELECT ON {} TO {};",
+            "Run GRANT SELECT ON {} TO {}; as the owner of the table.",
             relation::display(table),
             role::name(caller)
         ))),

@@ -43,7 +43,7 @@ pub fn report_dead_keys(tviews: &[Oid]) {
             more => format!("{more} rows of {table} are not up to date: their keys could not be recomputed"),
         };
         Problem::for_notice(message)
-            .hint("SELECT * FROM pg_tview_dead_letter; says why.")
+            .hint("Run SELECT * FROM pg_tview_dead_letter; to see why.")
             .notice();
     }
 }

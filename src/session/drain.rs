@@ -62,7 +62,7 @@ pub fn drain_all(name: Option<&str>, may_commit: bool) {
             "pg_tviews_drain cannot be called inside a transaction block",
         )
         .detail("It commits each refresh separately.")
-        .hint("COMMIT first, then CALL pg_tviews_drain();")
+        .hint("Run COMMIT, and then CALL pg_tviews_drain();")
         .raise();
     }
 }

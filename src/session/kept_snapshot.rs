@@ -32,5 +32,5 @@ pub fn not_in_snapshot() -> Problem {
         "this transaction cannot see what it would wait for",
     )
     .detail("It keeps the snapshot it began with (REPEATABLE READ or SERIALIZABLE), and sees no refresh that commits later.")
-    .hint("SELECT pg_tviews_wait(); before BEGIN, or use READ COMMITTED.")
+    .hint("Run SELECT pg_tviews_wait(); before BEGIN, or use READ COMMITTED.")
 }

@@ -19,7 +19,7 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
     );
     let name = quote::literal(&definition.display());
     match definition.state {
-        State::Paused => problem.hint(format!("SELECT pg_tviews_resume({name});")),
+        State::Paused => problem.hint(format!("Run SELECT pg_tviews_resume({name}); to resume it.")),
         _ => {
             let resume = format!("It goes on automatically when the view works again; SELECT pg_tviews_resume({name}); tries immediately.");
             let reason = may_see_errors(definition)

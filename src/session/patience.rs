@@ -68,11 +68,11 @@ fn futile(cause: Cause) -> Problem {
         ),
         Cause::Disabled => (
             "Refresh workers do nothing: pg_tviews.enabled is off.".to_string(),
-            "ALTER SYSTEM SET pg_tviews.enabled = on; SELECT pg_reload_conf();".to_string(),
+            "run ALTER SYSTEM SET pg_tviews.enabled = on; SELECT pg_reload_conf();".to_string(),
         ),
         Cause::NoWorkers => (
             "No refresh worker is running: pg_tviews.workers is 0.".to_string(),
-            "ALTER SYSTEM SET pg_tviews.workers = 2; SELECT pg_reload_conf();".to_string(),
+            "run ALTER SYSTEM SET pg_tviews.workers = 2; SELECT pg_reload_conf();".to_string(),
         ),
         Cause::NoPlace => (
             format!(
@@ -80,28 +80,28 @@ fn futile(cause: Cause) -> Problem {
                 settings::max_databases()
             ),
             format!(
-                "ALTER SYSTEM SET pg_tviews.max_databases = {}; and restart the server.",
+                "run ALTER SYSTEM SET pg_tviews.max_databases = {}; and restart the server.",
                 2 * settings::max_databases()
             ),
         ),
         Cause::NoLauncher => (
             "No refresh worker is running: nor is the launcher of pg_tviews, which starts them.".to_string(),
-            "look into the server log for why it has ended.".to_string(),
+            "check the server log for why it has ended.".to_string(),
         ),
         Cause::Excluded => (
             "No refresh worker is running: the database is a template, or closed to connections.".to_string(),
-            "ALTER DATABASE ... IS_TEMPLATE false ALLOW_CONNECTIONS true;".to_string(),
+            "run ALTER DATABASE ... IS_TEMPLATE false ALLOW_CONNECTIONS true;".to_string(),
         ),
         Cause::Failing => (
             "No refresh worker is running: those that were started have ended immediately.".to_string(),
-            "look into the server log for why.".to_string(),
+            "check the server log for why.".to_string(),
         ),
         Cause::NoSlot => {
             let usage = slots::usage();
             (
                 format!("No refresh worker is running: {}", usage.describe()),
                 format!(
-                    "ALTER SYSTEM SET max_worker_processes = {}; and restart the server.",
+                    "run ALTER SYSTEM SET max_worker_processes = {}; and restart the server.",
                     usage.needed()
                 ),
             )
@@ -112,5 +112,5 @@ fn futile(cause: Cause) -> Problem {
         "nothing is applying changes in this database",
     )
     .detail(detail)
-    .hint(format!("CALL pg_tviews_drain(); or {remedy}"))
+    .hint(format!("Run CALL pg_tviews_drain(); or {remedy}"))
 }

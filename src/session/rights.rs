@@ -17,7 +17,7 @@ pub fn check_reader(definition: &Definition) -> Result<(), Problem> {
         format!("permission denied for table {}", definition.display()),
     )
     .hint(format!(
-        "GRANT SELECT ON {} TO {};",
+        "Run GRANT SELECT ON {} TO {}; as the owner of the table.",
         definition.display(),
         role::name(caller)
     )))

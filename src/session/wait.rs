@@ -52,7 +52,7 @@ pub fn refuse_where_futile() -> Result<(), Problem> {
             "this transaction has changes of its own that are not committed",
         )
         .detail("They cannot become visible in a TVIEW before they are committed.")
-        .hint("COMMIT first, then SELECT pg_tviews_wait();"));
+        .hint("Run COMMIT, and then SELECT pg_tviews_wait();"));
     }
     Ok(())
 }
