@@ -3,7 +3,7 @@
 --   psql -d mydb -f sql/auto_convert_tviews.sql
 
 SELECT coalesce(pg_catalog.current_schema(), '') AS schema, pg_catalog.current_setting('search_path') AS search_path \gset
--- Nothing but PostgreSQL's own functions and operators.
+-- From here on, only functions and operators of PostgreSQL itself are found.
 SET search_path = pg_catalog, pg_temp;
 SELECT max(n.nspname) AS pg_tviews_schema, count(*) > 0 AS pg_tviews_installed
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace

@@ -1,4 +1,5 @@
--- One audit row; with a position ($15) it moves the TVIEW's position, and carries on the totals. These begin with the TVIEW: its table may be older.
+-- Adds one audit row. With a position (parameter 15), the row moves the position of the TVIEW and continues
+-- its totals. The totals start when the TVIEW is created, because its table may be older.
 INSERT INTO @extschema@.pg_tview_meta_audit
     (entity_name, tview_oid, operation, status, changes_read, keys_refreshed, rows_inserted, rows_updated,
      rows_deleted, rows_unchanged, oldest_change_at, started_at, finished_at, worker_pid, sqlstate, message,

@@ -1,5 +1,6 @@
--- Whether TVIEW $1 has been created or redefined, or has given up changes, since its rows were last brought in line with
--- the whole view; or is being so.
+-- Whether the rows of the TVIEW (parameter 1) must still be brought in line with the whole view. That is so
+-- if the TVIEW was created or redefined, or gave up changes, after that was last done. It is also so while
+-- that is being done.
 SELECT coalesce(filled < asked, filled IS NULL)
        OR EXISTS (SELECT 1 FROM @extschema@.pg_tview_comparison c WHERE c.tview_oid = $1 AND c.populates)
   FROM (SELECT (SELECT a.audit_id

@@ -1,6 +1,8 @@
--- Deletes audit rows, at most $1, that finished more than $2 seconds ago. The newest row of a TVIEW that
--- carries a position stays: it is the position. So does the newest that tells of its creation or redefinition: until
--- a row with a position follows, it says that the rows are not those of the view.
+-- Deletes audit rows that finished too long ago. Parameters: 1 the maximum number of rows, 2 the age in
+-- seconds.
+-- The newest row of a TVIEW with a position stays, because it is the position. The newest row of a creation
+-- or redefinition stays, too. Until a row with a position follows, it means that the rows are not those of
+-- the view.
 DELETE FROM @extschema@.pg_tview_meta_audit
  WHERE ctid = ANY (ARRAY(
     SELECT a.ctid

@@ -1,4 +1,5 @@
--- Parts of backlogs that nobody waits for any more: their TVIEW is gone, or has another position by now.
+-- Deletes parts of backlogs that no session waits for any more. Their TVIEW was dropped, or has another
+-- position by now.
 DELETE FROM @extschema@.pg_tview_backlog_part p
  WHERE NOT EXISTS (
     SELECT 1

@@ -1,5 +1,6 @@
--- Which of the functions $1 return something that no change of a source announces, and of what kind it is.
--- Functions of PostgreSQL itself are known by name: most that are merely STABLE depend on nothing but pinned settings.
+-- Functions, among those of parameter 1, whose result can change without a change of a source, and the kind
+-- of each. Functions of PostgreSQL itself are listed by name. Most of them that are only STABLE depend on
+-- nothing but pinned settings.
 SELECT f.called, p.oid::regprocedure::text AS name,
        CASE
            WHEN p.provolatile = 'v' AND p.oid >= 16384

@@ -1,5 +1,10 @@
--- Rows of TVIEW $1 are compared up to key $2; keys at once from now on ($3), keys left out ($4), rows inserted, updated, deleted
--- and left alone ($5 to $8), the first problem met ($9 to $11).
+-- Records that the rows of a TVIEW are compared up to a key. Parameters:
+-- - 1: the TVIEW
+-- - 2: the key
+-- - 3: the number of keys per batch from now on
+-- - 4: the keys left out
+-- - 5 to 8: the rows inserted, updated, deleted and left unchanged
+-- - 9 to 11: the first problem met
 UPDATE @extschema@.pg_tview_comparison
    SET compared_to = $2, keys_at_once = $3, held_keys = $4, batches = batches + 1,
        rows_inserted = rows_inserted + $5, rows_updated = rows_updated + $6,

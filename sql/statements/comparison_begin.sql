@@ -1,5 +1,12 @@
--- A comparison of all rows of TVIEW $1 begins: whether it is a population ($2), whether it computes rows by ranges of keys or key
--- by key ($3), keys at once ($4), the oldest transaction it is for ($5) and when that made its change ($6), changes read ($7), rows expected ($8).
+-- Begins a comparison of all rows of a TVIEW. Parameters:
+-- - 1: the TVIEW
+-- - 2: whether the comparison is a population
+-- - 3: whether rows are computed by ranges of keys or key by key
+-- - 4: the number of keys per batch
+-- - 5: the oldest transaction that the comparison is for
+-- - 6: when that transaction made its change
+-- - 7: the number of changes read
+-- - 8: the number of rows expected
 INSERT INTO @extschema@.pg_tview_comparison
     (tview_oid, populates, by_range, keys_at_once, oldest_xid, oldest_change_at, changes_read, rows_expected, started_at)
 VALUES ($1, $2, $3, $4, $5::xid8, $6, $7, $8, clock_timestamp())

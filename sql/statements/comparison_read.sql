@@ -1,4 +1,4 @@
--- The comparison of TVIEW $1 that is under way.
+-- The running comparison of the TVIEW (parameter 1).
 SELECT populates, compared_to, keys_at_once, held_keys, again_xid IS NOT NULL, oldest_change_at, changes_read, started_at,
        rows_inserted, rows_updated, rows_deleted, rows_unchanged, sqlstate, message, details::text, by_range
   FROM @extschema@.pg_tview_comparison

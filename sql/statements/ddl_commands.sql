@@ -1,5 +1,5 @@
--- Tags of the running command, and of those it consists of, if it may concern a TVIEW: temporary objects do not, nor does what makes, names or
--- describes things that no view reads.
+-- Tags of the running command and of its subcommands, if the command may affect a TVIEW. Temporary objects do
+-- not affect a TVIEW. Neither do commands that create, rename or describe objects that no view reads.
 SELECT array_agg(DISTINCT c.command_tag)
   FROM pg_catalog.pg_event_trigger_ddl_commands() c
  WHERE c.schema_name IS DISTINCT FROM 'pg_temp'

@@ -1,6 +1,11 @@
--- Whether what the running command has dropped may concern a TVIEW. It does not if there is no backing view and no tv table among it, no trigger of
--- ours, which tables that TVIEWs read have, nothing that a TVIEW depends on without being dropped, too, and none of the defaults of
--- refreshes. Views go with whatever they depend on. A view that fails may work without any of it.
+-- Whether the objects that the running command has dropped may affect a TVIEW. They do not if none of them is
+-- one of these:
+-- - a backing view or a tv table
+-- - a trigger of the extension, as on tables that TVIEWs read
+-- - an object that a TVIEW depends on, if the TVIEW was not dropped, too
+-- - a default of refreshes
+-- A view is dropped together with any object it depends on. A failing view may work once any object is
+-- dropped.
 WITH RECURSIVE @dropped@, @touched@
 SELECT EXISTS (SELECT 1 FROM tview)
     OR EXISTS (SELECT 1

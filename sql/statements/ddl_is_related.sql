@@ -1,7 +1,11 @@
--- Whether the running command may concern a TVIEW. It does not if nothing that depends on what it touched is a tv table or a backing view,
--- nothing it touched has a trigger of ours, or partitions or children or parents with one, or belongs to this extension, and none of it
--- is found by refreshes without a trace in the catalogs: what text search and conversions are by default. $1: tables whose trees of partitions
--- or children it has changed, and those above them; $2: tables that came or went with that. Those that went it no longer lists.
+-- Whether the running command may affect a TVIEW. Otherwise all of the following hold:
+-- - No tv table and no backing view depends on the objects that the command touched.
+-- - None of these objects has a trigger of the extension, nor do their partitions, children or parents.
+-- - None of these objects belongs to the extension.
+-- - Refreshes use none of these objects without an entry in the catalogs. Examples are the default text
+--   search configuration and default conversions.
+-- Parameters: 1 tables whose partition trees or children have changed, and the tables above them, 2 tables
+-- attached or detached with that change. The command no longer lists detached tables.
 WITH RECURSIVE command AS MATERIALIZED (
     SELECT c.classid, c.objid, c.schema_name FROM pg_catalog.pg_event_trigger_ddl_commands() c WHERE c.schema_name IS DISTINCT FROM 'pg_temp'
 ), seed (class, object) AS (

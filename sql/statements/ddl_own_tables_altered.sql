@@ -1,4 +1,5 @@
--- Tables of the extension that the running command has renamed, moved or given other columns, unless it is a script of the extension.
+-- Tables of the extension that the running command has renamed, moved to another schema or given other
+-- columns. Scripts of the extension itself are excluded.
 SELECT c.objid
   FROM pg_catalog.pg_event_trigger_ddl_commands() c
   JOIN pg_catalog.pg_class r ON r.oid = c.objid AND r.relkind = 'r'

@@ -1,5 +1,7 @@
--- A key of TVIEW $2 (named $1) failed once more. The first $7 attempts are $6 seconds apart, doubling up to a minute; later
--- ones ten minutes, none less than $8 seconds. What failed together is not tried together.
+-- Records that a key of a TVIEW (parameter 2, named by 1) failed once more. For the first attempts (at most
+-- parameter 7), the delay starts at parameter 6 seconds and doubles up to a minute. Later attempts are ten
+-- minutes apart. No delay is shorter than parameter 8 seconds. Delays vary at random, so keys that failed
+-- together are not retried together.
 INSERT INTO @extschema@.pg_tview_dead_letter AS d
     (entity_name, tview_oid, key, sqlstate, message, attempts, first_failed_at, last_failed_at, next_retry_at)
 VALUES ($1, $2, $3::jsonb, $4, $5, 1, clock_timestamp(), clock_timestamp(),

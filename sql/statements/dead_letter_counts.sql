@@ -1,4 +1,4 @@
--- How many dead keys there are of those of the TVIEWs $1 that have any.
+-- The number of dead keys of each TVIEW in parameter 1 that has any.
 SELECT d.tview_oid, count(*)
   FROM @extschema@.pg_tview_dead_letter d
  WHERE d.tview_oid = ANY ($1)

@@ -1,2 +1,2 @@
--- The dead keys of TVIEW $1, as JSON texts.
+-- The dead keys of the TVIEW (parameter 1), as JSON texts.
 SELECT d.key::text FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = $1

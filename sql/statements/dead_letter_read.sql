@@ -1,5 +1,5 @@
--- The dead keys of TVIEW $1, and those of them that are to be tried again by now: each as an array with one JSON array; and
--- when the first of them is, in microseconds since 2000.
+-- All dead keys of the TVIEW (parameter 1), and the dead keys whose retry is due. Each result is an array
+-- with one JSON array. The last column is when the first retry is due, in microseconds since 2000.
 SELECT ARRAY[coalesce(jsonb_agg(d.key), '[]')],
        ARRAY[coalesce(jsonb_agg(d.key) FILTER (WHERE d.next_retry_at <= clock_timestamp()), '[]')],
        (extract(epoch FROM min(d.next_retry_at) - '2000-01-01 00:00:00+00') * 1000000)::bigint

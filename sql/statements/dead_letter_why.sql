@@ -1,2 +1,2 @@
--- Why key $2 (a JSON object) of TVIEW $1 is dead.
+-- Why a key is dead. Parameters: 1 the TVIEW, 2 the key, a JSON object.
 SELECT d.sqlstate, d.message FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = $1 AND d.key = $2::jsonb

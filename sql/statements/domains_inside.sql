@@ -1,5 +1,5 @@
--- Whether some of these types ($1) has a domain in it, as an element, a column or the subtype of a range: reading a value runs the
--- domain's conditions.
+-- Whether any of the types in parameter 1 contains a domain, as an element, a column or the subtype of a
+-- range. Reading a value of such a type checks the constraints of the domain.
 WITH RECURSIVE inside (type) AS (
     SELECT unnest($1)
  UNION

@@ -1,19 +1,32 @@
--- What the rows of a TVIEW depend on beside the rows of its sources. $1: its views; $2: the tables they read, and those below; $3: the tv
--- table; $4: the views as stored; $5: what the TVIEW takes from them; $6: how it is followed; $7: how many enum labels were known
--- when it was registered; $8: the text search configuration that its rows are computed with.
--- Returns checksums: of all that can change a row; of the enum labels known then; of all of them; how many these are; of how the
--- TVIEW is followed. References are OIDs, so renaming what is referred to changes nothing. Names are in it where a value shows
--- them: attributes of composite types, labels of enums, everything if a value of a type like regclass is shown.
+-- What the rows of a TVIEW depend on, besides the rows of its sources.
+-- Parameters:
+-- - 1: its views
+-- - 2: the tables that the views read, and the tables below them
+-- - 3: the tv table
+-- - 4: the views as stored
+-- - 5: what the TVIEW takes from the views
+-- - 6: how the TVIEW is followed
+-- - 7: how many enum labels were known when it was registered
+-- - 8: the text search configuration that its rows are computed with
+-- Returns five columns:
+-- - a checksum of everything that can change a row
+-- - a checksum of the enum labels known at registration
+-- - a checksum of all enum labels
+-- - the number of all enum labels
+-- - a checksum of how the TVIEW is followed
+-- References are OIDs, so renaming a referenced object changes nothing. A name is included where a value
+-- shows that name. Examples are attributes of composite types and labels of enums. All names are included if
+-- a value of a type like regclass is shown.
 WITH RECURSIVE parameter AS MATERIALIZED (
     SELECT $4 AS image, $4 ~ '(?<!const)type (24|2202|2203|2204|2205|2206|3734|3769|4089|4096|4191)\M' AS shows_names
 ), default_configuration AS MATERIALIZED (
-    -- As refreshes find it, whose search_path is pg_catalog.
+    -- Found as in refreshes, whose search_path is pg_catalog.
     SELECT c.oid
       FROM parse_ident($8) name(parts)
       JOIN pg_namespace n ON n.nspname = CASE cardinality(name.parts) WHEN 1 THEN 'pg_catalog' ELSE name.parts[1] END
       JOIN pg_ts_config c ON c.cfgnamespace = n.oid AND c.cfgname = name.parts[cardinality(name.parts)]
 ), read (oid) AS (
-    -- By name, not because they are below one that is.
+    -- Relations that the views name, without relations that are only below a named one.
     SELECT DISTINCT d.refobjid
       FROM pg_rewrite r
       JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
@@ -23,13 +36,13 @@ WITH RECURSIVE parameter AS MATERIALIZED (
       FROM pg_class c
      WHERE c.oid = ANY ($1 || $3) OR c.oid IN (SELECT read.oid FROM read)
 ), policy AS MATERIALIZED (
-    -- Those that hide rows.
+    -- Policies that hide rows.
     SELECT p.oid, p.polrelid, p.polcmd, p.polpermissive, p.polroles, regexp_replace(p.polqual::text, ' :location -?\d+', '', 'g') AS condition
       FROM tree t
       JOIN pg_policy p ON p.polrelid = t.oid
      WHERE t.relrowsecurity AND p.polcmd IN ('r', '*')
 ), follow (class, first) AS (
-    -- What initdb makes stays as it is, but for what the administrator adapts to a language.
+    -- Objects created by initdb do not change. The exception is what an administrator adapts to a language.
     VALUES ('pg_proc'::regclass::oid, 16384::oid), ('pg_operator'::regclass, 16384), ('pg_type'::regclass, 16384), ('pg_cast'::regclass, 16384),
            ('pg_language'::regclass, 16384), ('pg_transform'::regclass, 16384), ('pg_opclass'::regclass, 16384), ('pg_collation'::regclass, 1),
            ('pg_ts_config'::regclass, 1), ('pg_ts_dict'::regclass, 1), ('pg_ts_parser'::regclass, 1), ('pg_ts_template'::regclass, 1)
@@ -45,7 +58,7 @@ WITH RECURSIVE parameter AS MATERIALIZED (
               FROM policy p
               JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
             UNION ALL
-            -- The types of values: a dependency on a type is not recorded for everything of that type.
+            -- The types of values. Dependencies on a type are not recorded for every value of that type.
             SELECT 'pg_type'::regclass::oid, t.oid
               FROM regexp_matches($4 || coalesce((SELECT string_agg(p.condition, ' ') FROM policy p), ''),
                                   '\m\d{5,9}\M|\m[1-4]\d{9}\M', 'g') number(digits)
@@ -90,7 +103,7 @@ WITH RECURSIVE parameter AS MATERIALIZED (
               JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
              WHERE reached.class = 'pg_type'::regclass AND c.contypid = reached.object
             UNION ALL
-            -- How a value becomes JSON.
+            -- How a value is converted to JSON.
             SELECT 'pg_cast'::regclass::oid, c.oid
               FROM pg_cast c
              WHERE reached.class = 'pg_type'::regclass AND c.castsource = reached.object AND c.casttarget = 'json'::regtype
@@ -230,7 +243,7 @@ WITH RECURSIVE parameter AS MATERIALIZED (
       JOIN pg_ts_template t ON t.oid = o.oid
      WHERE o.class = 'pg_ts_template'::regclass
     UNION ALL
-    -- Bytes become text by whichever is the default.
+    -- Bytes are converted to text by the conversion that is the default.
     SELECT concat_ws(' ', 'conversion', c.oid, c.conforencoding, c.contoencoding, c.conproc::oid)
       FROM pg_conversion c
      WHERE c.oid >= 16384 AND c.condefault AND c.connamespace = 'pg_catalog'::regnamespace
@@ -241,7 +254,7 @@ WITH RECURSIVE parameter AS MATERIALIZED (
       FROM tree t
      WHERE t.oid <> ALL ($1)
     UNION ALL
-    -- With whose rights rows are computed, and what row security hides from whom.
+    -- Whose privileges rows are computed with, and which rows row-level security hides from which owner.
     SELECT concat_ws(' ', 'owner', t.relowner, a.rolname, a.rolsuper)
       FROM tree t
       JOIN pg_authid a ON a.oid = t.relowner
@@ -251,7 +264,7 @@ WITH RECURSIVE parameter AS MATERIALIZED (
       FROM row_security
      CROSS JOIN tree t
       JOIN pg_authid a ON a.oid = t.relowner
-     -- A view that is made again is the same with the same owner.
+     -- Views are left out. A view created again by the same owner counts as the same view.
      WHERE row_security.is_on AND t.relkind <> 'v'
     UNION ALL
     SELECT concat_ws(' ', 'rights of views', string_agg(concat_ws(' ', a.oid, a.rolsuper OR a.rolbypassrls), ',' ORDER BY v.place))
@@ -276,7 +289,8 @@ WITH RECURSIVE parameter AS MATERIALIZED (
       JOIN pg_authid a ON a.oid = t.relowner
      WHERE role.oid <> 0
     UNION ALL
-    -- Functions that return the labels there are, or, given as text, may ask which there are; otherwise a new label changes nothing.
+    -- Labels matter to functions that return the existing labels. Functions with a body given as text may ask
+    -- for the labels, too. Otherwise a new label changes nothing.
     SELECT concat_ws(' ', 'labels', l.enumtypid, l.enumsortorder, l.enumlabel)
       FROM parameter p
       JOIN label l ON true

@@ -1,4 +1,5 @@
--- Triggers of the extension itself that are missing or do not fire when they should, with what to do.
+-- Triggers of the extension itself that are missing or do not fire when they should, with what to do about
+-- each.
 WITH expected (relation, name, enabled, mode) AS (
     VALUES (NULL, 'pg_tviews_ddl_happened', 'A', 'ALWAYS'),
            (NULL, 'pg_tviews_objects_dropped', 'A', 'ALWAYS'),

@@ -1,5 +1,5 @@
--- Sources, and partitions below them, that do not capture every row change and TRUNCATE; with a TVIEW that reads them and
--- that role $1 may know about.
+-- Sources, and partitions below them, that do not capture every row change and TRUNCATE. Each comes with a
+-- TVIEW that reads the table and that the role (parameter 1) is allowed to see.
 WITH sources AS MATERIALIZED (
     SELECT s.source_oid::oid AS relation, min(m.tview_oid::oid) AS tview
       FROM @extschema@.pg_tview_definition m
@@ -18,7 +18,7 @@ WITH sources AS MATERIALIZED (
 SELECT tables.relation::regclass::text, min(tables.tview)::regclass::text
   FROM tables
   JOIN pg_catalog.pg_class c ON c.oid = tables.relation AND c.relkind IN ('r', 'p')
- -- 1: for each row; 4, 8, 16: INSERT, DELETE, UPDATE; 32: TRUNCATE.
+ -- Bits of tgtype: 1 for each row, 4 INSERT, 8 DELETE, 16 UPDATE, 32 TRUNCATE.
  WHERE NOT EXISTS (
         SELECT 1 FROM pg_catalog.pg_trigger t
          WHERE t.tgrelid = c.oid AND t.tgfoid = '@extschema@.pg_tviews_capture()'::pg_catalog.regprocedure

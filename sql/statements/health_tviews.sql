@@ -1,6 +1,8 @@
--- The TVIEWs that role $1 may know about: name, state, backing view, whether that exists, age of the oldest change not
--- absorbed, bound (by default $2 seconds), dead keys, why one of them is dead, how the last refresh failed, which
--- rows it left out, the hint that came with the failure.
+-- The TVIEWs that the role (parameter 1) is allowed to see. Columns:
+-- - name, state, backing view, whether the view exists
+-- - age of the oldest change not absorbed, bound (parameter 2 seconds by default)
+-- - number of dead keys, why one of them is dead
+-- - how the last refresh failed, rows that the newest refresh left out, hint of the failure
 SELECT m.tview_oid::text,
        m.state,
        format('%I.%I', m.view_schema, m.view_name),

@@ -1,6 +1,8 @@
--- Whether TVIEW $1 was created or redefined in this database, and whether every one of its sources $2, and every
--- partition below them, has its capture triggers, and its table the guards. Where these are there before the rows (pg_restore --data-only), the
--- session that restores tells: whether there is one, and whether any other loads rows or makes objects.
+-- Whether the TVIEW (parameter 1) was created or redefined in this database. Whether all of its sources
+-- (parameter 2) and all partitions below them have their capture triggers, and the tv table has its guards.
+-- With pg_restore --data-only the triggers exist before the rows do. In that case the restoring session
+-- decides. The last two columns are whether such a session exists, and whether any other session loads rows
+-- or creates objects.
 WITH capture AS MATERIALIZED (
     SELECT t.tgrelid AS relation, t.tgtype & 1 <> 0 AS each_row
       FROM pg_catalog.pg_trigger t

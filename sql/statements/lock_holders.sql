@@ -1,4 +1,5 @@
--- Who holds a lock of one of the modes $2 on table $1; 0 is a prepared transaction.
+-- Process ids that hold a lock of one of the modes in parameter 2 on a table (parameter 1). 0 is a prepared
+-- transaction.
 SELECT array_agg(DISTINCT coalesce(l.pid, 0) ORDER BY coalesce(l.pid, 0))
   FROM pg_catalog.pg_locks l
   JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()

@@ -1,4 +1,4 @@
--- Whether one of the processes $1 waits for this one, directly or through others.
+-- Whether any of the processes in parameter 1 waits for this process, directly or through other processes.
 WITH RECURSIVE waiting(pid) AS (
     SELECT pid FROM unnest($1) pid WHERE pid <> 0
     UNION

@@ -1,4 +1,4 @@
--- Backing views whose schema was renamed.
+-- Updates the definitions of backing views whose schema was renamed.
 UPDATE @extschema@.pg_tview_definition m
    SET view_schema = n.nspname
   FROM pg_catalog.pg_class c

@@ -1,4 +1,4 @@
--- Definitions whose tv table is gone, their dead keys, and comparisons under way.
+-- Deletes definitions whose tv table was dropped, with their dead keys and running comparisons.
 WITH gone AS (
     DELETE FROM @extschema@.pg_tview_definition m
      WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = m.tview_oid)

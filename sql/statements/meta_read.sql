@@ -1,4 +1,4 @@
--- TVIEWs whose table exists: one ($1) or all (NULL).
+-- TVIEWs whose table exists. Parameter 1 is one TVIEW, or NULL for all TVIEWs.
 SELECT m.tview_oid::oid, m.entity_name, m.view_schema::text, m.view_name::text, m.view_created,
        m.key_columns, m.fk_columns, m.state, m.source_oids::oid[], m.pinned_settings::text,
        m.definition_hash, c.relowner, extract(epoch FROM m.max_latency)::float8, m.view_oid::oid,

@@ -1,4 +1,4 @@
--- Adds or replaces the definition of TVIEW $1.
+-- Adds or replaces the definition of the TVIEW (parameter 1).
 INSERT INTO @extschema@.pg_tview_definition AS m
     (tview_oid, entity_name, view_oid, key_columns, fk_columns, max_latency, state, view_schema, view_name,
      view_created, source_oids, pinned_settings, definition_hash, table_created)

@@ -1,4 +1,5 @@
--- Takes the extension's own tables and those of TVIEWs out of the subscriptions of this database; returns the latter.
+-- Removes the tables of the extension and of TVIEWs from the subscriptions of this database. Returns the
+-- tables of TVIEWs.
 WITH kept_here AS (
     SELECT m.tview_oid::oid AS oid, true AS is_tview FROM @extschema@.pg_tview_definition m
     UNION ALL

@@ -1,4 +1,4 @@
--- Transactions that logged "every row" of one of the sources $1, or that a definition is to be looked at.
+-- Transactions that logged "all rows" of one of the sources in parameter 1, or a check of a definition.
 SELECT DISTINCT q.xid::text
   FROM @extschema@.pg_tview_queue q
  WHERE q.source_oid = ANY ($1) AND (q.keys IS NULL OR q.operation = 'REFRESH')

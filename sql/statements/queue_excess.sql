@@ -1,5 +1,6 @@
--- TVIEWs ($2, or all) that are paused, suspended or failing, and for which more than $1 changes wait: with how many there
--- are and when the first was made, also of those given up before.
+-- TVIEWs (parameter 2, or all) that are paused, suspended or failing, with more pending changes than
+-- parameter 1. Returns the number of changes and the time of the first. That time includes changes given up
+-- before.
 WITH standing AS MATERIALIZED (
     SELECT m.tview_oid, m.entity_name, m.state, m.source_oids
       FROM @extschema@.pg_tview_definition m

@@ -1,9 +1,12 @@
--- Whether TVIEW $1 has not been filled yet (anew, after it was redefined or gave up changes), or has a change visible in snapshot $2 that its position does not
--- cover. What the running transaction has logged, DDL of its own, is not committed. A row that is gone was absorbed by every TVIEW.
--- Rows before the position's xmax are looked up one by one: there may be very many that are removed, but still visible to an old snapshot.
+-- Whether the TVIEW (parameter 1) has not been filled yet, or has a visible change outside its position. A
+-- TVIEW is filled again after it was redefined or gave up changes. Visible means visible in the snapshot
+-- (parameter 2). Queue rows of the running transaction, from its own DDL, are not committed. A removed queue
+-- row was absorbed by every TVIEW that reads its source. Rows before xmax of the position are found one by
+-- one through the index. Very many removed rows may still be visible to an old snapshot.
 SELECT newest.position IS NULL OR m.state = 'populating'
        OR newest.operation = 'give_up'
-       -- Its rows are being compared with the view, for the first time or because of a change that $2 may show.
+       -- All rows are being compared with the view. This is the first comparison, or one for a change that
+       -- the snapshot may show.
        OR EXISTS (
             SELECT 1
               FROM @extschema@.pg_tview_comparison c

@@ -1,5 +1,6 @@
--- Those of sources $1 that have rows in the queue which the snapshot with xmax $2 and xip $3 did not show; and the snapshot in
--- which that is so. Rows removed since, but visible to an old snapshot, may be very many: it does not go over them.
+-- Sources, among those of parameter 1, with queue rows that a snapshot did not show. Parameters 2 and 3 are
+-- xmax and xip of that snapshot. Also returns the snapshot of this query. The query does not scan rows that
+-- were removed since, because an old snapshot may keep very many of them visible.
 SELECT array_agg(source.oid), pg_current_snapshot()::text
   FROM unnest($1) source(oid)
  CROSS JOIN LATERAL (

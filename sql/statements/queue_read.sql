@@ -1,13 +1,14 @@
--- Changes of sources $1 outside the position with xmax $2 and xip $3, summed up per source. Exactly the rows
--- the position's snapshot does not see: begun later, or in progress then. Keys beyond 48 MB are not gathered:
--- they count as "all keys".
+-- Changes of the sources in parameter 1 that are outside a position, aggregated per source. Parameters 2 and
+-- 3 are xmax and xip of the position. The changes are exactly the rows that the snapshot of the position does
+-- not see. Their transactions began later, or were in progress then. Keys beyond 48 MB are not collected, and
+-- count as "all keys".
 WITH pending AS MATERIALIZED (
     SELECT q.source_oid, q.operation, q.keys, q.enqueued_at, q.xid
       FROM @extschema@.pg_tview_queue q
      WHERE q.source_oid = ANY ($1) AND q.xid >= $2::xid8
     UNION ALL
-    -- Looked up one by one: rows before xmax may be many, absorbed long ago but not yet by another TVIEW, or removed
-    -- but still visible to an old snapshot.
+    -- Found one by one through the index, because there may be many rows before xmax. Another TVIEW may not
+    -- have absorbed them, or they are removed but still visible to an old snapshot.
     SELECT q.*
       FROM unnest($1) source(oid), unnest($3::xid8[]) progress(xid),
            LATERAL (SELECT q.source_oid, q.operation, q.keys, q.enqueued_at, q.xid

@@ -1,5 +1,6 @@
--- Changes of sources $1 of others' committed transactions that are not visible in the position $2, summed up per source and
--- hundredth of the backlog, the oldest first. The columns are those of read_log.
+-- Changes of the sources in parameter 1 that are not visible in the position (parameter 2). Only committed
+-- changes of other transactions are read. They are aggregated per source and hundredth of the backlog, the
+-- oldest first. The columns are those of queue_read.sql.
 WITH pending AS (
     SELECT q.source_oid, q.operation, q.keys, q.enqueued_at, q.xid,
            ntile(100) OVER (PARTITION BY q.source_oid, q.operation = 'REFRESH' ORDER BY q.enqueued_at) AS part

@@ -1,4 +1,5 @@
--- The sources that have rows in the queue, one look into its index for each; and the snapshot in which that is so.
+-- The sources that have rows in the queue, found with one index lookup per source. Also returns the snapshot
+-- of this query.
 WITH RECURSIVE found(source_oid) AS (
     (SELECT source_oid FROM @extschema@.pg_tview_queue ORDER BY source_oid LIMIT 1)
     UNION ALL

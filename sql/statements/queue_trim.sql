@@ -1,5 +1,6 @@
--- Deletes queue rows, at most $1, of the sources $2 (NULL: of all), that are visible in the position of every TVIEW that reads their source. A
--- TVIEW without a position keeps everything of its sources: its first population may be under way.
+-- Deletes queue rows that are visible in the position of every TVIEW that reads their source. Parameters: 1
+-- the maximum number of rows, 2 the sources, or NULL for all sources. A TVIEW without a position keeps all
+-- rows of its sources, because its first population may be running.
 WITH positions AS MATERIALIZED (
     SELECT s.source_oid, newest.position
       FROM @extschema@.pg_tview_definition m

@@ -1,5 +1,6 @@
--- What of the code behind a TVIEW is not bound when it is defined: it looks names up while it runs, or asks the session for
--- a value. $1: the backing view; $2: the tv table. The relations, domains and functions gone through, and the first thing found.
+-- Code behind a TVIEW that is not bound when the code is defined. Such code looks up names while it runs, or
+-- asks the session for a value. Parameters: 1 the backing view, 2 the tv table. Returns the relations,
+-- domains and functions that were searched, and the first finding.
 WITH RECURSIVE reached (class, object) AS (
     SELECT 'pg_catalog.pg_class'::regclass::oid, unnest(ARRAY[$1, $2])
  UNION
@@ -11,7 +12,8 @@ WITH RECURSIVE reached (class, object) AS (
               AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_class'::regclass,
                                    'pg_opclass'::regclass)
        UNION ALL
-           -- Of a relation: the queries of views, policies, what the planner reads of indexes and statistics, partitions.
+           -- For a relation: the queries of views, policies, expressions of indexes and statistics that the
+           -- planner reads, partitions.
            SELECT part.class, part.object
              FROM (SELECT 'pg_rewrite'::regclass::oid, w.oid FROM pg_rewrite w WHERE w.ev_class = r.object
               UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p WHERE p.polrelid = r.object
@@ -21,7 +23,7 @@ WITH RECURSIVE reached (class, object) AS (
                   ) AS part (class, object)
             WHERE r.class = 'pg_class'::regclass
        UNION ALL
-           -- Of the table that is written: constraints, triggers, defaults and generated columns, too.
+           -- For the table that is written, also constraints, triggers, defaults and generated columns.
            SELECT part.class, part.object
              FROM (SELECT 'pg_constraint'::regclass::oid, c.oid FROM pg_constraint c WHERE c.conrelid = $2
               UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t WHERE t.tgrelid = $2
@@ -49,7 +51,8 @@ WITH RECURSIVE reached (class, object) AS (
            ) AS node (tree)
      WHERE tree <> ''
 ), families (family) AS (
-    -- What indexes, ranges and partitions compare by, and what sorts and groups do: a family that has the operator.
+    -- Operator families that indexes, ranges and partitions compare with. Also those of sorting and grouping,
+    -- found by their operator.
     SELECT c.opcfamily FROM reached r JOIN pg_opclass c ON c.oid = r.object WHERE r.class = 'pg_opclass'::regclass
  UNION
     SELECT a.amopfamily FROM trees, regexp_matches(tree, ':(?:sortop|eqop|opno) (\d+)', 'g') AS found
@@ -64,7 +67,7 @@ WITH RECURSIVE reached (class, object) AS (
  UNION
     SELECT o.oprcode FROM reached r JOIN pg_operator o ON o.oid = r.object WHERE r.class = 'pg_operator'::regclass
  UNION
-    -- Dependencies on PostgreSQL's own functions are not recorded.
+    -- Dependencies on functions of PostgreSQL itself are not recorded.
     SELECT found[1]::oid FROM trees, regexp_matches(tree, ':(?:funcid|aggfnoid|winfnoid) (\d+)', 'g') AS found
  UNION
     SELECT t.tgfoid FROM pg_trigger t WHERE t.tgrelid = $2
@@ -87,7 +90,7 @@ WITH RECURSIVE reached (class, object) AS (
                   CASE l.lanname WHEN 'sql' THEN 'SQL as a string' ELSE l.lanname END)
       FROM aggregates JOIN pg_proc p ON p.oid = function JOIN pg_language l ON l.oid = p.prolang
      WHERE CASE l.lanname
-               -- Aggregates are internal, too; their functions are looked at.
+               -- Aggregates are internal, too. Their functions are checked instead.
                WHEN 'internal' THEN false
                WHEN 'c' THEN false
                WHEN 'sql' THEN p.prosqlbody IS NULL
@@ -97,7 +100,7 @@ WITH RECURSIVE reached (class, object) AS (
     SELECT 1, format('the function %s looks up names, or asks the session, while it runs', p.oid::regprocedure)
       FROM aggregates JOIN pg_proc p ON p.oid = function JOIN pg_language l ON l.oid = p.prolang
      WHERE l.lanname IN ('internal', 'c') AND p.prokind <> 'a' AND p.provolatile <> 'i'
-       -- Only PostgreSQL itself calls these, or aggregates do.
+       -- Only PostgreSQL itself or aggregates call these functions.
        AND NOT 'pg_catalog.internal'::regtype = ANY (p.proargtypes)
        AND CASE
                WHEN p.prorettype = 'pg_catalog.trigger'::regtype

@@ -1,2 +1,2 @@
--- The text $1 as a length of time.
+-- The text in parameter 1 as an interval.
 SELECT $1::pg_catalog.interval

@@ -1,6 +1,8 @@
--- State, position and registered fingerprint of TVIEW $1, the snapshot this is read in, and whether some of its keys are
--- dead, and whether a comparison of all rows is under way: if so, whether it is a population; which rows the newest refresh left
--- out.
+-- What a refresh reads about the TVIEW (parameter 1). Columns:
+-- - state, registered fingerprint, snapshot of this query, position
+-- - whether some keys are dead
+-- - whether the running comparison of all rows is a population, NULL if none is running
+-- - the rows that the newest refresh left out
 SELECT m.state, m.definition_hash, pg_current_snapshot()::text, newest.position::text,
        EXISTS (SELECT 1 FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid),
        (SELECT c.populates FROM @extschema@.pg_tview_comparison c WHERE c.tview_oid = m.tview_oid),

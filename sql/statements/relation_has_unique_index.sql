@@ -1,4 +1,5 @@
--- Whether a unique index of table $1 covers exactly the columns $2: no row if none does.
+-- Whether a unique index of a table (parameter 1) covers exactly the columns in parameter 2. No row if no
+-- index does.
 SELECT 1
   FROM pg_catalog.pg_index i
  WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL

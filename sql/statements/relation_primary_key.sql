@@ -1,4 +1,4 @@
--- The columns of the primary key of table $1, in key order.
+-- The columns of the primary key of the table (parameter 1), in key order.
 SELECT array_agg(a.attname::text ORDER BY k.place)
   FROM pg_catalog.pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
   JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum

@@ -1,4 +1,5 @@
--- The schema of entity $1: the first in the search path $2 that has its table or view, else the current schema.
+-- The schema of the entity (parameter 1). This is the first schema in the search path (parameter 2) that has
+-- the table or view of the entity. Without such a schema, it is the current schema.
 SELECT coalesce(
         (SELECT n.nspname
            FROM unnest($2) WITH ORDINALITY path(oid, place)

@@ -1,4 +1,4 @@
--- Which of the relations $1 some TVIEW reads.
+-- Relations, among those of parameter 1, that any TVIEW reads.
 SELECT DISTINCT s.source_oid::oid
   FROM @extschema@.pg_tview_definition m
  CROSS JOIN LATERAL unnest(m.source_oids) s(source_oid)

@@ -1,5 +1,6 @@
--- What pg_tview_status shows to role $1: a row per TVIEW whose owner's rights it has, or of all for a member of pg_monitor. Latency is
--- commit to visible, of the newest 1000 refreshes.
+-- Rows of pg_tview_status for a role (parameter 1). There is one row per TVIEW whose owner's privileges the
+-- role has. A member of pg_monitor gets one row for each TVIEW. Latency is the time from commit to visible,
+-- of the newest 1000 refreshes.
 SELECT m.entity_name,
        m.tview_oid,
        m.state,
@@ -46,7 +47,7 @@ SELECT m.entity_name,
                   FROM @extschema@.pg_tview_queue q
                  WHERE q.source_oid = source.oid AND q.xid >= coalesce(pg_snapshot_xmax(newest.position), '0'::xid8)
                 UNION ALL
-                -- Looked up one by one: before xmax there may be very many that an old snapshot keeps.
+                -- Found one by one, because an old snapshot may keep very many rows before xmax.
                 SELECT q.operation, q.keys, q.enqueued_at
                   FROM pg_snapshot_xip(newest.position) progress(xid),
                        LATERAL (SELECT *

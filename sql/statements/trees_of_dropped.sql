@@ -1,5 +1,6 @@
--- Tables that inherit and were sources, and the sources whose partitions were dropped: these had copies of their triggers. But for the
--- tables $1, which were empty.
+-- Dropped tables that inherited and were sources, and the sources whose partitions were dropped. The
+-- partitions had copies of the triggers of their source. The tables in parameter 1 were empty and are left
+-- out.
 WITH gone AS MATERIALIZED (SELECT * FROM pg_catalog.pg_event_trigger_dropped_objects())
 SELECT gone.objid
   FROM gone

@@ -1,6 +1,6 @@
--- Capture triggers of the tables that the running ALTER TABLE is about, and of those below them, which do not fire
--- always: table, name, whether it fires never. And the trigger of the extension that pg_restore --disable-triggers has left as an
--- ordinary one.
+-- Capture triggers that do not always fire. Their tables are altered by the running ALTER TABLE, or are below
+-- such a table. Columns: table, name, whether the trigger never fires. Also the trigger of the extension that
+-- pg_restore --disable-triggers has turned into an ordinary trigger.
 WITH RECURSIVE touched AS (
     SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
      WHERE command_tag = 'ALTER TABLE' AND classid = 'pg_catalog.pg_class'::regclass

@@ -1,4 +1,4 @@
--- Tables that the running command took a capture trigger from.
+-- Tables from which the running command dropped a capture trigger.
 SELECT c.oid
   FROM pg_catalog.pg_event_trigger_dropped_objects() d
   JOIN pg_catalog.pg_namespace n ON n.nspname = d.address_names[1]

@@ -1,4 +1,5 @@
--- Whether tv table $1 has write guard $2 with arguments $4, and trigger $3: no row if it does not.
+-- Whether a tv table (parameter 1) has the write guard (2) with the arguments (4), and the trigger (3). No
+-- row if not.
 SELECT 1
   FROM pg_catalog.pg_trigger t
  WHERE t.tgrelid = $1 AND t.tgname = $2 AND t.tgargs = $4

@@ -1,4 +1,4 @@
--- The columns of tv table $1 that its write guard, trigger $2, names.
+-- The columns named by the write guard (trigger, parameter 2) of the tv table (parameter 1).
 SELECT array_agg(a.attname::text)
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped

@@ -1,5 +1,6 @@
--- Gives column $2 its new name $3 in the changes of sources $1 that some TVIEW has not absorbed. None can be absorbed meanwhile: the command
--- that renames the column has locked the tables.
+-- Renames a column in the pending changes of sources, those that not every TVIEW has absorbed. Parameters: 1
+-- the sources, 2 the old name, 3 the new name. No change can be absorbed in the meantime, because the
+-- renaming command has locked the tables.
 UPDATE @extschema@.pg_tview_queue q
    SET keys = (SELECT jsonb_agg(CASE WHEN change.key ? $2 THEN (change.key - $2) || jsonb_build_object($3, change.key -> $2) ELSE change.key END
                                 ORDER BY change.place)

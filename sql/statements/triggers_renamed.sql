@@ -1,4 +1,4 @@
--- Tables whose capture trigger the running command has given another name.
+-- Tables whose capture trigger or guard the running command has renamed.
 SELECT t.tgrelid
   FROM pg_catalog.pg_event_trigger_ddl_commands() c
   JOIN pg_catalog.pg_trigger t ON t.oid = c.objid

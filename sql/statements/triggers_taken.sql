@@ -1,5 +1,6 @@
--- Triggers that the running command has put in the place of one of the extension's, or beside them under a name of theirs, on a table of
--- a TVIEW: (table, trigger). Not on what a restore is bringing.
+-- Triggers that the running command has created in place of a trigger of the extension, or in addition under
+-- a name of the extension. Only on tables of a TVIEW. TVIEWs that a restore is bringing are left out.
+-- Columns: table, trigger.
 WITH RECURSIVE made AS MATERIALIZED (
     SELECT t.tgrelid, t.tgname
       FROM pg_catalog.pg_event_trigger_ddl_commands() c

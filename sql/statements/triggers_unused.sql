@@ -1,6 +1,7 @@
--- Capture triggers, as (table, name), that no TVIEW needs: row triggers of tables that are no source, TRUNCATE
--- triggers of tables that are neither a source nor a partition below one. Copies that partitions got by
--- themselves come and go with the trigger above.
+-- Capture triggers that no TVIEW needs, as (table, name). Row triggers are not needed on tables that are not
+-- a source. TRUNCATE triggers are not needed on tables that are neither a source nor a partition below one.
+-- Copies that PostgreSQL created on partitions are left out. They are created and dropped with the trigger
+-- above.
 WITH sources AS MATERIALIZED (
     SELECT DISTINCT s.source_oid::oid AS relation
       FROM @extschema@.pg_tview_definition m

@@ -1,4 +1,4 @@
--- Tables among $1 that have no enabled TRUNCATE trigger called $2.
+-- Tables, among those of parameter 1, that have no enabled TRUNCATE trigger with a name (parameter 2).
 SELECT c.oid
   FROM pg_catalog.pg_class c
  WHERE c.oid = ANY ($1) AND c.relkind IN ('r', 'p')

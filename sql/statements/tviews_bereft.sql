@@ -1,4 +1,5 @@
--- TVIEWs whose backing view the running command has dropped, or something that these depend on without being dropped, too.
+-- TVIEWs affected by a drop of the running command. The command dropped their backing view, or an object that
+-- the TVIEW or the view depends on. The TVIEW itself was not dropped.
 WITH RECURSIVE @dropped@, @touched@
 SELECT tview.oid
   FROM tview

@@ -1,5 +1,6 @@
--- TVIEWs that may take a conversion, or a text search configuration, that the running command has made or changed, for a default: refreshes look for
--- these in pg_catalog, but for a configuration that the TVIEW's setting names with its schema.
+-- TVIEWs that may use an object that the running command created or changed, as a default. The object is a
+-- conversion or a text search configuration. Refreshes look for both in pg_catalog. The exception is a
+-- configuration that the setting of the TVIEW names with its schema.
 SELECT m.tview_oid::oid
   FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class t ON t.oid = m.tview_oid

@@ -1,4 +1,5 @@
--- TVIEWs that are being refreshed and whose table has a foreign key to that of TVIEW $1, or the other way round.
+-- TVIEWs that are being refreshed and are connected to a TVIEW (parameter 1) by a foreign key. The key is
+-- between the two tv tables, in either direction.
 SELECT DISTINCT m.tview_oid::oid
   FROM pg_catalog.pg_constraint c
   JOIN @extschema@.pg_tview_definition m ON m.tview_oid::oid IN (c.conrelid, c.confrelid)

@@ -1,4 +1,5 @@
--- All TVIEWs, but for those that a restore has brought: these are registered anew when it is through.
+-- All TVIEWs except those that a restore has brought. These are registered again when the restore is
+-- complete.
 SELECT m.tview_oid::oid
   FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class t ON t.oid = m.tview_oid

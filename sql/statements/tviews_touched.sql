@@ -1,5 +1,6 @@
--- TVIEWs whose rows may be others after the running command: it has touched their table, their backing view, a table of $1, or something
--- that these depend on, in whatever way. Not those that a restore has brought: they are registered anew when it is through.
+-- TVIEWs whose rows may differ after the running command. The command touched their table, their backing
+-- view, a table of parameter 1, or an object that any of these depends on, directly or indirectly. TVIEWs
+-- that a restore has brought are left out. They are registered again when the restore is complete.
 WITH RECURSIVE seed (class, object) AS (
     SELECT c.classid, c.objid
       FROM pg_catalog.pg_event_trigger_ddl_commands() c

@@ -1,4 +1,4 @@
--- TVIEWs that read a table with row security.
+-- TVIEWs that read a table with row-level security.
 SELECT m.tview_oid::oid
   FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class t ON t.oid = m.tview_oid

@@ -1,4 +1,5 @@
--- What a crash may have emptied: unlogged sources, with partitions and children, and unlogged tables of TVIEWs (true).
+-- Tables that a crash may have emptied. These are unlogged sources, including partitions and children, and
+-- unlogged tv tables (true in the second column).
 WITH RECURSIVE below (source, oid) AS (
     SELECT DISTINCT s.source_oid, s.source_oid
       FROM @extschema@.pg_tview_definition m CROSS JOIN LATERAL unnest(m.source_oids) s(source_oid)

@@ -1,4 +1,4 @@
--- GRANT statements that give view $2 the privileges of view $1.
+-- GRANT statements that give a view (parameter 2) the privileges granted on another view (parameter 1).
 SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, $2,
               CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
               CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)

@@ -3,8 +3,8 @@ gone AS MATERIALIZED (
       FROM pg_catalog.pg_event_trigger_dropped_objects() d
      WHERE NOT d.is_temporary
 ), seed (class, object) AS (
-    -- What TVIEWs may depend on of what the running command has dropped: relations; tables that had a policy; types that were compared, or
-    -- became JSON, in another way.
+    -- Of the objects that the running command dropped, those that a TVIEW may depend on. These are relations,
+    -- tables that had a policy, types with a dropped way of comparing, and types with a dropped cast to JSON.
     SELECT gone.classid, gone.objid FROM gone WHERE gone.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
     UNION ALL
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid

@@ -1,6 +1,7 @@
 touched (class, object) AS (
-    -- What (class, object) of "seed" is, and all that depends on it, in whatever way. How a fingerprint follows the catalogs downwards, in
-    -- fingerprint.sql, this does upwards. Everything is looked up by index.
+    -- The objects (class, object) of "seed" and all objects that depend on them, directly or indirectly.
+    -- fingerprint.sql follows dependencies downwards through the catalogs. This part follows them upwards.
+    -- Every lookup uses an index.
     SELECT seed.class, seed.object FROM seed
     UNION
     SELECT next.class, next.object
@@ -21,10 +22,10 @@ touched (class, object) AS (
                     -- A column of that type.
                     OR d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid > 0
                    AND touched.class IN ('pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_collation'::pg_catalog.regclass)
-                    -- What is in that schema.
+                    -- The relations of that schema.
                     OR d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND touched.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
             UNION ALL
-            -- What it is a part of.
+            -- The object that this object is a part of.
             SELECT whole.class, whole.object
               FROM (SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid, r.oid, 'pg_catalog.pg_class'::pg_catalog.regclass::oid, r.ev_class
                       FROM pg_catalog.pg_rewrite r
@@ -35,7 +36,7 @@ touched (class, object) AS (
                     SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid, 'pg_catalog.pg_type'::pg_catalog.regclass, c.contypid
                       FROM pg_catalog.pg_constraint c
                     UNION ALL
-                    -- The type of its rows.
+                    -- The row type of a relation.
                     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 'pg_catalog.pg_type'::pg_catalog.regclass, c.reltype
                       FROM pg_catalog.pg_class c
                     UNION ALL
@@ -57,7 +58,7 @@ touched (class, object) AS (
              WHERE touched.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass AND o.opcfamily = touched.object
            ) next (class, object)
 ), tview (oid) AS (
-    -- The TVIEWs among these: by table, by backing view, or by the name of one.
+    -- The TVIEWs among these objects, by table, by backing view, or by the name of a backing view.
     SELECT DISTINCT found.oid
       FROM touched
      CROSS JOIN LATERAL (
