@@ -47,7 +47,7 @@ pub fn fill(plan: &Plan, writers_wait: bool) -> Option<(Position, Written)> {
             }
             Some((position, result.written))
         }
-        Err(caught) if size::is_busy(&caught) => None,
+        Err(caught) if size::is_for_a_worker(&caught) => None,
         Err(caught) => not_filled(plan, caught).raise(),
     }
 }

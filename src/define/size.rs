@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use pgrx::{pg_sys, PgSqlErrorCode};
 
 use crate::error::{Caught, Problem};
+use crate::postgres::hooks::function_calls;
 use crate::postgres::process::time_limit;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{privileges, relation, role};
@@ -56,18 +57,24 @@ pub fn measure(plan: &Plan) -> Option<Measured> {
         plan.shape.view
     );
     let args = [(pg_sys::INT8OID, Value::of(MAX_ROWS))];
+    function_calls::forget();
     let count = || plan.as_owner(|| spi::session(|| spi::run(&sql, Access::Current, &args).one::<bool>()));
     match time_limit::at_most(LONGEST, count)? {
         Ok(few) => (few == Some(true)).then(|| Measured {
             took: begin.elapsed(),
         }),
-        Err(caught) if is_busy(&caught) => None,
+        Err(caught) if is_for_a_worker(&caught) => None,
         Err(caught) => unreadable(plan, caught).raise(),
     }
 }
 
-/// Whether another session holds a lock that is needed: a worker fills the table later.
-pub fn is_busy(caught: &Caught) -> bool {
+/// Whether a worker fills the table later: another session holds a lock that is needed, or the view calls what code of
+/// its owner must not call in this session.
+pub fn is_for_a_worker(caught: &Caught) -> bool {
+    if function_calls::was_refused() {
+        function_calls::forget();
+        return true;
+    }
     matches!(
         caught.code,
         PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE | PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED
