@@ -1,5 +1,7 @@
 //! What follows an attempt at a refresh that failed: another attempt, or the end of the refresh.
 
+use std::time::Duration;
+
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
@@ -11,12 +13,17 @@ use super::plan;
 use crate::error::Caught;
 use crate::postgres::hooks::function_calls;
 use crate::postgres::hooks::invalidation;
+use crate::postgres::process::latch;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::with_snapshot;
 use crate::queue::is_pending::is_pending;
 use crate::queue::now;
 use crate::statement;
+
+/// How long the invalidations of a commit that is visible may take, at most.
+const INVALIDATION_PAUSE: Duration = Duration::from_millis(20);
+const INVALIDATION_PAUSES: usize = 5;
 
 /// What an error leads to.
 pub enum AfterError {
@@ -70,6 +77,9 @@ impl Refresh<'_> {
             plan::forget(self.tview);
             return AfterError::Again;
         }
+        if classes::is_of_the_view(&error) && self.schema_renamed_by_now() {
+            return AfterError::End(Status::Busy, None);
+        }
         record::suspend(self.driver, self.tview, self.started_at, &error);
         AfterError::End(Status::Suspended, Some(error))
     }
@@ -91,6 +101,11 @@ impl Refresh<'_> {
             .driver
             .transaction(|| with_snapshot(|| run_internal(|| spi::session(ask))));
         answer.unwrap_or(false)
+    }
+
+    /// The same a moment later: a commit is visible shortly before its invalidations arrive.
+    fn schema_renamed_by_now(&self) -> bool {
+        (0..INVALIDATION_PAUSES).any(|_| !latch::pause(INVALIDATION_PAUSE) || self.schema_renamed())
     }
 
     /// Whether a schema was created or renamed since this attempt began.
