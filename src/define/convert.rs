@@ -1,4 +1,4 @@
-//! Auto-conversion: `tv_*` tables beside `tb_*` tables become TVIEWs.
+//! Automatic conversion: `tv_*` tables with a `v_*` view or a `tb_*` table become TVIEWs.
 
 use super::conversion_plan::{plan, Action, Step};
 use super::create::{self, Request};
