@@ -10,6 +10,7 @@ use super::failing::{classes, record};
 use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan;
+use crate::catalog::definition;
 use crate::error::Caught;
 use crate::postgres::hooks::function_calls;
 use crate::postgres::hooks::invalidation;
@@ -103,8 +104,15 @@ impl Refresh<'_> {
         answer.unwrap_or(false)
     }
 
-    /// The same a moment later: a commit is visible shortly before its invalidations arrive.
+    /// The same a moment later: a commit is visible shortly before its invalidations arrive. Not asked where the TVIEW is
+    /// suspended already: it is tried again anyway.
     fn schema_renamed_by_now(&self) -> bool {
+        let load = || with_snapshot(|| run_internal(|| definition::load(self.tview)));
+        let loaded = self.driver.transaction(load).ok().flatten();
+        loaded.is_some_and(|definition| definition.state.refreshes()) && self.schema_renamed_soon()
+    }
+
+    fn schema_renamed_soon(&self) -> bool {
         (0..INVALIDATION_PAUSES).any(|_| !latch::pause(INVALIDATION_PAUSE) || self.schema_renamed())
     }
 

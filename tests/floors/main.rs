@@ -138,7 +138,7 @@ fn imports_against_the_order_are_found_however_they_are_written() {
         "use crate::worker::Wanted;",
         "pub use crate::worker::schedule::Need;",
         "fn planted() { crate::worker::schedule::next() }",
-        "fn planted() -> super::super::worker::schedule::Need { todo!() }",
+        "fn planted() -> super::super::worker::schedule::Need { loop {} }",
         "fn planted() { println!(\"{}\", crate::worker::schedule::LONG) }",
         "mod inside { use super::super::super::worker::schedule; }",
         "fn planted() { use crate::worker::schedule::*; }",
