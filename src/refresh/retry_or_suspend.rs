@@ -1,7 +1,5 @@
 //! What follows an attempt at a refresh that failed: another attempt, or the end of the refresh.
 
-use std::time::Duration;
-
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
@@ -10,21 +8,15 @@ use super::failing::{classes, record};
 use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan;
-use crate::catalog::definition;
 use crate::error::Caught;
 use crate::postgres::hooks::function_calls;
 use crate::postgres::hooks::invalidation;
-use crate::postgres::process::latch;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction::with_snapshot;
+use crate::postgres::transaction::{await_invalidations_of, with_snapshot};
 use crate::queue::is_pending::is_pending;
 use crate::queue::now;
 use crate::statement;
-
-/// How long the invalidations of a commit that is visible may take, at most.
-const INVALIDATION_PAUSE: Duration = Duration::from_millis(20);
-const INVALIDATION_PAUSES: usize = 5;
 
 /// What an error leads to.
 pub enum AfterError {
@@ -104,16 +96,17 @@ impl Refresh<'_> {
         answer.unwrap_or(false)
     }
 
-    /// The same a moment later: a commit is visible shortly before its invalidations arrive. Not asked where the TVIEW is
-    /// suspended already: it is tried again anyway.
+    /// The same, also for a commit that is visible and whose invalidations are still to come.
     fn schema_renamed_by_now(&self) -> bool {
-        let load = || with_snapshot(|| run_internal(|| definition::load(self.tview)));
-        let loaded = self.driver.transaction(load).ok().flatten();
-        loaded.is_some_and(|definition| definition.state.refreshes()) && self.schema_renamed_soon()
-    }
-
-    fn schema_renamed_soon(&self) -> bool {
-        (0..INVALIDATION_PAUSES).any(|_| !latch::pause(INVALIDATION_PAUSE) || self.schema_renamed())
+        let announced = || {
+            let rows = spi::run(&statement!("schemas_written_by"), Access::Snapshot, &[]);
+            let writers = (0..rows.len()).filter_map(|row| rows.get::<i64>(row, 0));
+            writers.for_each(|xid| await_invalidations_of((xid as u32).into()));
+        };
+        let waited = self
+            .driver
+            .transaction(|| with_snapshot(|| run_internal(|| spi::session(announced))));
+        waited.is_err() || self.schema_renamed()
     }
 
     /// Whether a schema was created or renamed since this attempt began.

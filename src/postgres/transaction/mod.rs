@@ -3,6 +3,7 @@
 
 mod catch;
 mod driver;
+mod invalidations_of;
 pub mod lock;
 mod procedure;
 pub mod query_snapshot;
@@ -13,6 +14,7 @@ pub mod worker_transaction;
 
 pub use catch::catch;
 pub use driver::Driver;
+pub use invalidations_of::await_invalidations_of;
 pub use procedure::{in_procedure, may_commit};
 pub use snapshot::{with_latest_snapshot, with_snapshot};
 pub use state::{

@@ -2,8 +2,10 @@
 
 mod add;
 mod entry;
+mod last_suspension;
 mod trim;
 
 pub use add::{add, now};
 pub use entry::{Entry, Status, Written};
+pub use last_suspension::{last_suspension, Suspension};
 pub use trim::trim;

@@ -3,7 +3,7 @@
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::Oid;
 
-use crate::catalog::definition;
+use crate::catalog::definition::{self, Definition};
 use crate::catalog::state::{change_state, State};
 use crate::error::Caught;
 use crate::postgres::run_as::run_internal;
@@ -15,8 +15,8 @@ pub fn record(driver: Driver, tview: Oid, started_at: TimestampWithTimeZone, err
     write(driver, tview, started_at, error, false);
 }
 
-/// Records that the view fails, and suspends the TVIEW until the view works again. Once: a TVIEW that is
-/// suspended already stays as it is.
+/// Records that the view fails, and suspends the TVIEW until the view works again. Of a TVIEW that is suspended
+/// already, another reason than the one on record is recorded.
 pub fn suspend(driver: Driver, tview: Oid, started_at: TimestampWithTimeZone, error: &Caught) {
     write(driver, tview, started_at, error, true);
 }
@@ -29,11 +29,12 @@ fn write(driver: Driver, tview: Oid, started_at: TimestampWithTimeZone, error: &
             };
             let mut operation = "refresh";
             if suspend {
-                if !definition.state.refreshes() {
+                operation = "suspend";
+                if definition.state.refreshes() {
+                    change_state(tview, State::Suspended);
+                } else if !is_another_reason(&definition, error) {
                     return;
                 }
-                operation = "suspend";
-                change_state(tview, State::Suspended);
             }
             let mut entry = Entry::new(&definition.entity_name, tview, operation, started_at);
             entry.status = audit::Status::Error;
@@ -50,4 +51,11 @@ fn write(driver: Driver, tview: Oid, started_at: TimestampWithTimeZone, error: &
             error.message
         );
     }
+}
+
+/// Whether the TVIEW is suspended, for another error.
+fn is_another_reason(definition: &Definition, error: &Caught) -> bool {
+    let now = format!("{}: {}", error.sqlstate(), error.message);
+    definition.state == State::Suspended
+        && audit::last_suspension(definition.tview).is_none_or(|suspension| suspension.error != now)
 }
