@@ -1,4 +1,5 @@
 # `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
+# PG=15|16|17|18 in front of any target chooses the server's version; without it, the newest installed one is taken.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -14,20 +15,24 @@ demo-stop: ## end the demo cluster
 
 test: lint unit regress cluster ## every test; "make -k test" goes on after a failure
 
-setup: ## install what is missing: PostgreSQL 15, cargo-pgrx
+test-all: ## every test on every version
+	failed=; for version in 15 16 17 18; do $(MAKE) PG=$$version test || failed="$$failed $$version"; done; \
+		[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
+
+setup: ## install what is missing: the server, cargo-pgrx
 	scripts/setup.sh
 
 build: setup ## compile (debug)
-	cargo build
+	scripts/cargo.sh build
 
-install: setup ## install the extension (release build) into PostgreSQL 15
+install: setup ## install the extension (release build) into the server
 	scripts/install.sh --release
 
 lint: setup ## formatting, lints (warnings are errors), and which folder imports which
 	cargo fmt --check
-	cargo clippy --all-targets --features pg_test -- -D warnings
-	cargo clippy --test cluster -- -D warnings
-	cargo test --test floors
+	scripts/cargo.sh clippy --all-targets --features pg_test -- -D warnings
+	scripts/cargo.sh clippy --test cluster -- -D warnings
+	scripts/cargo.sh test --test floors
 
 unit: setup ## unit tests, and the tests that run inside a server
 	scripts/unit.sh
@@ -37,19 +42,18 @@ regress: setup ## SQL regression tests in tests/pg_regress
 
 cluster: setup ## real clusters: workers, crashes, concurrency
 	scripts/install.sh
-	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo test --test cluster
+	scripts/cargo.sh test --test cluster
 
 fuzz: setup ## random views, changes and queries for a long time (PG_TVIEWS_FUZZ_ROUNDS schemas, default 1000)
 	scripts/install.sh
-	PG_TVIEWS_FUZZ_ROUNDS="$${PG_TVIEWS_FUZZ_ROUNDS:-1000}" PG_CONFIG="$$(cargo pgrx info pg-config pg15)" \
-		cargo test --test cluster -- random_views random_queries --nocapture
+	PG_TVIEWS_FUZZ_ROUNDS="$${PG_TVIEWS_FUZZ_ROUNDS:-1000}" scripts/cargo.sh test --test cluster -- random_views random_queries --nocapture
 
 bench: setup ## what TVIEWs cost and how late they are, measured on private clusters (about an hour)
 	scripts/install.sh --release
-	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo bench --bench scenarios
+	scripts/cargo.sh bench --bench scenarios
 
 bench-quick: setup ## the same with less data, under three minutes
 	scripts/install.sh --release
-	PG_CONFIG="$$(cargo pgrx info pg-config pg15)" cargo bench --bench scenarios -- --quick
+	scripts/cargo.sh bench --bench scenarios -- --quick
 
-.PHONY: bench bench-quick fuzz help demo demo-stop test setup build install lint unit regress cluster
+.PHONY: bench bench-quick fuzz help demo demo-stop test test-all setup build install lint unit regress cluster

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the extension and installs it into PostgreSQL 15. Arguments go to cargo pgrx install (--release).
+# Builds the extension and installs it into the server of the version PG. Arguments go to cargo pgrx install (--release).
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

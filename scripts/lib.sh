@@ -35,7 +35,74 @@ as_server() {
     fi
 }
 
-pg_config() { cargo pgrx info pg-config pg15; }
+apt_install() {
+    local package missing=()
+    command -v apt-get >/dev/null || return 0 # not Debian: what is missing shows where it is needed
+    for package in "$@"; do
+        # The state field, because a removed package is still known to dpkg.
+        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+            installed) ;;
+            *) missing+=("$package") ;;
+        esac
+    done
+    if [ ${#missing[@]} -eq 0 ]; then
+        return
+    fi
+    say "installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -qq
+    as_root apt-get install -y -qq "${missing[@]}" >/dev/null
+}
+
+# The versions of PostgreSQL that pg_tviews is for.
+VERSIONS=(15 16 17 18)
+
+# What was fetched. Servers run as the user postgres if the caller is root, whose home is closed to others.
+if [ "$(id -u)" -eq 0 ]; then
+    CACHE=${PG_TVIEWS_CACHE:-/var/cache/pg_tviews}
+else
+    CACHE=${PG_TVIEWS_CACHE:-$HOME/.cache/pg_tviews}
+fi
+
+# The version of a server by its pg_config; nothing if programs or headers are missing.
+server_version() {
+    if [ -x "$("$1" --bindir 2>/dev/null)/postgres" ] && [ -f "$("$1" --includedir-server)/postgres.h" ]; then
+        "$1" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'
+    fi
+}
+
+# find_server VERSION: the pg_config of a server of that version; false if there is none.
+find_server() {
+    local candidate
+    for candidate in "${PG_CONFIG:-}" "/usr/lib/postgresql/$1/bin/pg_config" "$CACHE/postgresql-$1/bin/pg_config"; do
+        if [ -x "$candidate" ] && [ "$(server_version "$candidate")" = "$1" ]; then
+            echo "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# The version to work with: PG, else that of PG_CONFIG, else the newest installed one, else 15.
+choose_version() {
+    local version
+    if [ -n "${PG_CONFIG:-}" ]; then
+        server_version "$PG_CONFIG"
+        return
+    fi
+    for version in $(printf '%s\n' "${VERSIONS[@]}" | sort -rn); do
+        if [ -x "/usr/lib/postgresql/$version/bin/postgres" ]; then
+            echo "$version"
+            return
+        fi
+    done
+    echo 15
+}
+
+export PG=${PG:-$(choose_version)}
+[[ " ${VERSIONS[*]} " == *" $PG "* ]] || die "PG is '$PG', not one of ${VERSIONS[*]}"
+
+pg_config() { cargo pgrx info pg-config "pg$PG"; }
 pg_bin() { "$(pg_config)" --bindir; }
 
 # Takes the installed library out of the folder. Copying over it would change it under running servers, which have

@@ -5,8 +5,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 input=$PWD/tests/pg_regress
-output=$PWD/target/pg_regress
-dir=/tmp/pg_tviews-regress-$(id -u)
+output=$PWD/target/pg_regress/$PG
+dir=/tmp/pg_tviews-regress-$PG-$(id -u)
 pg_regress=$(dirname "$("$(pg_config)" --pgxs)")/../test/regress/pg_regress
 
 scripts/install.sh
@@ -23,7 +23,12 @@ tests=("$@")
 if [ ${#tests[@]} -eq 0 ]; then
     for file in "$input"/sql/*.sql; do
         name=$(basename "$file" .sql)
-        [ "$name" = setup ] || tests+=("$name")
+        case $name in
+            setup) ;;
+            # Of something that older servers do not have.
+            since_*) [ "$(cut -d _ -f 2 <<<"$name")" -gt "$PG" ] || tests+=("$name") ;;
+            *) tests+=("$name") ;;
+        esac
     done
 fi
 if [ -f "$input/sql/setup.sql" ]; then

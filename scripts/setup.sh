@@ -5,29 +5,14 @@
 
 RUST=1.95
 PGRX=0.18.1
-PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 
 has_cargo_pgrx() { [ "$(cargo pgrx --version 2>/dev/null)" = "cargo-pgrx $PGRX" ]; }
 
 packages() {
-    local package missing=() needed=(postgresql-15 postgresql-server-dev-15 libclang-dev clang sudo)
-    command -v apt-get >/dev/null || return 0 # not Debian: the checks below say what is missing
+    local needed=(libclang-dev clang sudo)
     has_cargo_pgrx || needed+=(pkg-config libssl-dev) # only to compile it
-    for package in "${needed[@]}"; do
-        # The state field, because a removed package is still known to dpkg.
-        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
-            installed) ;;
-            *) missing+=("$package") ;;
-        esac
-    done
-    command -v cc >/dev/null || missing+=(build-essential)
-    if [ ${#missing[@]} -eq 0 ]; then
-        return
-    fi
-    say "installing ${missing[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    as_root apt-get update -qq
-    as_root apt-get install -y -qq "${missing[@]}" >/dev/null
+    command -v cc >/dev/null || needed+=(build-essential)
+    apt_install "${needed[@]}"
 }
 
 rust() {
@@ -48,13 +33,25 @@ cargo_pgrx() {
         say "installing cargo-pgrx $PGRX (some minutes, once)"
         cargo install --locked cargo-pgrx --version "$PGRX"
     fi
-    if ! [ -x "$(pg_config 2>/dev/null)" ]; then
-        [ -x "$PG_CONFIG" ] || die "no PostgreSQL 15 at $PG_CONFIG: install it, or set PG_CONFIG"
-        say "registering $PG_CONFIG with cargo-pgrx"
-        cargo pgrx init --pg15 "$PG_CONFIG"
+}
+
+# Tells cargo-pgrx of all servers that are here: its list is written anew each time.
+register() {
+    local version server servers=()
+    if [ "$(pg_config 2>/dev/null)" = "$(find_server "$PG")" ]; then
+        return
     fi
+    for version in "${VERSIONS[@]}"; do
+        if server=$(find_server "$version"); then
+            servers+=("--pg$version" "$server")
+        fi
+    done
+    say "registering with cargo-pgrx: ${servers[*]}"
+    cargo pgrx init "${servers[@]}"
 }
 
 packages
 rust
+scripts/server.sh
 cargo_pgrx
+register

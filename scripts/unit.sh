@@ -4,8 +4,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The server must be able to create its folder, and the path of its socket has room for about 100 bytes.
-pgdata=/tmp/pg_tviews-unit-$(id -u)
+pgdata=/tmp/pg_tviews-unit-$PG-$(id -u)
 trap 'as_server rm -rf "$pgdata"' EXIT
 
 remove_library
-cargo pgrx test pg15 --runas "$(server_user)" --pgdata "$pgdata"
+cargo pgrx test "pg$PG" --runas "$(server_user)" --pgdata "$pgdata"

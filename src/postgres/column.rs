@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 use super::canonical::CanonicalText;
+use super::versions::attributes::attributes;
 use crate::json::text;
 
 /// Values and keys with more bytes than this are not written: a change with such a key counts as a change of
@@ -80,9 +81,9 @@ impl Column {
     pub(super) unsafe fn all(descriptor: pg_sys::TupleDesc) -> Vec<Column> {
         // SAFETY: as the caller promises; a descriptor has `natts` attributes.
         unsafe {
-            let count = (*descriptor).natts as usize;
-            let attributes = (*descriptor).attrs.as_slice(count);
-            let live = attributes.iter().filter(|attribute| !attribute.attisdropped);
+            let live = attributes(descriptor)
+                .iter()
+                .filter(|attribute| !attribute.attisdropped);
             live.map(|attribute| Column {
                 name: CStr::from_ptr(attribute.attname.data.as_ptr())
                     .to_bytes()
@@ -226,8 +227,7 @@ unsafe fn composite_holds_private(type_oid: Oid) -> bool {
     unsafe {
         pg_sys::check_stack_depth();
         let descriptor = pg_sys::lookup_rowtype_tupdesc_copy(type_oid, -1);
-        let attributes = (*descriptor).attrs.as_slice((*descriptor).natts as usize);
-        attributes
+        attributes(descriptor)
             .iter()
             .any(|attribute| !attribute.attisdropped && holds_private(attribute.atttypid))
     }

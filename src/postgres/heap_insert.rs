@@ -9,6 +9,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::jsonb;
+use super::versions::attributes::attributes;
 use crate::error::Problem;
 
 /// A column value of a row to insert.
@@ -136,7 +137,7 @@ impl Table {
         // SAFETY: the relation is open; its descriptor has `natts` attributes with NUL-terminated names.
         unsafe {
             let descriptor = (*self.relation).rd_att;
-            let columns = (*descriptor).attrs.as_slice((*descriptor).natts as usize);
+            let columns = attributes(descriptor);
             let is_named = |column: &pg_sys::FormData_pg_attribute| {
                 !column.attisdropped && CStr::from_ptr(column.attname.data.as_ptr()) == name
             };

@@ -34,3 +34,4 @@ pub mod transaction;
 pub mod triggers;
 pub mod type_facts;
 pub mod type_operators;
+mod versions;

@@ -6,7 +6,7 @@ use pgrx::pg_sys::{self, Oid};
 pub fn may_select(role: Oid, relation: Oid) -> bool {
     // SAFETY: catalog look-up inside a transaction.
     unsafe {
-        let result = pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_SELECT);
+        let result = pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_SELECT as pg_sys::AclMode);
         result == pg_sys::AclResult::ACLCHECK_OK
     }
 }
@@ -15,7 +15,7 @@ pub fn may_select(role: Oid, relation: Oid) -> bool {
 pub fn may_add_triggers(role: Oid, table: Oid) -> bool {
     // SAFETY: catalog look-up inside a transaction.
     unsafe {
-        let result = pg_sys::pg_class_aclcheck(table, role, pg_sys::ACL_TRIGGER);
+        let result = pg_sys::pg_class_aclcheck(table, role, pg_sys::ACL_TRIGGER as pg_sys::AclMode);
         result == pg_sys::AclResult::ACLCHECK_OK
     }
 }

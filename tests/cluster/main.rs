@@ -1,6 +1,6 @@
 //! Tests on real clusters: what needs commits, workers, several sessions, crashes or shell scripts.
 //!
-//! The extension must be installed in the server whose `pg_config` is `PG_CONFIG` (default: Debian's 15).
+//! The extension must be installed in the server whose `pg_config` is `PG_CONFIG` (default: the one that cargo-pgrx knows).
 //! A test disturbs nobody: it has a database of its own, or a cluster of its own where it needs one.
 
 mod harness;

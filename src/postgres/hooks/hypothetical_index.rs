@@ -8,6 +8,7 @@ use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Oid};
 
 use crate::postgres::query_tree::{IndexColumn, Method, Select};
+use crate::postgres::versions::cost_estimate;
 use crate::postgres::{inheritance, relation};
 
 /// An index that could be created.
@@ -230,8 +231,7 @@ unsafe fn set_column(
 /// # Safety
 /// Both are valid.
 unsafe fn set_abilities(info: *mut pg_sys::IndexOptInfo, method: *mut pg_sys::IndexAmRoutine) {
-    // SAFETY: as the caller promises. PostgreSQL declares the last field without the arguments that it calls
-    // it with.
+    // SAFETY: as the caller promises.
     unsafe {
         (*info).amcanorderbyop = (*method).amcanorderbyop;
         (*info).amoptionalkey = (*method).amoptionalkey;
@@ -239,10 +239,7 @@ unsafe fn set_abilities(info: *mut pg_sys::IndexOptInfo, method: *mut pg_sys::In
         (*info).amsearchnulls = (*method).amsearchnulls;
         (*info).amhasgettuple = (*method).amgettuple.is_some();
         (*info).amhasgetbitmap = (*method).amgetbitmap.is_some();
-        (*info).amcostestimate = std::mem::transmute::<
-            pg_sys::amcostestimate_function,
-            Option<unsafe extern "C-unwind" fn()>,
-        >((*method).amcostestimate);
+        cost_estimate::set(&mut *info, &*method);
     }
 }
 

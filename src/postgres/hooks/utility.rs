@@ -9,6 +9,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::{copy_to, create_view};
 use crate::postgres::extension;
+use crate::postgres::versions::ownership;
 
 /// Functions that are called before and after statements.
 pub struct Handlers {
@@ -310,8 +311,7 @@ unsafe fn database_of_user(name: &CStr) -> Option<pg_sys::Oid> {
     // SAFETY: catalog lookups inside the transaction of the statement.
     unsafe {
         let database = pg_sys::get_database_oid(name.as_ptr(), true);
-        let owned =
-            database != pg_sys::InvalidOid && pg_sys::pg_database_ownercheck(database, pg_sys::GetUserId());
+        let owned = database != pg_sys::InvalidOid && ownership::owns_database(pg_sys::GetUserId(), database);
         owned.then_some(database)
     }
 }

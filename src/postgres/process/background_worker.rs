@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::{pg_sys, IntoDatum};
 
+use crate::postgres::versions::signals;
+
 /// The main functions of the background processes.
 pub struct Mains {
     pub launcher: fn(),
@@ -80,8 +82,8 @@ mod handler {
 fn accept_signals() {
     // SAFETY: installs handlers of PostgreSQL itself, before signals are unblocked.
     unsafe {
-        pg_sys::pqsignal(pg_sys::SIGHUP as i32, Some(handler::SignalHandlerForConfigReload));
-        pg_sys::pqsignal(pg_sys::SIGTERM as i32, Some(handler::die));
+        signals::handle(pg_sys::SIGHUP, handler::SignalHandlerForConfigReload);
+        signals::handle(pg_sys::SIGTERM, handler::die);
         pg_sys::BackgroundWorkerUnblockSignals();
     }
 }

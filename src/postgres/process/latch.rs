@@ -5,14 +5,14 @@ use std::time::Duration;
 use pgrx::pg_sys;
 
 use crate::postgres::process;
+use crate::postgres::versions::process_number;
 
 /// Stands for no process.
 pub const NOBODY: u32 = u32::MAX;
 
 /// Number of this process in the process array, by which other processes wake it.
 pub fn own_number() -> u32 {
-    // SAFETY: MyProc is set from the start of every process that can get here until its exit.
-    unsafe { (*pg_sys::MyProc).pgprocno as u32 }
+    process_number::own()
 }
 
 /// Wakes process `number`. Callable after commit: allocates, locks and raises nothing. If the process has

@@ -2,6 +2,8 @@
 
 use pgrx::pg_sys;
 
+use crate::postgres::versions::noreturn;
+
 extern "C" {
     fn kill(pid: i32, signal: i32) -> i32;
 }
@@ -111,7 +113,7 @@ pub fn reload_settings_if_asked() {
 pub fn exit(again: bool) -> ! {
     // SAFETY: runs the exit callbacks and never returns; no Rust frame above owns anything outside this
     // process.
-    unsafe { pg_sys::proc_exit(if again { 1 } else { 0 }) }
+    unsafe { noreturn::proc_exit(if again { 1 } else { 0 }) }
 }
 pub mod background_worker;
 pub mod clock;

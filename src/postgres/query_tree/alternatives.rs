@@ -6,6 +6,7 @@ use pgrx::{pg_guard, pg_sys};
 
 use super::handles::Expr;
 use super::lists::pointers;
+use crate::postgres::versions::tree_mutator;
 
 impl Expr {
     /// All expressions that result when each COALESCE, CASE, GREATEST and LEAST is replaced by one of its
@@ -92,18 +93,12 @@ unsafe extern "C-unwind" fn choice_walker(node: *mut pg_sys::Node, context: *mut
 
 #[pg_guard]
 unsafe extern "C-unwind" fn part_mutator(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
-    // SAFETY: PostgreSQL passes a node of a valid tree, and the context that the copy was started with. It
-    // declares the callback without its arguments, and calls it with these two.
+    // SAFETY: PostgreSQL passes a node of a valid tree, and the context that the copy was started with.
     unsafe {
         let (part, by) = *context.cast::<(*mut pg_sys::Node, *mut pg_sys::Node)>();
         if node == part {
             return by;
         }
-        // SAFETY: PostgreSQL declares the callback without its arguments; it calls it with these two.
-        let mutator = std::mem::transmute::<
-            unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node,
-            unsafe extern "C-unwind" fn() -> *mut pg_sys::Node,
-        >(part_mutator);
-        pg_sys::expression_tree_mutator(node, Some(mutator), context)
+        tree_mutator::children(node, part_mutator, context)
     }
 }

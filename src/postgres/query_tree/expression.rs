@@ -8,6 +8,7 @@ use pgrx::{pg_guard, pg_sys};
 use super::handles::{Expr, Select};
 use super::lists::pointers;
 use crate::postgres::recursion;
+use crate::postgres::versions::tree_mutator;
 
 /// A column reference. `range` is the index in the range table of the query `levels_up` levels out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -362,8 +363,7 @@ unsafe extern "C-unwind" fn substitute_mutator(
     context: *mut c_void,
 ) -> *mut pg_sys::Node {
     // SAFETY: PostgreSQL passes a node of a valid tree, read with the layout its tag says, and the context
-    // that the copy was started with. It declares the callback without its arguments, and calls it with
-    // these two.
+    // that the copy was started with.
     unsafe {
         if node.is_null() {
             return node;
@@ -395,14 +395,7 @@ unsafe extern "C-unwind" fn substitute_mutator(
                     node
                 }
             },
-            None => {
-                // SAFETY: PostgreSQL declares the callback without its arguments; it calls it with these two.
-                let mutator = std::mem::transmute::<
-                    unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node,
-                    unsafe extern "C-unwind" fn() -> *mut pg_sys::Node,
-                >(substitute_mutator);
-                pg_sys::expression_tree_mutator(node, Some(mutator), context)
-            }
+            None => tree_mutator::children(node, substitute_mutator, context),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::handles::{Expr, Select};
 use super::lists::{list_of, make_node, pointers};
 use super::select::Cte;
 use crate::postgres::recursion;
+use crate::postgres::versions::join_aliases;
 
 impl Select {
     /// Whether the planner merges this query, in FROM, into the one around it: joins and conditions, nothing
@@ -53,7 +54,7 @@ impl Select {
     /// A copy of an expression of this level that reads tables where it read a join by its alias.
     pub fn without_join_aliases(&self, expr: Expr) -> Expr {
         // SAFETY: the expression belongs to this query; the copy is ours.
-        unsafe { Expr(pg_sys::flatten_join_alias_vars(self.0, copy(expr.0))) }
+        unsafe { Expr(join_aliases::flatten(self.0, copy(expr.0))) }
     }
 
     /// Replaces a reference to a CTE, which belongs to the query `levels_up` levels out, by its query. Does

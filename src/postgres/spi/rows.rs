@@ -5,6 +5,7 @@ use pgrx::FromDatum;
 
 use super::value::Value;
 use crate::postgres::process::memory;
+use crate::postgres::versions::attributes::attributes;
 
 /// What a statement returned.
 pub struct Rows {
@@ -47,8 +48,7 @@ impl Rows {
     fn copied(&self, value: &Value, column: usize) -> usize {
         // SAFETY: the value stands in this column of the tuple table.
         unsafe {
-            let attributes = (*(*self.table).tupdesc).attrs.as_slice(column + 1);
-            match attributes[column].attlen {
+            match attributes((*self.table).tupdesc)[column].attlen {
                 -1 if !value.is_null() => 3 * pg_sys::toast_raw_datum_size(value.datum()),
                 _ => 0,
             }

@@ -4,6 +4,8 @@ use std::ffi::CString;
 
 use pgrx::pg_sys;
 
+use crate::postgres::versions::xact_lock;
+
 /// Whether the transaction has been given an id.
 pub fn has_xid() -> bool {
     // SAFETY: reads the transaction state.
@@ -19,10 +21,9 @@ pub fn own_xid() -> u64 {
 /// Whether a transaction has ended completely. A commit first becomes visible, then announces the definitions
 /// it changed, then releases its locks. This process has read all announcements when the function returns.
 pub fn is_over(xid: u64) -> bool {
-    // SAFETY: an ordinary lock request without waiting, given back at once; then messages are read as for any
-    // lock.
+    // SAFETY: messages are read as for any lock.
     unsafe {
-        let over = pg_sys::ConditionalXactLockTableWait(pg_sys::TransactionId::from(xid as u32));
+        let over = xact_lock::is_released(xid as u32);
         pg_sys::AcceptInvalidationMessages();
         over
     }

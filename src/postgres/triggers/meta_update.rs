@@ -10,6 +10,7 @@ use super::call;
 use super::written_row::WrittenRow;
 use crate::postgres::process::memory;
 use crate::postgres::spi::Value;
+use crate::postgres::versions::attributes::attributes;
 
 extern "C-unwind" {
     fn datum_image_eq(left: Datum, right: Datum, by_value: bool, length: std::ffi::c_int) -> bool;
@@ -114,10 +115,7 @@ impl MetaUpdateCall<'_> {
     fn attributes(&self) -> &[pg_sys::FormData_pg_attribute] {
         // SAFETY: the relation stays open for the call; its description has `natts` attributes. Views lose no
         // columns.
-        unsafe {
-            let descriptor = (*self.data.tg_relation).rd_att;
-            (*descriptor).attrs.as_slice((*descriptor).natts as usize)
-        }
+        unsafe { attributes((*self.data.tg_relation).rd_att) }
     }
 
     fn datums(&self, tuple: pg_sys::HeapTuple) -> Vec<(Datum, bool)> {

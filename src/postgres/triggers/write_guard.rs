@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use pgrx::pg_sys::{self, Oid};
 
 use super::call;
+use crate::postgres::versions::attributes::attributes;
 
 /// What the statement does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +62,7 @@ unsafe fn sets(data: &pg_sys::TriggerData) -> Vec<String> {
         while member >= 0 {
             let number = member + pg_sys::FirstLowInvalidHeapAttributeNumber;
             if number > 0 {
-                let column = (*columns).attrs.as_slice((*columns).natts as usize)[number as usize - 1];
+                let column = attributes(columns)[number as usize - 1];
                 names.push(text(column.attname.data.as_ptr()));
             }
             member = pg_sys::bms_next_member(data.tg_updatedcols, member);

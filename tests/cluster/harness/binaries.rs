@@ -4,18 +4,28 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-const DEFAULT_PG_CONFIG: &str = "/usr/lib/postgresql/15/bin/pg_config";
+/// The version of the server that these tests are compiled for.
+const VERSION: u32 = match () {
+    _ if cfg!(feature = "pg18") => 18,
+    _ if cfg!(feature = "pg17") => 17,
+    _ if cfg!(feature = "pg16") => 16,
+    _ => 15,
+};
 
 /// Root of this repository, where the scripts of the integration guide are run.
 pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Folder of the server's programs: that of `PG_CONFIG`, else Debian's PostgreSQL 15.
+/// Folder of the server's programs: that of `PG_CONFIG`, else of the server that cargo-pgrx knows.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let pg_config = std::env::var("PG_CONFIG").unwrap_or_else(|_| DEFAULT_PG_CONFIG.to_owned());
+        let registered = || {
+            let version = format!("pg{VERSION}");
+            output(Command::new("cargo").args(["pgrx", "info", "pg-config", &version]))
+        };
+        let pg_config = std::env::var("PG_CONFIG").unwrap_or_else(|_| registered());
         PathBuf::from(output(Command::new(pg_config).arg("--bindir")))
     })
 }

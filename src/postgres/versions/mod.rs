@@ -1,0 +1,12 @@
+//! What is called or laid out differently by the versions of PostgreSQL: one file per difference, each with a
+//! form that all versions share. Other files name no version.
+
+pub mod attributes;
+pub mod cost_estimate;
+pub mod join_aliases;
+pub mod noreturn;
+pub mod ownership;
+pub mod process_number;
+pub mod signals;
+pub mod tree_mutator;
+pub mod xact_lock;
