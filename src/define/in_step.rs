@@ -2,7 +2,6 @@
 //! registration.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
@@ -13,15 +12,11 @@ use super::{capture_triggers, restored};
 use crate::catalog::definition;
 use crate::error::{Caught, Problem};
 use crate::postgres::run_as::run_internal;
-use crate::postgres::transaction::{with_snapshot, Driver};
+use crate::postgres::transaction::{lock_timeout, with_snapshot, Driver};
 use crate::refresh::locks;
 use crate::refresh::plan::fingerprint::Difference;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::Status;
-
-/// Longest wait for a lock while a plan is made. Long enough for locks that are held for a moment, as when a
-/// table is extended; much shorter than `deadlock_timeout`.
-const LONGEST_PLANNING_WAIT: Duration = Duration::from_millis(10);
 
 /// Makes the plan, in a transaction of its own; registers the TVIEW again if its view has changed. The tables
 /// and views below a view are found by locking the view, so their locks cannot all be tried first. DDL of an
@@ -30,7 +25,7 @@ const LONGEST_PLANNING_WAIT: Duration = Duration::from_millis(10);
 pub fn prepare(driver: Driver, tview: Oid) -> Result<Result<Rc<Plan>, Status>, Caught> {
     driver.transaction(|| {
         locks::own_tables()?;
-        locks::limit_waits(LONGEST_PLANNING_WAIT);
+        lock_timeout::limit_transaction(lock_timeout::PLAN);
         with_snapshot(|| run_internal(|| make_plan(driver, tview))).ok_or(Status::NotReady)
     })
 }

@@ -16,14 +16,13 @@ use pgrx::PgSqlErrorCode;
 use crate::error::{Caught, Problem};
 use crate::postgres::process::latch;
 use crate::postgres::relation;
-use crate::postgres::run_as::{self, run_internal};
+use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
 use crate::postgres::transaction::lock::{self, Attempt, TableLock};
+use crate::postgres::transaction::lock_timeout;
 use crate::statement;
 
-/// Longest time that other sessions queue behind a lock that is waited for here.
-const MOMENT: Duration = Duration::from_millis(100);
 /// Pauses between attempts double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -44,21 +43,15 @@ pub fn lock_all(requests: &[LockRequest]) {
     let mut order = requests.to_vec();
     order.sort_by_key(|(relation, _)| relation.to_u32());
     order.dedup();
-    let until = Instant::now() + MOMENT;
+    let until = Instant::now() + lock_timeout::DEFINITION;
     for request in order {
         WAITED_FOR.set(Some(request));
         let (relation, lock) = request;
-        match until.saturating_duration_since(Instant::now()).as_millis() {
-            0 => {
-                if lock::try_table(relation, lock) == Attempt::Held {
-                    not_available().raise();
-                }
-            }
-            left => {
-                run_as::with_setting("lock_timeout", &format!("{left}ms"), || {
-                    lock::table(relation, lock)
-                });
-            }
+        let left = until.saturating_duration_since(Instant::now());
+        if left >= Duration::from_millis(1) {
+            lock_timeout::limited(left, || lock::table(relation, lock));
+        } else if lock::try_table(relation, lock) == Attempt::Held {
+            not_available().raise();
         }
         WAITED_FOR.set(None);
     }
@@ -94,7 +87,7 @@ pub fn patiently<R, S>(first: impl Fn() -> S, work: impl Fn(S) -> R) -> R {
         let result = transaction::attempt(|| {
             let found = first();
             let _patient = Patient::new();
-            run_as::with_setting("lock_timeout", &format!("{}ms", MOMENT.as_millis()), || {
+            lock_timeout::limited(lock_timeout::DEFINITION, || {
                 lock_all(&in_the_way);
                 work(found)
             })
@@ -139,9 +132,7 @@ impl Wait {
     fn new() -> Wait {
         Wait {
             begin: Instant::now(),
-            limit: Some(lock::timeout())
-                .filter(|limit| *limit > 0)
-                .map(Duration::from_millis),
+            limit: lock_timeout::of_session(),
             pause: FIRST_PAUSE,
             in_the_way: RefCell::default(),
         }
@@ -160,7 +151,7 @@ impl Wait {
                 in_the_way.push(request);
                 report(request, &holders);
             }
-            if self.begin.elapsed().as_millis() as u64 > lock::deadlock_timeout() {
+            if self.begin.elapsed() > lock_timeout::until_deadlock_check() {
                 refuse_deadlock(request, &holders);
             }
         }

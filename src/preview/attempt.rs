@@ -13,7 +13,7 @@ use crate::error::{Caught, Problem};
 use crate::postgres::hooks::executor::{self, Query};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access};
-use crate::postgres::transaction::{self, lock, with_latest_snapshot};
+use crate::postgres::transaction::{self, lock_timeout, with_latest_snapshot};
 use crate::{settings, statement};
 
 /// How a preview ended.
@@ -147,13 +147,10 @@ fn may_wait() -> Option<Duration> {
     if WAITED_IN_VAIN.get() || is_awaited() {
         return None;
     }
-    let (of_session, until_deadlock) = lock::waits();
-    let mut longest = settings::lock_timeout().as_millis() as i32;
-    if of_session > 0 {
-        longest = longest.min(of_session);
-    }
-    let longest = longest.min(until_deadlock / 2).max(1);
-    Some(Duration::from_millis(longest as u64))
+    let of_refreshes = settings::lock_timeout();
+    let longest = lock_timeout::of_session().map_or(of_refreshes, |limit| limit.min(of_refreshes));
+    let longest = longest.min(lock_timeout::until_deadlock_check() / 2);
+    Some(longest.max(Duration::from_millis(1)))
 }
 
 /// Whether another session waits for a lock of this transaction.

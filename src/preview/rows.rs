@@ -14,9 +14,10 @@ use crate::catalog::state::State;
 use crate::error::{OrRaise, Problem};
 use crate::postgres::process::memory;
 use crate::postgres::relation;
-use crate::postgres::run_as::{self, run_internal};
+use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::lock::{self, TableLock};
+use crate::postgres::transaction::lock_timeout;
 use crate::queue::read::Pending;
 use crate::refresh::affected_keys::{self, Affected};
 use crate::refresh::batch::Batch;
@@ -44,9 +45,8 @@ pub enum Obstacle {
 /// Recomputes the rows that the changes affect, under the snapshot of the query that is to see them. An ERROR
 /// if they cannot be computed.
 pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Obstacle> {
-    let wait = format!("{}ms", wait.as_millis());
     let plan = run_internal(|| {
-        run_as::set("lock_timeout", &wait);
+        lock_timeout::limit(wait);
         locked_plan(tview)
     })?;
     if let Err(refusal) = plan.permit() {
@@ -58,7 +58,7 @@ pub fn show(tview: Oid, changes: &Changes, wait: Duration) -> Result<(), Obstacl
     }
     let held = if wide { lock::held_for_reading() } else { 0 };
     let shown = plan.as_owner(|| {
-        run_as::set("lock_timeout", &wait);
+        lock_timeout::limit(wait);
         spi::session(|| recompute(&plan, changes))
     });
     if wide && lock::held_for_reading() - held > lock::most_of_a_transaction() as i64 {

@@ -1,18 +1,13 @@
 //! The locks that a refresh takes before its snapshot, and how long a refresh waits for locks on rows.
 
-use std::time::Duration;
-
 use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan::Plan;
 use super::step::Step;
 use crate::catalog::{definition, own_tables};
-use crate::postgres::run_as;
 use crate::postgres::transaction::lock::{self, Attempt, ObjectLock, TableLock};
+use crate::postgres::transaction::lock_timeout;
 use crate::settings;
-
-/// How long a refresh waits for a row if keys are skipped whose rows another session holds.
-const HELD_AFTER: Duration = Duration::from_millis(5);
 
 impl Refresh<'_> {
     /// Locks before the snapshot: the tables of the extension (DROP EXTENSION locks them first, too), the
@@ -28,7 +23,9 @@ impl Refresh<'_> {
         if !lock::try_object(class, self.tview, tview) {
             return Some(Step::Done(Status::Busy));
         }
-        limit_waits(settings::lock_timeout());
+        // Locks on rows of the tv table cannot be tried first. Sessions may wait for this transaction, and other
+        // TVIEWs for this worker.
+        lock_timeout::limit_transaction(settings::lock_timeout());
         let reads = self.tables_to_lock(plan).into_iter().chain(plan.view_oids());
         for relation in reads {
             match lock::try_table(relation, TableLock::AccessShare) {
@@ -57,17 +54,4 @@ pub fn own_tables() -> Result<(), Status> {
         }
     }
     Ok(())
-}
-
-/// Limits waits for locks that cannot be tried first, such as those on rows of the tv table. Sessions may
-/// wait for this transaction, and other TVIEWs for this worker.
-pub fn limit_waits(longest: Duration) {
-    let milliseconds = longest.as_millis();
-    run_as::set_local("lock_timeout", &format!("{milliseconds}ms"));
-}
-
-/// Limits waits for rows if keys are skipped whose rows another session holds; until the rights of the owner
-/// are given back.
-pub fn limit_waits_for_held_rows() {
-    run_as::set("lock_timeout", &format!("{}ms", HELD_AFTER.as_millis()));
 }

@@ -5,7 +5,6 @@ use pgrx::PgSqlErrorCode;
 
 use super::named_key::key_texts;
 use super::plan_now::plan_now;
-use super::rights::may_see_errors;
 use crate::catalog::definition::Definition;
 use crate::catalog::session_statement::SessionStatement;
 use crate::error::{Caught, Problem};
@@ -13,6 +12,7 @@ use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, with_latest_snapshot};
+use crate::refresh::discretion::may_see;
 use crate::refresh::equal_keys;
 use crate::refresh::failing::dead_letter;
 use crate::statement;
@@ -133,7 +133,7 @@ fn not_recomputed(definition: &Definition, key: &str, reason: String) -> Problem
         format!("key {key} of {} could not be recomputed", definition.display()),
     )
     .hint("It is tried again when it changes, and from time to time; pg_tview_dead_letter says when.");
-    if may_see_errors(definition) {
+    if may_see(definition) {
         problem.detail(format!("{reason}."))
     } else {
         problem

@@ -2,12 +2,12 @@
 
 use pgrx::PgSqlErrorCode;
 
-use super::rights::may_see_errors;
 use crate::catalog::definition::Definition;
 use crate::catalog::state::State;
 use crate::error::Problem;
 use crate::postgres::{quote, transaction};
 use crate::refresh::audit::{last_suspension, Suspension};
+use crate::refresh::discretion::may_see;
 
 /// "TVIEW is paused" or "TVIEW is suspended", with what to do.
 pub fn not_refreshing(definition: &Definition) -> Problem {
@@ -20,7 +20,7 @@ pub fn not_refreshing(definition: &Definition) -> Problem {
         State::Paused => problem.hint(format!("Run SELECT pg_tviews_resume({name}); to resume it.")),
         _ => {
             let resume = format!("It goes on automatically when the view works again; SELECT pg_tviews_resume({name}); tries immediately.");
-            let reason = may_see_errors(definition)
+            let reason = may_see(definition)
                 .then(|| transaction::with_latest_snapshot(|| last_suspension(definition.tview)))
                 .flatten();
             match reason {

@@ -22,9 +22,3 @@ pub fn check_reader(definition: &Definition) -> Result<(), Problem> {
         role::name(caller)
     )))
 }
-
-/// Messages of errors hold values of rows that not every reader of the table may see.
-pub fn may_see_errors(definition: &Definition) -> bool {
-    let caller = role::current_role();
-    role::has_rights_of(caller, definition.owner) || role::has_rights_of(caller, role::monitoring_role())
-}

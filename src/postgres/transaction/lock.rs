@@ -150,18 +150,6 @@ impl ObjectLock {
     }
 }
 
-/// `lock_timeout` of the session in milliseconds; 0: none.
-pub fn timeout() -> u64 {
-    // SAFETY: reads a setting of this process.
-    u64::try_from(unsafe { pg_sys::LockTimeout }).unwrap_or(0)
-}
-
-/// `deadlock_timeout` in milliseconds.
-pub fn deadlock_timeout() -> u64 {
-    // SAFETY: as above.
-    u64::try_from(unsafe { pg_sys::DeadlockTimeout }).unwrap_or(1000)
-}
-
 /// Waits for a lock of the given strength on one object.
 pub fn object_as(class: Oid, id: Oid, lock: ObjectLock) {
     // SAFETY: as above.
@@ -175,11 +163,4 @@ pub fn try_object(class: Oid, object: Oid, lock: ObjectLock) -> bool {
     // SAFETY: as above, without waiting.
     let result = unsafe { pg_sys::LockAcquire(&tag(class, object), lock.mode(), false, true) };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
-}
-
-/// How the transaction waits for locks, in milliseconds: lock_timeout of the session (0: for ever), and
-/// deadlock_timeout.
-pub fn waits() -> (i32, i32) {
-    // SAFETY: reads backend-local variables.
-    unsafe { (pg_sys::LockTimeout, pg_sys::DeadlockTimeout) }
 }

@@ -5,6 +5,7 @@ mod catch;
 mod driver;
 mod invalidations_of;
 pub mod lock;
+pub mod lock_timeout;
 mod procedure;
 pub mod query_snapshot;
 mod snapshot;

@@ -11,10 +11,9 @@ use super::sandbox::Sandbox;
 use super::search_path_hint::with_search_path_hint;
 use super::skip::Skip;
 use crate::error::{Caught, Problem};
-use crate::postgres::transaction::attempt_catching_all;
+use crate::postgres::transaction::{attempt_catching_all, lock_timeout};
 use crate::refresh::batch::Batch;
 use crate::refresh::existing_keys;
-use crate::refresh::locks;
 use crate::refresh::plan::key::Key;
 use crate::refresh::plan::Plan;
 use crate::refresh::recompute;
@@ -133,7 +132,7 @@ impl Pass<'_> {
     fn recompute(&self, batch: &Batch) -> recompute::Result {
         self.sandbox.as_owner(self.plan, || {
             if self.skip.held {
-                locks::limit_waits_for_held_rows();
+                lock_timeout::limit(lock_timeout::HELD_ROW);
             }
             recompute::keys(self.plan, batch)
         })
