@@ -31,6 +31,10 @@ WITH RECURSIVE reached (class, object) AS (
                   ) AS part (class, object)
             WHERE r.class = 'pg_class'::regclass AND r.object = $2
        UNION ALL
+           -- A composite type has its columns in a relation that depends on the type.
+           SELECT 'pg_class'::regclass, y.typrelid FROM pg_type y
+            WHERE r.class = 'pg_type'::regclass AND y.oid = r.object AND y.typrelid <> 0
+       UNION ALL
            SELECT 'pg_constraint'::regclass, c.oid FROM pg_constraint c
             WHERE r.class = 'pg_type'::regclass AND c.contypid = r.object AND c.conrelid = 0
            ) AS step (class, object)
@@ -115,7 +119,8 @@ WITH RECURSIVE reached (class, object) AS (
                ELSE p.proname ~ '^(query|cursor|table|schema|database)_to_xml|^pg_stat_get_|^txid_|^pg_current_|^inet_(client|server)_'
                  OR p.proname IN ('current_setting', 'session_user', 'currval', 'lastval', 'pg_backend_pid', 'pg_my_temp_schema',
                                   'pg_is_other_temp_schema', 'pg_trigger_depth', 'pg_listening_channels', 'pg_prepared_statement',
-                                  'pg_cursor', 'pg_show_all_settings', 'pg_client_encoding', 'pg_lock_status', 'ts_stat')
+                                  'pg_cursor', 'pg_show_all_settings', 'pg_client_encoding', 'pg_lock_status', 'ts_stat',
+                                  'pg_input_is_valid', 'pg_input_error_info')
                  OR p.proname = 'ts_rewrite' AND p.proargtypes[1] = 'pg_catalog.text'::regtype
            END
  UNION ALL

@@ -24,6 +24,8 @@ pub struct Permit {
     role: Oid,
     /// All of the code names what it uses by OID.
     bound: bool,
+    /// The caller could run the code without the extension.
+    of_caller: bool,
 }
 
 /// Why code of a role must not run here.
@@ -58,12 +60,12 @@ impl Permit {
     pub fn ask(role: Oid, reachable: impl FnOnce() -> Option<String>) -> Result<Permit, Refusal> {
         if has_rights_all(&asking(), role) {
             return match served_without_rights_of(role) {
-                Some(other) => reachable().map_or(Ok(Permit { role, bound: true }), |what| {
+                Some(other) => reachable().map_or(Ok(Permit::for_code_of(role, true)), |what| {
                     Err(Refusal::After(other, what))
                 }),
                 None => {
                     note_served(role, reachable);
-                    Ok(Permit { role, bound: false })
+                    Ok(Permit::for_code_of(role, false))
                 }
             };
         }
@@ -71,16 +73,24 @@ impl Permit {
             return Err(Refusal::TemporaryObjects);
         }
         match reachable() {
-            None => Ok(Permit { role, bound: true }),
+            None => Ok(Permit::for_code_of(role, true)),
             Some(what) => Err(Refusal::Reachable(what)),
+        }
+    }
+
+    fn for_code_of(role: Oid, bound: bool) -> Permit {
+        Permit {
+            role,
+            bound,
+            of_caller: false,
         }
     }
 
     /// For code that the caller could run without the extension.
     pub fn of_caller() -> Permit {
         Permit {
-            role: current(),
-            bound: false,
+            of_caller: true,
+            ..Permit::for_code_of(current(), false)
         }
     }
 
@@ -88,9 +98,10 @@ impl Permit {
         self.role
     }
 
-    /// The guest that the code is in this session, if it is not at home.
+    /// The guest that the code is in this session, if it is not at home. A session that has become the role by
+    /// SET ROLE or SET SESSION AUTHORIZATION can go back to a role with more rights.
     pub(super) fn guest(self) -> Option<Guest> {
-        if self.role == current() {
+        if self.of_caller {
             return function_calls::current();
         }
         let at_home = || hosts().into_iter().all(|host| has_rights_of(self.role, host));
@@ -125,10 +136,16 @@ fn asking() -> Vec<Oid> {
     on_the_way.into_iter().chain([session, current()]).collect()
 }
 
-/// Whose rights the session has, now and when it goes back to its own.
-fn hosts() -> [Oid; 2] {
+/// Whose rights the session has now, and after RESET ROLE and RESET SESSION AUTHORIZATION.
+fn hosts() -> [Oid; 3] {
     // SAFETY: reads backend-local variables.
-    unsafe { [pg_sys::GetOuterUserId(), pg_sys::GetSessionUserId()] }
+    unsafe {
+        [
+            pg_sys::GetOuterUserId(),
+            pg_sys::GetSessionUserId(),
+            pg_sys::GetAuthenticatedUserId(),
+        ]
+    }
 }
 
 fn current() -> Oid {

@@ -76,7 +76,7 @@ pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
 /// Whether the settings that [`pin`] sets have their values. Called before every statement, so nothing is
 /// looked up by name.
 fn is_pinned() -> bool {
-    is_safe_path() && is_standard_syntax()
+    is_safe_path() && is_standard_syntax() && !tells_the_log()
 }
 
 /// Sets these settings until the end of the current level. Those that have their value already are not set:
@@ -89,6 +89,9 @@ fn pin() {
         set("standard_conforming_strings", "on");
         set("transform_null_equals", "off");
     }
+    if tells_the_log() {
+        set("client_min_messages", "notice");
+    }
 }
 
 fn is_safe_path() -> bool {
@@ -99,6 +102,13 @@ fn is_safe_path() -> bool {
 fn is_standard_syntax() -> bool {
     // SAFETY: plain reads of settings of this process.
     unsafe { pg_sys::standard_conforming_strings && !pg_sys::Transform_null_equals }
+}
+
+/// Whether the client is sent what is meant for the server log. Statements and plans, which `debug_print_plan`
+/// and auto_explain log, have keys and conditions that the caller may not see.
+fn tells_the_log() -> bool {
+    // SAFETY: a plain read of a setting of this process.
+    unsafe { pg_sys::client_min_messages < pg_sys::NOTICE as i32 }
 }
 
 /// Runs statements of the extension, whatever rights and search_path the caller has. An ERROR inside must end

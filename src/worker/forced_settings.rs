@@ -8,7 +8,6 @@ use crate::postgres::transaction::lock_timeout;
 /// Name and value.
 pub const FORCED_SETTINGS: &[(&CStr, &CStr)] = &[
     (c"application_name", c"pg_tviews worker"),
-    (c"role", c"none"),
     (c"search_path", c"pg_catalog, pg_temp"),
     (c"statement_timeout", c"0"),
     (c"lock_timeout", lock_timeout::WORKER),

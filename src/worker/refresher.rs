@@ -33,6 +33,7 @@ pub fn main(argument: i64) {
         return;
     }
     background_worker::connect(refresher.oid);
+    background_worker::return_to_own_role();
     for (name, value) in FORCED_SETTINGS {
         background_worker::force_setting(name, value);
     }

@@ -39,8 +39,8 @@ fn a_key_that_takes_too_long_does_not_keep_the_others() {
     );
     client.wait_until("SELECT count(*) = 199 FROM tv_task WHERE n = 1", WAIT);
     assert_eq!(
-        client.rows("SELECT key, sqlstate FROM pg_tview_dead_letter"),
-        ["{\"pk_task\": 42}|57014"]
+        client.rows("SELECT key, sqlstate, message FROM pg_tview_dead_letter"),
+        ["{\"pk_task\": 42}|57014|computing rows took longer than pg_tviews.refresh_timeout (300 ms)"]
     );
     // Each failure until then is told, and the pause grows with what each attempt takes.
     assert_eq!(

@@ -101,6 +101,14 @@ pub fn connect(database: pg_sys::Oid) {
     unsafe { pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0) }
 }
 
+/// Makes this process a session of the role that it has connected as. ALTER DATABASE and ALTER ROLE can set
+/// `role` and `session_authorization`, too.
+pub fn return_to_own_role() {
+    // SAFETY: plain reads and writes of the backend's identity, outside a transaction.
+    unsafe { pg_sys::SetSessionAuthorization(pg_sys::GetAuthenticatedUserId(), true) }
+    force_setting(c"role", c"none");
+}
+
 /// Sets `name` above every configuration file, ALTER DATABASE and ALTER ROLE, so none of them changes
 /// refreshes.
 pub fn force_setting(name: &CStr, value: &CStr) {

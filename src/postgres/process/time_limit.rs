@@ -1,13 +1,14 @@
 //! A limit on the time a piece of work takes. A background worker has no statement loop that arms
 //! statement_timeout, but its timer and the handler of the signal it sends are those of any session.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pgrx::{pg_sys, PgSqlErrorCode};
+use pgrx::{pg_sys, PgSqlErrorCode, PgTryBuilder};
 
-use crate::error::Caught;
+use crate::error::{Caught, Problem};
 use crate::postgres::hooks::insistent_cancel;
 use crate::postgres::transaction;
 
@@ -39,12 +40,25 @@ impl Drop for Armed {
     }
 }
 
-/// Runs `work`, which ends with an ERROR (57014) when it takes longer than `limit`; zero: no limit. Not
-/// nested, and only in background workers connected to a database: a session has this timer in use.
-pub fn limited<R>(limit: Duration, work: impl FnOnce() -> R) -> R {
+/// Runs `work`, which ends with the ERROR `exceeded` (57014) when it takes longer than `limit`; zero: no
+/// limit. Not nested, and only in background workers connected to a database: a session has this timer in use.
+pub fn limited<R>(limit: Duration, exceeded: fn(Duration) -> Problem, work: impl FnOnce() -> R) -> R {
     if limit.is_zero() {
         return work();
     }
+    let began = Instant::now();
+    // PostgreSQL would report a statement_timeout, or a request of a user.
+    PgTryBuilder::new(AssertUnwindSafe(|| within(limit, work)))
+        .catch_when(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, |error| {
+            if began.elapsed() >= limit {
+                exceeded(limit).raise()
+            }
+            error.rethrow()
+        })
+        .execute()
+}
+
+fn within<R>(limit: Duration, work: impl FnOnce() -> R) -> R {
     let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: the timer was registered when the worker connected, and is not armed.
     unsafe { enable_timeout_after(STATEMENT_TIMEOUT, milliseconds) };

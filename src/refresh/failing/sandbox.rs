@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use pgrx::PgSqlErrorCode;
+
 use super::classes;
-use crate::error::Caught;
+use crate::error::{Caught, Problem};
 use crate::postgres::hooks::function_calls;
 use crate::postgres::process::time_limit::limited;
 use crate::postgres::transaction::Driver;
@@ -44,6 +46,17 @@ impl Sandbox {
             },
             Driver::Procedure => Duration::ZERO,
         };
-        limited(limit, || plan.as_owner(step))
+        limited(limit, took_too_long, || plan.as_owner(step))
     }
+}
+
+fn took_too_long(limit: Duration) -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_QUERY_CANCELED,
+        format!(
+            "computing rows took longer than pg_tviews.refresh_timeout ({} ms)",
+            limit.as_millis()
+        ),
+    )
+    .hint("Make the view faster, or raise pg_tviews.refresh_timeout.")
 }

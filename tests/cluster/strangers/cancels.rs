@@ -81,6 +81,12 @@ fn nor_are_sessions_that_show_their_changes() {
             .run("SET statement_timeout = '500 ms'; BEGIN; UPDATE app.tb_item SET n = 7 WHERE pk_item = 1");
         let error = session.fails(&format!("SELECT * FROM lair.tv_item{number}"));
         assert_eq!(error.code().code(), "57014", "{error:?}");
+        // The cancel that the code has caught.
+        assert_eq!(
+            error.message(),
+            "canceling statement due to statement timeout",
+            "{error:?}"
+        );
         session.run("ROLLBACK");
         // What is done next is not concerned.
         session.run("SELECT pg_sleep(0.1)");

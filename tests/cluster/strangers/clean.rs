@@ -8,12 +8,14 @@ const BOUND: &str = "
     SELECT i.pk_item, app.twice(i.n) AS n, to_char(i.n, '000') || to_char(i.at, 'YYYY') AS text,
            jsonb_build_object('at', i.at, 'who', current_user, 'words', to_tsvector('english', i.word)) AS data,
            (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.n) FROM app.rate r WHERE r.n = i.n) AS rates, i.size, i.n::app.small AS small,
-           i.span * i.span AS span, i.word ~ 'x' AND i.n = ANY (i.list) AS found
+           to_jsonb(json_populate_record(NULL::app.pair, '{}'))->>'a' AS pair, i.span * i.span AS span, i.word ~ 'x' AND i.n = ANY (i.list) AS found
       FROM app.tb_item i";
 
 const OBJECTS: &str = "
     CREATE FUNCTION app.twice(n int) RETURNS int LANGUAGE sql IMMUTABLE RETURN n + n;
     CREATE DOMAIN app.small AS int CHECK (app.twice(VALUE) < 1000);
+    CREATE TYPE app.pair AS (a int, b text);
+    CREATE DOMAIN app.fine AS int CHECK (app.is_fine(VALUE));
     CREATE TYPE app.size AS ENUM ('s', 'm');
     CREATE TYPE app.spans AS RANGE (subtype = int);
     ALTER TABLE app.tb_item ADD at timestamptz DEFAULT now(), ADD word text DEFAULT 'words', ADD list int[] DEFAULT '{1}',
@@ -127,6 +129,12 @@ fn so_does_code_that_is_bound_no_more() {
         (
             "ALTER DOMAIN app.small ADD CONSTRAINT fine CHECK (app.is_fine(VALUE))",
             "ALTER DOMAIN app.small DROP CONSTRAINT fine",
+            "the function app.is_fine(integer) is written in plpgsql.",
+        ),
+        (
+            // Inside a composite type whose columns the view does not name.
+            "ALTER TYPE app.pair ADD ATTRIBUTE c app.fine",
+            "ALTER TYPE app.pair DROP ATTRIBUTE c",
             "the function app.is_fine(integer) is written in plpgsql.",
         ),
         (

@@ -63,17 +63,25 @@ const LATER: [&str; 2] = ["SELECT app.label(1)", "SELECT app.set(1)"];
 fn try_all(name: &str, call: &str) {
     let (database, mut admin, _mallory) = open(cluster(), name, call);
     for door in DOORS {
-        for session in [
-            database.client(),
-            database.client_as(&format!("{name}_mallory_member")),
+        let member = format!("{name}_mallory_member");
+        for (user, becomes) in [
+            ("postgres", ""),
+            (&member, ""),
+            ("postgres", "SET ROLE"),
+            ("postgres", "SET SESSION AUTHORIZATION"),
+            (&member, "SET ROLE"),
         ] {
-            let mut session = session;
+            let mut session = database.client_as(user);
+            if !becomes.is_empty() {
+                session.run(&format!("{becomes} {name}_mallory"));
+            }
             admin.run("UPDATE app.tb_item SET n = n + 1 WHERE pk_item = 1");
             for command in door.split("; ") {
                 // Refused, or without effect.
                 let _ = session.batch_execute(command);
             }
             let _ = session.batch_execute("ROLLBACK");
+            session.run("RESET SESSION AUTHORIZATION; RESET ROLE");
             for later in LATER {
                 session.run(later);
             }
@@ -82,7 +90,7 @@ fn try_all(name: &str, call: &str) {
                     "SELECT rolsuper FROM pg_roles WHERE rolname = '{name}_mallory'"
                 )),
                 ["f"],
-                "a superuser by {door}"
+                "a superuser by {door} of {user} {becomes}"
             );
         }
     }

@@ -7,6 +7,8 @@ mod doors;
 mod drain;
 mod hosts;
 mod keys;
+mod locks;
+mod logs;
 mod planned;
 mod settings;
 mod shared_process;

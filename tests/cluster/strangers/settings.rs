@@ -312,6 +312,14 @@ fn the_settings_of_a_database_do_not_matter() {
             quoted(elsewhere)
         ));
     }
+    replace_workers(&mut client, name);
+    client.run("UPDATE app.tb_item SET n = 2");
+    client.wait_until("SELECT n = 2 FROM app.tv_item", WAIT);
+    assert_pinned(&mut client, "a worker");
+}
+
+/// New workers, which start with the settings of the database.
+fn replace_workers(client: &mut postgres::Client, database: &str) {
     let pids: Vec<String> = client.started_workers().iter().map(i32::to_string).collect();
     client.run(&format!(
         "SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) pid",
@@ -319,15 +327,45 @@ fn the_settings_of_a_database_do_not_matter() {
     ));
     client.wait_until(
         &format!(
-            "SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = '{name}' AND backend_type LIKE 'pg_tviews%'
+            "SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = '{database}' AND backend_type LIKE 'pg_tviews%'
                 AND pid NOT IN ({})",
             pids.join(", ")
         ),
         WAIT,
     );
-    client.run("UPDATE app.tb_item SET n = 2");
-    client.wait_until("SELECT n = 2 FROM app.tv_item", WAIT);
-    assert_pinned(&mut client, "a worker");
+}
+
+/// `role` and `session_authorization` are no rows of pg_settings, but a database can set them.
+#[test]
+fn a_database_does_not_make_its_workers_another_role() {
+    let database = Database::new(shared(), "settings_role");
+    let mut admin = database.client();
+    admin.run(
+        "CREATE ROLE settings_role_other;
+         CREATE ROLE settings_role_owner LOGIN;
+         CREATE SCHEMA own AUTHORIZATION settings_role_owner",
+    );
+    database.client_as("settings_role_owner").run(
+        "CREATE TABLE own.tb_item (pk_item int PRIMARY KEY, n int);
+         INSERT INTO own.tb_item VALUES (1, 1);
+         CREATE FUNCTION own.roles(n int) RETURNS text LANGUAGE plpgsql AS
+         $$BEGIN RETURN n || ' ' || session_user || ' ' || current_user; END$$;
+         SELECT pg_tviews_create('own.item', 'SELECT pk_item, n, own.roles(n) AS roles FROM own.tb_item')",
+    );
+    for (number, setting) in (2..).zip(["role", "session_authorization"]) {
+        admin.run(&format!(
+            "ALTER DATABASE settings_role SET {setting} = settings_role_other"
+        ));
+        replace_workers(&mut admin, "settings_role");
+        admin.run(&format!("UPDATE own.tb_item SET n = {number}"));
+        let right = format!("{number} postgres settings_role_owner");
+        admin.wait_until(&format!("SELECT roles = '{right}' FROM own.tv_item"), WAIT);
+        admin.run(&format!("ALTER DATABASE settings_role RESET {setting}"));
+    }
+    drop(database);
+    shared()
+        .client("postgres")
+        .run("DROP ROLE settings_role_owner; DROP ROLE settings_role_other");
 }
 
 #[test]
