@@ -101,7 +101,7 @@ pub extern "C-unwind" fn _PG_init() {
         before_exclusive_use: worker::database_ddl::send_workers_away,
         databases_changed: worker::database_ddl::look_for_databases,
         prepared_committed: wake::signal::everything_changed,
-        extension_created: announce::catalog_change,
+        extension_changed: announce::catalog_change,
         extension_dropped: define::ddl_events::extension_dropped,
         rights_changed: define::ddl_events::rights_changed,
         query_to_copy: preview::copy::query,

@@ -37,7 +37,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_queued() IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_status() IS 'Rows of the view pg_tview_status.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
-    'Trigger function of pg_tview_meta: updates fk_columns and max_latency, refuses other updates, and adds the rows of a dump of pg_tviews 0.1.0.';
+    'Trigger function of pg_tview_meta: updates fk_columns and max_latency, refuses other updates, and adds the rows of a dump in which it was a table.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_added() IS
     'Trigger function of pg_tview_definition: for a restored definition, all rows of the TVIEW are compared.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_guard() IS

@@ -8,6 +8,7 @@ use pgrx::PgSqlErrorCode;
 use super::entity::{self, Entity};
 use super::name;
 use super::state::State;
+use super::version;
 use crate::error::Problem;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Rows, Value};
@@ -142,11 +143,18 @@ fn pinned(json: &str) -> Option<Vec<(String, String)>> {
 /// The definition of the TVIEW that a user names; an error if no such TVIEW exists. The definition is read
 /// with internal rights.
 pub fn find(name: &str) -> Result<Definition, Problem> {
+    version::check()?;
     let entity = name::resolve(name)?;
     let table = entity.find(&entity.table());
     table
         .and_then(|table| run_internal(|| load(table)))
         .ok_or_else(|| unknown(&entity))
+}
+
+/// The same for a name that may be left out; None: all TVIEWs are meant.
+pub fn find_or_all(name: Option<&str>) -> Result<Option<Definition>, Problem> {
+    version::check()?;
+    name.map(find).transpose()
 }
 
 /// "There is no such TVIEW."

@@ -19,6 +19,7 @@ pub mod status;
 pub mod trigger_argument;
 pub mod tview_cache;
 pub mod tview_info;
+pub mod version;
 
 pub use state::State;
 pub use tview_info::{infos as load, TviewInfo};

@@ -18,7 +18,7 @@ use crate::catalog::definition::{self, Definition};
 use crate::catalog::entity::Entity;
 use crate::catalog::owner::by_whom;
 use crate::catalog::state::State;
-use crate::catalog::{limits, name};
+use crate::catalog::{limits, name, version};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::{self, lock};
@@ -55,6 +55,7 @@ struct Created {
 
 /// Creates or redefines a TVIEW; returns its table. Raises every problem.
 pub fn create(request: Request) -> Oid {
+    version::check().or_raise();
     check_isolation().or_raise();
     let created = patience::patiently(|| target(&request.name), |target| define(&request, &target));
     created.notices.into_iter().for_each(Notice::send);

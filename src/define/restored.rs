@@ -38,7 +38,7 @@ pub fn state_of_new(row: &MetaInsertCall) -> Option<&'static str> {
     state.map(|_| State::Populating.name())
 }
 
-/// Inserts a row of a dump of pg_tviews 0.1.0, where `pg_tview_meta` was a table.
+/// Inserts a row of a dump of a version before 0.1.0, where `pg_tview_meta` was a table.
 pub fn insert(row: &MetaUpdateCall) {
     run_internal(|| {
         spi::session(|| spi::run(&statement!("meta_insert"), Access::Current, &row.values()).len())

@@ -1,9 +1,10 @@
 //! Checks of the server: library, settings, launcher and workers.
 
 use super::fault::Faults;
-use super::fault::Level::{Error, Warning};
+use super::fault::Level::{self, Error, Warning};
 use super::tviews::Inspection;
 use crate::catalog::definition;
+use crate::catalog::version::{self, Fit};
 use crate::postgres::spi::{self, Access};
 use crate::postgres::{quote, transaction};
 use crate::wake::health::{health, tracks_all, Health};
@@ -13,17 +14,7 @@ use crate::{settings, statement};
 /// Whether the library is preloaded, and has the version of the extension.
 pub fn library(_inspection: &Inspection) -> Faults {
     let mut faults = Faults::new();
-    let library = env!("CARGO_PKG_VERSION");
-    match ask(&statement!("health_version")) {
-        Some(extension) if extension == library => {}
-        extension => faults.push((
-            Error,
-            format!(
-                "the library is of version {library}, the extension of version {}. ALTER EXTENSION pg_tviews UPDATE; if the library is the older one, restart the server.",
-                extension.unwrap_or_else(|| "none".to_string())
-            ),
-        )),
-    }
+    faults.extend(version_fault());
     if !health().preloaded {
         let present =
             ask("SELECT pg_catalog.current_setting('shared_preload_libraries')").unwrap_or_default();
@@ -43,6 +34,31 @@ pub fn library(_inspection: &Inspection) -> Faults {
         ));
     }
     faults
+}
+
+/// Whether library and extension differ in version.
+fn version_fault() -> Option<(Level, String)> {
+    let (version, fit) = version::of_extension()?;
+    let (level, what, action) = match fit {
+        Fit::Same => return None,
+        Fit::Older => (Warning, "", "ALTER EXTENSION pg_tviews UPDATE;".to_string()),
+        Fit::TooOld => (
+            Error,
+            ": changes wait",
+            "ALTER EXTENSION pg_tviews UPDATE;".to_string(),
+        ),
+        Fit::Newer => (Warning, "", install(&version)),
+        Fit::TooNew => (Error, ": changes wait", install(&version)),
+    };
+    let library = version::LIBRARY;
+    Some((
+        level,
+        format!("the library is of version {library}, the extension of version {version}{what}. {action}"),
+    ))
+}
+
+fn install(version: &str) -> String {
+    format!("Install the package of version {version}, and restart the server.")
 }
 
 /// Whether settings keep workers from refreshing, or leave no room for databases or TVIEWs.

@@ -2,8 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
+use std::num::NonZeroUsize;
 
+use pgrx::htup::heap_getattr_raw;
 use pgrx::pg_sys::{self, Oid};
+use pgrx::FromDatum;
 
 const NAME: &CStr = c"pg_tviews";
 /// Stands for the whole extension: while it exists, the extension is installed.
@@ -130,8 +133,27 @@ fn look_up(name: &'static CStr) -> Option<Oid> {
     Some(oid)
 }
 
-/// `pg_extension` has no system cache in PostgreSQL 15; a scan of its index by name answers.
 fn look_up_schema() -> Option<Oid> {
+    // SAFETY: the fixed part of a row of pg_extension.
+    look_up_row(|row, _| unsafe {
+        let form = pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_extension>();
+        Some((*form).extnamespace)
+    })
+}
+
+/// The version of the SQL objects in the connected database; None if the extension is not installed. Inside a
+/// transaction.
+pub fn version() -> Option<String> {
+    const COLUMN: NonZeroUsize = NonZeroUsize::new(pg_sys::Anum_pg_extension_extversion as usize).unwrap();
+    // SAFETY: a column of type text, copied while the row is there.
+    look_up_row(|row, columns| unsafe {
+        let version = heap_getattr_raw(row, COLUMN, columns)?;
+        String::from_datum(version, false)
+    })
+}
+
+/// `pg_extension` has no system cache in PostgreSQL 15; a scan of its index by name answers.
+fn look_up_row<R>(read: impl FnOnce(pg_sys::HeapTuple, pg_sys::TupleDesc) -> Option<R>) -> Option<R> {
     // SAFETY: a catalog scan with a key of the indexed column's type; the tuple is read before the scan ends,
     // and whatever is open is released by the transaction if an error unwinds.
     unsafe {
@@ -155,14 +177,13 @@ fn look_up_schema() -> Option<Oid> {
             1,
             &mut key,
         );
-        let tuple = pg_sys::systable_getnext(scan);
-        let schema = (!tuple.is_null()).then(|| {
-            let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_extension>();
-            (*form).extnamespace
-        });
+        let row = pg_sys::systable_getnext(scan);
+        let found = (!row.is_null())
+            .then(|| read(row, (*extensions).rd_att))
+            .flatten();
         pg_sys::systable_endscan(scan);
         pg_sys::table_close(extensions, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-        schema
+        found
     }
 }
 

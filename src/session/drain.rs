@@ -42,7 +42,7 @@ pub fn drain_all(name: Option<&str>, may_commit: bool) {
         .hint("Call it on the primary; its refreshes are replicated.")
         .raise();
     }
-    let only = name.map(|name| definition::find(name).or_raise());
+    let only = definition::find_or_all(name).or_raise();
     if let Some(only) = &only {
         check_rights(only).or_raise();
         if !only.state.may_refresh() {

@@ -16,7 +16,7 @@ use crate::postgres::transaction;
 /// True once a TVIEW (or every TVIEW) shows all that was committed before the call; false on timeout.
 pub fn wait(name: Option<&str>, timeout: Option<Duration>) -> bool {
     refuse_where_futile().or_raise();
-    let only = name.map(|name| definition::find(name).or_raise());
+    let only = definition::find_or_all(name).or_raise();
     let mut patience = Patience::new(timeout);
     // A TVIEW may read the table of another: those come first, each up to what is committed by then.
     let stages = feeds::stages_of(only.as_ref());

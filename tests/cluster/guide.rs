@@ -5,10 +5,10 @@ use std::process::{Command, Output};
 
 use crate::harness::{repository, shared, Ask, Database};
 
-const ENTITIES: [&str; 3] = ["user", "post", "comment"];
+pub const ENTITIES: [&str; 3] = ["user", "post", "comment"];
 
 /// A folder as the guide supposes it: `schema/` beside this repository's `sql/`, for one database.
-struct Project {
+pub struct Project {
     folder: PathBuf,
     database: Database<'static>,
 }
@@ -16,7 +16,12 @@ struct Project {
 impl Project {
     /// The guide's `mydb` is called `name` here, because other tests follow the guide at the same time.
     fn new(name: &str) -> Self {
-        let database = Database::without_extension(shared(), name);
+        Self::of(Database::without_extension(shared(), name))
+    }
+
+    /// The same for a database that is there.
+    pub fn of(database: Database<'static>) -> Self {
+        let name = database.name.clone();
         let folder = std::env::temp_dir().join(format!("pgtv-guide-{}-{name}", std::process::id()));
         let script = "cp -r tests/cluster/guide \"$1\" && ln -s \"$PWD/sql\" \"$1/sql\" &&
                       sed -i \"s/mydb/$2/\" \"$1\"/*.sh &&
@@ -24,7 +29,7 @@ impl Project {
         let status = Command::new("sh")
             .args(["-ec", script, "sh"])
             .arg(&folder)
-            .arg(name)
+            .arg(&name)
             .current_dir(repository())
             .status();
         assert!(
@@ -46,7 +51,7 @@ impl Project {
 
     /// Runs a shell command line in which nothing may fail, not even inside psql.
     #[track_caller]
-    fn succeeds(&self, line: &str) -> String {
+    pub fn succeeds(&self, line: &str) -> String {
         let output = self.shell(line);
         let (out, err) = (
             String::from_utf8_lossy(&output.stdout),

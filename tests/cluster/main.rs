@@ -54,6 +54,7 @@ mod time_limits;
 mod two_phase;
 mod unrelated_ddl;
 mod unrelated_ddl_cost;
+mod upgrade;
 mod waiting;
 mod worker_slots;
 mod workers;

@@ -19,8 +19,8 @@ pub struct Handlers {
     pub databases_changed: fn(),
     /// After COMMIT PREPARED.
     pub prepared_committed: fn(),
-    /// After CREATE EXTENSION, if pg_tviews exists now.
-    pub extension_created: fn(),
+    /// After CREATE or ALTER EXTENSION, if pg_tviews exists now.
+    pub extension_changed: fn(),
     /// After a command that has dropped pg_tviews.
     pub extension_dropped: fn(),
     /// After a command that changes roles, or (true) the owners of objects.
@@ -40,8 +40,8 @@ enum Statement {
     Database,
     /// Makes a prepared transaction visible.
     CommitPrepared,
-    /// May have created pg_tviews.
-    CreateExtension,
+    /// May have created or updated pg_tviews.
+    Extension,
     /// May have dropped pg_tviews, or objects it depends on.
     Drop,
     /// Changes roles, or the owners of objects: no event trigger fires for these.
@@ -61,10 +61,10 @@ impl Statement {
         match self {
             Statement::WithoutWorkers(_) | Statement::Database => (handlers.databases_changed)(),
             Statement::CommitPrepared => (handlers.prepared_committed)(),
-            Statement::CreateExtension if extension::exists() => (handlers.extension_created)(),
+            Statement::Extension if extension::exists() => (handlers.extension_changed)(),
             // The extension is gone: its event triggers, which see what else is dropped, are, too.
             Statement::Drop if !extension::exists() => (handlers.extension_dropped)(),
-            Statement::CreateExtension | Statement::Drop => {}
+            Statement::Extension | Statement::Drop => {}
             Statement::Rights { owners } => (handlers.rights_changed)(*owners),
         }
     }
@@ -220,6 +220,7 @@ unsafe fn is_interesting(pstmt: *mut pg_sys::PlannedStmt) -> bool {
             | pg_sys::NodeTag::T_CreatedbStmt
             | pg_sys::NodeTag::T_AlterDatabaseStmt
             | pg_sys::NodeTag::T_CreateExtensionStmt
+            | pg_sys::NodeTag::T_AlterExtensionStmt
             | pg_sys::NodeTag::T_DropOwnedStmt
             | pg_sys::NodeTag::T_ReassignOwnedStmt
             | pg_sys::NodeTag::T_AlterRoleStmt
@@ -242,7 +243,9 @@ unsafe fn recognise(
     unsafe {
         Some(match (*node).type_ {
             pg_sys::NodeTag::T_TransactionStmt => Statement::CommitPrepared,
-            pg_sys::NodeTag::T_CreateExtensionStmt => Statement::CreateExtension,
+            pg_sys::NodeTag::T_CreateExtensionStmt | pg_sys::NodeTag::T_AlterExtensionStmt => {
+                Statement::Extension
+            }
             pg_sys::NodeTag::T_DropStmt => {
                 let statement = node.cast::<pg_sys::DropStmt>();
                 let extension = (*statement).removeType == pg_sys::ObjectType::OBJECT_EXTENSION;

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::Refresher;
+use crate::catalog::version;
 use crate::postgres::extension;
 use crate::postgres::process::background_worker;
 use crate::postgres::transaction::worker_transaction::short_transaction;
@@ -25,19 +26,24 @@ impl Refresher {
         }
     }
 
-    /// Loads definitions, or finds the extension gone.
+    /// Loads definitions, or finds the extension gone, or of a version that this library does not work with.
     pub(super) fn reload(&mut self, now: i64) {
         let generation = self.database.generation.load(SeqCst);
         let known = Tview::of(self.oid);
         background_worker::report_running("loading TVIEW definitions");
         let first = !self.database.present.load(SeqCst);
         let load = || {
+            extension::version()?;
+            if let Err(mismatch) = version::check() {
+                mismatch.warn();
+                return None;
+            }
             if first {
                 define::unlogged::server_started();
             }
-            catalog::load()
+            Some(catalog::load())
         };
-        match short_transaction(|| extension::exists().then(load)) {
+        match short_transaction(load) {
             Some(Some(infos)) => {
                 if self.tracked.replace(self.oid, infos, &known) {
                     leftover_cleaner::request(self.database);

@@ -89,8 +89,18 @@ SET pg_tviews.capture = on;
 
 -- The version of the extension is not that of the library.
 BEGIN;
+CREATE FUNCTION library_fault(extension text) RETURNS TABLE (status text, message text) LANGUAGE sql BEGIN ATOMIC
+    UPDATE pg_extension SET extversion = extension WHERE extname = 'pg_tviews';
+    SELECT status, replace(message, pg_tviews_version(), 'LIBRARY') FROM pg_tviews_health_check()
+     WHERE component = 'library' AND message NOT LIKE '%preloaded%';
+END;
+SELECT fault.* FROM unnest('{0.0.1,0.1.0,99.1.0}'::text[]) extension, library_fault(extension) fault;
+-- Nothing is refreshed by a library that is too old or too new.
+SELECT pg_tviews_wait('user');
+ROLLBACK;
+BEGIN;
 UPDATE pg_extension SET extversion = '0.0.1' WHERE extname = 'pg_tviews';
-SELECT * FROM answer WHERE component = 'library';
+SELECT pg_tviews_create('late', 'SELECT pk_user AS pk_late FROM tb_user');
 ROLLBACK;
 
 -- Others see what concerns them: roles of the owner, and who may monitor.
