@@ -7,7 +7,7 @@ use pgrx::prelude::*;
 use pgrx::Array;
 
 use crate::define::arguments::{check_max_latency, column_names, seconds, tview_name};
-use crate::define::create::{self, Request};
+use crate::define::create::{self, Request, Triggers};
 use crate::define::{conversion_plan, convert, drop, pause};
 use crate::error::OrRaise;
 use crate::postgres::sql_types::{texts, Name, RegClass};
@@ -35,6 +35,7 @@ fn pg_tviews_create(
         max_latency,
         key_columns,
         called: "pg_tviews_create",
+        triggers: Triggers::Now,
     });
     RegClass(table)
 }

@@ -1,9 +1,10 @@
 //! Automatic conversion: `tv_*` tables with a `v_*` view or a `tb_*` table become TVIEWs.
 
 use super::conversion_plan::{plan, Action, Step};
-use super::create::{self, Request};
+use super::create::{self, Request, Triggers};
 use super::{basic_view, patience};
 use crate::catalog::entity::Entity;
+use crate::catalog::key_choice::has_unique_index;
 use crate::postgres::{spi, transaction};
 
 /// The outcome for one entity.
@@ -13,31 +14,61 @@ pub struct Outcome {
     pub message: String,
 }
 
-/// Carries out the steps of [`plan`]. A table that fails does not prevent the conversion of other tables. But
-/// all locks are taken together or not at all. While the lock of one table is waited for, no other table
-/// stays locked against writers.
+/// Carries out the steps of [`plan`]. A table that fails does not prevent the conversion of other tables.
+///
+/// However many there are, no table stays locked against writers meanwhile, but for tv tables that get a
+/// unique index. These come last, and their locks are taken together or not at all.
 pub fn convert(schema: &str) -> Vec<Outcome> {
-    patience::patiently(
+    let convert_all = |steps: &[(usize, Step)]| -> Vec<(usize, Outcome)> {
+        let steps = steps.iter();
+        steps
+            .map(|(place, step)| (*place, convert_step(schema, step)))
+            .collect()
+    };
+    let (last, mut outcomes) = patience::patiently(
         || plan(schema),
-        |steps| steps.into_iter().map(|step| convert_step(schema, step)).collect(),
-    )
+        |steps| {
+            let steps = steps.into_iter().enumerate();
+            let (last, first): (Vec<_>, Vec<_>) = steps.partition(|(_, step)| gets_index(schema, step));
+            (last, convert_all(&first))
+        },
+    );
+    outcomes.extend(patience::patiently(|| (), |()| convert_all(&last)));
+    outcomes.sort_by_key(|(place, _)| *place);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-fn convert_step(schema: &str, step: Step) -> Outcome {
-    let entity = Entity {
-        schema: schema.to_string(),
-        name: step.entity.clone(),
-    };
+fn convert_step(schema: &str, step: &Step) -> Outcome {
     let (status, message) = if step.action == Action::Convert {
-        attempt(&entity)
+        attempt(&entity(schema, step))
     } else {
-        ("SKIP", step.reason)
+        ("SKIP", step.reason.clone())
     };
     Outcome {
-        entity: step.entity,
+        entity: step.entity.clone(),
         status,
         message,
     }
+}
+
+fn entity(schema: &str, step: &Step) -> Entity {
+    Entity {
+        schema: schema.to_string(),
+        name: step.entity.clone(),
+    }
+}
+
+/// Whether the conversion creates a unique index on the key.
+fn gets_index(schema: &str, step: &Step) -> bool {
+    let entity = entity(schema, step);
+    let table = entity.find(&entity.table());
+    let key = step
+        .key_columns
+        .as_ref()
+        .filter(|_| step.action == Action::Convert);
+    table
+        .zip(key)
+        .is_some_and(|(table, key)| !has_unique_index(table, key))
 }
 
 fn attempt(entity: &Entity) -> (&'static str, String) {
@@ -76,6 +107,7 @@ fn convert_one(entity: &Entity) -> String {
         max_latency: None,
         key_columns: None,
         called: "pg_tviews_auto_convert",
+        triggers: Triggers::ByWorker,
     });
     message
 }

@@ -33,6 +33,16 @@ pub struct Request {
     pub key_columns: Option<Vec<String>>,
     /// The SQL function that was called.
     pub called: &'static str,
+    pub triggers: Triggers,
+}
+
+/// Who installs the triggers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Triggers {
+    /// The call: changes are followed from its commit on. Writers are kept out until then.
+    Now,
+    /// A worker, after the commit.
+    ByWorker,
 }
 
 /// The entity that the caller names, with its table and definition if they exist. The table is locked against
@@ -122,7 +132,11 @@ fn define(request: &Request, target: &Target) -> Created {
     let operation = if before.is_some() { "redefine" } else { "create" };
     let mut details = by_whom();
     details["function"] = request.called.into();
-    register::register(&plan, Fill::IfSmall, operation, details);
+    if request.triggers == Triggers::ByWorker && before.is_none() {
+        register::register_for_worker(&plan, operation, details);
+    } else {
+        register::register(&plan, Fill::IfSmall, operation, details);
+    }
     Created { plan, notices }
 }
 

@@ -3,7 +3,7 @@
 use super::size::{self, Measured};
 use crate::error::{Caught, Problem};
 use crate::postgres::process::time_limit;
-use crate::postgres::spi;
+use crate::postgres::{spi, transaction};
 use crate::queue::position::Position;
 use crate::queue::{self, now};
 use crate::refresh::audit::Written;
@@ -49,6 +49,17 @@ pub fn fill(plan: &Plan, writers_wait: bool) -> Option<(Position, Written)> {
         }
         Err(caught) if size::is_for_a_worker(&caught) => None,
         Err(caught) => not_filled(plan, caught).raise(),
+    }
+}
+
+/// Fills the table of a small view, and takes all of that back: an ERROR if the table cannot take the rows. Locks on rows
+/// are held for as long as the table is filled.
+pub fn try_out(plan: &Plan) {
+    let measured = Fill::IfSmall.measure(plan);
+    if measured.is_some_and(|measured| measured.is_quick(true)) {
+        if let Err(caught) = transaction::probe(|| fill(plan, true)) {
+            caught.raise();
+        }
     }
 }
 

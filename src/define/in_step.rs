@@ -8,8 +8,9 @@ use pgrx::pg_sys::Oid;
 use super::definition_row::note_view;
 use super::fill::Fill;
 use super::register::reregister;
-use super::{capture_triggers, restored};
+use super::{capture_triggers, restored, write_guard};
 use crate::catalog::definition;
+use crate::catalog::state::State;
 use crate::error::{Caught, Problem};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::{lock_timeout, with_snapshot, Driver};
@@ -44,11 +45,14 @@ fn make_plan(driver: Driver, tview: Oid) -> Option<Rc<Plan>> {
     match out_of_step(&plan) {
         None => {
             note_view(&plan);
+            plan.in_step.set(true);
             Some(plan)
         }
         Some((fill, reason)) => {
             reregister(&plan, fill, reason);
-            plan::prepare(definition::load(tview)?).ok()
+            let plan = plan::prepare(definition::load(tview)?).ok()?;
+            plan.in_step.set(true);
+            Some(plan)
         }
     }
 }
@@ -73,6 +77,9 @@ fn out_of_step(plan: &Plan) -> Option<(Fill, &'static str)> {
         Some((Fill::Unneeded, "what changed cannot change a row"))
     } else if !capture_triggers::complete(&plan.lineage) {
         Some((Fill::Later, missing))
+    } else if definition.state != State::Active && write_guard::needs_install(definition.tview, &plan.shape) {
+        // A conversion has left all triggers to this.
+        Some((Fill::Unneeded, "the triggers that guard its table were missing"))
     } else {
         None
     }

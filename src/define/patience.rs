@@ -8,6 +8,7 @@
 //! ```
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::{self, Oid};
@@ -19,13 +20,16 @@ use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
-use crate::postgres::transaction::lock::{self, Attempt, TableLock};
+use crate::postgres::transaction::lock::{self, Attempt, ObjectLock, TableLock};
 use crate::postgres::transaction::lock_timeout;
 use crate::statement;
 
-/// Pauses between attempts double from the first to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Pauses between attempts double from the first to the longest. Where writers come one after the other, many short
+/// attempts are needed until one of them meets a gap.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(150);
+/// The pause of a worker, which has other work meanwhile, at one table.
+const PAUSE_OF_WORKERS: Duration = Duration::from_millis(500);
 
 /// A lock on a table or view.
 pub type LockRequest = (Oid, TableLock);
@@ -35,6 +39,8 @@ thread_local! {
     static PATIENT: Cell<bool> = const { Cell::new(false) };
     /// The lock that is being waited for.
     static WAITED_FOR: Cell<Option<LockRequest>> = const { Cell::new(None) };
+    /// Tables that this process has queued at in vain: since when.
+    static QUEUED: RefCell<HashMap<Oid, Instant>> = RefCell::default();
 }
 
 /// Takes locks, together within a moment; an ERROR (55P03) if one of them is not available. Relations that do
@@ -47,14 +53,36 @@ pub fn lock_all(requests: &[LockRequest]) {
     for request in order {
         WAITED_FOR.set(Some(request));
         let (relation, lock) = request;
-        let left = until.saturating_duration_since(Instant::now());
-        if left >= Duration::from_millis(1) {
-            lock_timeout::limited(left, || lock::table(relation, lock));
-        } else if lock::try_table(relation, lock) == Attempt::Held {
-            not_available().raise();
+        if lock::try_table(relation, lock) == Attempt::Held {
+            queue_up(request, until);
         }
         WAITED_FOR.set(None);
     }
+}
+
+/// Waits for a lock, and others queue behind. One session at a time does so at each table, and pauses between
+/// two attempts: others would queue behind all of them in turn.
+fn queue_up((relation, lock): LockRequest, until: Instant) {
+    let left = until.saturating_duration_since(Instant::now());
+    let may_queue = left >= Duration::from_millis(1)
+        && !pauses(relation)
+        && lock::try_object(pg_sys::RelationRelationId, relation, ObjectLock::Exclusive);
+    if !may_queue {
+        not_available().raise();
+    }
+    let begin = Instant::now();
+    QUEUED.with_borrow_mut(|queued| {
+        queued.retain(|_, begin| begin.elapsed() < PAUSE_OF_WORKERS);
+        queued.insert(relation, begin);
+    });
+    lock_timeout::limited(left, || lock::table(relation, lock));
+    QUEUED.with_borrow_mut(|queued| queued.remove(&relation));
+}
+
+/// Whether this process has queued in vain a short time ago. [`patiently`] pauses by itself.
+fn pauses(relation: Oid) -> bool {
+    let queued = QUEUED.with_borrow(|queued| queued.get(&relation).copied());
+    !PATIENT.get() && queued.is_some_and(|begin| begin.elapsed() < PAUSE_OF_WORKERS)
 }
 
 /// Whether an ERROR inside [`patiently`] ends the attempt: code that catches errors must raise it again.

@@ -57,6 +57,21 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
     announce::catalog_change();
 }
 
+/// Writes the definition of a TVIEW whose table exists, and locks nothing against writers. Once that is
+/// committed, a worker installs the triggers and fills the table, see `in_step`. What is written meanwhile is in the
+/// rows that the worker compares then.
+pub fn register_for_worker(plan: &Plan, operation: &'static str, details: serde_json::Value) {
+    let definition = &plan.definition;
+    refuse_circles(plan).or_raise();
+    rights::check_sources(definition.owner, &plan.source_oids()).or_raise();
+    fill::try_out(plan);
+    run_internal(|| spi::session(|| definition_row::write(plan, State::Populating)));
+    let mut entry = Entry::new(&definition.entity_name, definition.tview, operation, audit::now());
+    entry.details = Some(details);
+    audit::add(entry);
+    announce::catalog_change();
+}
+
 /// Locks what registration needs; returns the locks that keep writers out.
 fn lock_tables(plan: &Plan, fill: Fill) -> Vec<LockRequest> {
     // While these locks are held, no other session removes a trigger that is found below, see

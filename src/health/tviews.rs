@@ -97,6 +97,13 @@ pub(super) fn capture_triggers(inspection: &Inspection) -> Faults {
     read(&statement!("health_triggers"), &args, |rows, row| {
         let (source, tview): (String, String) = (rows.get(row, 0)?, rows.get(row, 1)?);
         let name = quote::literal(&tview);
+        if rows.get(row, 2)? {
+            let table = quote::literal(&source);
+            return Some((
+                Warning,
+                format!("{tview} is still to be populated: triggers on {source} are created as soon as no transaction that writes there is open. SELECT pid, state, query FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE relation = {table}::regclass AND mode = 'RowExclusiveLock'; shows these transactions."),
+            ));
+        }
         Some((
             Error,
             format!("changes of {source} are not captured: a trigger of pg_tviews is missing there, or not ENABLE ALWAYS. SELECT pg_tviews_create({name}); repairs that and brings {tview} up to date; do so with every TVIEW that reads {source}."),

@@ -90,7 +90,7 @@ impl Refresh<'_> {
         // process.
         for _ in 0..5 {
             self.at_rows = false;
-            let plan = match plan::kept(self.tview) {
+            let plan = match plan::kept(self.tview).filter(|plan| plan.in_step.get()) {
                 Some(plan) => plan,
                 None => match (self.prepare)(self.driver, self.tview)? {
                     Ok(plan) => plan,

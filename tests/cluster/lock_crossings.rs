@@ -83,7 +83,7 @@ fn cross(database: &Database, client: &mut Client) {
         "SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE {last} IN ACCESS SHARE MODE"
     ));
     let mut caller = database.client();
-    caller.run("SET deadlock_timeout = '80ms'");
+    caller.run("SET deadlock_timeout = '40ms'");
     let pid: i32 = caller.one("SELECT pg_backend_pid()");
     std::thread::scope(|scope| {
         let call = scope.spawn(move || caller.run("SELECT pg_tviews_drop('item')"));
@@ -104,7 +104,7 @@ fn a_call_that_crosses_a_reader_is_done_again() {
     let mut client = database.client();
     client.run("CREATE TABLE tb_item (pk_item int PRIMARY KEY, n int); INSERT INTO tb_item VALUES (1, 1)");
     // A reader that asks too late crosses nothing.
-    for _ in 0..20 {
+    for _ in 0..60 {
         cross(&database, &mut client);
         let found = "SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = current_database()";
         if client.one::<bool>(found) {

@@ -78,6 +78,65 @@ fn while_a_schema_is_converted() {
     client.assert_follows(&["a", "b"]);
 }
 
+/// How many tables a schema has: converting them takes seconds.
+const MANY: usize = 30;
+
+/// Tables `tb_1`, `tv_1` and so on, and views that all read `tb_hub`, too.
+fn many_tables(client: &mut Client) {
+    client.run(&format!(
+        "CREATE SEQUENCE number;
+         CREATE TABLE tb_hub (pk_hub int PRIMARY KEY, n int NOT NULL); INSERT INTO tb_hub VALUES (1, 1), (2, 1);
+         DO $$BEGIN FOR i IN 1..{MANY} LOOP
+             EXECUTE format('CREATE TABLE tb_%1$s (pk_%1$s int PRIMARY KEY, fk_hub int NOT NULL);
+                             INSERT INTO tb_%1$s SELECT -j, 1 FROM generate_series(1, 10) AS j;
+                             CREATE VIEW v_%1$s AS SELECT t.pk_%1$s, h.n FROM tb_%1$s t JOIN tb_hub h ON h.pk_hub = t.fk_hub;
+                             CREATE TABLE tv_%1$s (pk_%1$s int PRIMARY KEY, n int); INSERT INTO tv_%1$s VALUES (0, 0)', i);
+         END LOOP; END$$"
+    ));
+}
+
+/// Changes every table, the tv tables included.
+fn write_to_all(writer: &mut Client) {
+    writer.run("UPDATE tb_hub SET n = n + 1 WHERE pk_hub = 2; SET pg_tviews.allow_table_writes = on");
+    for i in 1..=MANY {
+        writer.run(&format!(
+            "INSERT INTO tb_{i} VALUES (nextval('number'), 2); UPDATE tv_{i} SET n = n + 1 WHERE pk_{i} = 0"
+        ));
+    }
+}
+
+#[test]
+fn however_many_tables_are_converted_together() {
+    let database = Database::new(shared(), "go_on_many");
+    let mut client = database.client();
+    many_tables(&mut client);
+    let mut caller = database.client();
+    caller.run("BEGIN");
+    let converted = "SELECT status, count(*) FROM pg_tviews_auto_convert() GROUP BY 1 ORDER BY 1";
+    assert_eq!(
+        caller.rows(converted),
+        ["SKIP|1".to_string(), format!("SUCCESS|{MANY}")]
+    );
+    // The transaction still has every lock that it took since the first table. Nobody waits for one of them.
+    let locked = "SELECT DISTINCT c.relname || ' ' || l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+                   WHERE l.pid = pg_backend_pid() AND c.relname ~ '^t[bv]_' AND l.mode NOT IN ('AccessShareLock', 'RowExclusiveLock')";
+    assert_eq!(caller.rows(locked), [""; 0]);
+    let mut writer = database.client();
+    writer.run("SET lock_timeout = '100ms'");
+    write_to_all(&mut writer);
+    caller.run("COMMIT");
+    // Workers install the triggers.
+    writer.run(PATIENCE);
+    while !client.one::<bool>("SELECT bool_and(state = 'active') FROM pg_tview_meta") {
+        write_to_all(&mut writer);
+    }
+    write_to_all(&mut writer);
+    assert!(client.one::<bool>("SELECT pg_tviews_wait(timeout => '5 minutes')"));
+    let entities: Vec<String> = (1..=MANY).map(|i| i.to_string()).collect();
+    let entities: Vec<&str> = entities.iter().map(String::as_str).collect();
+    client.assert_views_equal(&entities);
+}
+
 #[test]
 fn while_a_tview_is_redefined_and_needs_no_other_trigger() {
     let (database, mut client) = blog::open(shared(), "go_on_redefine");

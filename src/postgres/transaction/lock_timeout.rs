@@ -7,8 +7,9 @@ use pgrx::pg_sys;
 
 use crate::postgres::run_as;
 
-/// Definitions: the longest time that other sessions queue behind a lock that is waited for.
-pub const DEFINITION: Duration = Duration::from_millis(100);
+/// Definitions: the longest time that other sessions queue behind a lock that is waited for. A `lock_timeout` of 100 ms
+/// leaves room for what is done under the lock.
+pub const DEFINITION: Duration = Duration::from_millis(50);
 /// Plans, of a view whose tables are found by locking it. Long enough for locks that are held for a moment, as when a
 /// table is extended; much shorter than `deadlock_timeout`.
 pub const PLAN: Duration = Duration::from_millis(10);

@@ -76,6 +76,7 @@ pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Prob
         reachable: Reachable::default(),
         named: Rc::new(named),
         takes_many_locks: Cell::new(false),
+        in_step: Cell::new(false),
         locks: Locks::default(),
         stamp,
     })

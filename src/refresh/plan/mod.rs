@@ -78,6 +78,9 @@ pub struct Plan {
     pub takes_many_locks: Cell<bool>,
     /// Whether refreshes that lock only partitions they read lock few of them.
     pub locks: Locks,
+    /// The definition and the triggers were found to fit the plan. What a session plans to read a TVIEW may be
+    /// older than its triggers.
+    pub in_step: Cell<bool>,
     stamp: u64,
 }
 

@@ -27,7 +27,13 @@ SELECT * FROM traces ORDER BY 1, 2;
 SELECT * FROM pg_tviews_auto_convert() ORDER BY entity;
 SELECT * FROM traces ORDER BY 1, 2;
 SELECT entity_name, key_columns FROM pg_tview_meta WHERE tview_oid::text IN (SELECT name FROM traces WHERE kind = 'TVIEW') ORDER BY 1;
+-- The triggers are left to what fills the tables, whatever this session has read of the TVIEW before.
+SELECT * FROM pg_tviews_check('user');
+SELECT status, message FROM pg_tviews_health_check() WHERE component = 'capture triggers' AND message LIKE '%tb_user%';
 CALL pg_tviews_drain();
+SELECT status, message FROM pg_tviews_health_check() WHERE component = 'capture triggers';
+SELECT * FROM traces WHERE kind = 'trigger' ORDER BY 1, 2;
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgrelid IN ('tv_user'::regclass, 'tv_post'::regclass) ORDER BY 1, 2;
 SELECT pk_user, data FROM tv_user;
 TABLE tv_post;
 TABLE tv_bare;
