@@ -205,8 +205,9 @@ WITH RECURSIVE parameter AS MATERIALIZED (
       JOIN pg_amproc s ON s.amprocfamily = c.opcfamily
      WHERE o.class = 'pg_opclass'::regclass
     UNION ALL
-    SELECT concat_ws(' ', 'collation', c.oid, c.collprovider, c.collisdeterministic, c.collencoding, c.collcollate, c.collctype, c.colliculocale,
-                     c.collversion)
+    -- The column of the locale has another name from PostgreSQL 17 on, and rules of ICU are new in PostgreSQL 16.
+    SELECT concat_ws(' ', 'collation', c.oid, c.collprovider, c.collisdeterministic, c.collencoding, c.collcollate, c.collctype,
+                     coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale'), c.collversion, to_jsonb(c) ->> 'collicurules')
       FROM object o
       JOIN pg_collation c ON c.oid = o.oid
      WHERE o.class = 'pg_collation'::regclass

@@ -24,6 +24,7 @@ const STEPS_PER_TABLE: usize = 200;
 
 /// Analyses a query whose key is in the output columns named `key`.
 pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
+    let query = query.with_virtual_columns();
     let effort = Effort::new(recursion::step);
     let mut analysis = Analysis {
         query,

@@ -6,6 +6,7 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::IntoDatum;
 
 use super::process::memory;
+use super::versions::not_null;
 
 /// The name of a column; None if it is gone.
 pub fn name(relation: Oid, attno: i16) -> Option<String> {
@@ -13,10 +14,11 @@ pub fn name(relation: Oid, attno: i16) -> Option<String> {
     unsafe { memory::text_or_none(pg_sys::get_attname(relation, attno, true)) }
 }
 
-/// Whether a column is declared NOT NULL.
+/// Whether a column is declared NOT NULL, for all rows.
 pub fn is_not_null(relation: Oid, attno: i16) -> bool {
     // SAFETY: the tuple is released after its only use.
     unsafe {
+        let (relation_oid, number) = (relation, attno);
         let (Some(relation), Some(attno)) = (relation.into_datum(), attno.into_datum()) else {
             return false;
         };
@@ -27,7 +29,7 @@ pub fn is_not_null(relation: Oid, attno: i16) -> bool {
         let attribute = pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_attribute>(tuple);
         let not_null = (*attribute).attnotnull;
         pg_sys::ReleaseSysCache(tuple);
-        not_null
+        not_null && not_null::holds_for_all_rows(relation_oid, number)
     }
 }
 

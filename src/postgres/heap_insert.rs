@@ -10,6 +10,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::jsonb;
 use super::versions::attributes::attributes;
+use super::versions::index_insert;
 use crate::error::Problem;
 
 /// A column value of a row to insert.
@@ -81,15 +82,6 @@ mod raw {
         pub fn simple_table_tuple_insert(relation: Relation, slot: *mut TupleTableSlot);
         pub fn ExecOpenIndices(result: *mut ResultRelInfo, speculative: bool);
         pub fn ExecCloseIndices(result: *mut ResultRelInfo);
-        pub fn ExecInsertIndexTuples(
-            result: *mut ResultRelInfo,
-            slot: *mut TupleTableSlot,
-            executor: *mut EState,
-            update: bool,
-            no_duplicates_error: bool,
-            conflict: *mut bool,
-            arbiters: *mut pg_sys::List,
-        ) -> *mut pg_sys::List;
     }
 }
 
@@ -167,15 +159,7 @@ impl Table {
             raw::ExecStoreVirtualTuple(self.slot);
             raw::simple_table_tuple_insert(self.relation, self.slot);
             if (*self.result).ri_NumIndices > 0 {
-                raw::ExecInsertIndexTuples(
-                    self.result,
-                    self.slot,
-                    self.executor,
-                    false,
-                    false,
-                    std::ptr::null_mut(),
-                    std::ptr::null_mut(),
-                );
+                index_insert::insert(self.result, self.slot, self.executor);
             }
             if let Some(clear) = (*(*self.slot).tts_ops).clear {
                 clear(self.slot);

@@ -195,7 +195,7 @@ const CATALOGS: &[Catalog] = &[
     Catalog {
         name: "pg_collation",
         row: "collname = 'by_bytes'",
-        followed: "oid collprovider collisdeterministic collencoding collcollate collctype colliculocale collversion",
+        followed: "oid collprovider collisdeterministic collencoding collcollate collctype colliculocale colllocale collicurules collversion",
         not: &[("collname collnamespace", NAMES), ("collowner", RIGHTS)],
     },
     Catalog {

@@ -105,7 +105,7 @@ impl ViewQueries {
             .0
             .borrow_mut()
             .entry(view)
-            .or_insert_with(|| Select::of_view(view))
+            .or_insert_with(|| Select::of_view(view).with_virtual_columns())
     }
 }
 

@@ -16,7 +16,11 @@ use crate::postgres::transaction;
 const STATEMENT_TIMEOUT: u32 = 3;
 
 /// `USER_TIMEOUT` of utils/timeout.h: PostgreSQL gives the next free number from here on.
-const USER_TIMEOUT: u32 = 12;
+const USER_TIMEOUT: u32 = if cfg!(any(feature = "pg15", feature = "pg16")) {
+    12
+} else {
+    13
+};
 
 extern "C-unwind" {
     fn RegisterTimeout(id: u32, handler: extern "C-unwind" fn()) -> u32;

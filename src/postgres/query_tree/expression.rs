@@ -8,7 +8,7 @@ use pgrx::{pg_guard, pg_sys};
 use super::handles::{Expr, Select};
 use super::lists::pointers;
 use crate::postgres::recursion;
-use crate::postgres::versions::tree_mutator;
+use crate::postgres::versions::{outer_joins, tree_mutator};
 
 /// A column reference. `range` is the index in the range table of the query `levels_up` levels out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -148,6 +148,7 @@ impl Expr {
             (*var).varnosyn = 0;
             (*var).varattnosyn = 0;
             (*var).location = -1;
+            outer_joins::forget(var);
             Expr(var.cast())
         }
     }

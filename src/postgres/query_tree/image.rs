@@ -8,6 +8,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::handles::Select;
 use super::lists::string;
+use crate::postgres::versions::permissions;
 
 /// Fields of a node that say nothing about the result: where it stood in the text, and with whose rights
 /// tables are read.
@@ -21,7 +22,7 @@ pub fn image_of_view(view: Oid) -> (String, Vec<Oid>) {
     let mut image = String::new();
     let mut next = 0;
     while let Some(view) = met.get(next).copied() {
-        image += &Select::of_view(view).image(&mut met);
+        image += &Select::of_view(view).with_virtual_columns().image(&mut met);
         image.push('\n');
         next += 1;
     }
@@ -52,6 +53,7 @@ unsafe extern "C-unwind" fn settle_names(node: *mut pg_sys::Node, context: *mut 
                 // What proves that GROUP BY decides about other columns: not part of the result, and other
                 // numbers after pg_upgrade.
                 (*node.cast::<pg_sys::Query>()).constraintDeps = std::ptr::null_mut();
+                permissions::forget(node.cast());
                 let flags = pg_sys::QTW_EXAMINE_RTES_BEFORE as i32;
                 pg_sys::query_tree_walker(node.cast(), Some(settle_names), context, flags)
             }

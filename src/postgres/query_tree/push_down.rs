@@ -9,7 +9,7 @@ use super::handles::{Expr, Select};
 use super::lists::{list_of, make_node, pointers};
 use super::select::Cte;
 use crate::postgres::recursion;
-use crate::postgres::versions::join_aliases;
+use crate::postgres::versions::{join_aliases, permissions};
 
 impl Select {
     /// Whether the planner merges this query, in FROM, into the one around it: joins and conditions, nothing
@@ -96,6 +96,7 @@ impl Select {
             let entry = self.entry(index);
             let inner = copy(entry);
             (*inner).lateral = false;
+            permissions::leave(inner);
             pg_sys::IncrementVarSublevelsUp((*inner).subquery.cast(), 1, 1);
             let columns = pointers::<pg_sys::TargetEntry>((*(*inner).subquery).targetList)
                 .into_iter()

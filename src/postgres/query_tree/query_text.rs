@@ -17,7 +17,7 @@ impl Select {
             let relation = pg_sys::relation_open(view, pg_sys::AccessShareLock as i32);
             let query = pg_sys::copyObjectImpl(pg_sys::get_view_query(relation).cast());
             pg_sys::relation_close(relation, pg_sys::NoLock as i32);
-            Select(query.cast())
+            Select(query.cast()).plain()
         }
     }
 
@@ -46,7 +46,7 @@ impl Select {
             if (*query).commandType != pg_sys::CmdType::CMD_SELECT || (*query).hasModifyingCTE {
                 return None;
             }
-            Some(Select(query))
+            Some(Select(query).plain())
         }
     }
 
@@ -61,7 +61,7 @@ impl Select {
             (*statement).stmt = pg_sys::copyObjectImpl(raw.cast()).cast();
             let query =
                 pg_sys::parse_analyze_fixedparams(statement, text, std::ptr::null(), 0, std::ptr::null_mut());
-            let select = Select(query);
+            let select = Select(query).plain();
             select.collapse_repeated_columns().then(|| select.sql())
         }
     }

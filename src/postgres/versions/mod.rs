@@ -3,10 +3,16 @@
 
 pub mod attributes;
 pub mod cost_estimate;
+pub mod group_entries;
+pub mod index_insert;
 pub mod join_aliases;
 pub mod noreturn;
+pub mod not_null;
+pub mod outer_joins;
 pub mod ownership;
+pub mod permissions;
 pub mod process_number;
 pub mod signals;
 pub mod tree_mutator;
+pub mod virtual_columns;
 pub mod xact_lock;

@@ -37,6 +37,7 @@ const COMPUTES_ROWS: &str = "fresh";
 
 /// Changes the part of a recompute statement that reads the view. `statement` is about to be planned.
 pub fn push_down(statement: Select) {
+    statement.without_group_entries();
     let rows = statement.ctes().into_iter().find(|cte| cte.name == COMPUTES_ROWS);
     let select = rows.map_or(statement, |cte| cte.query);
     let left = Cell::new(MAXIMUM_LEVELS);

@@ -7,6 +7,7 @@ LOAD 'pg_tviews';
 SELECT pg_describe_object(classid, objid, 0) AS object
   FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_tviews')
+   AND classid <> 'pg_type'::regclass -- types of rows: members of the extension in later versions of PostgreSQL only
  ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
 SELECT p.oid::regprocedure AS function, CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind, pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result,
        provolatile AS volatility, proisstrict AS strict, prosecdef AS definer, proparallel AS parallel

@@ -32,7 +32,7 @@ CALL pg_tviews_drain();
 SELECT * FROM tv_post ORDER BY pk_post;
 SELECT same('v_post', 'tv_post');
 SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = 'tv_post'::regclass AND attnum > 0 ORDER BY attnum;
-SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'tv_post'::regclass ORDER BY conname;
+SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'tv_post'::regclass AND contype <> 'n' ORDER BY conname;
 SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'tv_post'::regclass ORDER BY 1::text;
 SELECT has_table_privilege('public', 'tv_post', 'SELECT');
 

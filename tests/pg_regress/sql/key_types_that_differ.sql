@@ -7,8 +7,12 @@ SET client_min_messages = warning;
 CREATE SCHEMA key_types_that_differ;
 SET search_path = key_types_that_differ, public;
 CREATE EXTENSION citext SCHEMA key_types_that_differ;
+-- Not every server is built with ICU, which collations that are not deterministic need: the other expected file.
+SELECT EXISTS (SELECT FROM pg_collation WHERE collname = 'en-x-icu') AS has_icu \gset
+\if :has_icu
 CREATE COLLATION no_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE COLLATION no_accent (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+\endif
 CREATE DOMAIN short AS varchar(3);
 CREATE DOMAIN wide AS varchar(10);
 CREATE TYPE mood AS ENUM ('sad', 'happy');
@@ -57,7 +61,9 @@ SELECT try('regclass', 'oid', 'pg_class', 'pg_type');
 SELECT try('varchar(3)[]', 'text[]', '{a}', '{a,b}');
 SELECT try('text COLLATE "C"', 'text COLLATE "POSIX"', 'a', 'A');
 SELECT try('text', 'text COLLATE "C"', 'a', 'A');
+\if :has_icu
 SELECT try('text COLLATE no_case', 'text COLLATE no_case', 'a', 'b');
+\endif
 SELECT try('name', 'text', 'a', 'A');
 
 -- Refused.
@@ -81,9 +87,11 @@ SELECT try('inet', 'cidr', '10.0.0.0/8', '10.0.0.0/16');
 SELECT try('bit(3)', 'bit(2)', '101', '100');
 SELECT try('numeric[]', 'int[]', '{5.1}', '{5.2}');
 SELECT try('boolean', 'int', 'true', 'false');
+\if :has_icu
 SELECT try('text COLLATE no_case', 'text', 'a', 'b');
 SELECT try('text', 'text COLLATE no_case', 'a', 'A');
 SELECT try('text COLLATE no_case', 'text COLLATE no_accent', 'a', 'b');
+\endif
 
 -- A column that is no key may have any type that takes its values; what does not fit is named.
 CREATE TABLE tb_other (pk_other int PRIMARY KEY, n text, m text);
@@ -96,6 +104,7 @@ SELECT pg_tviews_create('other');
 SELECT * FROM tv_other;
 
 -- A table the extension makes compares as the view does, in every column.
+\if :has_icu
 CREATE TABLE tb_made (id text COLLATE no_case PRIMARY KEY, c text COLLATE "C", d text);
 CREATE VIEW v_made AS SELECT * FROM tb_made;
 SELECT pg_tviews_create('made');
@@ -108,6 +117,8 @@ SELECT * FROM tv_made;
 DELETE FROM tb_made;
 CALL pg_tviews_drain();
 SELECT count(*) FROM tv_made;
+SELECT pg_tviews_drop('made');
+\endif
 
 -- A view replaced by one whose key does not fit any more: its changes wait, with the reason; the table follows, and so does the TVIEW.
 CREATE TABLE tb_later (pk_later int PRIMARY KEY, n numeric);
@@ -125,7 +136,7 @@ CALL pg_tviews_drain('later');
 SELECT m.state FROM pg_tview_meta m WHERE m.tview_oid = 'tv_later'::regclass;
 SELECT * FROM tv_later ORDER BY 1;
 
-SELECT pg_tviews_drop(name) FROM unnest('{other,made,later}'::text[]) name;
+SELECT pg_tviews_drop(name) FROM unnest('{other,later}'::text[]) name;
 -- Types without equality, or without an order, as a new table's key and as an existing table's.
 CREATE TYPE with_json AS (n int, j json);
 CREATE TYPE with_xid AS (n int, x xid);

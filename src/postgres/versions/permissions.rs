@@ -1,0 +1,32 @@
+//! The right to read a table. From PostgreSQL 16 on, a query keeps the rights in a list beside its range table, and
+//! entries of the range table point into the list.
+
+use pgrx::pg_sys;
+
+/// Leaves the rights of an entry, which moves into a query within, to the entry that stays.
+///
+/// # Safety
+/// The entry belongs to the caller.
+pub unsafe fn leave(entry: *mut pg_sys::RangeTblEntry) {
+    #[cfg(feature = "pg15")]
+    let _ = entry;
+    // SAFETY: as the caller promises.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        (*entry).perminfoindex = 0;
+    }
+}
+
+/// Drops the rights that a query is to be read with.
+///
+/// # Safety
+/// The query belongs to the caller, and is not planned.
+pub unsafe fn forget(query: *mut pg_sys::Query) {
+    #[cfg(feature = "pg15")]
+    let _ = query;
+    // SAFETY: as the caller promises.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        (*query).rteperminfos = std::ptr::null_mut();
+    }
+}
