@@ -13,6 +13,8 @@ pub const FORCED_SETTINGS: &[(&CStr, &CStr)] = &[
     (c"lock_timeout", lock_timeout::WORKER),
     (c"idle_in_transaction_session_timeout", c"0"),
     (c"idle_session_timeout", c"0"),
+    // From PostgreSQL 17 on.
+    (c"transaction_timeout", c"0"),
     (c"default_transaction_isolation", c"read committed"),
     (c"default_transaction_read_only", c"off"),
     (c"default_transaction_deferrable", c"off"),

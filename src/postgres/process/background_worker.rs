@@ -110,10 +110,13 @@ pub fn return_to_own_role() {
 }
 
 /// Sets `name` above every configuration file, ALTER DATABASE and ALTER ROLE, so none of them changes
-/// refreshes.
+/// refreshes. Does nothing if the server has no setting of that name.
 pub fn force_setting(name: &CStr, value: &CStr) {
     // SAFETY: both strings outlive the call, which copies them.
     unsafe {
+        if pg_sys::GetConfigOption(name.as_ptr(), true, false).is_null() {
+            return;
+        }
         pg_sys::SetConfigOption(
             name.as_ptr(),
             value.as_ptr(),
