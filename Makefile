@@ -56,4 +56,7 @@ bench-quick: setup ## the same with less data, under three minutes
 	scripts/install.sh --release
 	scripts/cargo.sh bench --bench scenarios -- --quick
 
-.PHONY: bench bench-quick fuzz help demo demo-stop test test-all setup build install lint unit regress cluster
+release: setup ## set the version everywhere (VERSION=1.2.3), and check that the release is complete
+	scripts/release.sh "$(VERSION)"
+
+.PHONY: bench bench-quick fuzz release help demo demo-stop test test-all setup build install lint unit regress cluster

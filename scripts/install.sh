@@ -12,8 +12,9 @@ cargo pgrx install --pg-config "$(pg_config)" "${sudo[@]}" "$@"
 
 # The tests of updates create the objects of earlier versions.
 folder="$("$(pg_config)" --sharedir)/extension"
-for script in sql/pg_tviews--*.sql; do
-    if [[ "$script" =~ ^sql/pg_tviews--[0-9.]+\.sql$ ]]; then
+for version in $(releases); do
+    if [ "$version" != "$(package_version)" ]; then
+        script=sql/pg_tviews--$version.sql
         if [ -w "$folder" ]; then cp "$script" "$folder/"; else as_root cp "$script" "$folder/"; fi
     fi
 done

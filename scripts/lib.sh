@@ -54,6 +54,22 @@ apt_install() {
     as_root apt-get install -y -qq "${missing[@]}" >/dev/null
 }
 
+# The version in Cargo.toml.
+package_version() { sed -n '0,/^version = /s/^version = "\(.*\)"/\1/p' Cargo.toml; }
+
+# The released versions: those whose installation scripts are kept.
+releases() { printf '%s\n' sql/* | sed -nE 's/^sql\/pg_tviews--([0-9.]+)\.sql$/\1/p' | sort -V; }
+
+# Whether an argument is a version.
+check_version() { [[ $1 =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "a version is three numbers, such as 1.2.3: '$1'"; }
+
+# last_release VERSION: the last release before a version; nothing for the first.
+last_release() {
+    releases | while read -r release; do
+        [ "$release" = "$1" ] || [ "$(printf '%s\n' "$release" "$1" | sort -V | head -n 1)" != "$release" ] || echo "$release"
+    done | tail -n 1
+}
+
 # The versions of PostgreSQL that pg_tviews is for.
 VERSIONS=(15 16 17 18)
 
