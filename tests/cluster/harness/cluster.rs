@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use postgres::error::DbError;
 use postgres::{Client, Config, NoTls};
 
-use super::binaries::{client_program, folder, output, repository, server_program};
+use super::binaries::{client_program, folder, output, repository, server_program, VERSION};
 use super::template;
 
 const PORT: u16 = 5432;
@@ -26,6 +26,8 @@ rm -rf "$2"
 /// What a cluster starts with.
 pub struct Options {
     settings: Vec<(String, String)>,
+    /// Folder of the programs of another server than the one under test.
+    programs: Option<PathBuf>,
 }
 
 impl Options {
@@ -36,8 +38,7 @@ impl Options {
 
     /// A cluster in which only the sessions that use the extension load it.
     pub fn without_preload() -> Self {
-        let options = Self { settings: Vec::new() };
-        options
+        Self::copied()
             .set("listen_addresses", "")
             .set("fsync", "off")
             .set("shared_buffers", "32MB")
@@ -53,7 +54,18 @@ impl Options {
 
     /// What the cluster it is copied from has.
     pub fn copied() -> Self {
-        Self { settings: Vec::new() }
+        Self {
+            settings: Vec::new(),
+            programs: None,
+        }
+    }
+
+    /// The same for another server than the one under test.
+    pub fn of_server(self, programs: &Path) -> Self {
+        Self {
+            programs: Some(programs.to_owned()),
+            ..self
+        }
     }
 
     /// Adds a line to postgresql.conf; the last one of a name counts.
@@ -75,6 +87,7 @@ pub enum StopMode {
 /// A running cluster; ended when dropped.
 pub struct Cluster {
     home: PathBuf,
+    programs: PathBuf,
     guard: Child,
 }
 
@@ -88,7 +101,11 @@ impl Cluster {
 
     /// Creates a cluster that does not run.
     pub fn create(options: Options) -> Self {
-        Self::create_with(options, template::copy_to)
+        let other = options.programs.clone();
+        Self::create_with(options, |data| match &other {
+            Some(programs) => template::init(programs, data, as_server_under_test()),
+            None => template::copy_to(data),
+        })
     }
 
     /// Starts a copy of a running cluster, made by `pg_basebackup` with these arguments (`-R`: as its standby).
@@ -112,15 +129,20 @@ impl Cluster {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let home = template::base().join(format!("pgtv-{}-{number}", std::process::id()));
         output(server_program("/bin/mkdir").arg(&home));
+        let programs = options.programs.clone().unwrap_or_else(|| folder().to_owned());
         let guard = server_program("/bin/sh")
             .args(["-c", GUARD, "guard"])
-            .args([folder(), &home])
+            .args([&programs, &home])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("the guard starts");
-        let cluster = Self { home, guard };
+        let cluster = Self {
+            home,
+            programs,
+            guard,
+        };
         fill(&cluster.data());
         cluster.configure(options);
         cluster
@@ -176,7 +198,7 @@ impl Cluster {
     pub fn upgrade_from(&self, old: &Self) {
         let mut upgrade = server_program("pg_upgrade");
         upgrade.current_dir(&self.home);
-        upgrade.arg("-b").arg(folder()).arg("-B").arg(folder());
+        upgrade.arg("-b").arg(&old.programs).arg("-B").arg(&self.programs);
         upgrade.arg("-d").arg(old.data()).arg("-D").arg(self.data());
         upgrade.arg("-s").arg(&self.home).args(["-U", "postgres"]);
         output(&mut upgrade);
@@ -342,7 +364,7 @@ impl Cluster {
     }
 
     fn pg_ctl(&self) -> Command {
-        let mut command = server_program("pg_ctl");
+        let mut command = server_program(&self.programs.join("pg_ctl").to_string_lossy());
         command.arg("--pgdata").arg(self.data());
         command
     }
@@ -365,6 +387,15 @@ impl Drop for Cluster {
         // The guard stops the server by its pid file and removes the folder.
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
+    }
+}
+
+/// What the `initdb` of an older server is told: pg_upgrade wants both clusters alike.
+fn as_server_under_test() -> &'static [&'static str] {
+    if VERSION >= 18 {
+        &["--data-checksums"]
+    } else {
+        &[]
     }
 }
 

@@ -37,18 +37,7 @@ fn template() -> &'static Path {
 /// Builds under another name first: a run that was interrupted must not leave half a template.
 fn create(finished: &Path) {
     let unfinished = finished.with_extension(std::process::id().to_string());
-    output(
-        server_program("initdb")
-            .args([
-                "--no-sync",
-                "--username=postgres",
-                "--auth=trust",
-                "--locale=C",
-                "--encoding=UTF8",
-            ])
-            .arg("--pgdata")
-            .arg(&unfinished),
-    );
+    init(folder(), &unfinished, &[]);
     let moved = server_program("/bin/mv")
         .arg("-T")
         .arg(&unfinished)
@@ -58,4 +47,21 @@ fn create(finished: &Path) {
         // Another run was first: its template is as good as ours.
         output(server_program("/bin/rm").arg("-rf").arg(&unfinished));
     }
+}
+
+/// A new cluster by the `initdb` of some server.
+pub fn init(programs: &Path, data: &Path, more: &[&str]) {
+    output(
+        server_program(&programs.join("initdb").to_string_lossy())
+            .args([
+                "--no-sync",
+                "--username=postgres",
+                "--auth=trust",
+                "--locale=C",
+                "--encoding=UTF8",
+            ])
+            .args(more)
+            .arg("--pgdata")
+            .arg(data),
+    );
 }

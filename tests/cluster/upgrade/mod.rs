@@ -1,5 +1,7 @@
 //! From each version that was released: its SQL objects under this library, ALTER EXTENSION UPDATE, and what is there then.
 
+mod servers;
+
 use std::collections::BTreeSet;
 
 use postgres::Client;
@@ -24,6 +26,34 @@ fn released() -> Vec<String> {
         .collect();
     assert!(versions.contains("0.1.0"), "{versions:?}");
     versions.into_iter().collect()
+}
+
+/// What a script does, in any order: pgrx writes objects in the order of its graph, with the lines of the source.
+fn lines(script: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = script
+        .lines()
+        .filter(|line| !line.starts_with("-- src/"))
+        .collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn a_released_version_keeps_its_objects() {
+    let current = format!("pg_tviews--{}.sql", env!("CARGO_PKG_VERSION"));
+    let Ok(kept) = std::fs::read_to_string(repository().join("sql").join(&current)) else {
+        return;
+    };
+    let folder = shared()
+        .client("postgres")
+        .one::<String>("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'");
+    let installed =
+        std::fs::read_to_string(format!("{folder}/extension/{current}")).expect("it is installed");
+    assert_eq!(
+        lines(&installed),
+        lines(&kept),
+        "the version is released: raise it with scripts/version.sh"
+    );
 }
 
 /// A database with the objects of a version.

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Prints the pg_config of a server of version 15 that has the extension, which the test of pg_upgrade starts from; nothing, and why, if
+# there is none. It is fetched, not one of the system: pg_upgrade refuses data of a later minor release than its own.
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+if [ "$PG" -le 15 ]; then
+    exit
+fi
+installed=$(find_server 15) && [ -f "$("$installed" --sharedir)/extension/pg_tviews--$(package_version).sql" ] || {
+    say "pg_tviews $(package_version) is not installed in a PostgreSQL 15: run PG=15 make install for the test of pg_upgrade" >&2
+    exit
+}
+PG=15 scripts/server.sh --fetch >&2
+server=$CACHE/postgresql-15/bin/pg_config
+if [ "$server" != "$installed" ]; then
+    rm -f "$("$server" --pkglibdir)/pg_tviews.so"
+    cp "$("$installed" --pkglibdir)/pg_tviews.so" "$("$server" --pkglibdir)/"
+    cp "$("$installed" --sharedir)"/extension/pg_tviews* "$("$server" --sharedir)/extension/"
+fi
+echo "$server"
