@@ -1,6 +1,6 @@
 //! A cancel, a timeout or lack of memory ends the command: it is never taken for a fault of what was attempted.
 
-use crate::harness::{shared, Ask, Database};
+use crate::harness::{shared, Ask, Database, WAIT};
 
 /// A function that takes a while, and one that ends like a command that an administrator ended.
 const SLOW: &str = "CREATE FUNCTION slow(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
@@ -81,4 +81,39 @@ fn making_the_unique_index_ends() {
     let error = client.fails("SELECT pg_tviews_create('a', 'SELECT pk_a, n FROM tb_a')");
     assert_eq!(error.code().code(), "23505", "{error:?}");
     assert!(error.message().contains("is not unique"), "{error:?}");
+}
+
+#[test]
+fn asking_what_is_pending_ends() {
+    let database = Database::new(shared(), "cancelled_pending");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_a (pk_a int PRIMARY KEY, n int); INSERT INTO tb_a SELECT i, 0 FROM generate_series(1, 200000) AS i;
+         SELECT pg_tviews_create('a', 'SELECT pk_a, n FROM tb_a')",
+    );
+    assert!(client.one::<bool>("SELECT pg_tviews_wait(timeout => '5 minutes')"));
+    client.run("SELECT pg_tviews_pause('a')");
+    // A larger transaction would log one change of all rows.
+    client.run(
+        "DO $$BEGIN FOR i IN 0..39 LOOP
+             UPDATE tb_a SET n = 1 WHERE pk_a > i * 5000 AND pk_a <= (i + 1) * 5000; COMMIT;
+         END LOOP; END$$",
+    );
+    let mut caller = database.client();
+    let pid: i32 = caller.one("SELECT pg_backend_pid()");
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| caller.fails("SELECT count(*) FROM pg_tviews_pending('a')"));
+        let runs = format!(
+            "SELECT query LIKE '%pending%' AND state = 'active' AND clock_timestamp() - query_start > '100 ms'
+               FROM pg_stat_activity WHERE pid = {pid}"
+        );
+        client.wait_until(&runs, WAIT);
+        assert!(client.one::<bool>(&format!("SELECT pg_cancel_backend({pid})")));
+        let error = call.join().expect("the call ends");
+        assert_eq!(error.code().code(), "57014", "{error:?}");
+    });
+    assert_eq!(
+        caller.rows("SELECT count(*) FROM pg_tviews_pending('a', '{1,200000,200001}')"),
+        ["2"]
+    );
 }
