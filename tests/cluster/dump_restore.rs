@@ -244,9 +244,8 @@ fn table_of_a_tview_restored_alone_is_an_ordinary_table() {
     client.run("UPDATE tv_user SET data = '{}'; DROP TABLE tv_user");
 }
 
-/// Where pg_tview_meta was a table, its rows were in the dump.
-/// Definitions were rows of pg_tview_meta, and had a column less.
-fn as_dumped_by_0_1_0(dump: &str) -> String {
+/// Before 0.1.0 definitions were rows of the table pg_tview_meta, and had a column less.
+fn as_dumped_before_0_1_0(dump: &str) -> String {
     let header = "COPY public.pg_tview_definition (";
     let (before, rest) = dump.split_once(header).expect("definitions are dumped");
     let (rows, after) = rest.split_once("\n\\.\n").expect("rows have an end");
@@ -261,14 +260,14 @@ fn as_dumped_by_0_1_0(dump: &str) -> String {
 }
 
 #[test]
-fn definitions_dumped_by_version_0_1_0() {
+fn definitions_dumped_before_version_0_1_0() {
     let (database, client) = open(shared(), "dump_older");
     let files = Folder::new();
     let dump = files.join("dump.sql");
     run(shared(), "pg_dump", &["-f", &dump, &database.name]);
     drop(client);
     let text = std::fs::read_to_string(&dump).unwrap_or_else(|error| panic!("{dump}: {error}"));
-    let older = as_dumped_by_0_1_0(&text);
+    let older = as_dumped_before_0_1_0(&text);
     std::fs::write(&dump, older).unwrap_or_else(|error| panic!("{dump}: {error}"));
     let restored = Database::without_extension(shared(), "restored_older");
     run(
