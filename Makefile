@@ -28,11 +28,13 @@ build: setup ## compile (debug)
 install: setup ## install the extension (release build) into the server
 	scripts/install.sh --release
 
-lint: setup ## formatting, lints (warnings are errors), and which folder imports which
+lint: clippy ## formatting, lints (warnings are errors), and which folder imports which
 	cargo fmt --check
+	scripts/cargo.sh test --test floors
+
+clippy: setup ## lints alone
 	scripts/cargo.sh clippy --all-targets --features pg_test -- -D warnings
 	scripts/cargo.sh clippy --test cluster -- -D warnings
-	scripts/cargo.sh test --test floors
 
 unit: setup ## unit tests, and the tests that run inside a server
 	scripts/unit.sh
@@ -59,4 +61,4 @@ bench-quick: setup ## the same with less data, under three minutes
 release: setup ## set the version everywhere (VERSION=1.2.3), and check that the release is complete
 	scripts/release.sh "$(VERSION)"
 
-.PHONY: bench bench-quick fuzz release help demo demo-stop test test-all setup build install lint unit regress cluster
+.PHONY: bench bench-quick fuzz release help demo demo-stop test test-all setup build install lint clippy unit regress cluster

@@ -1,5 +1,6 @@
-//! Queries in the form that all versions of PostgreSQL share. Later versions write more into an analysed query: a
-//! range table entry for the groups, the outer joins that a column is NULL without, columns that are computed.
+//! Queries in the form that all versions of PostgreSQL share. Later versions write more into an analysed
+//! query: a range table entry for the groups, the outer joins that a column is NULL without, columns that
+//! are computed.
 
 use std::ffi::c_void;
 
@@ -41,8 +42,8 @@ impl Select {
         copy
     }
 
-    /// Grouped queries in it, changed in place, read tables where they read groups. GROUPING SETS stay as they
-    /// are: the planner needs their groups.
+    /// Grouped queries in it, changed in place, read tables where they read groups. GROUPING SETS stay as
+    /// they are: the planner needs their groups.
     pub fn without_group_entries(&self) {
         let change = Change {
             outer_joins: false,

@@ -1,5 +1,5 @@
-//! The function that estimates the costs of an index. PostgreSQL 15 declares the function in the planner's index
-//! without its arguments.
+//! The function that estimates the costs of an index. PostgreSQL 15 declares the function in the planner's
+//! index without its arguments.
 
 use pgrx::pg_sys;
 

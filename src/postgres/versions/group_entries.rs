@@ -1,5 +1,5 @@
-//! Groups as a range table entry. In PostgreSQL 18, the output of a grouped query reads the columns of such an entry
-//! in place of the expressions that are grouped by.
+//! Groups as a range table entry. In PostgreSQL 18, the output of a grouped query reads the columns of such
+//! an entry in place of the expressions that are grouped by.
 
 use pgrx::pg_sys;
 

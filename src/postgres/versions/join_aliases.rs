@@ -1,5 +1,5 @@
-//! Columns of joins, replaced by the columns of the tables joined. From PostgreSQL 16 on the function takes the
-//! planner's state, too, for expressions that only the planner makes.
+//! Columns of joins, replaced by the columns of the tables joined. From PostgreSQL 16 on the function takes
+//! the planner's state, too, for expressions that only the planner makes.
 
 use pgrx::pg_sys;
 

@@ -1,5 +1,5 @@
-//! What is called or laid out differently by the versions of PostgreSQL: one file per difference, each with a
-//! form that all versions share. Other files name no version.
+//! What is called or laid out differently by the versions of PostgreSQL: one file per difference, each with
+//! a form that all versions share. Other files name no version.
 
 pub mod attributes;
 pub mod cost_estimate;

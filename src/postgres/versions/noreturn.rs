@@ -1,4 +1,5 @@
-//! The end of the process, by a function of which the bindings for PostgreSQL 18 do not say that it never returns.
+//! The end of the process, by a function of which the bindings for PostgreSQL 18 do not say that it never
+//! returns.
 
 use pgrx::pg_sys;
 

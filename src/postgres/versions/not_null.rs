@@ -1,5 +1,5 @@
-//! NOT NULL is a constraint from PostgreSQL 18 on. One that is NOT VALID does not hold for the rows that were there
-//! before, although the column counts as NOT NULL.
+//! NOT NULL is a constraint from PostgreSQL 18 on. One that is NOT VALID does not hold for the rows that
+//! were there before, although the column counts as NOT NULL.
 
 use pgrx::pg_sys::Oid;
 

@@ -1,4 +1,5 @@
-//! The outer joins that a column is NULL without a partner in. From PostgreSQL 16 on, every column names them.
+//! The outer joins that a column is NULL without a partner in. From PostgreSQL 16 on, every column names
+//! them.
 
 use pgrx::pg_sys;
 

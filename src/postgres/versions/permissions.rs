@@ -1,5 +1,5 @@
-//! The right to read a table. From PostgreSQL 16 on, a query keeps the rights in a list beside its range table, and
-//! entries of the range table point into the list.
+//! The right to read a table. From PostgreSQL 16 on, a query keeps the rights in a list beside its range
+//! table, and entries of the range table point into the list.
 
 use pgrx::pg_sys;
 

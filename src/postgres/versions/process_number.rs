@@ -1,4 +1,5 @@
-//! The place of this process in the process array: a field of the process until PostgreSQL 16, then a variable.
+//! The place of this process in the process array: a field of the process until PostgreSQL 16, then a
+//! variable.
 
 use pgrx::pg_sys;
 

@@ -1,5 +1,5 @@
-//! Virtual generated columns, new in PostgreSQL 18: not stored, computed from other columns of the row where they are
-//! read. Rows come to triggers without their values.
+//! Virtual generated columns, new in PostgreSQL 18: not stored, computed from other columns of the row
+//! where they are read. Rows come to triggers without their values.
 
 use pgrx::pg_sys;
 
@@ -103,18 +103,25 @@ mod computing {
         generated == pg_sys::ATTRIBUTE_GENERATED_VIRTUAL as std::ffi::c_char
     }
 
-    /// `(SELECT column, expression, .. FROM table)`: columns have the places that they have in the table, and those
-    /// that are not read are NULL. The whole row and system columns are read by hidden columns.
+    /// `(SELECT column, expression, .. FROM table)`: columns have the places that they have in the table,
+    /// and those that are not read are NULL. Hidden columns read the system columns.
     unsafe fn become_sub_select(entry: *mut pg_sys::RangeTblEntry, read: &BTreeSet<i16>) {
         // SAFETY: the table is open while its columns are read; everything is copied.
         unsafe {
             let relation = pg_sys::relation_open((*entry).relid, pg_sys::AccessShareLock as i32);
             let mut targets = Vec::new();
-            let mut add = |expression: *mut pg_sys::Node, name: *mut std::ffi::c_char, hidden: bool| {
+            let mut add = |expression: *mut pg_sys::Node, hidden: bool| {
                 let place = targets.len() as i16 + 1;
+                let name = c"column".as_ptr().cast_mut();
                 targets.push(pg_sys::makeTargetEntry(expression.cast(), place, name, hidden).cast());
             };
-            for column in attributes((*relation).rd_att) {
+            let columns = attributes((*relation).rd_att);
+            // Columns behind the last one that is read are left out: others may be added to the table.
+            let last = match read.contains(&0) {
+                true => columns.len(),
+                false => read.last().map_or(0, |column| *column as usize),
+            };
+            for column in &columns[..last] {
                 let is_read = read.contains(&0) || read.contains(&column.attnum);
                 let expression = if column.attisdropped || !is_read {
                     pg_sys::makeNullConst(pg_sys::INT4OID, -1, Oid::INVALID).cast()
@@ -124,11 +131,11 @@ mod computing {
                     let (of_type, modifier) = (column.atttypid, column.atttypmod);
                     pg_sys::makeVar(1, column.attnum, of_type, modifier, column.attcollation, 0).cast()
                 };
-                add(expression, pg_sys::pstrdup(column.attname.data.as_ptr()), false);
+                add(expression, false);
             }
-            for column in read.iter().copied().filter(|column| *column <= 0) {
-                let row = pg_sys::makeVar(1, column, pg_sys::RECORDOID, -1, Oid::INVALID, 0);
-                add(row.cast(), c"row".as_ptr().cast_mut(), true);
+            for column in read.iter().copied().filter(|column| *column < 0) {
+                let of_row = pg_sys::makeVar(1, column, pg_sys::OIDOID, -1, Oid::INVALID, 0);
+                add(of_row.cast(), true);
             }
             pg_sys::relation_close(relation, pg_sys::AccessShareLock as i32);
 
