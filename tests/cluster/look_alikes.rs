@@ -234,12 +234,16 @@ fn none_is_used_by_functions_triggers_workers_or_views() {
     mislead(&mut client, "misled");
     drop(client);
     let (mut misled, mut judge) = (database.client(), honest(&database));
+    misled.run("CREATE EXTENSION pg_tviews SCHEMA public VERSION '0.1.0'");
+    misled.run("ALTER EXTENSION pg_tviews UPDATE");
+    assert_eq!(used(&cluster), BTreeSet::new());
+    misled.run("DROP EXTENSION pg_tviews");
     misled.run("CREATE EXTENSION pg_tviews SCHEMA public");
     blog::create(&mut judge);
     judge.run(TABLES);
     // Workers, too, start under the bad path.
     judge.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'pg_tviews refresh%'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_tviews worker'",
     );
     judge.started_workers();
     run_each(&mut misled, CREATIONS);
