@@ -206,3 +206,15 @@ fn changes_wait_for_the_library_of_newer_objects() {
     client.assert_follows(&blog::ENTITIES);
     client.assert_queue_empties();
 }
+
+/// `scripts/version.sh` sets them together.
+#[test]
+fn the_version_is_the_same_everywhere() {
+    let Ok(meta) = std::fs::read_to_string(repository().join("META.json")) else {
+        return;
+    };
+    let meta: serde_json::Value = serde_json::from_str(&meta).expect("JSON");
+    for version in [&meta["version"], &meta["provides"]["pg_tviews"]["version"]] {
+        assert_eq!(version, env!("CARGO_PKG_VERSION"), "META.json");
+    }
+}
