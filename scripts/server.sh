@@ -18,8 +18,12 @@ wheel() {
     esac
 }
 
+has_package() { apt-cache show "postgresql-server-dev-$PG" >/dev/null 2>&1; }
+
 from_system() {
-    command -v apt-cache >/dev/null && apt-cache show "postgresql-server-dev-$PG" >/dev/null 2>&1 || return
+    command -v apt-cache >/dev/null || return
+    # Before the first update no list of packages is there.
+    has_package || { as_root apt-get update -qq && has_package; } || return
     say "PostgreSQL $PG: installing postgresql-$PG"
     apt_install "postgresql-$PG" "postgresql-server-dev-$PG"
 }

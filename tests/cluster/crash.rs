@@ -155,7 +155,9 @@ fn stop_under_load(name: &str, synchronous_commit: &str) {
             .set("wal_writer_delay", "2s")
             .set("synchronous_commit", synchronous_commit),
     );
-    let (database, _client) = blog::open(&cluster, name);
+    let (database, mut client) = blog::open(&cluster, name);
+    // The tables themselves are not to be lost.
+    client.run("CHECKPOINT");
     let random = Random::announced(name);
     let plan = blog::writers_through_crashes(&cluster, &database.name);
     for round in 0..3 {

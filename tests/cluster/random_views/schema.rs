@@ -1,6 +1,6 @@
 //! Random tables, all with the same columns: few distinct values, so that joins find something, and NULLs.
 
-use crate::harness::Random;
+use crate::harness::{Random, VERSION};
 
 /// Types of columns the grammar joins and aggregates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,7 +86,12 @@ impl Table {
 
     fn definitions(&self, not_null: &str) -> Vec<String> {
         let name = self.name;
-        let d = format!("d int {not_null} DEFAULT 1");
+        // Children may have NULL where the table has not. From PostgreSQL 18 on, the table has to say so.
+        let own = match self.kind {
+            Kind::Inherited if VERSION >= 18 && !not_null.is_empty() => "NO INHERIT",
+            _ => "",
+        };
+        let d = format!("d int {not_null} {own} DEFAULT 1");
         let u = "u uuid GENERATED ALWAYS AS (lpad(replace(id::text, '-', 'f'), 32, '0')::uuid) STORED";
         let usual = format!("a int, gone int, b int, {d}, t text, num numeric, arr int[], doc jsonb, {u}");
         let other = format!(

