@@ -31,7 +31,8 @@ pub fn folder() -> &'static Path {
     })
 }
 
-/// The folder of an older server's programs that has the extension, for pg_upgrade; None after a loud word.
+/// The folder of an older server's programs that has the extension, for pg_upgrade; None, with a message on the
+/// terminal, if there is none.
 pub fn older_server() -> Option<PathBuf> {
     let pg_config = std::env::var("PG_TVIEWS_UPGRADE_FROM").unwrap_or_default();
     if VERSION > 15 && pg_config.is_empty() {

@@ -64,6 +64,50 @@ fn function_with_a_search_path_meets_no_temporary_view() {
     try_all(&mut stage, &with_temporary_view(EVIL));
 }
 
+/// Functions of the owner that call those of the extension for everybody.
+const LENT: &str = "
+    CREATE FUNCTION app.check() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+        $$SELECT string_agg(key::text, ',') FROM public.pg_tviews_check('app.item')$$;
+    CREATE FUNCTION app.pending() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+        $$SELECT string_agg(key::text, ',') FROM public.pg_tviews_pending('app.item', '{1}')$$;
+    CREATE FUNCTION app.affected() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+        $$SELECT string_agg(key::text, ',') FROM public.pg_tviews_affected('app.item', 'app.tb_item', '[1]')$$;
+    CREATE FUNCTION app.explain() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+        $$SELECT string_agg(advice, ',') FROM public.pg_tviews_explain('app.item')$$;
+    CREATE FUNCTION app.wait() RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+        $$SELECT public.pg_tviews_wait('app.item', key => '1', timeout => '100 ms')$$;
+    CREATE FUNCTION app.refresh() RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+        $$SELECT public.pg_tviews_refresh('app.item')$$;
+    CREATE FUNCTION app.create() RETURNS regclass LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+        $$SELECT public.pg_tviews_create('app.item', 'SELECT pk_item, n, app.label(n + 0) AS label FROM app.tb_item')$$;
+    CREATE FUNCTION app.look() RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+        $$BEGIN UPDATE app.tb_item SET n = n + 1 WHERE pk_item = 1; RETURN (SELECT label FROM app.tv_item WHERE pk_item = 1); END$$;
+    CREATE PROCEDURE app.drain() LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN CALL public.pg_tviews_drain('app.item'); END$$";
+
+#[test]
+fn functions_that_lend_the_rights_of_the_owner_meet_no_temporary_view() {
+    let mut stage = stage(
+        "doors_lent",
+        "CREATE FUNCTION app.label(k int) RETURNS text LANGUAGE plpgsql STABLE SET search_path = app AS
+         $$BEGIN RETURN (SELECT label FROM rate LIMIT 1); END$$",
+        "SELECT pk_item, n, app.label(n) AS label FROM app.tb_item",
+    );
+    stage.admin.run(LENT);
+    for name in [
+        "check", "pending", "affected", "explain", "wait", "refresh", "create", "look",
+    ] {
+        stage.admin.run("UPDATE app.tb_item SET n = n + 1");
+        let mut mallory = stage.mallory();
+        mallory.run(&with_temporary_view(EVIL));
+        mallory.run("GRANT SELECT ON rate TO PUBLIC");
+        let _ = mallory.batch_execute(&format!("SELECT app.{name}()"));
+        let _ = mallory.batch_execute("CALL app.drain()");
+        stage.assert_harmless(&format!("app.{name}()"));
+    }
+    stage.admin.run("CALL pg_tviews_drain()");
+    stage.admin.assert_views_equal(&["app.tv_item"]);
+}
+
 #[test]
 fn sql_function_with_a_search_path_meets_no_temporary_view() {
     let mut stage = stage(
