@@ -5,7 +5,7 @@
 .NOTPARALLEL:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## build, start a private cluster, load an example and show tv rows following changes
 	scripts/demo.sh
@@ -13,7 +13,7 @@ demo: setup ## build, start a private cluster, load an example and show tv rows 
 demo-stop: ## end the demo cluster
 	scripts/demo-stop.sh
 
-test: lint unit regress cluster ## every test; "make -k test" goes on after a failure
+test: lint unit regress cluster package-test ## every test; "make -k test" goes on after a failure
 
 test-all: ## every test on every version
 	failed=; for version in 15 16 17 18; do $(MAKE) PG=$$version test || failed="$$failed $$version"; done; \
@@ -27,6 +27,12 @@ build: setup ## compile (debug)
 
 install: setup ## install the extension (release build) into the server
 	scripts/install.sh --release
+
+package: setup ## a .deb, a tar.gz, a list of components and checksums, in target/packages
+	scripts/package.sh
+
+package-test: setup ## the packages, installed into a folder of their own, and the guide run on them
+	scripts/package_test.sh
 
 lint: clippy ## formatting, lints (warnings are errors), and which folder imports which
 	cargo fmt --check
@@ -61,4 +67,4 @@ bench-quick: setup ## the same with less data, under three minutes
 release: setup ## set the version everywhere (VERSION=1.2.3), and check that the release is complete
 	scripts/release.sh "$(VERSION)"
 
-.PHONY: bench bench-quick fuzz release help demo demo-stop test test-all setup build install lint clippy unit regress cluster
+.PHONY: bench bench-quick fuzz package package-test release help demo demo-stop test test-all setup build install lint clippy unit regress cluster

@@ -49,9 +49,26 @@ apt_install() {
         return
     fi
     say "installing ${missing[*]}"
-    export DEBIAN_FRONTEND=noninteractive
     as_root apt-get update -qq
-    as_root apt-get install -y -qq "${missing[@]}" >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o APT::Status-Fd=1 "${missing[@]}" |
+        apt_progress
+}
+
+# Shows how far apt-get is, from its status lines: pmstatus:PACKAGE:PERCENT:TEXT.
+apt_progress() {
+    local kind percent stage='' shown=''
+    while IFS=: read -r kind _ percent _; do
+        percent=${percent%%.*}
+        case $kind in
+            dlstatus) kind=fetching ;;
+            pmstatus) kind=unpacking ;;
+            *) continue ;;
+        esac
+        if [ "$kind ${percent%?}" != "$stage $shown" ]; then
+            stage=$kind shown=${percent%?}
+            printf '    %s: %s %%\n' "$stage" "$percent"
+        fi
+    done
 }
 
 # The version in Cargo.toml.

@@ -9,10 +9,8 @@ PGRX=0.18.1
 has_cargo_pgrx() { [ "$(cargo pgrx --version 2>/dev/null)" = "cargo-pgrx $PGRX" ]; }
 
 packages() {
-    local needed=(libclang-dev clang sudo)
-    has_cargo_pgrx || needed+=(pkg-config libssl-dev) # only to compile it
-    command -v cc >/dev/null || needed+=(build-essential)
-    apt_install "${needed[@]}"
+    apt_install libclang-dev clang sudo
+    scripts/server.sh
 }
 
 rust() {
@@ -29,10 +27,25 @@ rust() {
 }
 
 cargo_pgrx() {
-    if ! has_cargo_pgrx; then
-        say "installing cargo-pgrx $PGRX (some minutes, once)"
-        cargo install --locked cargo-pgrx --version "$PGRX"
+    say "compiling cargo-pgrx $PGRX, about 280 crates (two minutes on two cores, once)"
+    # The tool copies files and writes an SQL script: to optimize it takes longer than that ever saves. Without its
+    # default features it needs no OpenSSL.
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --no-default-features cargo-pgrx --version "$PGRX"
+}
+
+# On a fresh machine the packages come while the tool is compiled, which needs no more than a C compiler.
+packages_and_cargo_pgrx() {
+    local coming
+    if has_cargo_pgrx; then
+        packages
+        return
     fi
+    # Asks for the password before the output of both is mixed.
+    if [ "$(id -u)" -ne 0 ] && command -v sudo >/dev/null; then sudo -v || true; fi
+    packages &
+    coming=$!
+    cargo_pgrx
+    wait "$coming" || die "the packages could not be installed: see above"
 }
 
 # Tells cargo-pgrx of all servers that are here: its list is written anew each time.
@@ -50,8 +63,7 @@ register() {
     cargo pgrx init "${servers[@]}"
 }
 
-packages
+command -v cc >/dev/null || apt_install build-essential
 rust
-scripts/server.sh
-cargo_pgrx
+packages_and_cargo_pgrx
 register

@@ -39,6 +39,7 @@ mod out_of_memory;
 mod partitions;
 mod physical_copies;
 mod policies;
+mod preloaded_beside_others;
 mod previews;
 mod promises;
 mod queue_full;
