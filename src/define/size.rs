@@ -17,8 +17,9 @@ use crate::refresh::plan::Plan;
 const MAX_ROWS: i64 = 20_000;
 /// Maximum time to compute the rows.
 const LONGEST: Duration = Duration::from_millis(250);
-/// Maximum time while writers are kept out for new triggers.
-const LONGEST_WITHOUT_WRITERS: Duration = Duration::from_millis(100);
+/// Maximum time while writers are kept out for new triggers. With the time to write the rows, and the time for which writers
+/// queue behind the lock, a writer waits less than a tenth of a second.
+const LONGEST_WITHOUT_WRITERS: Duration = Duration::from_millis(25);
 
 /// How long a small view took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -62,6 +62,24 @@ fn while_a_new_tview_waits_for_its_triggers() {
 }
 
 #[test]
+fn while_a_view_is_computed_that_takes_a_moment() {
+    let database = Database::new(shared(), "go_on_slow_view");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_item (pk_item int PRIMARY KEY, n int); INSERT INTO tb_item VALUES (1, 1);
+         CREATE FUNCTION slow(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.06); RETURN n; END'",
+    );
+    client.run("BEGIN; SELECT pg_tviews_create('item', 'SELECT pk_item, slow(n) AS n FROM tb_item')");
+    // The table is not filled while the transaction keeps writers out.
+    assert_eq!(
+        client.rows("SELECT state, (SELECT count(*) FROM tv_item) FROM pg_tview_meta"),
+        ["populating|0"]
+    );
+    client.run("COMMIT");
+    client.assert_follows(&["item"]);
+}
+
+#[test]
 fn while_a_schema_is_converted() {
     let database = Database::new(shared(), "go_on_convert");
     let mut client = database.client();
