@@ -56,8 +56,10 @@ fn costs(plan: &Plan) -> &Costs {
         few_rows(false);
         let everything = expected(&plan.shape.explain(Reach::Everything), &[]).cost;
         few_rows(true);
-        // Without the penalty for sequential scans: where there is no index, a look-up is one.
+        // Without the penalties. Where there is no index, a look-up is a sequential scan. A full join of rows
+        // that are looked up by the columns joined can only be a merge join, from PostgreSQL 16 on.
         run_as::set("enable_seqscan", "on");
+        run_as::set("enable_mergejoin", "on");
         let statement = plan.shape.explain(Reach::EachKey);
         let one = reshaping(&statement, push_down, || expected(&statement, &[])).cost;
         let maximum = if expected(&statement, &[]).cost > 2.0 * one {
