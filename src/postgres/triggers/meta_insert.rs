@@ -57,7 +57,14 @@ impl MetaInsertCall<'_> {
             let mut number = pg_sys::SPI_fnumber(descriptor, column.as_ptr());
             let mut value = Datum::from(pg_sys::cstring_to_text(value.as_ptr()));
             let mut null = false;
-            pg_sys::heap_modify_tuple_by_cols(self.tuple(), descriptor, 1, &mut number, &mut value, &mut null)
+            pg_sys::heap_modify_tuple_by_cols(
+                self.tuple(),
+                descriptor,
+                1,
+                &raw mut number,
+                &raw mut value,
+                &raw mut null,
+            )
         })
     }
 }
