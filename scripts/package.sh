@@ -22,7 +22,7 @@ package=postgresql-$PG-pg-tviews
 full_version=$version-1
 # Who has built this package; Debian's tools use the same variables.
 maintainer="${DEBFULLNAME:-$(git log -1 --format=%an)} <${DEBEMAIL:-$(git log -1 --format=%ae)}>"
-# Files have the time of the commit, so that the same commit gives the same packages.
+# Files have the time of the commit: the same files give the same packages.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 
 out=$PWD/target/packages${quick:+-test}
@@ -41,6 +41,7 @@ build() {
     else
         # Paths of this machine are no part of the library. The setting adds to the flags that cargo-pgrx needs.
         triple=$(rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)
+        export CFLAGS="-ffile-prefix-map=$PWD=/usr/src/pg_tviews"
         export "CARGO_TARGET_${triple}_RUSTFLAGS=--remap-path-prefix=$PWD=/usr/src/pg_tviews --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/usr/src/cargo"
     fi
     cargo pgrx package "${profile[@]}" --pg-config "$(pg_config)" --out-dir "$work/built"
@@ -173,7 +174,8 @@ components() {
     fi
     cargo cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps --no-default-features --features "pg$PG" \
         --override-filename "$name"
-    mv "$name.json" "$out/"
+    sed "s|$PWD|/usr/src/pg_tviews|g" "$name.json" >"$out/$name.json"
+    rm "$name.json"
 }
 
 # The source as PGXN takes it: a zip with META.json.
