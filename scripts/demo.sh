@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dir=${DEMO_DIR:-/tmp/pg_tviews-demo}
-connect=(psql -h "$dir" -U postgres)
+connect=("$(psql_program)" -h "$dir" -U postgres)
 
 scripts/install.sh --release
 say "starting a private cluster in $dir"

@@ -137,6 +137,8 @@ export PG=${PG:-$(choose_version)}
 
 pg_config() { cargo pgrx info pg-config "pg$PG"; }
 pg_bin() { "$(pg_config)" --bindir; }
+# The system's psql, or that of a server that was fetched.
+psql_program() { command -v psql || echo "$(pg_bin)/psql"; }
 
 # Takes the installed library out of the folder. Copying over it would change it under running servers, which have
 # it mapped; a removed file stays whole for them.

@@ -12,7 +12,7 @@ pg_regress=$(dirname "$("$(pg_config)" --pgxs)")/../test/regress/pg_regress
 scripts/install.sh
 trap 'cluster_remove "$dir"' EXIT
 cluster_start "$dir" client_min_messages=warning fsync=off max_prepared_transactions=10
-psql -X -q -h "$dir" -U postgres -d postgres -c 'CREATE DATABASE pg_tviews_regress'
+"$(psql_program)" -X -q -h "$dir" -U postgres -d postgres -c 'CREATE DATABASE pg_tviews_regress'
 
 mkdir -p "$output"
 # pg_regress calls psql through this: error reports without positions and details, as cargo pgrx regress does.
