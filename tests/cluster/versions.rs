@@ -2,7 +2,10 @@
 //! `tests/pg_regress`, in files called `since_18_...`.
 #![cfg(any(feature = "pg17", feature = "pg18"))]
 
-use crate::harness::{shared, Ask, Cluster, Database, Options, WAIT};
+use std::path::Path;
+
+use crate::blog;
+use crate::harness::{shared, Ask, Cluster, Database, Folder, Options, WAIT};
 
 #[test]
 fn what_a_login_event_trigger_writes_is_followed() {
@@ -47,4 +50,56 @@ fn transaction_timeout_ends_no_refresh() {
     client.run("UPDATE tb_slow SET n = 1");
     client.wait_until("SELECT n = 1 FROM tv_slow", WAIT);
     assert!(!cluster.read_log().contains("due to transaction timeout"));
+}
+
+#[test]
+fn reindexing_concerns_no_definition() {
+    let database = Database::new(shared(), "reindexing");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_item (pk_item int PRIMARY KEY, n int); INSERT INTO tb_item VALUES (1, 1), (2, 2);
+         SELECT pg_tviews_create('item', 'SELECT pk_item, n FROM tb_item')",
+    );
+    client.assert_follows(&["item"]);
+    let others = "SELECT array_agg(operation ORDER BY audit_id) FROM pg_tview_meta_audit WHERE operation <> 'refresh'";
+    let before = client.rows(others);
+    for command in [
+        "REINDEX TABLE tb_item",
+        "REINDEX TABLE tv_item",
+        "REINDEX TABLE CONCURRENTLY tb_item",
+        "REINDEX TABLE CONCURRENTLY tv_item",
+        "REINDEX SCHEMA public",
+    ] {
+        client.run(command);
+        client.run("UPDATE tb_item SET n = n + 1 WHERE pk_item = 1; INSERT INTO tb_item SELECT max(pk_item) + 1 FROM tb_item");
+        client.assert_follows(&["item"]);
+    }
+    assert_eq!(client.rows(others), before);
+}
+
+#[test]
+fn a_cluster_from_an_incremental_backup_goes_on() {
+    let original = Cluster::start(Options::preloaded().set("summarize_wal", "on"));
+    let (database, mut client) = blog::open(&original, "incremental");
+    client.assert_follows(&blog::ENTITIES);
+    let backups = Folder::new();
+    let (full, part) = (backups.join("full"), backups.join("part"));
+    original.back_up(Path::new(&full), &[]);
+    client.run("UPDATE tb_user SET name = 'since the full backup'");
+    client.assert_follows(&blog::ENTITIES);
+    client.run("SELECT pg_tviews_pause('user')");
+    client.run("UPDATE tb_user SET name = 'waits'");
+    let manifest = format!("{full}/backup_manifest");
+    original.back_up(Path::new(&part), &["--incremental", &manifest]);
+    client.run("UPDATE tb_user SET name = 'too late'");
+    let copy = Cluster::create_combined(&[Path::new(&full), Path::new(&part)], Options::copied());
+    copy.start_server();
+    let mut there = copy.client(&database.name);
+    let names = "SELECT DISTINCT data->>'name' FROM tv_user";
+    assert_eq!(there.rows(names), ["since the full backup"]);
+    there.run("SELECT pg_tviews_resume('user')");
+    there.assert_follows(&blog::ENTITIES);
+    assert_eq!(there.rows(names), ["waits"]);
+    there.run("UPDATE tb_user SET name = 'another past'");
+    there.assert_follows(&blog::ENTITIES);
 }

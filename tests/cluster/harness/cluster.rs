@@ -118,9 +118,23 @@ impl Cluster {
     /// The same without starting it.
     pub fn create_backup(of: &Self, arguments: &[&str], options: Options) -> Self {
         Self::create_with(options, |data| {
-            let mut backup = server_program("pg_basebackup");
-            backup.args(["--checkpoint=fast", "--no-sync", "-d", &of.connection("postgres")]);
-            output(backup.arg("-D").arg(data).args(arguments));
+            of.back_up(data, arguments);
+        })
+    }
+
+    /// Makes a backup by `pg_basebackup` with these arguments.
+    pub fn back_up(&self, folder: &Path, arguments: &[&str]) {
+        let mut backup = server_program("pg_basebackup");
+        backup.args(["--checkpoint=fast", "--no-sync", "-d", &self.connection("postgres")]);
+        output(backup.arg("-D").arg(folder).args(arguments));
+    }
+
+    /// A cluster, not started, from a full backup and the incremental ones after it.
+    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+    pub fn create_combined(backups: &[&Path], options: Options) -> Self {
+        Self::create_with(options, |data| {
+            let mut combine = server_program("pg_combinebackup");
+            output(combine.args(backups).arg("--no-sync").arg("-o").arg(data));
         })
     }
 
