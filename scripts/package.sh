@@ -128,8 +128,11 @@ write_control() {
 }
 
 debian_packages() {
+    local libraries
+    libraries=$(shared_libraries)
+    [ -n "$libraries" ] || die "dpkg-shlibdeps did not find what the library is linked with"
     write_control "$root" "$package" <<END
-Depends: postgresql-$PG, $(shared_libraries)
+Depends: postgresql-$PG, $libraries
 Section: database
 Priority: optional
 Description: read-model tables that follow views, for PostgreSQL $PG

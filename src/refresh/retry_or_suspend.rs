@@ -106,7 +106,7 @@ impl Refresh<'_> {
         let waited = self
             .driver
             .transaction(|| with_snapshot(|| run_internal(|| spi::session(announced))));
-        waited.is_err() || self.schema_renamed()
+        waited.is_ok() && self.schema_renamed()
     }
 
     /// Whether a schema was created or renamed since this attempt began.

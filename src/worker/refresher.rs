@@ -37,6 +37,7 @@ pub fn main(argument: i64) {
     for (name, value) in FORCED_SETTINGS {
         background_worker::force_setting(name, value);
     }
+    background_worker::keep_transaction_timeout();
     permit::serve();
     refresher.worker().failed_starts.store(0, SeqCst);
     background_worker::report_idle();

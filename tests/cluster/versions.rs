@@ -61,7 +61,8 @@ fn reindexing_concerns_no_definition() {
          SELECT pg_tviews_create('item', 'SELECT pk_item, n FROM tb_item')",
     );
     client.assert_follows(&["item"]);
-    let others = "SELECT array_agg(operation ORDER BY audit_id) FROM pg_tview_meta_audit WHERE operation <> 'refresh'";
+    let others =
+        "SELECT array_agg(operation ORDER BY audit_id) FROM pg_tview_meta_audit WHERE operation <> 'refresh'";
     let before = client.rows(others);
     for command in [
         "REINDEX TABLE tb_item",
@@ -102,4 +103,27 @@ fn a_cluster_from_an_incremental_backup_goes_on() {
     assert_eq!(there.rows(names), ["waits"]);
     there.run("UPDATE tb_user SET name = 'another past'");
     there.assert_follows(&blog::ENTITIES);
+}
+
+#[test]
+fn code_behind_a_tview_does_not_end_its_worker_by_transaction_timeout() {
+    let cluster = Cluster::start(Options::preloaded());
+    let database = Database::new(&cluster, "timeout_by_code");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_short (pk_short int PRIMARY KEY, n int);
+         INSERT INTO tb_short VALUES (1, 0);
+         CREATE FUNCTION shorten(n int) RETURNS int LANGUAGE plpgsql AS
+         $$BEGIN IF n > 0 THEN PERFORM set_config('transaction_timeout', '10', true); PERFORM pg_sleep(0.5); END IF; RETURN n; END$$;
+         SELECT pg_tviews_create('short', 'SELECT pk_short, shorten(n) AS n FROM tb_short')",
+    );
+    client.started_workers();
+    client.run("UPDATE tb_short SET n = 1");
+    let failed = "SELECT EXISTS (SELECT FROM pg_tview_meta_audit WHERE message LIKE '%\"transaction_timeout\"%')
+                      OR EXISTS (SELECT FROM pg_tview_dead_letter WHERE message LIKE '%\"transaction_timeout\"%')";
+    client.wait_until(failed, WAIT);
+    assert!(!cluster.read_log().contains("due to transaction timeout"));
+    client.run("UPDATE tb_short SET n = 0");
+    client.wait_until("SELECT bool_and(state = 'active') FROM pg_tview_meta", WAIT);
+    client.assert_follows(&["short"]);
 }

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_void, CStr, CString};
 
-use pgrx::pg_sys;
+use pgrx::{pg_guard, pg_sys};
 
 use super::transaction_events::{Handlers, SubtransactionEvent};
 
@@ -58,7 +58,8 @@ pub fn forget() {
     CAUSE.take();
 }
 
-/// While a message is reported.
+/// While a message is reported. Making a copy of the message can raise where memory is short.
+#[pg_guard]
 unsafe extern "C-unwind" fn note_cancel(_argument: *mut c_void) {
     // SAFETY: called while a message is reported.
     if unsafe { pg_sys::geterrcode() } != pgrx::PgSqlErrorCode::ERRCODE_QUERY_CANCELED as i32 {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::{pg_sys, IntoDatum};
 
-use crate::postgres::versions::signals;
+use crate::postgres::versions::{signals, transaction_timeout};
 
 /// The main functions of the background processes.
 pub struct Mains {
@@ -107,6 +107,12 @@ pub fn return_to_own_role() {
     // SAFETY: plain reads and writes of the backend's identity, outside a transaction.
     unsafe { pg_sys::SetSessionAuthorization(pg_sys::GetAuthenticatedUserId(), true) }
     force_setting(c"role", c"none");
+}
+
+/// Makes an ERROR of what would change `transaction_timeout`: code of users, which this process runs, could end the
+/// process by it, again and again.
+pub fn keep_transaction_timeout() {
+    transaction_timeout::refuse_changes();
 }
 
 /// Sets `name` above every configuration file, ALTER DATABASE and ALTER ROLE, so none of them changes

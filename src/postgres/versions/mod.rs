@@ -13,6 +13,7 @@ pub mod ownership;
 pub mod permissions;
 pub mod process_number;
 pub mod signals;
+pub mod transaction_timeout;
 pub mod tree_mutator;
 pub mod virtual_columns;
 pub mod xact_lock;

@@ -125,7 +125,12 @@ impl Cluster {
     /// Makes a backup by `pg_basebackup` with these arguments.
     pub fn back_up(&self, folder: &Path, arguments: &[&str]) {
         let mut backup = server_program("pg_basebackup");
-        backup.args(["--checkpoint=fast", "--no-sync", "-d", &self.connection("postgres")]);
+        backup.args([
+            "--checkpoint=fast",
+            "--no-sync",
+            "-d",
+            &self.connection("postgres"),
+        ]);
         output(backup.arg("-D").arg(folder).args(arguments));
     }
 
