@@ -22,12 +22,12 @@ SELECT f.called, p.oid::regprocedure::text AS name,
                         AND p.provolatile <> 'i') AS p
  WHERE p.oid >= 16384
     OR p.provolatile = 'v'
-    OR p.proname IN ('now', 'transaction_timestamp', 'statement_timestamp', 'age', 'current_user', 'session_user',
+    OR p.proname IN ('now', 'transaction_timestamp', 'statement_timestamp', 'age', 'current_user', 'session_user', 'system_user',
                      'getpgusername', 'current_setting', 'current_schema', 'current_schemas', 'current_database',
                      'row_security_active', 'mxid_age', 'obj_description', 'col_description',
                      'shobj_description', 'format_type', 'txid_current', 'txid_current_if_assigned', 'txid_current_snapshot',
                      'table_to_xml', 'table_to_xml_and_xmlschema', 'schema_to_xml', 'schema_to_xml_and_xmlschema',
                      'database_to_xml', 'database_to_xml_and_xmlschema')
-    OR p.proname ~ '^(inet_(client|server)_|has_.*_privilege$|to_reg(class|collation|namespace|oper|operator|proc|procedure|role|type)$)'
-    OR p.proname ~ '^pg_(get_|has_|stat_|relation_|current_|backend_pid|my_temp|is_other_temp|trigger_depth|describe_|identify_|.*_is_visible$|cursor|prepared_|listening|show_|options_|sequence_|settings_|conf_load|postmaster_start|timezone_|available_)'
+    OR p.proname ~ '^(inet_(client|server)_|has_.*_privilege$|to_reg(class|collation|namespace|oper|operator|proc|procedure|role|type|typemod)$)'
+    OR p.proname ~ '^pg_(get_|has_|stat_|relation_|current_|backend_pid|my_temp|is_other_temp|trigger_depth|describe_|identify_|.*_is_visible$|cursor|prepared_|listening|show_|options_|sequence_|settings_|conf_load|postmaster_start|timezone_|available_|numa_)'
  ORDER BY 3, 2

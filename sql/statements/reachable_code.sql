@@ -117,7 +117,7 @@ WITH RECURSIVE reached (class, object) AS (
                WHEN p.oid >= 16384 THEN true
                WHEN p.provolatile = 'v' THEN p.proname NOT IN ('clock_timestamp', 'timeofday', 'gen_random_uuid', 'nextval')
                ELSE p.proname ~ '^(query|cursor|table|schema|database)_to_xml|^pg_stat_get_|^txid_|^pg_current_|^inet_(client|server)_'
-                 OR p.proname IN ('current_setting', 'session_user', 'currval', 'lastval', 'pg_backend_pid', 'pg_my_temp_schema',
+                 OR p.proname IN ('current_setting', 'session_user', 'system_user', 'currval', 'lastval', 'pg_backend_pid', 'pg_my_temp_schema',
                                   'pg_is_other_temp_schema', 'pg_trigger_depth', 'pg_listening_channels', 'pg_prepared_statement',
                                   'pg_cursor', 'pg_show_all_settings', 'pg_client_encoding', 'pg_lock_status', 'ts_stat',
                                   'pg_input_is_valid', 'pg_input_error_info')

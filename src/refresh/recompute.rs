@@ -103,7 +103,8 @@ pub fn range(plan: &Plan, range: &KeyRange, ends: &[(pg_sys::Oid, Value)], is_em
 }
 
 /// Makes deferred triggers and foreign keys of the table run now, as the owner of the table. At commit they
-/// would run as the role of the worker. PostgreSQL refuses to defer any in a security-restricted operation.
+/// would run outside the sandbox, before PostgreSQL 18 also as the role of the worker. PostgreSQL refuses to
+/// defer any in a security-restricted operation.
 fn constraints_immediate(plan: &Plan) {
     if plan.fires_triggers {
         spi::run("SET CONSTRAINTS ALL IMMEDIATE", Access::Current, &[]);

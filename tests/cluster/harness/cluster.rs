@@ -200,6 +200,14 @@ impl Cluster {
 
     /// The same with arguments of its command line.
     pub fn start_server_with(&self, arguments: &str) {
+        if !self.try_start_server(arguments) {
+            self.report();
+            panic!("the server did not start");
+        }
+    }
+
+    /// The same; false if the server does not start.
+    pub fn try_start_server(&self, arguments: &str) -> bool {
         let mut command = self.pg_ctl();
         command.arg("-o").arg(arguments);
         command
@@ -207,10 +215,7 @@ impl Cluster {
             .arg(self.log())
             .args(["--wait", "--timeout=60", "start"]);
         let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if !status.is_ok_and(|status| status.success()) {
-            self.report();
-            panic!("the server did not start");
-        }
+        status.is_ok_and(|status| status.success())
     }
 
     /// Runs `pg_upgrade` from another cluster to this one; neither runs.
