@@ -80,6 +80,18 @@ CALL pg_tviews_drain();
 SELECT judge('drained', 'account,entry', 'prepared');
 SELECT report(90);
 
+-- The AFTER trigger of TRUNCATE on a tv table, for a role that may do nothing itself.
+CREATE FUNCTION empty() RETURNS void LANGUAGE sql SECURITY DEFINER
+    SET search_path = since_18_trigger_roles, pg_temp AS 'TRUNCATE tv_entry';
+ALTER FUNCTION empty OWNER TO regress_tviews_owner;
+BEGIN;
+SET LOCAL ROLE regress_tviews_guest;
+SELECT empty();
+COMMIT;
+SELECT count(*) FROM tv_entry;
+CALL pg_tviews_drain();
+SELECT judge('drained', 'account,entry', 'truncated');
+
 -- A role that is gone by then. What it wrote is followed all the same.
 CREATE ROLE regress_tviews_gone;
 GRANT SELECT, INSERT, UPDATE ON tb_account, tb_entry, tv_account TO PUBLIC;
