@@ -60,7 +60,7 @@ bench: setup ## what TVIEWs cost and how late they are, measured on private clus
 	scripts/install.sh --release
 	scripts/cargo.sh bench --bench scenarios
 
-bench-quick: setup ## the same with less data, under three minutes
+bench-quick: setup ## fewer groups with less data, under three minutes
 	scripts/install.sh --release
 	scripts/cargo.sh bench --bench scenarios -- --quick
 

@@ -27,13 +27,13 @@ impl Measured {
 
     /// The median of what this is to the other, round by round.
     pub fn ratio_to(&self, other: &Measured) -> f64 {
-        median(
-            self.rounds
-                .iter()
-                .zip(&other.rounds)
-                .map(|(mine, theirs)| mine / theirs)
-                .collect(),
-        )
+        self.per(other).median()
+    }
+
+    /// What this is to the other in each round.
+    pub fn per(&self, other: &Measured) -> Measured {
+        let rounds = self.rounds.iter().zip(&other.rounds);
+        Measured::of("", rounds.map(|(mine, theirs)| mine / theirs).collect())
     }
 }
 
@@ -41,7 +41,8 @@ impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let median = self.median();
         let digits = if median < 10.0 { 2 } else { 0 };
-        write!(f, "{median:.digits$} {}", self.unit)
+        let space = if self.unit.is_empty() { "" } else { " " };
+        write!(f, "{median:.digits$}{space}{}", self.unit)
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the processes of a server use, as the system accounts for it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::meanwhile::meanwhile;
 
 /// Seconds of CPU these processes have used so far.
 pub fn cpu_seconds(pids: &[i32]) -> f64 {
@@ -31,25 +33,12 @@ fn fields_of(pid: i32) -> Vec<u64> {
 /// The most memory of their own (shared buffers left out) that each of the processes has while `work` runs, in bytes.
 pub fn peak_memory(pids: &[i32], work: impl FnOnce()) -> Vec<u64> {
     let peaks: Vec<AtomicU64> = pids.iter().map(|_| AtomicU64::new(0)).collect();
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                for (pid, peak) in pids.iter().zip(&peaks) {
-                    peak.fetch_max(own_memory(*pid), Ordering::Relaxed);
-                }
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        });
-        struct AtEnd<'a>(&'a AtomicBool);
-        impl Drop for AtEnd<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
+    let look = || {
+        for (pid, peak) in pids.iter().zip(&peaks) {
+            peak.fetch_max(own_memory(*pid), Ordering::Relaxed);
         }
-        let _end = AtEnd(&done);
-        work();
-    });
+    };
+    meanwhile(look, Duration::from_millis(20), work);
     peaks.iter().map(|peak| peak.load(Ordering::Relaxed)).collect()
 }
 

@@ -41,6 +41,8 @@ struct Row {
     measure: String,
     value: f64,
     reach: Reach,
+    /// Commits per second without TVIEWs: whether the ratio is one of CPU or of a disk.
+    bare_rate: Option<f64>,
     /// Absolute figures.
     seen: String,
 }
@@ -74,23 +76,14 @@ impl Report {
 
     /// A figure; told at once, too, since the whole takes long.
     pub fn add(&mut self, scenario: &str, measure: &str, value: f64, reach: Reach, seen: impl Into<String>) {
-        let row = Row {
+        self.push(Row {
             scenario: scenario.to_owned(),
             measure: measure.to_owned(),
             value,
             reach,
+            bare_rate: None,
             seen: seen.into(),
-        };
-        eprintln!(
-            "[{:4.0} s] {}: {} {:.3} {} ({})",
-            self.begin.elapsed().as_secs_f64(),
-            row.scenario,
-            row.measure,
-            row.value,
-            row.ok(),
-            row.seen
-        );
-        self.rows.push(row);
+        });
     }
 
     /// A ratio of measured things.
@@ -98,23 +91,66 @@ impl Report {
         self.add(scenario, measure, of.ratio_to(to), reach, format!("{of} / {to}"));
     }
 
+    /// A ratio of things measured where a writer without TVIEWs commits so often.
+    pub fn ratio_at(
+        &mut self,
+        bare_rate: f64,
+        (scenario, measure): (&str, &str),
+        (of, to): (&Measured, &Measured),
+        reach: Reach,
+    ) {
+        self.push(Row {
+            scenario: scenario.to_owned(),
+            measure: measure.to_owned(),
+            value: of.ratio_to(to),
+            reach,
+            bare_rate: Some(bare_rate),
+            seen: format!("{of} / {to}"),
+        });
+    }
+
+    fn push(&mut self, row: Row) {
+        eprintln!(
+            "[{:4.0} s] {}: {} {} {} ({}){}",
+            self.begin.elapsed().as_secs_f64(),
+            row.scenario,
+            row.measure,
+            figure(row.value),
+            row.ok(),
+            row.seen,
+            row.bare_rate
+                .map_or(String::new(), |rate| format!(" at {rate:.0} tps without"))
+        );
+        self.rows.push(row);
+    }
+
     /// Prints the table and writes the JSON.
     pub fn finish(self) {
-        let head = ["scenario", "measure", "ours", "reach", "ok?", "seen"].map(str::to_owned);
+        let head = [
+            "scenario",
+            "measure",
+            "ours",
+            "reach",
+            "ok?",
+            "tps without TVIEWs",
+            "seen",
+        ];
+        let head = head.map(str::to_owned);
         let mut lines = vec![head];
         lines.extend(self.rows.iter().map(|row| {
             [
                 row.scenario.clone(),
                 row.measure.clone(),
-                format!("{:.3}", row.value),
+                figure(row.value),
                 row.reach.text(),
                 row.ok().to_owned(),
+                row.bare_rate.map_or(String::new(), |rate| format!("{rate:.0}")),
                 row.seen.clone(),
             ]
         }));
-        let widths: Vec<usize> = (0..6)
+        let widths: Vec<usize> = (0..7)
             .map(|column| {
-                let width = |line: &[String; 6]| line[column].chars().count();
+                let width = |line: &[String; 7]| line[column].chars().count();
                 lines.iter().map(width).max().unwrap_or(0)
             })
             .collect();
@@ -147,6 +183,7 @@ impl Report {
                     "ours": row.value,
                     "reach": row.reach.text(),
                     "ok": row.reach.holds(row.value),
+                    "tps_without": row.bare_rate,
                     "seen": row.seen,
                 })
             })
@@ -159,4 +196,15 @@ impl Report {
         std::fs::write(&path, format!("{document:#}\n")).expect("the JSON is written");
         path
     }
+}
+
+/// Three digits that say something, as docs/benchmarks.md shows them.
+fn figure(value: f64) -> String {
+    let digits = match value.abs() {
+        large if large >= 99.95 => 0,
+        large if large >= 9.995 => 1,
+        large if large >= 0.9995 => 2,
+        _ => 3,
+    };
+    format!("{value:.digits$}")
 }

@@ -19,6 +19,12 @@ pub struct Scale {
     pub rounds: usize,
     /// The same for transactions per second, which vary most.
     pub tps_rounds: usize,
+    /// The same where no disk makes them vary.
+    pub cpu_rounds: usize,
+    /// The same at half the rate, and with many clients.
+    pub further_rounds: usize,
+    /// Values of the writers' setting where no disk matters.
+    pub synchronous_commit: &'static [&'static str],
     /// Load of one alternative in one round, in whole seconds.
     pub slice: Duration,
     /// Rows of the one statement.
@@ -45,6 +51,8 @@ pub struct Scale {
     pub huge: i32,
     /// Commands of each kind that have nothing to do with TVIEWs.
     pub unrelated_ddl: i32,
+    /// Groups that run only if they are named.
+    pub left_out: &'static [&'static str],
 }
 
 impl Scale {
@@ -57,6 +65,9 @@ impl Scale {
         comments: 1_000_000,
         rounds: 7,
         tps_rounds: 15,
+        cpu_rounds: 6,
+        further_rounds: 4,
+        synchronous_commit: &["on", "off"],
         slice: Duration::from_secs(3),
         bulk: 20_000,
         by_trigger: 20_000,
@@ -70,6 +81,7 @@ impl Scale {
         sizes: [30_000, 300_000, 3_000_000],
         huge: 10_000_000,
         unrelated_ddl: 300,
+        left_out: &[],
     };
     /// Under three minutes.
     pub const QUICK: Scale = Scale {
@@ -80,6 +92,9 @@ impl Scale {
         comments: 200_000,
         rounds: 3,
         tps_rounds: 5,
+        cpu_rounds: 3,
+        further_rounds: 2,
+        synchronous_commit: &["off"],
         slice: Duration::from_secs(1),
         bulk: 20_000,
         by_trigger: 2_000,
@@ -93,5 +108,6 @@ impl Scale {
         sizes: [10_000, 30_000, 100_000],
         huge: 300_000,
         unrelated_ddl: 100,
+        left_out: &["half", "clients", "slots", "ddl", "count"],
     };
 }

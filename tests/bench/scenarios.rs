@@ -10,22 +10,31 @@ mod harness;
 
 mod by_hand;
 mod compare;
+mod count;
+mod cpu;
 mod ddl;
+mod half_rate;
 mod hub;
+mod in_memory;
 mod large;
 mod latency;
 mod load;
 mod many;
+mod many_clients;
+mod meanwhile;
 mod old_transactions;
+mod pairs;
 mod population;
 mod processes;
 mod report;
 mod scale;
 mod sizes;
 mod slots;
+mod waits;
 mod world;
 mod writers;
 
+use in_memory::InMemory;
 use report::Report;
 use scale::Scale;
 use world::World;
@@ -41,6 +50,12 @@ const ON_THE_BLOG: &[Group<World>] = &[
     ("population", population::measure),
     ("old", old_transactions::measure),
 ];
+/// Scenarios of writers that wait for no disk.
+const ON_THE_CPU: &[Group<InMemory>] = &[
+    ("cpu", cpu::measure),
+    ("half", half_rate::measure),
+    ("clients", many_clients::measure),
+];
 /// Scenarios with a cluster of their own.
 const ALONE: &[Group<Scale>] = &[
     ("many", many::measure),
@@ -48,6 +63,7 @@ const ALONE: &[Group<Scale>] = &[
     ("large", large::measure),
     ("slots", slots::measure),
     ("ddl", ddl::measure),
+    ("count", count::measure),
 ];
 
 fn main() {
@@ -58,7 +74,11 @@ fn main() {
     };
     // cargo adds options of its own.
     let groups: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
-    let wanted = |name: &str| groups.is_empty() || groups.iter().any(|group| *group == name);
+    groups.iter().for_each(|group| assert_known(group));
+    let wanted = |name: &str| match groups.is_empty() {
+        true => !scale.left_out.contains(&name),
+        false => groups.iter().any(|group| *group == name),
+    };
     let mut report = Report::new(&scale);
     if ON_THE_BLOG.iter().any(|(name, _)| wanted(name)) {
         let world = World::create(scale);
@@ -67,8 +87,30 @@ fn main() {
         }
         world.assert_right();
     }
+    if ON_THE_CPU.iter().any(|(name, _)| wanted(name)) {
+        let world = InMemory::create(scale);
+        for (_, measure) in ON_THE_CPU.iter().filter(|(name, _)| wanted(name)) {
+            measure(&world, &mut report);
+        }
+        world.assert_right();
+    }
     for (_, measure) in ALONE.iter().filter(|(name, _)| wanted(name)) {
         measure(&scale, &mut report);
     }
     report.finish();
+}
+
+/// A misspelt group would measure nothing, in no time.
+fn assert_known(group: &str) {
+    let blog = ON_THE_BLOG.iter().map(|(name, _)| *name);
+    let cpu = ON_THE_CPU.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = blog
+        .chain(cpu)
+        .chain(ALONE.iter().map(|(name, _)| *name))
+        .collect();
+    assert!(
+        known.contains(&group),
+        "no group {group}; there are {}",
+        known.join(", ")
+    );
 }

@@ -155,16 +155,19 @@ impl World {
     }
 }
 
-/// Durable commits, as in production: the writer's cost is a share of what it really pays.
+/// A cluster with durable commits.
 pub fn start_cluster() -> Cluster {
-    Cluster::start(
-        Options::preloaded()
-            .set("fsync", "on")
-            .set("shared_buffers", "512MB")
-            .set("max_wal_size", "8GB")
-            .set("checkpoint_timeout", "1h")
-            .set("pg_tviews.max_tviews", "2000"),
-    )
+    Cluster::start(durable())
+}
+
+/// Durable commits, as in production: the writer's cost is a share of what it really pays.
+pub fn durable() -> Options {
+    Options::preloaded()
+        .set("fsync", "on")
+        .set("shared_buffers", "512MB")
+        .set("max_wal_size", "8GB")
+        .set("checkpoint_timeout", "1h")
+        .set("pg_tviews.max_tviews", "2000")
 }
 
 /// A connection without time limits.

@@ -1,13 +1,11 @@
-//! What TVIEWs cost those who write: transactions per second, and the time of one large statement, with and without.
-
-use std::cell::RefCell;
-use std::time::Duration;
+//! What TVIEWs cost those who write where commits wait for a disk: transactions per second, and the time of one large
+//! statement, with and without.
 
 use crate::by_hand;
-use crate::compare::{in_turn, milliseconds, Measured};
+use crate::compare::{in_turn, milliseconds};
 use crate::harness::Ask;
 use crate::load::Load;
-use crate::processes::cpu_seconds_of_ended_siblings;
+use crate::pairs::Writers;
 use crate::report::{Reach, Report};
 use crate::world::{caught_up, World, BARE, OURS, TOLD, TRIGGERS};
 
@@ -44,56 +42,33 @@ pub fn measure(world: &World, report: &mut Report) {
 }
 
 fn with_and_without(world: &World, report: &mut Report, scenario: &str, script: &str, least: f64) {
-    let ([with, without], [cpu, bare_cpu]) = tps(world, script, world.scale.tps_rounds, [OURS, BARE]);
-    let least = Reach::AtLeast(least);
-    report.ratio(scenario, "tps with / without", &with, &without, least);
+    let alternatives = [(OURS, CLIENTS), (BARE, CLIENTS)];
+    let speed = writers(world, script).run(world.scale.tps_rounds, alternatives);
+    let ([with, without], [cpu, bare_cpu]) = (&speed.tps, &speed.cpu);
+    let measure = (scenario, "tps with / without");
+    report.ratio_at(without.median(), measure, (with, without), Reach::AtLeast(least));
     // What the machine does besides matters less to this.
-    let measure = "CPU of the writing session with / without";
-    report.ratio(scenario, measure, &cpu, &bare_cpu, Reach::Nothing);
+    let measure = (scenario, "CPU of the writing session with / without");
+    report.ratio_at(without.median(), measure, (cpu, bare_cpu), Reach::Nothing);
 }
 
 /// To compare with: what row triggers leave of it.
 fn by_trigger(world: &World, report: &mut Report, scenario: &str, script: &str) {
     let rounds = world.scale.tps_rounds.div_ceil(4);
-    let ([with, without], _) = tps(world, script, rounds, [TRIGGERS, BARE]);
-    let measure = "tps by row trigger / without";
-    report.ratio(scenario, measure, &with, &without, Reach::Nothing);
+    let alternatives = [(TRIGGERS, CLIENTS), (BARE, CLIENTS)];
+    let [with, without] = writers(world, script).run(rounds, alternatives).tps;
+    let measure = (scenario, "tps by row trigger / without");
+    report.ratio_at(without.median(), measure, (&with, &without), Reach::Nothing);
 }
 
-/// Transactions per second in each database, in turn, and what each takes of a CPU; running TVIEWs catch up in between.
-fn tps<const N: usize>(
-    world: &World,
-    script: &str,
-    rounds: usize,
-    databases: [&str; N],
-) -> ([Measured; N], [Measured; N]) {
-    let mut ours = world.client(OURS);
-    let paused: bool = ours.one("SELECT bool_or(state = 'paused') FROM pg_tview_meta");
-    let session: i32 = ours.one("SELECT pg_backend_pid()");
-    let ours = RefCell::new(ours);
-    let cpu = databases.map(|_| RefCell::new(Vec::new()));
-    let mut index = 0;
-    let mut runs = databases.map(|database| {
-        let load = Load::new(&world.cluster, database, CLIENTS, script);
-        let (ours, cpu) = (&ours, &cpu[index]);
-        index += 1;
-        move || {
-            let before = cpu_seconds_of_ended_siblings(session);
-            let tps = load.run(world.scale.slice);
-            // The server takes note of the end of its sessions in its own time.
-            std::thread::sleep(Duration::from_millis(50));
-            let used = cpu_seconds_of_ended_siblings(session) - before;
-            cpu.borrow_mut()
-                .push(1e6 * used / (tps * world.scale.slice.as_secs_f64()));
-            if !paused {
-                caught_up(&mut ours.borrow_mut());
-            }
-            tps
-        }
-    });
-    let runs = runs.each_mut().map(|run| run as &mut dyn FnMut() -> f64);
-    let tps = in_turn(rounds, "tps", runs);
-    (tps, cpu.map(|rounds| Measured::of("µs", rounds.into_inner())))
+fn writers<'a>(world: &'a World, script: &'a str) -> Writers<'a> {
+    Writers {
+        cluster: &world.cluster,
+        script,
+        options: "",
+        slice: world.scale.slice,
+        settle: false,
+    }
 }
 
 /// One statement over many rows.

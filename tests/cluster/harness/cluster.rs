@@ -28,6 +28,8 @@ pub struct Options {
     settings: Vec<(String, String)>,
     /// Folder of the programs of another server than the one under test.
     programs: Option<PathBuf>,
+    /// Folder to create the cluster in, if not the usual one.
+    base: Option<PathBuf>,
 }
 
 impl Options {
@@ -57,6 +59,7 @@ impl Options {
         Self {
             settings: Vec::new(),
             programs: None,
+            base: None,
         }
     }
 
@@ -64,6 +67,15 @@ impl Options {
     pub fn of_server(self, programs: &Path) -> Self {
         Self {
             programs: Some(programs.to_owned()),
+            ..self
+        }
+    }
+
+    /// The same in another folder, which the server's user can write to.
+    #[allow(dead_code, reason = "for tests/bench")]
+    pub fn below(self, base: &Path) -> Self {
+        Self {
+            base: Some(base.to_owned()),
             ..self
         }
     }
@@ -146,7 +158,8 @@ impl Cluster {
     fn create_with(options: Options, fill: impl FnOnce(&Path)) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let home = template::base().join(format!("pgtv-{}-{number}", std::process::id()));
+        let base = options.base.clone().unwrap_or_else(template::base);
+        let home = base.join(format!("pgtv-{}-{number}", std::process::id()));
         output(server_program("/bin/mkdir").arg(&home));
         let programs = options.programs.clone().unwrap_or_else(|| folder().to_owned());
         let guard = server_program("/bin/sh")
