@@ -11,6 +11,7 @@ use crate::postgres::transaction::with_latest_snapshot;
 use crate::queue::is_pending::look_pending;
 use crate::queue::now;
 use crate::queue::position::Position;
+use crate::wake::signal;
 
 /// Waits until these TVIEWs have absorbed what is committed by now; false when the time is over. A TVIEW that
 /// is dropped meanwhile is not waited for; if it is the one that was `named`, that is an error.
@@ -48,9 +49,14 @@ pub fn target() -> Position {
     with_latest_snapshot(|| run_internal(now::seen))
 }
 
-/// Whether a change visible in `target` is not absorbed yet; None if the TVIEW has just been dropped.
+/// Whether a change visible in `target` is not absorbed yet; None if the TVIEW has just been dropped. The
+/// workers learn that a session waits for it.
 pub fn is_pending_now(tview: Oid, target: &Position) -> Option<bool> {
-    with_latest_snapshot(|| run_internal(|| look_pending(tview, target)))
+    let pending = with_latest_snapshot(|| run_internal(|| look_pending(tview, target)));
+    if pending == Some(true) {
+        signal::awaited(tview);
+    }
+    pending
 }
 
 /// "TVIEW was dropped meanwhile."

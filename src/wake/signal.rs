@@ -8,6 +8,7 @@ use pgrx::pg_sys::Oid;
 
 use super::database::Database;
 use super::launcher::{self, LAUNCHER};
+use super::tview::Tview;
 use crate::postgres::process::{self, clock};
 
 /// This transaction changed `sources`; the changes are visible now.
@@ -54,6 +55,16 @@ pub fn everything_changed() {
         if !database.is_attended() {
             launcher::wake();
         }
+    }
+}
+
+/// This session waits until `tview` is refreshed. Not called at the end of a transaction.
+pub fn awaited(tview: Oid) {
+    let own = process::database();
+    let ends_pause = Tview::find(own, tview).is_some_and(Tview::note_awaited);
+    if let (true, Some(database)) = (ends_pause, Database::find(own)) {
+        // Without a worker that sleeps, each worker checks before it sleeps.
+        database.workers.wake_one();
     }
 }
 

@@ -27,6 +27,14 @@ pub struct Tview {
     pub dirty_since: AtomicI64,
     /// Not to be refreshed before: a pause between refreshes, or after a failure. The runner.
     pub not_before: AtomicI64,
+    /// The same without what gathering changes has added to the pause. The runner.
+    pub paused_until: AtomicI64,
+    /// A session waits for a refresh: the pause is not made longer. Sessions; the runner clears it.
+    pub awaited: AtomicBool,
+    /// The newest tick when the last refresh began, or that of its sources when the pause was made longer. Workers.
+    pub gathered_tick: AtomicU64,
+    /// The share of their time for which its refreshes waited for a CPU, in thousandths. The runner.
+    pub delayed: AtomicU32,
     /// When the first dead key is to be tried again; 0: there are none. The runner.
     pub retry_at: AtomicI64,
     /// When the last refresh began. The runner.
@@ -65,14 +73,27 @@ impl Tview {
         key != GONE && (key >> 32) as u32 == database.to_u32()
     }
 
+    /// All places, in the order in which that of `key` is searched.
+    fn probes(key: u64) -> impl Iterator<Item = &'static Tview> {
+        let places = TVIEWS.get();
+        let first = hash(key) as usize % places.len().max(1);
+        places[first..].iter().chain(&places[..first])
+    }
+
+    /// The place of a TVIEW, if it has one.
+    pub fn find(database: Oid, tview: Oid) -> Option<&'static Tview> {
+        let key = Self::key_of(database, tview);
+        Self::probes(key)
+            .take_while(|place| place.key.load(SeqCst) != 0)
+            .find(|place| place.key.load(SeqCst) == key)
+    }
+
     /// The place of a TVIEW, claimed if it has none; `None` if all are taken.
     pub fn find_or_claim(database: Oid, tview: Oid) -> Option<&'static Tview> {
-        let places = TVIEWS.get();
         let key = Self::key_of(database, tview);
         loop {
-            let first = hash(key) as usize % places.len().max(1);
             let mut free = None;
-            for place in places[first..].iter().chain(&places[..first]) {
+            for place in Self::probes(key) {
                 match place.key.load(SeqCst) {
                     found if found == key => return Some(place),
                     GONE => free = free.or(Some((place, GONE))),
@@ -121,6 +142,20 @@ impl Tview {
         }
     }
 
+    /// When its pause ends. A session that waits ends what gathering changes has added.
+    pub fn pause_end(&self) -> i64 {
+        if self.awaited.load(SeqCst) {
+            self.not_before.load(SeqCst).min(self.paused_until.load(SeqCst))
+        } else {
+            self.not_before.load(SeqCst)
+        }
+    }
+
+    /// A session waits for a refresh; returns whether that ends a pause.
+    pub fn note_awaited(&self) -> bool {
+        !self.awaited.swap(true, SeqCst) && self.paused_until.load(SeqCst) < self.not_before.load(SeqCst)
+    }
+
     /// Takes the last of the parts that are offered.
     pub fn take_part(&self) -> Option<u32> {
         let one_less = |parts: u32| parts.checked_sub(1);
@@ -148,9 +183,35 @@ impl Tview {
         self.absorbed_tick.store(0, SeqCst);
         self.dirty_since.store(0, SeqCst);
         self.not_before.store(0, SeqCst);
+        self.paused_until.store(0, SeqCst);
+        self.awaited.store(false, SeqCst);
+        self.gathered_tick.store(0, SeqCst);
+        self.delayed.store(0, SeqCst);
         self.retry_at.store(0, SeqCst);
         self.failures.store(0, SeqCst);
         self.comparing.store(false, SeqCst);
         self.expected.store(0, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_waits_ends_only_what_was_added_to_a_pause() {
+        let tview = Tview::default();
+        tview.paused_until.store(100, SeqCst);
+        tview.not_before.store(100, SeqCst);
+        assert!(!tview.note_awaited());
+        assert_eq!(tview.pause_end(), 100);
+        // The next refresh begins, and its pause is made longer.
+        tview.awaited.store(false, SeqCst);
+        tview.not_before.store(150, SeqCst);
+        assert_eq!(tview.pause_end(), 150);
+        assert!(tview.note_awaited());
+        assert_eq!(tview.pause_end(), 100);
+        // Workers are woken once.
+        assert!(!tview.note_awaited());
     }
 }

@@ -15,6 +15,7 @@ use super::queue_poll::{QueuePoll, PAUSE};
 use super::schedule::Next;
 use super::tracked_set::TrackedSet;
 use crate::postgres::permit;
+use crate::postgres::process::run_delay::RunDelay;
 use crate::postgres::process::{self, background_worker, clock, latch};
 use crate::postgres::transaction::worker_transaction::{guarded, report_statistics};
 use crate::settings;
@@ -70,6 +71,9 @@ struct Refresher {
     load: f64,
     /// When the last refresh ended.
     worked_until: i64,
+    run_delay: RunDelay,
+    /// How long it had waited for a CPU when it last went to sleep, or when the last refresh ended.
+    delay_then: i64,
     queue_poll: QueuePoll,
     /// It met a TVIEW that needs another process: one that starts in its place.
     used: bool,
@@ -87,6 +91,8 @@ impl Refresher {
             loaded_at: 0,
             load: 0.0,
             worked_until: 0,
+            run_delay: RunDelay::default(),
+            delay_then: 0,
             queue_poll: QueuePoll::default(),
             used: false,
         })
@@ -136,7 +142,9 @@ impl Refresher {
         let only_short = !self.database.workers.may_take_long(self.index);
         let until = match self.tracked.next(now, only_short, self.generation) {
             Next::Refresh { index, more } => {
-                self.start_refresh(index, more, now);
+                if !self.tracked.gathers(index, now) {
+                    self.start_refresh(index, more, now);
+                }
                 return Step::Continue;
             }
             Next::Sleep { until } => until,
@@ -186,12 +194,13 @@ impl Refresher {
         Step::Leave
     }
 
-    fn sleep(&self, now: i64, until: i64) {
+    fn sleep(&mut self, now: i64, until: i64) {
         let mut wake_at = until;
         if let Some(later) = report_statistics() {
             wake_at = wake_at.min(now + later.as_micros() as i64);
         }
         self.database.end_overload();
+        self.delay_then = self.run_delay.so_far();
         latch::wait_idle(Duration::from_micros((wake_at - now).max(0) as u64), false);
     }
 

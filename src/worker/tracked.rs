@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use pgrx::pg_sys::Oid;
 
+use super::schedule::gathering::{goes_on_until, Rested};
 use super::schedule::{self, Candidate, Need};
 use crate::catalog::{State, TviewInfo};
 use crate::wake::database::Database;
@@ -75,14 +76,13 @@ impl Tracked {
 
     fn need(&self, database: &Database, now: i64) -> Need {
         let absorbed = self.progress.absorbed_tick.load(SeqCst);
-        let newest = |index: &usize| database.sources.at(*index).last_tick.load(SeqCst);
         if self.progress.runner.load(SeqCst) != 0 {
             match self.progress.parts.load(SeqCst) {
                 0 => Need::Running,
                 _ => Need::Help,
             }
         } else if absorbed == 0
-            || self.sources.iter().any(|index| newest(index) > absorbed)
+            || self.newest_tick(database) > absorbed
             || schedule::is_due(self.progress.retry_at.load(SeqCst), now)
         {
             Need::Refresh
@@ -120,12 +120,57 @@ impl Tracked {
         Candidate {
             need,
             dirty_since: progress.dirty_since.load(SeqCst),
-            not_before: progress.not_before.load(SeqCst),
+            not_before: progress.pause_end(),
             retry_at: progress.retry_at.load(SeqCst),
             expected: progress.expected.load(SeqCst),
             max_latency: self.max_latency,
             populating: self.info.state == State::Populating && !progress.comparing.load(SeqCst),
         }
+    }
+
+    /// Makes a pause that has just ended longer, if more changes should share the next refresh. Another worker
+    /// may have been faster.
+    pub(super) fn gathers(&self, database: &Database, now: i64) -> bool {
+        let progress = self.progress();
+        let candidate = self.candidate(database, now);
+        if candidate.need != Need::Refresh
+            // Sessions that wait could not end the pause.
+            || self.shared_progress().is_none()
+            || progress.awaited.load(SeqCst)
+            || progress.failures.load(SeqCst) > 0
+            || progress.comparing.load(SeqCst)
+            || schedule::is_due(progress.retry_at.load(SeqCst), now)
+        {
+            return false;
+        }
+        let newest = self.newest_tick(database);
+        let gathered = progress.gathered_tick.load(SeqCst);
+        let rested = Rested {
+            not_before: candidate.not_before,
+            finished_at: progress.finished_at.load(SeqCst),
+            dirty_since: candidate.dirty_since,
+            expected: candidate.expected,
+            max_latency: candidate.max_latency,
+            delayed: f64::from(progress.delayed.load(SeqCst)) / 1000.0,
+            commits: newest.saturating_sub(gathered),
+        };
+        let Some(until) = goes_on_until(now, &rested) else {
+            return false;
+        };
+        if progress
+            .not_before
+            .compare_exchange(candidate.not_before, until, SeqCst, SeqCst)
+            .is_ok()
+        {
+            progress.gathered_tick.store(newest, SeqCst);
+        }
+        true
+    }
+
+    /// The tick of the newest commit that changed one of its sources.
+    fn newest_tick(&self, database: &Database) -> u64 {
+        let newest = |index: &usize| database.sources.at(*index).last_tick.load(SeqCst);
+        self.sources.iter().map(newest).max().unwrap_or(0)
     }
 
     /// Whether there is nothing to do until a source or the definition changes. Without a shared place only

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
-use super::schedule::{self, long};
+use super::schedule::{self, averages, long};
 use super::tracked::Tracked;
 use crate::catalog::{State, TviewInfo};
 use crate::wake::database::Database;
@@ -135,6 +135,24 @@ impl TrackedSet {
                         .all(|reader| self.list[*reader].is_at_rest(self.database, now))
             });
         }
+    }
+
+    /// Whether the TVIEW at `index`, which is due, waits for more changes: its pause is longer now.
+    pub fn gathers(&self, index: usize, now: i64) -> bool {
+        let gathers = self.list[index].gathers(self.database, now);
+        if gathers {
+            self.announce_quiet(index);
+        }
+        gathers
+    }
+
+    /// A refresh of the TVIEW at `index`, with the wake-up before, waited for a CPU for `delay` of `elapsed`
+    /// microseconds.
+    pub fn note_delay(&self, index: usize, delay: i64, elapsed: i64) {
+        let delayed = &self.list[index].progress().delayed;
+        let before = f64::from(delayed.load(SeqCst)) / 1000.0;
+        let share = averages::delayed(before, delay, elapsed);
+        delayed.store((share * 1000.0) as u32, SeqCst);
     }
 
     /// Whether a refresh of the TVIEW at `index` may make other TVIEWs late.

@@ -121,5 +121,6 @@ pub mod database_list;
 pub mod latch;
 pub mod leftovers;
 pub mod memory;
+pub mod run_delay;
 pub mod shared_memory;
 pub mod time_limit;

@@ -59,9 +59,12 @@ impl Refresher {
         }
         // Read before any snapshot is taken: all commits up to this tick will be visible.
         let tick = self.database.tick.load(SeqCst);
+        let delay = self.run_delay.so_far();
         let started = clock::now();
         progress.started_at.store(started, SeqCst);
         progress.dirty_since.store(0, SeqCst);
+        progress.gathered_tick.store(tick, SeqCst);
+        progress.awaited.store(false, SeqCst);
         self.tracked.announce_quiet(index);
         background_worker::report_running(&format!("refreshing {}", tracked.info.name));
 
@@ -77,7 +80,18 @@ impl Refresher {
 
         leftovers::remove();
         self.worked(started);
+        self.note_delay(index, delay, self.worked_until - started);
         self.note(index, outcome, tick, started, limit);
+    }
+
+    /// Notes how long the worker waited for a CPU during a refresh of the TVIEW at `index`, and before that since
+    /// it was woken. A short refresh is rarely interrupted. `begin`: what was counted when the refresh began;
+    /// `elapsed`: since then.
+    fn note_delay(&mut self, index: usize, begin: i64, elapsed: i64) {
+        let (before, now) = (self.delay_then, self.run_delay.so_far());
+        self.tracked
+            .note_delay(index, now - before, begin - before + elapsed);
+        self.delay_then = now;
     }
 
     /// Notes in the progress of the TVIEW at `index` what came of its refresh, and ends the refresh. None: it
@@ -130,6 +144,7 @@ impl Refresher {
             _ => {}
         }
         progress.finished_at.store(now, SeqCst);
+        progress.paused_until.store(now + pause, SeqCst);
         progress.not_before.store(now + pause, SeqCst);
         progress.runner.store(0, SeqCst);
         if !self.tracked.holds_place(index) {

@@ -18,3 +18,10 @@ pub fn load(before: f64, idle: i64, busy: i64) -> f64 {
     let rested = before * (-idle / HORIZON).exp();
     1.0 - (1.0 - rested) * (-busy / HORIZON).exp()
 }
+
+/// The share of its time for which the refreshes of a TVIEW waited for a CPU, from 0 to 1: `before`, and then a
+/// refresh that waited for `delay` of `elapsed` microseconds. The last refresh counts half.
+pub fn delayed(before: f64, delay: i64, elapsed: i64) -> f64 {
+    let share = delay.max(0) as f64 / elapsed.max(1) as f64;
+    (before + share.min(1.0)) / 2.0
+}

@@ -3,9 +3,12 @@
 pub mod after_refresh;
 pub mod averages;
 pub mod candidate;
+pub mod gathering;
 pub mod long;
 pub mod next;
 pub mod retry;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 
