@@ -31,7 +31,6 @@ pub struct InMemory {
 }
 
 /// A script of writers, and its name.
-#[derive(Clone)]
 pub struct Script {
     /// In the names of scenarios.
     pub name: &'static str,
@@ -172,7 +171,7 @@ impl InMemory {
     }
 }
 
-/// Users with [`POSTS`] each. No foreign key: PostgreSQL checks none where the key does not change, but prepares to.
+/// Users with [`POSTS`] each. Without foreign keys, whose triggers would make writers without TVIEWs slower, too.
 pub fn load_posts(client: &mut postgres::Client, users: i32) {
     let posts = users * POSTS;
     client.run(&format!(
