@@ -32,8 +32,12 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_affected(text, regclass, jsonb) IS
     'Keys of a TVIEW that changes of these rows of a source would refresh. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_health_check() IS
     'Whether changes are captured and applied, per component, with what to do about each fault.';
-COMMENT ON FUNCTION @extschema@.pg_tviews_queued() IS
-    'Rows of pg_tview_queue, for the extension itself in SERIALIZABLE transactions.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_queued(oid[], pg_snapshot) IS
+    'Rows of pg_tview_queue, for the extension itself: of some sources, by transactions that a snapshot does not see.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_snapshot, pg_snapshot) IS
+    'Whether pg_tview_queue has a row for a TVIEW, for the extension itself.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_queue_written() IS
+    'Trigger function of pg_tview_queue, for rows that capture has not written.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_status() IS 'Rows of the view pg_tview_status.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS

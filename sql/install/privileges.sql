@@ -19,7 +19,9 @@ ALTER TABLE @extschema@.pg_tview_meta_audit ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_meta_audit FOR SELECT
     USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
            OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
-REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queued() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queued(oid[], pg_catalog.pg_snapshot) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_catalog.pg_snapshot, pg_catalog.pg_snapshot) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queue_written() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_meta_written() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_meta_added() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_ddl_happened() FROM PUBLIC;

@@ -52,16 +52,21 @@ CREATE TABLE @extschema@.pg_tview_queue (
     operation   text        NOT NULL,
     keys        jsonb,
     enqueued_at timestamptz NOT NULL
-) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
+) USING heap WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
 -- Writers would pay for compression, and the rows are removed again soon.
 ALTER TABLE @extschema@.pg_tview_queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 -- Where the table is published (FOR ALL TABLES), DELETE needs a replica identity.
 ALTER TABLE @extschema@.pg_tview_queue REPLICA IDENTITY FULL;
-CREATE INDEX pg_tview_queue_source_oid_xid_idx ON @extschema@.pg_tview_queue (source_oid, xid);
 
--- The rows of the queue, for SERIALIZABLE transactions. Reading them this way conflicts with no writer.
-CREATE FUNCTION @extschema@.pg_tviews_queued() RETURNS SETOF @extschema@.pg_tview_queue
+-- The table has no index, as each writer would pay for it. These functions read only the blocks that can have such rows, and
+-- conflict with no writer if the transaction is SERIALIZABLE.
+-- The rows of some sources (NULL: of all) whose transactions the snapshot does not see (NULL: of all transactions).
+CREATE FUNCTION @extschema@.pg_tviews_queued(sources oid[], since pg_snapshot) RETURNS SETOF @extschema@.pg_tview_queue
     LANGUAGE c STABLE ROWS 100 AS 'MODULE_PATHNAME', 'pg_tviews_queued';
+-- Whether there is such a row by another transaction that the snapshot "seen" (NULL: any) sees. If a TVIEW is named, its own rows
+-- count if they are requests, and other rows if they are not.
+CREATE FUNCTION @extschema@.pg_tviews_is_queued(sources oid[], tview oid, since pg_snapshot, seen pg_snapshot) RETURNS boolean
+    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pg_tviews_is_queued';
 
 -- Append-only: one row per refresh and per management action. The newest row of a TVIEW with a position holds that TVIEW's
 -- position in the log, the number of refreshes so far, and the number of rows they wrote.

@@ -9,6 +9,11 @@ CREATE TRIGGER pg_tviews_added BEFORE INSERT ON @extschema@.pg_tview_definition
     FOR EACH ROW EXECUTE FUNCTION @extschema@.pg_tviews_meta_added();
 ALTER TABLE @extschema@.pg_tview_definition ENABLE ALWAYS TRIGGER pg_tviews_added;
 
+-- Capture inserts rows without triggers.
+CREATE TRIGGER pg_tviews_queue_written AFTER INSERT OR UPDATE ON @extschema@.pg_tview_queue
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.pg_tviews_queue_written();
+ALTER TABLE @extschema@.pg_tview_queue ENABLE ALWAYS TRIGGER pg_tviews_queue_written;
+
 -- Fires for all commands. The objects of a command show whether it affects a TVIEW.
 CREATE EVENT TRIGGER pg_tviews_ddl_happened ON ddl_command_end
     EXECUTE FUNCTION @extschema@.pg_tviews_ddl_happened();

@@ -31,11 +31,8 @@ SELECT m.tview_oid::text,
                      (SELECT least(c.oldest_change_at, c.again_change_at)
                         FROM @extschema@.pg_tview_comparison c
                        WHERE c.tview_oid = m.tview_oid)) AS oldest_at
-          FROM @extschema@.pg_tview_queue q
-         WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
-           AND q.xid >= coalesce(pg_snapshot_xmin(newest.position), '0'::xid8)
-           AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
-           AND NOT coalesce(pg_visible_in_snapshot(q.xid, newest.position), false)) pending
+          FROM @extschema@.pg_tviews_queued((m.source_oids || m.tview_oid)::oid[], newest.position) q
+         WHERE (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)) pending
  CROSS JOIN LATERAL (
         SELECT count(*) AS keys, min(d.sqlstate || ': ' || d.message) AS because
           FROM @extschema@.pg_tview_dead_letter d

@@ -1,4 +1,5 @@
--- Transactions that logged "all rows" of one of the sources in parameter 1, or a check of a definition.
+-- Transactions that logged "all rows" of one of the sources in parameter 1, or a check of a definition, and
+-- that a snapshot (parameter 2) does not see.
 SELECT DISTINCT q.xid::text
-  FROM @extschema@.pg_tview_queue q
- WHERE q.source_oid = ANY ($1) AND (q.keys IS NULL OR q.operation = 'REFRESH')
+  FROM @extschema@.pg_tviews_queued($1, $2::pg_snapshot) q
+ WHERE q.keys IS NULL OR q.operation = 'REFRESH'

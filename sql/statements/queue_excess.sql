@@ -26,9 +26,6 @@ SELECT m.tview_oid::oid, m.entity_name, m.state, pending.changes,
          LIMIT 1) newest ON true
  CROSS JOIN LATERAL (
         SELECT coalesce(sum(coalesce(jsonb_array_length(q.keys), 1)), 0)::bigint AS changes, min(q.enqueued_at) AS oldest_at
-          FROM @extschema@.pg_tview_queue q
-         WHERE q.source_oid = ANY (m.source_oids || m.tview_oid)
-           AND q.xid >= coalesce(pg_snapshot_xmin(newest.position), '0'::xid8)
-           AND (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)
-           AND NOT coalesce(pg_visible_in_snapshot(q.xid, newest.position), false)) pending
+          FROM @extschema@.pg_tviews_queued((m.source_oids || m.tview_oid)::oid[], newest.position) q
+         WHERE (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)) pending
  WHERE pending.changes > $1

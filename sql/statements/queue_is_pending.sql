@@ -1,8 +1,7 @@
 -- Whether the TVIEW (parameter 1) has not been filled yet, or has a visible change outside its position. A
 -- TVIEW is filled again after it was redefined or gave up changes. Visible means visible in the snapshot
 -- (parameter 2). Queue rows of the running transaction, from its own DDL, are not committed. A removed queue
--- row was absorbed by every TVIEW that reads its source. Rows before xmax of the position are found one by
--- one through the index. Very many removed rows may still be visible to an old snapshot.
+-- row was absorbed by every TVIEW that reads its source.
 SELECT newest.position IS NULL OR m.state = 'populating'
        OR newest.operation = 'give_up'
        -- All rows are being compared with the view. This is the first comparison, or one for a change that
@@ -17,23 +16,7 @@ SELECT newest.position IS NULL OR m.state = 'populating'
               FROM @extschema@.pg_tview_meta_audit later
              WHERE later.tview_oid = m.tview_oid AND later.audit_id > newest.audit_id
                AND later.operation IN ('create', 'redefine') AND later.position IS NULL)
-       OR EXISTS (
-            SELECT 1
-              FROM unnest(m.source_oids || m.tview_oid) source(oid)
-             CROSS JOIN LATERAL (
-                    SELECT q.xid, q.operation
-                      FROM @extschema@.pg_tview_queue q
-                     WHERE q.source_oid = source.oid AND q.xid >= pg_snapshot_xmax(newest.position)
-                    UNION ALL
-                    SELECT q.xid, q.operation
-                      FROM pg_snapshot_xip(newest.position) progress(xid),
-                           LATERAL (SELECT q.xid, q.operation
-                                      FROM @extschema@.pg_tview_queue q
-                                     WHERE q.source_oid = source.oid AND q.xid = progress.xid
-                                    OFFSET 0) q) q
-             WHERE (q.operation = 'REFRESH') = (source.oid = m.tview_oid)
-               AND q.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
-               AND pg_visible_in_snapshot(q.xid, $2::pg_snapshot))
+       OR @extschema@.pg_tviews_is_queued((m.source_oids || m.tview_oid)::oid[], m.tview_oid, newest.position, $2::pg_snapshot)
   FROM @extschema@.pg_tview_definition m
   LEFT JOIN LATERAL (
         SELECT a.position, a.operation, a.audit_id

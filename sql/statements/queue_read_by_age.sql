@@ -4,11 +4,8 @@
 WITH pending AS (
     SELECT q.source_oid, q.operation, q.keys, q.enqueued_at, q.xid,
            ntile(100) OVER (PARTITION BY q.source_oid, q.operation = 'REFRESH' ORDER BY q.enqueued_at) AS part
-      FROM @extschema@.pg_tview_queue q
-     WHERE q.source_oid = ANY ($1)
-       AND q.xid >= pg_snapshot_xmin($2::pg_snapshot)
-       AND NOT pg_visible_in_snapshot(q.xid, $2::pg_snapshot)
-       AND q.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
+      FROM @extschema@.pg_tviews_queued($1, $2::pg_snapshot) q
+     WHERE q.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
 )
 SELECT source_oid::oid,
        operation = 'REFRESH',

@@ -41,20 +41,8 @@ SELECT m.entity_name,
                      (SELECT least(c.oldest_change_at, c.again_change_at)
                         FROM @extschema@.pg_tview_comparison c
                        WHERE c.tview_oid = m.tview_oid)) AS oldest_at
-          FROM unnest(m.source_oids || m.tview_oid) source(oid)
-         CROSS JOIN LATERAL (
-                SELECT q.operation, q.keys, q.enqueued_at
-                  FROM @extschema@.pg_tview_queue q
-                 WHERE q.source_oid = source.oid AND q.xid >= coalesce(pg_snapshot_xmax(newest.position), '0'::xid8)
-                UNION ALL
-                -- Found one by one, because an old snapshot may keep very many rows before xmax.
-                SELECT q.operation, q.keys, q.enqueued_at
-                  FROM pg_snapshot_xip(newest.position) progress(xid),
-                       LATERAL (SELECT *
-                                  FROM @extschema@.pg_tview_queue q
-                                 WHERE q.source_oid = source.oid AND q.xid = progress.xid
-                                OFFSET 0) q) q
-         WHERE (q.operation = 'REFRESH') = (source.oid = m.tview_oid)) pending
+          FROM @extschema@.pg_tviews_queued((m.source_oids || m.tview_oid)::oid[], newest.position) q
+         WHERE (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)) pending
   LEFT JOIN LATERAL (
         SELECT a.total_refreshes, a.total_rows_written
           FROM @extschema@.pg_tview_meta_audit a

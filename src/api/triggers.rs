@@ -7,7 +7,8 @@ use crate::postgres::triggers::meta_insert::MetaInsertCall;
 use crate::postgres::triggers::meta_update::{MetaUpdateCall, Operation};
 use crate::postgres::triggers::write_guard::WriteGuardCall;
 use crate::postgres::triggers::written_row::WrittenRow;
-use crate::postgres::triggers::{ddl_command, ddl_event};
+use crate::postgres::triggers::{ddl_command, ddl_event, queue_written};
+use crate::wake::queue_blocks;
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/triggers.sql",
@@ -17,7 +18,8 @@ use crate::postgres::triggers::{ddl_command, ddl_event};
         pg_tviews_meta_written,
         pg_tviews_meta_added,
         pg_tviews_ddl_happened,
-        pg_tviews_objects_dropped
+        pg_tviews_objects_dropped,
+        pg_tviews_queue_written
     ]
 );
 
@@ -46,6 +48,17 @@ CREATE FUNCTION pg_tviews_meta_added() RETURNS trigger
 fn pg_tviews_meta_added(fcinfo: pg_sys::FunctionCallInfo) -> WrittenRow {
     let row = MetaInsertCall::of(fcinfo);
     row.written(c"state", restored::state_of_new(&row))
+}
+
+/// Statement trigger of pg_tview_queue, for rows that capture has not written.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_queue_written() RETURNS trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_queue_written(fcinfo: pg_sys::FunctionCallInfo) {
+    queue_written::check(fcinfo);
+    queue_blocks::forget();
 }
 
 /// Statement trigger of the tv tables.

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use pgrx::pg_sys::Oid;
 
 use super::definition;
+use crate::postgres::extension;
 use crate::postgres::hooks::invalidation;
 use crate::postgres::spi::Statement;
-use crate::postgres::transaction;
 
 pub struct SessionStatement {
     /// The state the statement was prepared for: the OID of pg_tview_definition, the counter of schema
-    /// changes, and whether the transaction was SERIALIZABLE.
+    /// changes, and whether the objects are those of a version whose queue had an index.
     prepared_for: Cell<(Oid, u64, bool)>,
     statement: RefCell<Option<Rc<Statement>>>,
 }
@@ -31,7 +31,7 @@ impl SessionStatement {
         let current = (
             definition::table().unwrap_or(Oid::INVALID),
             invalidation::schemas(),
-            transaction::is_serializable(),
+            extension::indexes_queue(),
         );
         if let (true, Some(statement)) = (
             self.prepared_for.get() == current,

@@ -1,7 +1,8 @@
 //! The named statements of `sql/statements`: the schema of the extension and shared parts are inserted into
 //! them.
 
-use crate::postgres::{extension, quote, schema, transaction};
+use super::older_objects;
+use crate::postgres::{extension, quote, schema};
 
 /// Shared parts of statements, each with its placeholder.
 const PARTS: [(&str, &str); 3] = [
@@ -17,19 +18,13 @@ const PARTS: [(&str, &str); 3] = [
 /// extension. A literal that begins with `@extschema@` is quoted again as a whole. Otherwise a role that
 /// renames the schema could end the literal.
 pub fn text(statement: &str) -> String {
-    let statement = PARTS.iter().fold(statement.to_string(), |text, (name, part)| {
+    let text = PARTS.iter().fold(statement.to_string(), |text, (name, part)| {
         text.replace(name, part.trim_end())
     });
-    if transaction::is_serializable() && !statement.contains("ctid") {
-        // Read without serialization conflicts, see `postgres/queue_scan.rs`. Not in statements that need
-        // rows of the table itself.
-        let without_conflicts = statement.replace(
-            "FROM @extschema@.pg_tview_queue q",
-            "FROM @extschema@.pg_tviews_queued() q",
-        );
-        return with_schema(&without_conflicts);
+    if extension::indexes_queue() {
+        return with_schema(&older_objects::statement(&text));
     }
-    with_schema(&statement)
+    with_schema(&text)
 }
 
 fn with_schema(statement: &str) -> String {

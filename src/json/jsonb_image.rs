@@ -26,9 +26,10 @@ const LONGEST: usize = 16 << 20;
 /// The value with its length word. None: not of that form.
 pub fn of_array(json: &[u8]) -> Option<Vec<u8>> {
     let mut reader = Reader::new(json).filter(|_| json.len() <= LONGEST)?;
-    let mut entries: Vec<u32> = Vec::new();
+    // Room for the usual single key: a vector that grows takes longer.
+    let mut entries: Vec<u32> = Vec::with_capacity(4);
     let mut objects = Vec::with_capacity(2 * json.len());
-    let mut members = Vec::new();
+    let mut members = Vec::with_capacity(4);
     while reader.object(&mut members)? {
         sort_distinct(&mut members)?;
         let start = objects.len();

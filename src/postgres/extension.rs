@@ -15,13 +15,19 @@ const SENTINEL: &CStr = c"pg_tview_queue";
 struct Cache {
     schema: Cell<Oid>,
     relations: RefCell<Vec<(&'static CStr, Oid)>>,
+    indexes_queue: Cell<Option<bool>>,
     /// Set when an invalidation finds `relations` in use.
     stale: Cell<bool>,
 }
 
 thread_local! {
     static CACHE: Cache = const {
-        Cache { schema: Cell::new(Oid::INVALID), relations: RefCell::new(Vec::new()), stale: Cell::new(false) }
+        Cache {
+            schema: Cell::new(Oid::INVALID),
+            relations: RefCell::new(Vec::new()),
+            indexes_queue: Cell::new(None),
+            stale: Cell::new(false),
+        }
     };
 }
 
@@ -43,6 +49,21 @@ pub fn relation(name: &'static CStr) -> Option<Oid> {
 /// Whether the extension is installed in this database.
 pub fn installed() -> bool {
     relation(SENTINEL).is_some()
+}
+
+/// Whether the SQL objects are of a version before 0.3.0, in which the queue had an index.
+pub fn indexes_queue() -> bool {
+    let Some(schema) = schema() else { return false };
+    CACHE.with(|cache| {
+        let known = cache.indexes_queue.get();
+        known.unwrap_or_else(|| {
+            // SAFETY: a cache lookup by a NUL-terminated name, inside a transaction.
+            let index =
+                unsafe { pg_sys::get_relname_relid(c"pg_tview_queue_source_oid_xid_idx".as_ptr(), schema) };
+            cache.indexes_queue.set(Some(index != Oid::INVALID));
+            index != Oid::INVALID
+        })
+    })
 }
 
 /// Whether a relation is one of the extension's own.
@@ -104,6 +125,7 @@ pub fn forget(relation: Oid) {
 
 impl Cache {
     fn forget_all(&self) {
+        self.indexes_queue.set(None);
         match self.relations.try_borrow_mut() {
             Ok(mut relations) => relations.clear(),
             Err(_) => self.stale.set(true),

@@ -4,17 +4,32 @@ use pgrx::pg_sys::{self, Datum};
 
 use crate::json::jsonb_image;
 
-/// The value, in the current memory context. Raises what `jsonb_in` raises.
-///
-/// # Safety
-/// There must be a current memory context, as there always is in a server process.
-pub(super) unsafe fn from_text(json: &[u8]) -> Datum {
-    // SAFETY: the copies are made in the current memory context; the text ends with a NUL byte.
-    unsafe {
+/// A value of the type.
+pub(super) enum Jsonb {
+    /// Laid out here.
+    Image(Vec<u8>),
+    /// Made by PostgreSQL, in the memory context that was current.
+    Parsed(Datum),
+}
+
+impl Jsonb {
+    /// Raises what `jsonb_in` raises.
+    ///
+    /// # Safety
+    /// There must be a current memory context, as there always is in a server process.
+    pub(super) unsafe fn from_text(json: &[u8]) -> Jsonb {
         match jsonb_image::of_array(json) {
-            Some(image) => Datum::from(copy(&image, 0)),
-            // Key text holds no NUL byte: PostgreSQL's text types cannot.
-            None => parse(copy(json, 1)),
+            Some(image) => Jsonb::Image(image),
+            // SAFETY: the copy ends with a NUL byte. Key text holds no other: PostgreSQL's text types cannot.
+            None => Jsonb::Parsed(unsafe { parse(terminated(json)) }),
+        }
+    }
+
+    /// To be read as long as this lives.
+    pub(super) fn datum(&self) -> Datum {
+        match self {
+            Jsonb::Image(image) => Datum::from(image.as_ptr()),
+            Jsonb::Parsed(datum) => *datum,
         }
     }
 }
@@ -28,13 +43,13 @@ unsafe fn parse(json: *mut u8) -> Datum {
     }
 }
 
-/// With so many zeros after it.
-unsafe fn copy(bytes: &[u8], zeros: usize) -> *mut u8 {
-    // SAFETY: the place has room for the bytes and the zeros.
+/// With a NUL byte after it.
+unsafe fn terminated(bytes: &[u8]) -> *mut u8 {
+    // SAFETY: the place has room for the bytes and one more.
     unsafe {
-        let copied = pg_sys::palloc(bytes.len() + zeros).cast::<u8>();
+        let copied = pg_sys::palloc(bytes.len() + 1).cast::<u8>();
         copied.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-        copied.add(bytes.len()).write_bytes(0, zeros);
+        copied.add(bytes.len()).write(0);
         copied
     }
 }
@@ -58,8 +73,8 @@ mod tests {
         // SAFETY: inside a transaction; the copy ends with a NUL byte.
         let (ours, theirs) = unsafe {
             (
-                bytes(from_text(json.as_bytes())),
-                bytes(parse(copy(json.as_bytes(), 1))),
+                bytes(Jsonb::from_text(json.as_bytes()).datum()),
+                bytes(parse(terminated(json.as_bytes()))),
             )
         };
         assert_eq!(ours, theirs, "{json}");

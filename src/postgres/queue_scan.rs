@@ -1,12 +1,39 @@
-//! The rows of the queue for a SERIALIZABLE transaction that only asks what is pending. The rows are those
-//! that a query returns. PostgreSQL records what a query has read, and counts commits of other transactions
-//! that write there as conflicts. It records nothing for a scan of all row versions; this file picks those
-//! that the snapshot sees.
+//! Reads rows of `pg_tview_queue` without an index: blocks that cannot have such rows are left out.
+//!
+//! PostgreSQL records what a query of a SERIALIZABLE transaction has read, and counts commits of other
+//! transactions that write there as conflicts. Nothing is recorded here: all row versions are read, and those
+//! that the active snapshot sees are used.
+
+use std::ops::Range;
+use std::sync::OnceLock;
 
 use pgrx::pg_guard;
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::PgSqlErrorCode;
 
-use super::extension;
+use super::stored_snapshot::StoredSnapshot;
+use super::{extension, own_column};
+use crate::error::Problem;
+
+/// What is known of the blocks to read.
+pub struct Search<'a> {
+    /// The number of the file of the table, another one after each rewrite.
+    pub file: u32,
+    pub blocks: u32,
+    /// None: of any source.
+    pub sources: Option<&'a [Oid]>,
+    /// Rows of transactions with lower ids are not needed.
+    pub first_xid: u64,
+}
+
+type Choose = fn(&Search) -> Vec<Range<u32>>;
+
+static CHOOSE: OnceLock<Choose> = OnceLock::new();
+
+/// Makes scans read only the blocks that this function returns; call once per process, from `_PG_init`.
+pub fn register(choose: Choose) {
+    CHOOSE.get_or_init(|| choose);
+}
 
 /// Declares to PostgreSQL how to call [`pg_tviews_queued`].
 #[unsafe(no_mangle)]
@@ -15,43 +42,227 @@ pub extern "C" fn pg_finfo_pg_tviews_queued() -> &'static pg_sys::Pg_finfo_recor
     &VERSION_1
 }
 
-/// Returns the rows of pg_tview_queue; see `sql/install/relations.sql`.
+/// Returns rows of pg_tview_queue; see `sql/install/relations.sql`.
 ///
 /// # Safety
 /// Called by PostgreSQL's function manager only.
 #[unsafe(no_mangle)]
 #[pg_guard]
 pub unsafe extern "C-unwind" fn pg_tviews_queued(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
-    // SAFETY: the function manager passes a valid call, for a set in materialize mode; the table stays
-    // locked to the end of the transaction.
+    // SAFETY: the function manager passes a valid call, for a set in materialize mode.
     unsafe {
         pg_sys::InitMaterializedSRF(fcinfo, 0);
-        let result = (*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-        if let Some(queue) = extension::relation(c"pg_tview_queue") {
-            let queue = pg_sys::table_open(queue, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-            put_visible((*result).setResult, queue);
-            pg_sys::table_close(queue, pg_sys::NoLock as pg_sys::LOCKMODE);
-        }
+        let store = (*(*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>()).setResult;
+        let sources = argument(fcinfo, 0).map(|sources| oids(sources));
+        let since = argument(fcinfo, 1).map(|since| StoredSnapshot::read(since));
+        scan(sources.as_deref(), since.as_ref(), |_, row| {
+            pg_sys::tuplestore_puttuple(store, row);
+            true
+        });
         Datum::from(0)
     }
 }
 
+/// Declares to PostgreSQL how to call [`pg_tviews_is_queued`].
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_pg_tviews_is_queued() -> &'static pg_sys::Pg_finfo_record {
+    const VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &VERSION_1
+}
+
+/// Returns whether there is a row of pg_tview_queue; see `sql/install/relations.sql`.
+///
 /// # Safety
-/// An open table, a store of its row type, and an active snapshot. After an ERROR the transaction releases
-/// what is held.
-unsafe fn put_visible(store: *mut pg_sys::Tuplestorestate, table: pg_sys::Relation) {
-    // SAFETY: as the caller promises; the slot is of the row type of the table.
+/// Called by PostgreSQL's function manager only.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn pg_tviews_is_queued(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
+    // SAFETY: the function manager passes a valid call.
     unsafe {
-        let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
-        let versions = &raw mut pg_sys::SnapshotAnyData;
-        let scan = pg_sys::table_beginscan(table, versions, 0, std::ptr::null_mut());
-        while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
+        let sources = argument(fcinfo, 0).map(|sources| oids(sources));
+        let tview = argument(fcinfo, 1).map(|tview| Oid::from(tview.value() as u32));
+        let since = argument(fcinfo, 2).map(|since| StoredSnapshot::read(since));
+        let seen = argument(fcinfo, 3).map(|seen| StoredSnapshot::read(seen));
+        let own = pg_sys::GetTopFullTransactionIdIfAny().value;
+        let mut found = false;
+        scan(sources.as_deref(), since.as_ref(), |columns, row| {
+            let (xid, source) = columns.xid_and_source(row);
+            found = xid != own
+                && tview.is_none_or(|tview| columns.is_request(row) == (source == tview))
+                && seen.as_ref().is_none_or(|seen| seen.sees(xid));
+            !found
+        });
+        Datum::from(found)
+    }
+}
+
+unsafe fn argument(fcinfo: pg_sys::FunctionCallInfo, index: usize) -> Option<Datum> {
+    // SAFETY: the call has `nargs` arguments. A function of an earlier version of the extension had fewer.
+    unsafe {
+        let arguments = (*fcinfo).args.as_slice((*fcinfo).nargs.max(0) as usize);
+        let argument = arguments.get(index)?;
+        (!argument.isnull).then_some(argument.value)
+    }
+}
+
+/// The elements of an `oid[]` without NULLs.
+unsafe fn oids(array: Datum) -> Vec<Oid> {
+    // SAFETY: the SQL function declares the type of its argument.
+    unsafe { <Vec<Option<Oid>> as pgrx::FromDatum>::from_datum(array, false) }
+        .unwrap_or_default()
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Calls `use_row` with each row that the active snapshot sees, of these sources, by a transaction that
+/// `since` does not see. False ends the scan.
+///
+/// # Safety
+/// An active snapshot. After an ERROR the transaction releases what is held.
+unsafe fn scan(
+    sources: Option<&[Oid]>,
+    since: Option<&StoredSnapshot>,
+    mut use_row: impl FnMut(&Columns, pg_sys::HeapTuple) -> bool,
+) {
+    let queue = extension::relation(c"pg_tview_queue").unwrap_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+            "relation \"pg_tview_queue\" does not exist",
+        )
+        .raise()
+    });
+    // SAFETY: as the caller promises; the table stays locked to the end of the transaction.
+    unsafe {
+        let table = pg_sys::table_open(queue, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let columns = Columns::of(table);
+        let search = Search {
+            file: u32::from((*(*table).rd_rel).relfilenode),
+            blocks: pg_sys::RelationGetNumberOfBlocksInFork(table, pg_sys::ForkNumber::MAIN_FORKNUM),
+            sources,
+            first_xid: since.map_or(0, StoredSnapshot::first_unseen),
+        };
+        let is_wanted = |row: pg_sys::HeapTuple| {
+            let (xid, source) = columns.xid_and_source(row);
+            sources.is_none_or(|sources| sources.contains(&source))
+                && since.is_none_or(|since| !since.sees(xid))
+        };
+        let all = 0..search.blocks;
+        let blocks = CHOOSE.get().map_or_else(|| vec![all], |choose| choose(&search));
+        let mut rows = Vec::new();
+        'table: for block in blocks.into_iter().flatten() {
             pgrx::check_for_interrupts!();
-            if pg_sys::table_tuple_satisfies_snapshot(table, slot, pg_sys::GetActiveSnapshot()) {
-                pg_sys::tuplestore_puttupleslot(store, slot);
+            let buffer = pg_sys::ReadBuffer(table, block);
+            collect(table, buffer, block, is_wanted, &mut rows);
+            for row in &mut rows {
+                if !use_row(&columns, row) {
+                    pg_sys::ReleaseBuffer(buffer);
+                    break 'table;
+                }
+            }
+            pg_sys::ReleaseBuffer(buffer);
+        }
+        pg_sys::table_close(table, pg_sys::NoLock as pg_sys::LOCKMODE);
+    }
+}
+
+/// The wanted rows of a block that the active snapshot sees. They stay where they are as long as the buffer
+/// is pinned.
+unsafe fn collect(
+    table: pg_sys::Relation,
+    buffer: pg_sys::Buffer,
+    block: u32,
+    is_wanted: impl Fn(pg_sys::HeapTuple) -> bool,
+    rows: &mut Vec<pg_sys::HeapTupleData>,
+) {
+    rows.clear();
+    // SAFETY: the buffer is pinned, and locked while its line pointers are read.
+    unsafe {
+        let snapshot = pg_sys::GetActiveSnapshot();
+        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+        let page = pg_sys::BufferGetPage(buffer);
+        for offset in 1..=pg_sys::PageGetMaxOffsetNumber(page) {
+            let item = pg_sys::PageGetItemId(page, offset);
+            if (*item).lp_flags() != pg_sys::LP_NORMAL {
+                continue;
+            }
+            let mut row = pg_sys::HeapTupleData {
+                t_len: (*item).lp_len(),
+                t_self: pg_sys::ItemPointerData {
+                    ip_blkid: pg_sys::BlockIdData {
+                        bi_hi: (block >> 16) as u16,
+                        bi_lo: block as u16,
+                    },
+                    ip_posid: offset,
+                },
+                t_tableOid: (*table).rd_id,
+                t_data: page
+                    .cast::<u8>()
+                    .add((*item).lp_off() as usize)
+                    .cast::<pg_sys::HeapTupleHeaderData>(),
+            };
+            if is_wanted(&mut row) && pg_sys::HeapTupleSatisfiesVisibility(&mut row, snapshot, buffer) {
+                rows.push(row);
             }
         }
-        pg_sys::table_endscan(scan);
-        pg_sys::ExecDropSingleTupleTableSlot(slot);
+        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as i32);
+    }
+}
+
+/// Where the columns of the table are.
+struct Columns {
+    descriptor: pg_sys::TupleDesc,
+    xid: i32,
+    source: i32,
+    operation: i32,
+    /// The first two are where they were created, so they need no look-up: most rows of a block are left out
+    /// by them.
+    are_first: bool,
+}
+
+impl Columns {
+    unsafe fn of(table: pg_sys::Relation) -> Columns {
+        // SAFETY: the table is open.
+        unsafe {
+            let number = |name, hint| own_column::index(table, name, hint) as i32 + 1;
+            let (xid, source) = (number(c"xid", 0), number(c"source_oid", 1));
+            Columns {
+                descriptor: (*table).rd_att,
+                xid,
+                source,
+                operation: number(c"operation", 2),
+                are_first: (xid, source) == (1, 2),
+            }
+        }
+    }
+
+    unsafe fn xid_and_source(&self, row: pg_sys::HeapTuple) -> (u64, Oid) {
+        // SAFETY: a row of the table; both columns are NOT NULL, of 8 and of 4 bytes.
+        unsafe {
+            if self.are_first {
+                let first = (*row).t_data.cast::<u8>().add((*(*row).t_data).t_hoff as usize);
+                return (
+                    first.cast::<u64>().read_unaligned(),
+                    Oid::from(first.add(8).cast::<u32>().read_unaligned()),
+                );
+            }
+            (
+                self.get(row, self.xid).value() as u64,
+                Oid::from(self.get(row, self.source).value() as u32),
+            )
+        }
+    }
+
+    unsafe fn is_request(&self, row: pg_sys::HeapTuple) -> bool {
+        // SAFETY: a row of the table; the column is a text.
+        unsafe {
+            <&str as pgrx::FromDatum>::from_datum(self.get(row, self.operation), false) == Some("REFRESH")
+        }
+    }
+
+    unsafe fn get(&self, row: pg_sys::HeapTuple, column: i32) -> Datum {
+        let mut is_null = false;
+        // SAFETY: as above.
+        unsafe { pg_sys::heap_getattr(row, column, self.descriptor, &mut is_null) }
     }
 }

@@ -11,6 +11,7 @@ use crate::postgres::extension;
 use crate::postgres::heap_insert::{self, Value};
 use crate::postgres::process::clock;
 use crate::postgres::transaction::{catch, own_xid};
+use crate::wake::queue_blocks;
 
 /// The columns that a row has values for.
 const COLUMNS: [&CStr; 5] = [c"xid", c"source_oid", c"operation", c"keys", c"enqueued_at"];
@@ -24,7 +25,7 @@ pub fn table() -> Option<Oid> {
 /// that the rows stand for.
 pub fn append(queue: Oid, rows: &[Row]) {
     let (xid, now) = (own_xid(), clock::now());
-    let rows = rows.iter().map(|row| {
+    let values = rows.iter().map(|row| {
         [
             Value::Xid8(xid),
             Value::Oid(row.source.into()),
@@ -33,7 +34,15 @@ pub fn append(queue: Oid, rows: &[Row]) {
             Value::Timestamp(now),
         ]
     });
-    if let Err(caught) = catch(AssertUnwindSafe(|| heap_insert::insert(queue, &COLUMNS, rows))) {
+    let mut sources = rows.iter().map(|row| Oid::from(row.source));
+    let note = |block| {
+        if let Some(source) = sources.next() {
+            queue_blocks::note(block, source, xid);
+        }
+    };
+    if let Err(caught) = catch(AssertUnwindSafe(|| {
+        heap_insert::insert(queue, &COLUMNS, values, note)
+    })) {
         let context = "This happened while recording changes for TVIEWs in pg_tview_queue.";
         let detail = caught.detail.iter().map(String::as_str).chain([context]);
         let detail = detail.collect::<Vec<_>>().join("\n");

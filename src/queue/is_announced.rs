@@ -1,9 +1,11 @@
 //! Whether transactions that logged DDL have announced it to other sessions.
 
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 
+use super::position::Position;
+use super::read::{outside, OUTSIDE};
 use crate::catalog::session_statement::SessionStatement;
-use crate::postgres::spi::{Access, Value};
+use crate::postgres::spi::Access;
 use crate::postgres::transaction;
 use crate::statement;
 
@@ -11,13 +13,16 @@ thread_local! {
     static LOGGED_BY: SessionStatement = const { SessionStatement::new() };
 }
 
-/// Whether the transactions that logged all rows of a source (TRUNCATE, DDL), or a check of a definition,
-/// have finished their commit. Until then other sessions see the queue rows, but may not know of the DDL.
+/// Whether the transactions outside a position (None: all) that logged all rows of a source (TRUNCATE, DDL),
+/// or a check of a definition, have finished their commit. Until then other sessions see the queue rows, but may not know of the DDL.
 /// Under the snapshot of a refresh, inside an SPI session, with internal rights.
-pub fn is_announced(sources: &[Oid]) -> bool {
+pub fn is_announced(position: Option<&Position>, sources: &[Oid]) -> bool {
     let rows = LOGGED_BY.with(|read| {
-        read.get(|| statement!("queue_every_row_by"), &[pg_sys::OIDARRAYOID])
-            .run(Access::Snapshot, &[Value::of(sources.to_vec())], 0)
+        read.get(|| statement!("queue_every_row_by"), &OUTSIDE).run(
+            Access::Snapshot,
+            &outside(position, sources.to_vec()),
+            0,
+        )
     });
     (0..rows.len())
         .filter_map(|row| rows.get::<String>(row, 0)?.parse().ok())

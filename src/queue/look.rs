@@ -15,7 +15,6 @@ use crate::statement;
 thread_local! {
     static SOURCES: SessionStatement = const { SessionStatement::new() };
     static NEWS: SessionStatement = const { SessionStatement::new() };
-    static SIZE: SessionStatement = const { SessionStatement::new() };
 }
 
 /// What the queue has.
@@ -28,22 +27,13 @@ pub struct Look {
     pub at_all: bool,
 }
 
-/// Looking up one source in the index of the queue costs as much as scanning so many bytes: about five rows.
-const LOOK_UP: i64 = 750;
-
-/// Reads the whole queue; or, if that is less work, only rows of these sources that an earlier look did not
-/// show. Inside a transaction at READ COMMITTED with a snapshot.
+/// Reads the whole queue; or only rows of these sources that an earlier look did not show. Inside a
+/// transaction at READ COMMITTED with a snapshot.
 pub fn look(since: Option<(&Position, &HashSet<Oid>)>) -> Option<Look> {
     definition::table()?;
     run_internal(|| {
         planned_once();
         spi::session(|| {
-            let is_less = |(seen, sources): &(&Position, &HashSet<Oid>)| {
-                let look_ups = sources.len() * (1 + seen.xip.len());
-                look_ups as i64 * LOOK_UP < size()
-            };
-            let since = since.filter(is_less);
-            let at_all = since.is_none();
             let rows = match since {
                 None => SOURCES.with(|sources| {
                     let sources = sources.get(|| statement!("queue_sources"), &[]);
@@ -52,23 +42,14 @@ pub fn look(since: Option<(&Position, &HashSet<Oid>)>) -> Option<Look> {
                 Some((position, sources)) => NEWS.with(|news| {
                     let news = news.get(|| statement!("queue_news"), &OUTSIDE);
                     let sources = sources.iter().copied().collect();
-                    news.run(Access::Snapshot, &outside(position, sources), 1)
+                    news.run(Access::Snapshot, &outside(Some(position), sources), 1)
                 }),
             };
             Some(Look {
                 sources: rows.get(0, 0).unwrap_or_default(),
                 snapshot: rows.get::<String>(0, 1)?.parse().ok()?,
-                at_all,
+                at_all: since.is_none(),
             })
         })
     })
-}
-
-/// Bytes of the queue, including space of removed rows.
-fn size() -> i64 {
-    let rows = SIZE.with(|size| {
-        size.get(|| statement!("queue_size"), &[])
-            .run(Access::Snapshot, &[], 1)
-    });
-    rows.get(0, 0).unwrap_or(0)
 }

@@ -32,11 +32,6 @@ impl Position {
         }
         self
     }
-
-    /// `xip` as texts, for a parameter.
-    pub fn in_progress(&self) -> Vec<String> {
-        self.xip.iter().map(u64::to_string).collect()
-    }
 }
 
 impl FromStr for Position {
@@ -67,7 +62,8 @@ impl FromStr for Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.xmin, self.xmax, self.in_progress().join(","))
+        let in_progress: Vec<String> = self.xip.iter().map(u64::to_string).collect();
+        write!(f, "{}:{}:{}", self.xmin, self.xmax, in_progress.join(","))
     }
 }
 

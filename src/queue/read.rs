@@ -36,7 +36,7 @@ pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
     let rows = READ.with(|read| {
         read.get(|| statement!("queue_read"), &OUTSIDE).run(
             Access::Snapshot,
-            &outside(position, sources.to_vec()),
+            &outside(Some(position), sources.to_vec()),
             0,
         )
     });
@@ -44,24 +44,18 @@ pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
 }
 
 /// Types of the parameters that select rows of some sources outside a position.
-pub(super) const OUTSIDE: [Oid; 3] = [pg_sys::OIDARRAYOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID];
+pub(super) const OUTSIDE: [Oid; 2] = [pg_sys::OIDARRAYOID, pg_sys::TEXTOID];
 
 /// The values of these parameters.
-pub(super) fn outside(position: &Position, sources: Vec<Oid>) -> [Value; 3] {
-    [
-        Value::of(sources),
-        Value::of(position.xmax.to_string()),
-        Value::of(position.in_progress()),
-    ]
+pub(super) fn outside(position: Option<&Position>, sources: Vec<Oid>) -> [Value; 2] {
+    [Value::of(sources), Value::of(position.map(Position::to_string))]
 }
 
 /// The same aggregated by source and age, the oldest first, without changes of the running transaction. As
 /// [`since`], under any snapshot.
 pub fn by_age(position: &Position, sources: &[Oid]) -> Vec<Pending> {
-    let args = [
-        (pg_sys::OIDARRAYOID, Value::of(sources.to_vec())),
-        (pg_sys::TEXTOID, Value::of(position.to_string())),
-    ];
+    let [sources, position] = outside(Some(position), sources.to_vec());
+    let args = [(OUTSIDE[0], sources), (OUTSIDE[1], position)];
     pending(&spi::run(
         &statement!("queue_read_by_age"),
         Access::Snapshot,

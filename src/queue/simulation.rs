@@ -1,5 +1,5 @@
 //! A model of the queue, run at random: transactions that commit in any order, prepare, roll back or write
-//! early; refreshes; trimming; crashes.
+//! early; refreshes, which read only blocks with recent ids; trimming; rows that move; crashes.
 //!
 //! After each step a committed change is in a TVIEW, or in the queue ahead of the position of that TVIEW.
 //! Rules that are known to lose changes must fail here.
@@ -20,7 +20,18 @@ enum Rules {
     RowNumbers,
     /// A position is the snapshot of the end of a refresh, not the one it read with.
     PositionTakenLast,
+    /// Blocks are read for transactions that began after a position, not for those it saw in progress.
+    BlocksFromXmax,
+    /// Writers leave their ids at blocks after the commit.
+    IdsAfterCommit,
+    /// After a crash the ids count as complete.
+    CrashUnnoticed,
+    /// After rows have moved the ids count as complete.
+    MoveUnnoticed,
 }
+
+/// Elements that blocks share.
+const ELEMENTS: usize = 3;
 
 type Change = u32;
 
@@ -30,6 +41,7 @@ struct Row {
     number: u64,
     xid: u64,
     change: Change,
+    block: usize,
 }
 
 /// A transaction that has not ended.
@@ -67,6 +79,11 @@ struct Server {
     log: Vec<Row>,
     tviews: Vec<Tview>,
     refreshes: Vec<Option<Refresh>>,
+    /// In shared memory: the highest id by blocks, and since when these are complete.
+    ids: [u64; ELEMENTS],
+    known_since: Option<u64>,
+    /// Ids that are left too late.
+    late_ids: Vec<(usize, u64)>,
     /// What a crash leaves: the state of the last synchronous commit. Refreshes and trimming commit
     /// asynchronously.
     on_disk: Option<Box<Server>>,
@@ -84,6 +101,9 @@ impl Server {
             log: Vec::new(),
             tviews: vec![Tview::default(); 2],
             refreshes: vec![None, None],
+            ids: [0; ELEMENTS],
+            known_since: None,
+            late_ids: Vec::new(),
             on_disk: None,
         }
     }
@@ -112,13 +132,58 @@ impl Server {
     fn flush(&mut self, xid: u64) {
         let buffer = std::mem::take(&mut self.running.get_mut(&xid).unwrap().buffer);
         for change in buffer {
+            let block = self.next_row as usize % 5;
             self.log.push(Row {
                 number: self.next_row,
                 xid,
                 change,
+                block,
             });
             self.next_row += 1;
+            if self.rules == Rules::IdsAfterCommit {
+                self.late_ids.push((block, xid));
+            } else {
+                self.leave_id(block, xid);
+            }
         }
+    }
+
+    fn leave_id(&mut self, block: usize, xid: u64) {
+        let id = &mut self.ids[block % ELEMENTS];
+        *id = (*id).max(xid);
+    }
+
+    fn leave_late_ids(&mut self) {
+        for (block, xid) in std::mem::take(&mut self.late_ids) {
+            self.leave_id(block, xid);
+        }
+    }
+
+    /// Rows are written again, elsewhere, by a statement.
+    fn move_rows(&mut self) {
+        for row in &mut self.log {
+            row.block += 1;
+        }
+        if self.rules != Rules::MoveUnnoticed {
+            self.known_since = self.known_since.max(Some(self.next_xid));
+        }
+    }
+
+    /// Whether a refresh reads this block.
+    fn is_read(
+        &self,
+        block: usize,
+        position: Option<&Position>,
+        snapshot: &Position,
+        known_since: u64,
+    ) -> bool {
+        let Some(position) = position else { return true };
+        let ended = position.xip.iter().find(|xid| snapshot.covers(**xid));
+        let first = match self.rules {
+            Rules::BlocksFromXmax => position.xmax,
+            _ => ended.copied().unwrap_or(position.xmax),
+        };
+        first < known_since || self.ids[block % ELEMENTS] >= first
     }
 
     fn commit(&mut self, xid: u64) {
@@ -184,8 +249,12 @@ impl Server {
 
     fn begin_refresh(&mut self, tview: usize) {
         let snapshot = self.snapshot(None);
-        let visible = self.log.iter().filter(|row| snapshot.covers(row.xid));
+        let known_since = *self.known_since.get_or_insert(self.next_xid);
         let state = &self.tviews[tview];
+        let visible = self.log.iter().filter(|row| {
+            snapshot.covers(row.xid)
+                && self.is_read(row.block, state.position.as_ref(), &snapshot, known_since)
+        });
         let new: Vec<&Row> = visible.filter(|row| !self.covers(state, row)).collect();
         let newest_row = new
             .iter()
@@ -249,7 +318,14 @@ impl Server {
             .on_disk
             .take()
             .map_or_else(|| Server::new(rules), |disk| *disk);
+        let known_since = self.known_since;
         *self = left;
+        self.ids = [0; ELEMENTS];
+        self.late_ids.clear();
+        self.known_since = match rules {
+            Rules::CrashUnnoticed => known_since,
+            _ => None,
+        };
         self.refreshes = vec![None, None];
         let open = |(xid, running): (&u64, &Running)| (!running.prepared).then_some(*xid);
         let open: Vec<u64> = self.running.iter().filter_map(open).collect();
@@ -275,7 +351,7 @@ impl Server {
         let writer = writers.get(random.below(writers.len().max(1))).copied();
         let open = writer.filter(|xid| !self.running[xid].prepared);
         let tview = random.below(self.tviews.len());
-        match (random.below(16), writer, open) {
+        match (random.below(18), writer, open) {
             (0..=2, _, _) => self.write(None),
             (3, _, Some(xid)) => self.write(Some(xid)),
             (4, _, Some(xid)) => self.flush(xid),
@@ -287,6 +363,8 @@ impl Server {
             (12 | 13, _, _) => self.end_refresh(tview),
             (14, _, _) => self.trim(),
             (15, _, _) if random.below(8) == 0 => self.crash(),
+            (16, _, _) => self.leave_late_ids(),
+            (17, _, _) if random.below(4) == 0 => self.move_rows(),
             _ => {}
         }
     }
@@ -296,6 +374,7 @@ impl Server {
         (0..self.tviews.len()).for_each(|tview| self.end_refresh(tview));
         let running: Vec<u64> = self.running.keys().copied().collect();
         running.into_iter().for_each(|xid| self.commit(xid));
+        self.leave_late_ids();
         for tview in 0..self.tviews.len() {
             self.begin_refresh(tview);
             self.end_refresh(tview);
@@ -364,4 +443,24 @@ fn row_numbers_as_positions_lose_changes() {
 #[test]
 fn position_taken_after_the_work_loses_changes() {
     assert!(first_loss(Rules::PositionTakenLast).is_some());
+}
+
+#[test]
+fn blocks_chosen_without_transactions_in_progress_lose_changes() {
+    assert!(first_loss(Rules::BlocksFromXmax).is_some());
+}
+
+#[test]
+fn ids_left_after_the_commit_lose_changes() {
+    assert!(first_loss(Rules::IdsAfterCommit).is_some());
+}
+
+#[test]
+fn ids_taken_for_complete_after_a_crash_lose_changes() {
+    assert!(first_loss(Rules::CrashUnnoticed).is_some());
+}
+
+#[test]
+fn ids_taken_for_complete_after_rows_moved_lose_changes() {
+    assert!(first_loss(Rules::MoveUnnoticed).is_some());
 }

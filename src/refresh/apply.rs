@@ -51,7 +51,7 @@ impl Refresh<'_> {
                 .iter()
                 .any(|pending| pending.all_keys || pending.requested)
         {
-            if !self.is_announced(plan) {
+            if !self.is_announced(plan, &now) {
                 return First::done(Status::Busy);
             }
             if !plan.is_current() {
@@ -78,8 +78,8 @@ impl Refresh<'_> {
     }
 
     /// Whether the transactions that logged all rows, or a check of the definition, have announced their DDL.
-    fn is_announced(&self, plan: &Plan) -> bool {
-        run_internal(|| is_announced(&self.logged_for(plan)))
+    fn is_announced(&self, plan: &Plan, now: &Now) -> bool {
+        run_internal(|| is_announced(now.position.as_ref(), &self.logged_for(plan)))
     }
 
     /// The sources whose queue rows this TVIEW reads, and the TVIEW itself for requests.

@@ -7,6 +7,7 @@ use crossbeam::utils::CachePadded;
 use pgrx::pg_sys::Oid;
 
 use super::blockers::Blockers;
+use super::queue_known::Known;
 use super::sources::Sources;
 use super::tview::Tview;
 use super::workers::Workers;
@@ -75,6 +76,8 @@ pub struct Database {
     overloaded_at: AtomicI64,
     /// Since when the database needs a worker and has none, 0 if not. Launcher.
     pub waiting_since: AtomicI64,
+    /// Which rows of the queue have left their ids. Readers of the queue, and statements that change it.
+    pub queue_known: Known,
     pub sources: Sources,
     pub workers: Workers,
 }
@@ -105,6 +108,7 @@ impl Default for Database {
             visit_at: AtomicI64::new(0),
             overloaded_at: AtomicI64::new(0),
             waiting_since: AtomicI64::new(0),
+            queue_known: Known::default(),
             sources: Sources::default(),
             workers: Workers::default(),
         }
@@ -149,6 +153,7 @@ impl Database {
         self.workers
             .iter()
             .for_each(|worker| worker.failed_starts.store(0, SeqCst));
+        self.queue_known.release();
         self.trim_at.store(0, SeqCst);
         self.rested_tick.store(0, SeqCst);
         self.waiting_since.store(0, SeqCst);

@@ -19,6 +19,8 @@ pub mod database;
 pub mod hash;
 pub mod health;
 pub mod launcher;
+pub mod queue_blocks;
+pub mod queue_known;
 pub mod quiet;
 pub mod signal;
 pub mod slots;
@@ -34,4 +36,10 @@ use launcher::LAUNCHER;
 use tview::TVIEWS;
 
 /// All that is to be reserved.
-pub static ALL: &[&dyn Reservation] = &[&LAUNCHER, &DATABASES, &TVIEWS];
+pub static ALL: &[&dyn Reservation] = &[
+    &LAUNCHER,
+    &DATABASES,
+    &TVIEWS,
+    &queue_blocks::BY_BLOCK,
+    &queue_blocks::BY_SOURCE,
+];

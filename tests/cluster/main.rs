@@ -42,6 +42,7 @@ mod policies;
 mod preloaded_beside_others;
 mod previews;
 mod promises;
+mod queue_blocks;
 mod queue_full;
 mod random_queries;
 mod random_views;

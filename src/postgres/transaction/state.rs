@@ -18,6 +18,12 @@ pub fn own_xid() -> u64 {
     unsafe { pg_sys::GetTopFullTransactionId().value }
 }
 
+/// The full id that the next transaction will be given.
+pub fn next_xid() -> u64 {
+    // SAFETY: reads shared state under its lock.
+    unsafe { pg_sys::ReadNextFullTransactionId().value }
+}
+
 /// Whether a transaction has ended completely. A commit first becomes visible, then announces the definitions
 /// it changed, then releases its locks. This process has read all announcements when the function returns.
 pub fn is_over(xid: u64) -> bool {
@@ -33,13 +39,6 @@ pub fn is_over(xid: u64) -> bool {
 pub fn is_read_committed() -> bool {
     // SAFETY: reads a backend-local variable.
     unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
-}
-
-/// Whether PostgreSQL records what the transaction reads, to find conflicts with writes of other
-/// transactions.
-pub fn is_serializable() -> bool {
-    // SAFETY: reads a backend-local variable.
-    unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
 }
 
 /// Whether the next statements of the session are in the same transaction: in a block, or sent together.

@@ -1,0 +1,67 @@
+-- Names are resolved once, here: functions, operators and types are those of pg_catalog, whatever other schemas have.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- The library is preloaded: a new one is there after a restart of the server.
+DO $$
+BEGIN
+    IF string_to_array(@extschema@.pg_tviews_version(), '.')::int[] < '{0,3}' THEN
+        RAISE EXCEPTION 'the server still runs the library of pg_tviews %', @extschema@.pg_tviews_version()
+            USING HINT = 'Restart the server, and then run ALTER EXTENSION pg_tviews UPDATE; again.', ERRCODE = '55000';
+    END IF;
+END$$;
+
+-- Every writer of a source inserts into this table, so each attempt is short: writers queue up behind a lock that waits.
+DO $$
+DECLARE
+    before text := current_setting('lock_timeout');
+BEGIN
+    FOR attempt IN 1..100 LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', '50ms', true);
+            LOCK TABLE @extschema@.pg_tview_queue IN ACCESS EXCLUSIVE MODE;
+            PERFORM set_config('lock_timeout', before, true);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM pg_sleep(0.1);
+        END;
+    END LOOP;
+    RAISE EXCEPTION 'pg_tview_queue is in use'
+        USING DETAIL = 'A prepared transaction that changed a source, a long refresh or a backup has locked the table.',
+              HINT = 'Run ALTER EXTENSION pg_tviews UPDATE; again when that has ended.', ERRCODE = '55P03';
+END$$;
+
+DROP INDEX @extschema@.pg_tview_queue_source_oid_xid_idx;
+ALTER TABLE @extschema@.pg_tview_queue SET ACCESS METHOD heap;
+DROP FUNCTION @extschema@.pg_tviews_queued();
+
+-- The table has no index, as each writer would pay for it. These functions read only the blocks that can have such rows, and
+-- conflict with no writer if the transaction is SERIALIZABLE.
+-- The rows of some sources (NULL: of all) whose transactions the snapshot does not see (NULL: of all transactions).
+CREATE FUNCTION @extschema@.pg_tviews_queued(sources oid[], since pg_snapshot) RETURNS SETOF @extschema@.pg_tview_queue
+    LANGUAGE c STABLE ROWS 100 AS 'MODULE_PATHNAME', 'pg_tviews_queued';
+-- Whether there is such a row by another transaction that the snapshot "seen" (NULL: any) sees. If a TVIEW is named, its own rows
+-- count if they are requests, and other rows if they are not.
+CREATE FUNCTION @extschema@.pg_tviews_is_queued(sources oid[], tview oid, since pg_snapshot, seen pg_snapshot) RETURNS boolean
+    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pg_tviews_is_queued';
+CREATE FUNCTION @extschema@.pg_tviews_queue_written() RETURNS trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'pg_tviews_queue_written_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queued(oid[], pg_catalog.pg_snapshot) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_catalog.pg_snapshot, pg_catalog.pg_snapshot) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queue_written() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.pg_tviews_queued(oid[], pg_snapshot) IS
+    'Rows of pg_tview_queue, for the extension itself: of some sources, by transactions that a snapshot does not see.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_snapshot, pg_snapshot) IS
+    'Whether pg_tview_queue has a row for a TVIEW, for the extension itself.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_queue_written() IS
+    'Trigger function of pg_tview_queue, for rows that capture has not written.';
+
+-- Capture inserts rows without triggers.
+CREATE TRIGGER pg_tviews_queue_written AFTER INSERT OR UPDATE ON @extschema@.pg_tview_queue
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.pg_tviews_queue_written();
+ALTER TABLE @extschema@.pg_tview_queue ENABLE ALWAYS TRIGGER pg_tviews_queue_written;
+-- Calls the trigger: rows may have been moved before.
+UPDATE @extschema@.pg_tview_queue SET keys = keys WHERE false;
+
+-- Back to the search_path of ALTER EXTENSION.
+SET LOCAL search_path = @extschema@, pg_temp;

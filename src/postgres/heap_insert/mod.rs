@@ -1,0 +1,141 @@
+//! Inserts rows into a table of the extension without SPI and planner, and without checks of permissions,
+//! read-only transactions and row security: the role and the settings of the session that changes a source
+//! must not matter.
+
+mod indexed;
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
+use pgrx::pg_sys::{self, Datum, Oid};
+
+use super::jsonb::Jsonb;
+use super::own_column;
+use indexed::Indexed;
+
+/// A column value of a row to insert.
+pub enum Value<'a> {
+    Null,
+    Oid(Oid),
+    /// Text in the encoding of the database.
+    Text(&'a str),
+    /// JSON text to be stored as `jsonb`.
+    Jsonb(&'a [u8]),
+    Xid8(u64),
+    Timestamp(i64),
+}
+
+/// Functions of PostgreSQL, declared here because each of pgrx's declarations converts errors separately,
+/// which would take a twentieth of the time of a row.
+mod raw {
+    use pgrx::pg_sys::{self, Datum, Oid, Relation};
+
+    #[allow(improper_ctypes)]
+    extern "C-unwind" {
+        pub fn try_table_open(table: Oid, lock: pg_sys::LOCKMODE) -> Relation;
+        pub fn table_close(relation: Relation, lock: pg_sys::LOCKMODE);
+        pub fn heap_form_tuple(
+            descriptor: pg_sys::TupleDesc,
+            values: *const Datum,
+            nulls: *const bool,
+        ) -> pg_sys::HeapTuple;
+        pub fn simple_heap_insert(relation: Relation, row: pg_sys::HeapTuple);
+        pub fn cstring_to_text_with_len(text: *const std::ffi::c_char, length: i32) -> *mut pg_sys::text;
+        pub fn pfree(chunk: *mut std::ffi::c_void);
+    }
+}
+
+/// Inserts rows with values for these columns; others are NULL. Calls `placed` with the number of the block
+/// that each row is in. False: there is no such table any more, as in the middle of DROP EXTENSION. Raises an
+/// ERROR if a column is missing.
+pub fn insert<'a, const COLUMNS: usize>(
+    table: Oid,
+    names: &[&CStr; COLUMNS],
+    rows: impl IntoIterator<Item = [Value<'a>; COLUMNS]>,
+    mut placed: impl FnMut(u32),
+) -> bool {
+    // SAFETY: the table is open and locked until it is closed, or the transaction ends after an error, which
+    // also frees what is allocated here. What is guarded as one owns nothing but the two vectors.
+    unsafe {
+        let lock = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
+        let relation = pg_guard_ffi_boundary(|| raw::try_table_open(table, lock));
+        if relation.is_null() {
+            return false;
+        }
+        let mut hint = 0;
+        let places = names.map(|name| {
+            let place = own_column::index(relation, name, hint);
+            hint = place + 1;
+            place
+        });
+        let count = (*(*relation).rd_att).natts as usize;
+        let (mut values, mut nulls) = (vec![Datum::from(0); count], vec![true; count]);
+        let indexed = (*(*relation).rd_rel).relhasindex.then(|| Indexed::open(relation));
+        for row in rows {
+            let row = row.map(Held::of);
+            let block = pg_guard_ffi_boundary(|| {
+                for (place, value) in places.iter().zip(&row) {
+                    values[*place] = value.datum();
+                    nulls[*place] = matches!(value, Held::Null);
+                }
+                let tuple = raw::heap_form_tuple((*relation).rd_att, values.as_ptr(), nulls.as_ptr());
+                raw::simple_heap_insert(relation, tuple);
+                if let Some(indexed) = &indexed {
+                    indexed.add(tuple);
+                }
+                let block = (*tuple).t_self.ip_blkid;
+                raw::pfree(tuple.cast());
+                for (place, value) in places.iter().zip(&row) {
+                    if let Held::Text(_) = value {
+                        raw::pfree(values[*place].cast_mut_ptr());
+                    }
+                }
+                block
+            });
+            placed(u32::from(block.bi_hi) << 16 | u32::from(block.bi_lo));
+        }
+        if let Some(indexed) = indexed {
+            indexed.close();
+        }
+        pg_guard_ffi_boundary(|| raw::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE));
+    }
+    true
+}
+
+/// A value while its row is inserted.
+enum Held<'a> {
+    Null,
+    Plain(Datum),
+    Text(&'a str),
+    Jsonb(Jsonb),
+}
+
+impl<'a> Held<'a> {
+    fn of(value: Value<'a>) -> Held<'a> {
+        match value {
+            Value::Null => Held::Null,
+            Value::Oid(oid) => Held::Plain(Datum::from(oid)),
+            Value::Xid8(xid) => Held::Plain(Datum::from(xid)),
+            Value::Timestamp(microseconds) => Held::Plain(Datum::from(microseconds)),
+            Value::Text(text) => Held::Text(text),
+            // SAFETY: in a server process.
+            Value::Jsonb(json) => Held::Jsonb(unsafe { Jsonb::from_text(json) }),
+        }
+    }
+
+    /// Inside a guard.
+    unsafe fn datum(&self) -> Datum {
+        match self {
+            Held::Null => Datum::from(0),
+            Held::Plain(datum) => *datum,
+            // SAFETY: the text is read within its length and copied.
+            Held::Text(text) => unsafe {
+                Datum::from(raw::cstring_to_text_with_len(
+                    text.as_ptr().cast(),
+                    text.len() as i32,
+                ))
+            },
+            Held::Jsonb(jsonb) => jsonb.datum(),
+        }
+    }
+}
