@@ -93,15 +93,13 @@ impl Indexed {
     }
 
     /// # Safety
-    /// The table is still open.
+    /// The table is still open; inside a guard.
     pub unsafe fn close(self) {
         // SAFETY: all of it was opened by `open`, and is not used again.
         unsafe {
-            pg_guard_ffi_boundary(|| {
-                raw::ExecCloseIndices(self.result);
-                raw::ExecDropSingleTupleTableSlot(self.slot);
-                raw::FreeExecutorState(self.executor);
-            });
+            raw::ExecCloseIndices(self.result);
+            raw::ExecDropSingleTupleTableSlot(self.slot);
+            raw::FreeExecutorState(self.executor);
         }
     }
 }

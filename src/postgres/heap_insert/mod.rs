@@ -46,12 +46,12 @@ mod raw {
 }
 
 /// Inserts rows with values for these columns; others are NULL. Calls `placed` with the number of the block
-/// that each row is in. False: there is no such table any more, as in the middle of DROP EXTENSION. Raises an
+/// that each row is in. There is at least one row. False: there is no such table any more, as in the middle of DROP EXTENSION. Raises an
 /// ERROR if a column is missing.
 pub fn insert<'a, const COLUMNS: usize>(
     table: Oid,
     names: &[&CStr; COLUMNS],
-    rows: impl IntoIterator<Item = [Value<'a>; COLUMNS]>,
+    rows: impl ExactSizeIterator<Item = [Value<'a>; COLUMNS]>,
     mut placed: impl FnMut(u32),
 ) -> bool {
     // SAFETY: the table is open and locked until it is closed, or the transaction ends after an error, which
@@ -70,8 +70,9 @@ pub fn insert<'a, const COLUMNS: usize>(
         });
         let count = (*(*relation).rd_att).natts as usize;
         let (mut values, mut nulls) = (vec![Datum::from(0); count], vec![true; count]);
-        let indexed = (*(*relation).rd_rel).relhasindex.then(|| Indexed::open(relation));
-        for row in rows {
+        let mut indexed = (*(*relation).rd_rel).relhasindex.then(|| Indexed::open(relation));
+        let last = rows.len().saturating_sub(1);
+        for (index, row) in rows.enumerate() {
             let row = row.map(Held::of);
             let block = pg_guard_ffi_boundary(|| {
                 for (place, value) in places.iter().zip(&row) {
@@ -90,14 +91,15 @@ pub fn insert<'a, const COLUMNS: usize>(
                         raw::pfree(values[*place].cast_mut_ptr());
                     }
                 }
+                // One guard less for the usual single row.
+                if index == last {
+                    indexed.take().into_iter().for_each(|indexed| indexed.close());
+                    raw::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+                }
                 block
             });
             placed(u32::from(block.bi_hi) << 16 | u32::from(block.bi_lo));
         }
-        if let Some(indexed) = indexed {
-            indexed.close();
-        }
-        pg_guard_ffi_boundary(|| raw::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE));
     }
     true
 }

@@ -14,8 +14,17 @@ pub fn has_xid() -> bool {
 
 /// The full id of the top-level transaction, assigned now if need be.
 pub fn own_xid() -> u64 {
+    // PostgreSQL's own, as pgrx's declaration would convert errors: this raises none, and writers have an id.
+    extern "C-unwind" {
+        fn GetTopFullTransactionIdIfAny() -> pg_sys::FullTransactionId;
+    }
     // SAFETY: inside a transaction that may write.
-    unsafe { pg_sys::GetTopFullTransactionId().value }
+    unsafe {
+        match GetTopFullTransactionIdIfAny().value {
+            0 => pg_sys::GetTopFullTransactionId().value,
+            assigned => assigned,
+        }
+    }
 }
 
 /// The full id that the next transaction will be given.
