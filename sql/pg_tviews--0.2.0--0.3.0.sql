@@ -30,7 +30,7 @@ BEGIN
               HINT = 'Run ALTER EXTENSION pg_tviews UPDATE; again when that has ended.', ERRCODE = '55P03';
 END$$;
 
-DROP INDEX @extschema@.pg_tview_queue_source_oid_xid_idx;
+DROP INDEX IF EXISTS @extschema@.pg_tview_queue_source_oid_xid_idx;
 ALTER TABLE @extschema@.pg_tview_queue SET ACCESS METHOD heap;
 DROP FUNCTION @extschema@.pg_tviews_queued();
 

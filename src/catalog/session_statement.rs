@@ -13,7 +13,7 @@ use crate::postgres::spi::Statement;
 
 pub struct SessionStatement {
     /// The state the statement was prepared for: the OID of pg_tview_definition, the counter of schema
-    /// changes, and whether the objects are those of a version whose queue had an index.
+    /// changes, and whether the objects are those of a version before 0.3.0.
     prepared_for: Cell<(Oid, u64, bool)>,
     statement: RefCell<Option<Rc<Statement>>>,
 }
@@ -31,7 +31,7 @@ impl SessionStatement {
         let current = (
             definition::table().unwrap_or(Oid::INVALID),
             invalidation::schemas(),
-            extension::indexes_queue(),
+            extension::is_before_0_3(),
         );
         if let (true, Some(statement)) = (
             self.prepared_for.get() == current,

@@ -21,7 +21,7 @@ pub fn text(statement: &str) -> String {
     let text = PARTS.iter().fold(statement.to_string(), |text, (name, part)| {
         text.replace(name, part.trim_end())
     });
-    if extension::indexes_queue() {
+    if extension::is_before_0_3() {
         return with_schema(&older_objects::statement(&text));
     }
     with_schema(&text)

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::num::NonZeroUsize;
 
 use pgrx::htup::heap_getattr_raw;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::FromDatum;
 
 const NAME: &CStr = c"pg_tviews";
@@ -15,7 +15,7 @@ const SENTINEL: &CStr = c"pg_tview_queue";
 struct Cache {
     schema: Cell<Oid>,
     relations: RefCell<Vec<(&'static CStr, Oid)>>,
-    indexes_queue: Cell<Option<bool>>,
+    is_before_0_3: Cell<Option<bool>>,
     /// Set when an invalidation finds `relations` in use.
     stale: Cell<bool>,
 }
@@ -25,7 +25,7 @@ thread_local! {
         Cache {
             schema: Cell::new(Oid::INVALID),
             relations: RefCell::new(Vec::new()),
-            indexes_queue: Cell::new(None),
+            is_before_0_3: Cell::new(None),
             stale: Cell::new(false),
         }
     };
@@ -51,17 +51,26 @@ pub fn installed() -> bool {
     relation(SENTINEL).is_some()
 }
 
-/// Whether the SQL objects are of a version before 0.3.0, in which the queue had an index.
-pub fn indexes_queue() -> bool {
+/// Whether the SQL objects are of a version before 0.3.0, which have one function that returns all rows of the
+/// queue.
+pub fn is_before_0_3() -> bool {
     let Some(schema) = schema() else { return false };
     CACHE.with(|cache| {
-        let known = cache.indexes_queue.get();
+        let known = cache.is_before_0_3.get();
         known.unwrap_or_else(|| {
-            // SAFETY: a cache lookup by a NUL-terminated name, inside a transaction.
-            let index =
-                unsafe { pg_sys::get_relname_relid(c"pg_tview_queue_source_oid_xid_idx".as_ptr(), schema) };
-            cache.indexes_queue.set(Some(index != Oid::INVALID));
-            index != Oid::INVALID
+            // SAFETY: a cache lookup by a NUL-terminated name and no types of arguments, inside a transaction.
+            let is = unsafe {
+                let no_arguments = pg_sys::buildoidvector(std::ptr::null(), 0);
+                pg_sys::SearchSysCacheExists(
+                    pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32,
+                    Datum::from(c"pg_tviews_queued".as_ptr()),
+                    Datum::from(no_arguments),
+                    Datum::from(schema),
+                    Datum::from(0),
+                )
+            };
+            cache.is_before_0_3.set(Some(is));
+            is
         })
     })
 }
@@ -125,7 +134,7 @@ pub fn forget(relation: Oid) {
 
 impl Cache {
     fn forget_all(&self) {
-        self.indexes_queue.set(None);
+        self.is_before_0_3.set(None);
         match self.relations.try_borrow_mut() {
             Ok(mut relations) => relations.clear(),
             Err(_) => self.stale.set(true),

@@ -122,3 +122,15 @@ fn a_first_change_after_long_reads_little_of_the_backlog_of_others() {
     );
     follows_after_resume(&mut client, "busy");
 }
+
+/// PostgreSQL names the index as versions before 0.3.0 did.
+#[test]
+fn an_index_that_an_administrator_adds_changes_nothing() {
+    let (_database, mut client) = open("added_index", &["item"]);
+    client.run("CREATE INDEX ON pg_tview_queue (source_oid, xid)");
+    let is_named = "SELECT to_regclass('pg_tview_queue_source_oid_xid_idx') IS NOT NULL";
+    assert!(client.one::<bool>(is_named));
+    change(&mut client, "item", 10);
+    client.assert_follows(&["item"]);
+    client.assert_queue_empties();
+}
