@@ -96,7 +96,7 @@ pub extern "C-unwind" fn _PG_init() {
     function_calls::install();
     dropped_tables::install();
     triggers::capture::register(capture::capture);
-    postgres::queue_scan::register(wake::queue_blocks::to_read);
+    postgres::queue_scan::register(wake::queue_blocks::KNOWN);
     executor::install(preview::before);
     utility::install(utility::Handlers {
         before_exclusive_use: worker::database_ddl::send_workers_away,

@@ -26,13 +26,29 @@ pub struct Search<'a> {
     pub first_xid: u64,
 }
 
-type Choose = fn(&Search) -> Vec<Range<u32>>;
+/// The blocks to read for a search.
+pub enum Choice {
+    /// In ascending order.
+    These(Vec<Range<u32>>),
+    All,
+    /// All, and each row in them is to be noted. The number says later what has been noted.
+    AllToNote(u64),
+}
 
-static CHOOSE: OnceLock<Choose> = OnceLock::new();
+/// What is known of the blocks.
+pub struct Blocks {
+    pub choose: fn(&Search) -> Choice,
+    /// A block has a row of a source, by a transaction.
+    pub note: fn(u32, Oid, u64),
+    /// All rows are noted that were there when this number was given out.
+    pub all_noted: fn(u64),
+}
 
-/// Makes scans read only the blocks that this function returns; call once per process, from `_PG_init`.
-pub fn register(choose: Choose) {
-    CHOOSE.get_or_init(|| choose);
+static BLOCKS: OnceLock<Blocks> = OnceLock::new();
+
+/// Makes scans leave out blocks; call once per process, from `_PG_init`.
+pub fn register(blocks: Blocks) {
+    BLOCKS.get_or_init(|| blocks);
 }
 
 /// Declares to PostgreSQL how to call [`pg_tviews_queued`].
@@ -138,7 +154,7 @@ unsafe fn scan(
         let columns = Columns::of(table);
         let search = Search {
             file: u32::from((*(*table).rd_rel).relfilenode),
-            blocks: pg_sys::RelationGetNumberOfBlocksInFork(table, pg_sys::ForkNumber::MAIN_FORKNUM),
+            blocks: block_count(table),
             sources,
             first_xid: since.map_or(0, StoredSnapshot::first_unseen),
         };
@@ -147,31 +163,67 @@ unsafe fn scan(
             sources.is_none_or(|sources| sources.contains(&source))
                 && since.is_none_or(|since| !since.sees(xid))
         };
-        let all = 0..search.blocks;
-        let blocks = CHOOSE.get().map_or_else(|| vec![all], |choose| choose(&search));
+        let (blocks, to_note) = chosen(table, &search);
+        let note = |block, row| {
+            if let Some((known, _)) = to_note {
+                let (xid, source) = columns.xid_and_source(row);
+                (known.note)(block, source, xid);
+            }
+        };
+        let mut is_complete = true;
         let mut rows = Vec::new();
         'table: for block in blocks.into_iter().flatten() {
             pgrx::check_for_interrupts!();
             let buffer = pg_sys::ReadBuffer(table, block);
-            collect(table, buffer, block, is_wanted, &mut rows);
+            collect(table, buffer, block, note, is_wanted, &mut rows);
             for row in &mut rows {
                 if !use_row(&columns, row) {
+                    is_complete = false;
                     pg_sys::ReleaseBuffer(buffer);
                     break 'table;
                 }
             }
             pg_sys::ReleaseBuffer(buffer);
         }
+        if let Some((known, number)) = to_note.filter(|_| is_complete) {
+            (known.all_noted)(number);
+        }
         pg_sys::table_close(table, pg_sys::NoLock as pg_sys::LOCKMODE);
     }
 }
 
+/// The blocks to read; and where to note the rows in them, if they are to be noted.
+unsafe fn chosen(
+    table: pg_sys::Relation,
+    search: &Search,
+) -> (Vec<Range<u32>>, Option<(&'static Blocks, u64)>) {
+    let known = BLOCKS.get();
+    let choice = known.map_or(Choice::All, |blocks| (blocks.choose)(search));
+    let to_note = match choice {
+        Choice::AllToNote(number) => known.map(|blocks| (blocks, number)),
+        _ => None,
+    };
+    if let Choice::These(blocks) = choice {
+        return (blocks, to_note);
+    }
+    // Counted again: rows may have gone to new blocks before the number was given out.
+    // SAFETY: the table is open.
+    let all = 0..unsafe { block_count(table) };
+    (vec![all], to_note)
+}
+
+unsafe fn block_count(table: pg_sys::Relation) -> u32 {
+    // SAFETY: the table is open.
+    unsafe { pg_sys::RelationGetNumberOfBlocksInFork(table, pg_sys::ForkNumber::MAIN_FORKNUM) }
+}
+
 /// The wanted rows of a block that the active snapshot sees. They stay where they are as long as the buffer
-/// is pinned.
+/// is pinned. `note` is called with every row, also with those that no snapshot sees yet.
 unsafe fn collect(
     table: pg_sys::Relation,
     buffer: pg_sys::Buffer,
     block: u32,
+    note: impl Fn(u32, pg_sys::HeapTuple),
     is_wanted: impl Fn(pg_sys::HeapTuple) -> bool,
     rows: &mut Vec<pg_sys::HeapTupleData>,
 ) {
@@ -201,6 +253,7 @@ unsafe fn collect(
                     .add((*item).lp_off() as usize)
                     .cast::<pg_sys::HeapTupleHeaderData>(),
             };
+            note(block, &raw mut row);
             if is_wanted(&mut row) && pg_sys::HeapTupleSatisfiesVisibility(&mut row, snapshot, buffer) {
                 rows.push(row);
             }

@@ -28,6 +28,10 @@ enum Rules {
     CrashUnnoticed,
     /// After rows have moved the ids count as complete.
     MoveUnnoticed,
+    /// Ids of all rows that a refresh has read count as complete although rows have moved meanwhile.
+    MoveWhileNoting,
+    /// A refresh that reads all blocks leaves the ids of rows that it sees, not of others.
+    NotedIfSeen,
 }
 
 /// Elements that blocks share.
@@ -66,6 +70,15 @@ struct Refresh {
     snapshot: Position,
     newest_row: u64,
     read: BTreeSet<Change>,
+    /// Once it has read all blocks, it has left the ids of all rows that were there at this number.
+    noting: Option<u64>,
+}
+
+/// Since when ids are complete; or all of them, while both are the same.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    since: u64,
+    noted: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -79,9 +92,9 @@ struct Server {
     log: Vec<Row>,
     tviews: Vec<Tview>,
     refreshes: Vec<Option<Refresh>>,
-    /// In shared memory: the highest id by blocks, and since when these are complete.
+    /// In shared memory: the highest id by blocks, and which of these are complete.
     ids: [u64; ELEMENTS],
-    known_since: Option<u64>,
+    known: Option<Known>,
     /// Ids that are left too late.
     late_ids: Vec<(usize, u64)>,
     /// What a crash leaves: the state of the last synchronous commit. Refreshes and trimming commit
@@ -102,7 +115,7 @@ impl Server {
             tviews: vec![Tview::default(); 2],
             refreshes: vec![None, None],
             ids: [0; ELEMENTS],
-            known_since: None,
+            known: None,
             late_ids: Vec::new(),
             on_disk: None,
         }
@@ -165,25 +178,39 @@ impl Server {
             row.block += 1;
         }
         if self.rules != Rules::MoveUnnoticed {
-            self.known_since = self.known_since.max(Some(self.next_xid));
+            self.forget();
         }
     }
 
-    /// Whether a refresh reads this block.
-    fn is_read(
-        &self,
-        block: usize,
-        position: Option<&Position>,
-        snapshot: &Position,
-        known_since: u64,
-    ) -> bool {
-        let Some(position) = position else { return true };
+    fn forget(&mut self) {
+        let known = self.known.get_or_insert_default();
+        known.since = self.next_xid.max(known.since + 1);
+    }
+
+    /// The lowest id that a refresh needs.
+    fn first(&self, position: &Position, snapshot: &Position) -> u64 {
         let ended = position.xip.iter().find(|xid| snapshot.covers(**xid));
-        let first = match self.rules {
+        match self.rules {
             Rules::BlocksFromXmax => position.xmax,
             _ => ended.copied().unwrap_or(position.xmax),
-        };
-        first < known_since || self.ids[block % ELEMENTS] >= first
+        }
+    }
+
+    /// A refresh that has to read all blocks leaves the ids of all rows.
+    fn note_all(&mut self, first: u64, snapshot: &Position) -> Option<u64> {
+        if self.known.is_none() {
+            self.forget();
+        }
+        let known = self.known.unwrap();
+        if first >= known.since || known.noted == Some(known.since) {
+            return None;
+        }
+        for row in self.log.clone() {
+            if self.rules != Rules::NotedIfSeen || snapshot.covers(row.xid) {
+                self.leave_id(row.block, row.xid);
+            }
+        }
+        Some(known.since)
     }
 
     fn commit(&mut self, xid: u64) {
@@ -249,12 +276,15 @@ impl Server {
 
     fn begin_refresh(&mut self, tview: usize) {
         let snapshot = self.snapshot(None);
-        let known_since = *self.known_since.get_or_insert(self.next_xid);
+        let position = self.tviews[tview].position.as_ref();
+        let first = position.map_or(0, |position| self.first(position, &snapshot));
+        let noting = self.note_all(first, &snapshot);
         let state = &self.tviews[tview];
-        let visible = self.log.iter().filter(|row| {
-            snapshot.covers(row.xid)
-                && self.is_read(row.block, state.position.as_ref(), &snapshot, known_since)
-        });
+        let is_read = |row: &Row| noting.is_some() || self.ids[row.block % ELEMENTS] >= first;
+        let visible = self
+            .log
+            .iter()
+            .filter(|row| snapshot.covers(row.xid) && is_read(row));
         let new: Vec<&Row> = visible.filter(|row| !self.covers(state, row)).collect();
         let newest_row = new
             .iter()
@@ -276,6 +306,7 @@ impl Server {
             snapshot,
             newest_row,
             read,
+            noting,
         });
     }
 
@@ -283,6 +314,12 @@ impl Server {
         let Some(refresh) = self.refreshes[tview].take() else {
             return;
         };
+        if let (Some(noting), Some(known)) = (refresh.noting, &mut self.known) {
+            known.noted = Some(match self.rules {
+                Rules::MoveWhileNoting => known.since,
+                _ => noting,
+            });
+        }
         let position = match self.rules {
             Rules::PositionTakenLast => self.snapshot(None),
             _ => refresh.snapshot,
@@ -318,12 +355,12 @@ impl Server {
             .on_disk
             .take()
             .map_or_else(|| Server::new(rules), |disk| *disk);
-        let known_since = self.known_since;
+        let known = self.known;
         *self = left;
         self.ids = [0; ELEMENTS];
         self.late_ids.clear();
-        self.known_since = match rules {
-            Rules::CrashUnnoticed => known_since,
+        self.known = match rules {
+            Rules::CrashUnnoticed => known,
             _ => None,
         };
         self.refreshes = vec![None, None];
@@ -463,4 +500,14 @@ fn ids_taken_for_complete_after_a_crash_lose_changes() {
 #[test]
 fn ids_taken_for_complete_after_rows_moved_lose_changes() {
     assert!(first_loss(Rules::MoveUnnoticed).is_some());
+}
+
+#[test]
+fn ids_of_rows_that_have_moved_meanwhile_lose_changes() {
+    assert!(first_loss(Rules::MoveWhileNoting).is_some());
+}
+
+#[test]
+fn ids_left_only_of_rows_that_are_seen_lose_changes() {
+    assert!(first_loss(Rules::NotedIfSeen).is_some());
 }

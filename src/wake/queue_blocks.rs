@@ -7,7 +7,8 @@
 //!
 //! Several blocks share an element. So an id may be too high, and a block is then read in vain. An id is
 //! never too low, except for rows that were written before the server started, or that another command has
-//! moved. [`Known`](super::queue_known::Known) says which rows these can be. All blocks are read where such rows may be needed.
+//! moved. [`Known`](super::queue_known::Known) says which rows these can be. A reader that may need such rows reads all blocks, and leaves
+//! the ids of all rows in them. The next readers need not do that again.
 
 use std::ops::Range;
 use std::sync::atomic::AtomicU64;
@@ -19,7 +20,7 @@ use super::database::Database;
 use super::hash::hash;
 use crate::postgres::process;
 use crate::postgres::process::shared_memory::SharedArray;
-use crate::postgres::queue_scan::Search;
+use crate::postgres::queue_scan::{Blocks, Choice, Search};
 use crate::postgres::transaction;
 
 /// So many that blocks share elements only in a queue of more than half a gigabyte. A power of two.
@@ -33,6 +34,13 @@ pub(super) static BY_BLOCK: SharedArray<AtomicU64> =
 /// The same of each source in each block.
 pub(super) static BY_SOURCE: SharedArray<AtomicU64> =
     SharedArray::new(c"pg_tviews sources in blocks of the queue", || SOURCES);
+
+/// What scans of the queue are given.
+pub const KNOWN: Blocks = Blocks {
+    choose,
+    note,
+    all_noted,
+};
 
 /// A transaction has written a row of a source to a block. Before the commit.
 pub fn note(block: u32, source: Oid, xid: u64) {
@@ -50,19 +58,26 @@ pub fn forget() {
     }
 }
 
-/// The blocks that can have rows for this search, in ascending order.
-pub fn to_read(search: &Search) -> Vec<Range<u32>> {
-    let all = 0..search.blocks;
+/// The blocks that can have rows for this search.
+fn choose(search: &Search) -> Choice {
     let ids = Ids::of_this_database();
     // Nobody notes anything on a standby.
     let known = match Database::find(process::database()) {
         Some(database) if !ids.by_block.is_empty() && !transaction::in_recovery() => &database.queue_known,
-        _ => return vec![all],
+        _ => return Choice::All,
     };
-    if search.first_xid < known.since(search.file) {
-        return vec![all];
+    let since = known.since(search.file);
+    if search.first_xid < since && !known.is_noted(since) {
+        return Choice::AllToNote(since);
     }
-    ids.choose(search)
+    Choice::These(ids.choose(search))
+}
+
+/// A reader that was given this number has left the ids of all rows.
+fn all_noted(since: u64) {
+    if let Some(database) = Database::find(process::database()) {
+        database.queue_known.all_noted(since);
+    }
 }
 
 /// The ids as one database uses them.

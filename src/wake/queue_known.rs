@@ -10,8 +10,11 @@ use crate::postgres::transaction;
 pub struct Known {
     /// The file of the table that this is known of; 0: of none.
     file: AtomicU32,
-    /// Each row of this or a later transaction has left its id.
+    /// Each row of this or a later transaction has left its id. Grows whenever rows may have moved.
     since: AtomicU64,
+    /// The value of `since` at which a reader has begun that then left the ids of all rows: all ids are
+    /// complete while `since` is the same.
+    noted: AtomicU64,
 }
 
 impl Known {
@@ -26,7 +29,20 @@ impl Known {
 
     /// Rows of earlier transactions may be in any block.
     pub(super) fn forget(&self) {
-        self.since.fetch_max(transaction::next_xid(), SeqCst);
+        let next = transaction::next_xid();
+        // Never the same number twice: a reader that began before must not count as one that has seen all.
+        let later = |since: u64| Some(next.max(since + 1));
+        let _ = self.since.fetch_update(SeqCst, SeqCst, later);
+    }
+
+    /// Whether a reader has left the ids of all rows since then.
+    pub(super) fn is_noted(&self, since: u64) -> bool {
+        self.noted.load(SeqCst) == since
+    }
+
+    /// A reader that began at that number has left the ids of all rows.
+    pub(super) fn all_noted(&self, since: u64) {
+        self.noted.store(since, SeqCst);
     }
 
     /// Another database takes the place.

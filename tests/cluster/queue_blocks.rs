@@ -134,3 +134,34 @@ fn an_index_that_an_administrator_adds_changes_nothing() {
     client.assert_follows(&["item"]);
     client.assert_queue_empties();
 }
+
+/// Their positions are older than what shared memory knows of.
+#[test]
+fn tviews_that_nothing_changes_do_not_read_the_backlog_of_others_again_and_again() {
+    const QUIET: i64 = 20;
+    let (_database, mut client) = open("unchanged_tviews", &["busy"]);
+    client.run(&format!(
+        "DO $$ BEGIN FOR i IN 1..{QUIET} LOOP
+             EXECUTE format('CREATE TABLE tb_quiet%s (pk_quiet%s int PRIMARY KEY)', i, i);
+             PERFORM pg_tviews_create('quiet' || i, format('SELECT pk_quiet%s FROM tb_quiet%s', i, i));
+         END LOOP; END $$;
+         SELECT pg_tviews_pause('busy')"
+    ));
+    change(&mut client, "busy", 8_000);
+    client.run("VACUUM FULL pg_tview_queue");
+    let status = "SELECT count(*) FROM pg_tview_status";
+    client.one::<i64>(status);
+    let read =
+        "SELECT heap_blks_read + heap_blks_hit FROM pg_statio_user_tables WHERE relname = 'pg_tview_queue'";
+    client.run("SELECT pg_stat_force_next_flush()");
+    let before: i64 = client.one(read);
+    assert_eq!(client.one::<i64>(status), QUIET + 1);
+    client.run("SELECT pg_stat_force_next_flush()");
+    let (read, blocks) = (
+        client.one::<i64>(read) - before,
+        client.one::<i64>("SELECT pg_relation_size('pg_tview_queue') / 8192"),
+    );
+    assert!(blocks > 70, "{blocks}");
+    assert!(read < QUIET / 2 * blocks, "{read} blocks were read of {blocks}");
+    follows_after_resume(&mut client, "busy");
+}

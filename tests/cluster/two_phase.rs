@@ -134,3 +134,26 @@ fn prepared_transaction_survives_a_crash() {
         ["survivor"]
     );
 }
+
+/// Shared memory is empty after a start: the first reader of the queue notes the rows that are there.
+#[test]
+fn change_prepared_before_a_start_is_found_though_the_queue_was_read_since() {
+    let cluster = Cluster::start(Options::preloaded());
+    let (database, mut client) = blog::open(&cluster, "prepared_read");
+    client.assert_follows(&blog::ENTITIES);
+    client.run("BEGIN");
+    client.run("UPDATE tb_user SET name = 'survivor' WHERE pk_user = 1");
+    client.run("PREPARE TRANSACTION 'prepared_read'");
+    cluster.restart(StopMode::Fast);
+    let mut client = database.client();
+    for _ in 0..2 {
+        client.run("SELECT * FROM pg_tview_status");
+    }
+    client.run("COMMIT PREPARED 'prepared_read'");
+    client.run("CALL pg_tviews_drain()");
+    client.assert_views_equal(&blog::ENTITIES);
+    assert_eq!(
+        client.rows("SELECT data->>'name' FROM tv_user WHERE pk_user = 1"),
+        ["survivor"]
+    );
+}
