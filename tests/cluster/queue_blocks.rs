@@ -1,5 +1,7 @@
 //! Readers leave out blocks of the queue that cannot have rows for them. Whatever moves rows, none is passed over.
 
+use std::time::Instant;
+
 use postgres::Client;
 
 use crate::harness::{shared, Ask, Database, WAIT};
@@ -66,9 +68,16 @@ fn rows_that_a_rewritten_queue_has_elsewhere_are_found() {
     client.run("SELECT pg_tviews_drop('other')");
     client.wait_until("SELECT count(*) = 20 FROM pg_tview_queue", WAIT);
     client.run("COMMIT PREPARED 'rewritten_queue'");
-    client.run("VACUUM FULL pg_tview_queue");
-    let last: f64 = client.one("SELECT max((ctid::text::point)[0]) FROM pg_tview_queue");
-    assert!(last < 2.0, "{last}");
+    // Deleted rows stay while the oldest transaction of the server, in any database, may see them.
+    let last = "SELECT max((ctid::text::point)[0]) FROM pg_tview_queue";
+    let deadline = Instant::now() + WAIT;
+    loop {
+        client.run("VACUUM FULL pg_tview_queue");
+        if client.one::<f64>(last) < 2.0 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{}", client.one::<f64>(last));
+    }
     follows_after_resume(&mut client, "item");
 }
 
