@@ -10,6 +10,7 @@ use super::schedule::{self, averages, long};
 use super::tracked::Tracked;
 use crate::catalog::{State, TviewInfo};
 use crate::wake::database::Database;
+use crate::wake::quiet::LONGEST_QUIET;
 use crate::wake::tview::Tview;
 
 /// For how long the answer is kept which refreshes are harmless.
@@ -128,6 +129,9 @@ impl TrackedSet {
             }
             // There may be TVIEWs that this worker has not loaded yet.
             let knows_all = || Some(self.database.generation.load(SeqCst)) == generation;
+            if readers.is_empty() {
+                self.announce_no_reader(place, now, knows_all);
+            }
             self.database.sources.clear(place, || {
                 knows_all()
                     && readers
@@ -197,6 +201,18 @@ impl TrackedSet {
     /// Whether the TVIEW at `index` still has its place; if not, definitions have to be loaded again.
     pub fn holds_place(&self, index: usize) -> bool {
         self.get(index).holds_place(self.database)
+    }
+
+    /// Tells writers of a source whose TVIEWs are all paused to wake no worker for a while. A TVIEW that is
+    /// resumed or created ends that, as all definitions are loaded again.
+    fn announce_no_reader(&self, place: usize, now: i64, knows_all: impl Fn() -> bool) {
+        let quiet_until = &self.database.sources.at(place).quiet_until;
+        if knows_all() {
+            quiet_until.store(now + LONGEST_QUIET / 2, SeqCst);
+            if !knows_all() {
+                quiet_until.store(0, SeqCst);
+            }
+        }
     }
 
     /// Tells writers of each source of the TVIEW at `index` until when they need to wake no worker: until the

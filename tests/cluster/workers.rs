@@ -345,3 +345,32 @@ fn what_takes_long_occupies_one_worker_also_the_first_time() {
     client.assert_follows(&["one", "two", "quick"]);
     assert_eq!(client.one::<i64>("SELECT count(*) FROM pg_tview_dead_letter"), 0);
 }
+
+/// How often processes have gone to sleep.
+fn sleeps(pids: &[i32]) -> u64 {
+    let of = |pid: &i32| -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.and_then(|number| number.trim().parse().ok())
+            .expect("a number")
+    };
+    pids.iter().map(of).sum()
+}
+
+#[test]
+fn writers_of_a_paused_tview_wake_nobody() {
+    let (_database, mut client) = blog::open(shared(), "wakes_nobody");
+    client.assert_follows(&blog::ENTITIES);
+    let workers = client.started_workers();
+    client.run("SELECT pg_tviews_pause(entity_name) FROM pg_tview_meta");
+    let write = "DO $$ BEGIN FOR i IN 1..1000 LOOP UPDATE tb_user SET score = i WHERE pk_user = 1; COMMIT; END LOOP; END $$";
+    client.run(write);
+    let before = sleeps(&workers);
+    client.run(write);
+    let woken = sleeps(&workers) - before;
+    assert!(woken < 300, "1000 commits woke workers {woken} times");
+    client.run("SELECT pg_tviews_resume(entity_name) FROM pg_tview_meta");
+    client.assert_follows(&blog::ENTITIES);
+}
