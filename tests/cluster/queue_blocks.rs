@@ -4,11 +4,15 @@ use std::time::Instant;
 
 use postgres::Client;
 
-use crate::harness::{shared, Ask, Database, WAIT};
+use crate::harness::{shared, Ask, Cluster, Database, Options, StopMode, WAIT};
 
 /// Tables with a TVIEW each, all caught up: from then on their positions are later than what shared memory knows of.
 fn open(name: &str, entities: &[&str]) -> (Database<'static>, Client) {
-    let database = Database::new(shared(), name);
+    open_in(shared(), name, entities)
+}
+
+fn open_in<'a>(cluster: &'a Cluster, name: &str, entities: &[&str]) -> (Database<'a>, Client) {
+    let database = Database::new(cluster, name);
     let mut client = database.client();
     for entity in entities {
         client.run(&format!(
@@ -176,4 +180,25 @@ fn tviews_that_nothing_changes_do_not_read_the_backlog_of_others_again_and_again
     assert!(blocks > 70, "{blocks}");
     assert!(read < QUIET / 2 * blocks, "{read} blocks were read of {blocks}");
     follows_after_resume(&mut client, "busy");
+}
+
+#[test]
+fn empty_blocks_are_ready_before_one_is_needed() {
+    let cluster = Cluster::start(Options::preloaded());
+    let (database, mut client) = open_in(&cluster, "empty_blocks", &["busy"]);
+    client.run("SELECT pg_tviews_pause('busy')");
+    let sizes = "SELECT pg_relation_size('pg_tview_queue') / 8192, max((ctid::text::point)[0])::int8 + 1 FROM pg_tview_queue";
+    change(&mut client, "busy", 8_000);
+    let row = client.query_one(sizes, &[]).expect("sizes");
+    let (all, used): (i64, i64) = (row.get(0), row.get(1));
+    assert!(
+        used > 64 && all > used && all <= used + 17,
+        "{used} of {all} blocks have rows"
+    );
+    // What is in memory only is lost.
+    cluster.restart(StopMode::Immediate);
+    let mut client = database.client();
+    change(&mut client, "busy", 4_000);
+    follows_after_resume(&mut client, "busy");
+    client.assert_queue_empties();
 }

@@ -2,6 +2,7 @@
 //! read-only transactions and row security: the role and the settings of the session that changes a source
 //! must not matter.
 
+mod empty_blocks;
 mod indexed;
 
 use std::ffi::CStr;
@@ -85,6 +86,7 @@ pub fn insert<'a, const COLUMNS: usize>(
                     indexed.add(tuple);
                 }
                 let block = (*tuple).t_self.ip_blkid;
+                let block = u32::from(block.bi_hi) << 16 | u32::from(block.bi_lo);
                 raw::pfree(tuple.cast());
                 for (place, value) in places.iter().zip(&row) {
                     if let Held::Text(_) = value {
@@ -93,12 +95,13 @@ pub fn insert<'a, const COLUMNS: usize>(
                 }
                 // One guard less for the usual single row.
                 if index == last {
+                    empty_blocks::keep_ready(relation, block);
                     indexed.take().into_iter().for_each(|indexed| indexed.close());
                     raw::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
                 }
                 block
             });
-            placed(u32::from(block.bi_hi) << 16 | u32::from(block.bi_lo));
+            placed(block);
         }
     }
     true
