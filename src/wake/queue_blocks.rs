@@ -66,7 +66,7 @@ fn choose(search: &Search) -> Choice {
         Some(database) if !ids.by_block.is_empty() && !transaction::in_recovery() => &database.queue_known,
         _ => return Choice::All,
     };
-    let since = known.since(search.file);
+    let since = known.since(process::database(), search.file);
     if search.first_xid < since && !known.is_noted(since) {
         return Choice::AllToNote(since);
     }

@@ -1,15 +1,17 @@
 //! Since when the transaction ids at blocks of the queue are complete in a database.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use pgrx::pg_sys::Oid;
 
 use crate::postgres::transaction;
 
 /// See [`super::queue_blocks`].
 #[derive(Default)]
 pub struct Known {
-    /// The file of the table that this is known of; 0: of none.
-    file: AtomicU32,
+    /// The database and the file of the table that this is known of; 0: of none.
+    file: AtomicU64,
     /// Each row of this or a later transaction has left its id. Grows whenever rows may have moved.
     since: AtomicU64,
     /// The value of `since` at which a reader has begun that then left the ids of all rows: all ids are
@@ -19,7 +21,8 @@ pub struct Known {
 
 impl Known {
     /// The first transaction whose rows have left their ids, in this file of the table.
-    pub(super) fn since(&self, file: u32) -> u64 {
+    pub(super) fn since(&self, database: Oid, file: u32) -> u64 {
+        let file = u64::from(database.to_u32()) << 32 | u64::from(file);
         if self.file.load(SeqCst) != file {
             self.forget();
             self.file.store(file, SeqCst);
