@@ -10,10 +10,10 @@ use pgrx::pg_sys;
 
 /// A smaller table gets a block when a session needs one.
 const LEAST: u32 = 64;
-/// So many are added.
-const STEP: usize = 16;
-/// Bytes that are free in a block as good as empty.
-const ROOM: usize = 7_000;
+/// Where so many are left, some are added.
+const FEW: u32 = 32;
+/// Until so many are there.
+const ENOUGH: u32 = 64;
 /// Asks for a block after the last one.
 const NEW: pg_sys::BlockNumber = pg_sys::InvalidBlockNumber;
 
@@ -30,7 +30,7 @@ mod raw {
 
     #[allow(improper_ctypes)]
     extern "C-unwind" {
-        pub fn GetPageWithFreeSpace(relation: Relation, room: Size) -> BlockNumber;
+        pub fn RelationGetNumberOfBlocksInFork(relation: Relation, fork: ForkNumber::Type) -> BlockNumber;
         pub fn ConditionalLockRelationForExtension(relation: Relation, lock: pg_sys::LOCKMODE) -> bool;
         pub fn UnlockRelationForExtension(relation: Relation, lock: pg_sys::LOCKMODE);
         pub fn ReadBufferExtended(
@@ -49,7 +49,7 @@ mod raw {
     }
 }
 
-/// Adds empty blocks if the session has gone on to another block, none is free, and nobody else is adding some.
+/// Adds empty blocks if the session has gone on to one of the last blocks, and nobody else is adding some.
 ///
 /// # Safety
 /// An open heap table, locked for writing, into whose `block` this session has just inserted; inside a guard.
@@ -62,18 +62,21 @@ pub unsafe fn keep_ready(table: pg_sys::Relation, block: u32) {
     // transaction.
     unsafe {
         let lock = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
-        if raw::GetPageWithFreeSpace(table, ROOM) != pg_sys::InvalidBlockNumber
-            || !raw::ConditionalLockRelationForExtension(table, lock)
-        {
+        let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+        let has_after = |blocks| block + blocks < raw::RelationGetNumberOfBlocksInFork(table, main);
+        if has_after(FEW) || !raw::ConditionalLockRelationForExtension(table, lock) {
             return;
         }
+        // Another session may have added some in the meantime.
         let (mut first, mut end) = (pg_sys::InvalidBlockNumber, 0);
-        for _ in 0..STEP {
+        while !has_after(ENOUGH) {
             let added = add(table);
             (first, end) = (first.min(added), added + 1);
         }
         raw::UnlockRelationForExtension(table, lock);
-        raw::FreeSpaceMapVacuumRange(table, first, end);
+        if first < end {
+            raw::FreeSpaceMapVacuumRange(table, first, end);
+        }
     }
 }
 
