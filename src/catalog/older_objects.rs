@@ -17,16 +17,9 @@ const CALLS: [Call; 2] = [
     },
     Call {
         begin: "@extschema@.pg_tviews_is_queued(",
-        instead: |arguments| {
-            match arguments {
-            [sources, tview, since, seen] => format!(
-                "EXISTS ({} AND coalesce((every.operation = 'REFRESH') = (every.source_oid = {tview}::oid), true)
-                     AND every.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
-                     AND coalesce(pg_visible_in_snapshot(every.xid, {seen}), true))",
-                rows("1", sources, since)
-            ),
+        instead: |arguments| match arguments {
+            [sources, tview, since, seen] => is_queued(sources, tview, since, seen),
             _ => "false".to_string(),
-        }
         },
     },
 ];
@@ -35,6 +28,16 @@ fn rows(columns: &str, sources: &str, since: &str) -> String {
     format!(
         "SELECT {columns} FROM @extschema@.pg_tviews_queued() every
           WHERE every.source_oid::oid = ANY ({sources}) AND NOT coalesce(pg_visible_in_snapshot(every.xid, {since}), false)"
+    )
+}
+
+fn is_queued(sources: &str, tview: &str, since: &str, seen: &str) -> String {
+    let rows = rows("1", sources, since);
+    let is_own = format!("(every.operation = 'REFRESH') = (every.source_oid = {tview}::oid)");
+    let is_seen = format!("pg_visible_in_snapshot(every.xid, {seen})");
+    format!(
+        "EXISTS ({rows} AND coalesce({is_own}, true) AND coalesce({is_seen}, true)
+                    AND every.xid IS DISTINCT FROM pg_current_xact_id_if_assigned())"
     )
 }
 
@@ -95,7 +98,7 @@ mod tests {
         assert!(text.starts_with("SELECT a OR EXISTS (SELECT 1 "), "{text}");
         assert!(text.contains("every.source_oid = m.oid::oid"), "{text}");
         assert!(
-            text.ends_with("(every.xid, $2::pg_snapshot), true))\n FROM m"),
+            text.contains("(every.xid, $2::pg_snapshot), true)") && text.ends_with("())\n FROM m"),
             "{text}"
         );
     }

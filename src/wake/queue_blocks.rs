@@ -7,8 +7,8 @@
 //!
 //! Several blocks share an element. So an id may be too high, and a block is then read in vain. An id is
 //! never too low, except for rows that were written before the server started, or that another command has
-//! moved. [`Known`](super::queue_known::Known) says which rows these can be. A reader that may need such rows reads all blocks, and leaves
-//! the ids of all rows in them. The next readers need not do that again.
+//! moved. [`Known`](super::queue_known::Known) says which rows these can be. A reader that may need such rows
+//! reads all blocks, and leaves the ids of all rows in them. The next readers need not do that again.
 
 use std::ops::Range;
 use std::sync::atomic::AtomicU64;

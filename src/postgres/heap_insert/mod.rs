@@ -46,9 +46,9 @@ mod raw {
     }
 }
 
-/// Inserts rows with values for these columns; others are NULL. Calls `placed` with the number of the block
-/// that each row is in. There is at least one row. False: there is no such table any more, as in the middle of DROP EXTENSION. Raises an
-/// ERROR if a column is missing.
+/// Inserts rows, at least one, with values for these columns; others are NULL. Calls `placed` with the number
+/// of the block that each row is in. False: there is no such table any more, as in the middle of DROP
+/// EXTENSION. Raises an ERROR if a column is missing.
 pub fn insert<'a, const COLUMNS: usize>(
     table: Oid,
     names: &[&CStr; COLUMNS],
