@@ -29,6 +29,7 @@ pub mod pushdown;
 pub mod recompute;
 mod retry_or_suspend;
 pub mod run;
+pub mod running;
 pub mod shared_backlog;
 mod state_after;
 mod step;

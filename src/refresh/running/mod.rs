@@ -1,0 +1,53 @@
+//! Running aggregates: aggregates of large groups are stored, and moved on by what transactions changed.
+//!
+//! ```text
+//! query tree -> level (what qualifies) -> replace: a recompute statement reads the stored group, or computes it
+//! pg_tview_queue.net -> store: stored groups are moved to the snapshot of the refresh
+//! ```
+//!
+//! The store is a cache: whatever is not certain throws entries away. docs/how-it-works.md shows why a stored
+//! group is exact.
+
+use pgrx::pg_sys::Oid;
+
+/// A level of a query whose aggregates over one table can be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level {
+    /// Counts the levels of a view from 1.
+    pub number: i32,
+    /// The table's name in the view, with the views and sub-selects around it.
+    pub label: String,
+    pub table: Oid,
+    /// The columns that it reads: name, and type with collation as in a column definition list.
+    pub columns: Vec<(String, String)>,
+    /// Which rows count; SQL over the columns of `r1`.
+    pub condition: Option<String>,
+    /// What a group is looked up by.
+    pub keys: Vec<Typed>,
+    pub aggregates: Vec<Aggregate>,
+}
+
+/// An expression as SQL over the columns of `r1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    pub sql: String,
+    pub type_name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aggregate {
+    pub kind: Kind,
+    /// NULL where the FILTER of the aggregate is not true.
+    pub argument: Typed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Count,
+    Sum,
+    Avg,
+    Min,
+    Max,
+    BoolAnd,
+    BoolOr,
+}
