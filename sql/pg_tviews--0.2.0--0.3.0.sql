@@ -63,5 +63,33 @@ ALTER TABLE @extschema@.pg_tview_queue ENABLE ALWAYS TRIGGER pg_tviews_queue_wri
 -- Calls the trigger: rows may have been moved before.
 UPDATE @extschema@.pg_tview_queue SET keys = keys WHERE false;
 
+-- Aggregates of large groups. Refreshes move them on by what transactions have changed, and do not read the groups again. The
+-- table is a cache: an entry may be deleted at any time, and its group is computed again when needed. It is unlogged.
+CREATE UNLOGGED TABLE @extschema@.pg_tview_running (
+    tview_oid oid    NOT NULL,
+    level     int    NOT NULL,
+    key       text[] NOT NULL,
+    rows      bigint NOT NULL,
+    state     text[] NOT NULL,
+    moved_at  bigint NOT NULL,
+    PRIMARY KEY (tview_oid, level, key)
+) WITH (fillfactor = 70, vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
+
+-- The position in the log that all stored groups of a TVIEW are at: the TVIEW's own position, or ahead of it.
+CREATE UNLOGGED TABLE @extschema@.pg_tview_running_position (
+    tview_oid oid         PRIMARY KEY,
+    position  pg_snapshot NOT NULL,
+    levels    text        NOT NULL,
+    helped    bigint      NOT NULL DEFAULT 0
+) WITH (fillfactor = 50, vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+GRANT SELECT ON @extschema@.pg_tview_running, @extschema@.pg_tview_running_position TO pg_monitor;
+COMMENT ON TABLE @extschema@.pg_tview_running IS 'Aggregates of large groups that refreshes move on instead of reading the groups again. A cache: entries come and go.';
+COMMENT ON TABLE @extschema@.pg_tview_running_position IS 'Which changes the stored groups of each TVIEW have absorbed, and how often these groups were read.';
+
+CREATE FUNCTION @extschema@.pg_tviews_running_group(level int, key text[], rows bigint, state text[], stored boolean) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_running_group_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_running_group(int, text[], bigint, text[], boolean) IS
+    'Returns the number of rows of a group, for statements of the extension itself. A refresh notes the group.';
+
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

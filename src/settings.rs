@@ -20,6 +20,7 @@ static REFRESH_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(200);
 static MAX_BACKLOG: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
+static RUNNING_THRESHOLD: GucSetting<i32> = GucSetting::<i32>::new(500);
 static PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(5 * 1024);
 static WORKER_PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
@@ -99,6 +100,11 @@ pub fn max_backlog() -> u32 {
 /// How long audit rows are kept.
 pub fn audit_retention() -> Duration {
     Duration::from_secs(AUDIT_RETENTION.get() as u64)
+}
+
+/// Minimum number of source rows of a group whose aggregates are stored; zero: no group is stored.
+pub fn running_threshold() -> i64 {
+    i64::from(RUNNING_THRESHOLD.get())
 }
 
 /// Memory of a session for plans of TVIEWs, in bytes.
@@ -249,6 +255,16 @@ pub fn init(preloading: bool) {
         c"Maximum number of changes kept for a TVIEW that is paused, suspended or failing.",
         c"Beyond it the changes are given up, and all rows are compared when the TVIEW is refreshed again. 0 means no limit.",
         &MAX_BACKLOG,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.running_threshold",
+        c"Minimum number of source rows of a group whose aggregates are stored.",
+        c"Stored aggregates are moved on by what transactions change, and their groups are not read again. 0 stores none.",
+        &RUNNING_THRESHOLD,
         0,
         i32::MAX,
         GucContext::Sighup,

@@ -36,6 +36,8 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_queued(oid[], pg_snapshot) IS
     'Rows of pg_tview_queue, for the extension itself: of some sources, by transactions that a snapshot does not see.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_snapshot, pg_snapshot) IS
     'Whether pg_tview_queue has a row for a TVIEW, for the extension itself.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_running_group(int, text[], bigint, text[], boolean) IS
+    'Returns the number of rows of a group, for statements of the extension itself. A refresh notes the group.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_queue_written() IS
     'Trigger function of pg_tview_queue, for rows that capture has not written.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_status() IS 'Rows of the view pg_tview_status.';
@@ -57,5 +59,7 @@ COMMENT ON TABLE @extschema@.pg_tview_queue IS 'Committed changes that at least 
 COMMENT ON TABLE @extschema@.pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';
 COMMENT ON TABLE @extschema@.pg_tview_dead_letter IS 'Keys that could not be recomputed while all others were. They are tried again from time to time.';
 COMMENT ON TABLE @extschema@.pg_tview_backlog_part IS 'Parts of a large backlog while several workers apply it, with at most pg_tviews.batch_size keys each.';
+COMMENT ON TABLE @extschema@.pg_tview_running IS 'Aggregates of large groups that refreshes move on instead of reading the groups again. A cache: entries come and go.';
+COMMENT ON TABLE @extschema@.pg_tview_running_position IS 'Which changes the stored groups of each TVIEW have absorbed, and how often these groups were read.';
 COMMENT ON TABLE @extschema@.pg_tview_comparison IS 'Running comparisons of all rows of a large TVIEW with its view, and the progress of each.';
 COMMENT ON VIEW @extschema@.pg_tview_status IS 'State, backlog and latency of each TVIEW.';

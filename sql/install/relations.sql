@@ -117,6 +117,26 @@ CREATE UNLOGGED TABLE @extschema@.pg_tview_backlog_part (
     PRIMARY KEY (tview_oid, part)
 );
 
+-- Aggregates of large groups. Refreshes move them on by what transactions have changed, and do not read the groups again. The
+-- table is a cache: an entry may be deleted at any time, and its group is computed again when needed. It is unlogged.
+CREATE UNLOGGED TABLE @extschema@.pg_tview_running (
+    tview_oid oid    NOT NULL,
+    level     int    NOT NULL,
+    key       text[] NOT NULL,
+    rows      bigint NOT NULL,
+    state     text[] NOT NULL,
+    moved_at  bigint NOT NULL,
+    PRIMARY KEY (tview_oid, level, key)
+) WITH (fillfactor = 70, vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
+
+-- The position in the log that all stored groups of a TVIEW are at: the TVIEW's own position, or ahead of it.
+CREATE UNLOGGED TABLE @extschema@.pg_tview_running_position (
+    tview_oid oid         PRIMARY KEY,
+    position  pg_snapshot NOT NULL,
+    levels    text        NOT NULL,
+    helped    bigint      NOT NULL DEFAULT 0
+) WITH (fillfactor = 50, vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+
 -- Running comparisons of all rows of a large TVIEW. They go from key to key in batches, each in a transaction of its own, and
 -- changes are applied in between. A row stays until its comparison is complete, and survives a crash.
 CREATE TABLE @extschema@.pg_tview_comparison (

@@ -18,6 +18,8 @@ SELECT c.objid
                  '{audit_id,entity_name,tview_oid,operation,status,changes_read,keys_refreshed,rows_inserted,rows_updated,rows_deleted,rows_unchanged,oldest_change_at,started_at,finished_at,worker_pid,sqlstate,message,details,position,total_refreshes,total_rows_written}'),
                 ('pg_tview_backlog_part',
                  '{tview_oid,part,keys,before,worker_pid,finished_at,rows_inserted,rows_updated,rows_deleted,rows_unchanged}'),
+                ('pg_tview_running', '{tview_oid,level,key,rows,state,moved_at}'),
+                ('pg_tview_running_position', '{tview_oid,position,levels,helped}'),
                 ('pg_tview_comparison',
                  '{tview_oid,populates,by_range,compared_to,keys_at_once,held_keys,oldest_xid,oldest_change_at,changes_read,again_xid,again_change_at,again_changes,started_at,batches,rows_expected,rows_inserted,rows_updated,rows_deleted,rows_unchanged,sqlstate,message,details}'),
                 ('pg_tview_dead_letter',

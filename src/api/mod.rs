@@ -3,5 +3,6 @@
 mod install;
 mod manage;
 mod observe;
+mod running;
 mod synchronise;
 mod triggers;

@@ -18,6 +18,15 @@ impl Position {
         xid < self.xmax && self.xip.binary_search(&xid).is_err()
     }
 
+    /// Whether every transaction that `other` covers is covered.
+    pub fn is_at_or_ahead_of(&self, other: &Position) -> bool {
+        let in_progress_for_other = |xid: &u64| *xid >= other.xmax || other.xip.binary_search(xid).is_ok();
+        // The ids from here to the end of `other` are not covered. None of them may be covered by `other`.
+        let beyond = other.xmax.saturating_sub(self.xmax);
+        let first = other.xip.partition_point(|xid| *xid < self.xmax);
+        (other.xip.len() - first) as u64 == beyond && self.xip.iter().all(in_progress_for_other)
+    }
+
     /// The same snapshot with one more transaction in progress.
     ///
     /// A snapshot does not list the transaction that took it as in progress. A transaction that stores its
@@ -102,6 +111,58 @@ mod tests {
             (21, false),
         ] {
             assert_eq!(p.covers(xid), covered, "{xid}");
+        }
+    }
+
+    #[test]
+    fn is_ahead_of_what_covers_no_more() {
+        for (ahead, behind) in [
+            ("10:20:10,14", "10:20:10,14"),
+            ("10:20:10", "10:20:10,14"),
+            ("20:20:", "10:20:10,14"),
+            ("10:20:10,14", "10:15:10,14"),
+            ("10:20:10,18", "10:15:10,14"),
+            ("10:20:10", "5:10:"),
+            // Nothing that began in between has ended.
+            ("10:20:10", "10:23:10,20,21,22"),
+        ] {
+            assert!(
+                position(ahead).is_at_or_ahead_of(&position(behind)),
+                "{ahead} {behind}"
+            );
+        }
+        for (behind, ahead) in [
+            ("10:20:10,14", "10:20:10"),
+            ("10:20:10", "14:20:14"),
+            ("10:20:10", "10:21:10"),
+            ("10:20:10", "10:23:10,20,22"),
+            ("10:15:10,14", "10:20:10,14"),
+            ("10:20:10,14", "14:15:14"),
+        ] {
+            assert!(
+                !position(behind).is_at_or_ahead_of(&position(ahead)),
+                "{behind} {ahead}"
+            );
+        }
+    }
+
+    #[test]
+    fn is_ahead_where_each_id_is_covered() {
+        // All snapshots of a few ids.
+        let all: Vec<Position> = (1..6u64)
+            .flat_map(|xmax| {
+                (0..1u64 << (xmax - 1)).map(move |running| {
+                    let xip: Vec<u64> = (1..xmax).filter(|xid| running >> (xid - 1) & 1 == 1).collect();
+                    let xmin = xip.first().copied().unwrap_or(xmax);
+                    Position { xmin, xmax, xip }
+                })
+            })
+            .collect();
+        for one in &all {
+            for other in &all {
+                let covers_all = (1..8).all(|xid| !other.covers(xid) || one.covers(xid));
+                assert_eq!(one.is_at_or_ahead_of(other), covers_all, "{one} {other}");
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use super::left_out::{report, unmatched};
 use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan::{self, Plan};
+use super::running::store;
 use super::shared_backlog::parts;
 use super::step::{Backlog, First, Shared, Step};
 use crate::catalog::state::{needs_population, State};
@@ -109,6 +110,14 @@ impl Refresh<'_> {
             return First::stale();
         }
         let changes = entry.changes_read.unwrap_or(0) as u64;
+        let stored = if matches!(affected, Affected::Everything) {
+            if populates || !plan.running.is_empty() {
+                store::throw_away(self.tview);
+            }
+            None
+        } else {
+            self.move_on(plan, &now)
+        };
         entry.position = Some(now.snapshot);
         if matches!(affected, Affected::Everything) && self.compare_in_batches(plan, populates, pending) {
             self.enter_state_after(plan, now.state);
@@ -127,7 +136,7 @@ impl Refresh<'_> {
             Affected::Keys(mut keys) => {
                 let total = self.retry_dead_keys(plan, &mut keys, dead, &mut entry);
                 self.report_left_out(plan, &keys, pending, earlier, &mut entry);
-                match self.first_keys(plan, keys, entry, now.position) {
+                match self.first_keys(plan, keys, entry, now.position, stored.as_ref()) {
                     Ok(applied) => entry = applied,
                     Err(step) => return First::new(step, changes, total),
                 }
@@ -154,6 +163,7 @@ impl Refresh<'_> {
         keys: Keys,
         mut entry: Entry,
         before: Option<Position>,
+        stored: Option<&Position>,
     ) -> Result<Entry, Step> {
         if let Some(size) = self.size_of_parts(plan, &keys) {
             return Err(Step::Shared(Box::new(Shared {
@@ -164,7 +174,7 @@ impl Refresh<'_> {
         }
         let mut batches = keys.batches(settings::batch_size());
         if let Some(first) = batches.next() {
-            self.apply_batch(plan, first, &mut entry);
+            self.apply_batch(plan, first, stored, &mut entry);
         }
         if batches.is_empty() {
             return Ok(entry);

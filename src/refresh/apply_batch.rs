@@ -8,10 +8,19 @@ use super::one_refresh::Refresh;
 use super::plan::key::Key;
 use super::plan::Plan;
 use super::recompute;
+use super::running::store;
+use crate::queue::position::Position;
 
 impl Refresh<'_> {
-    /// Recomputes a batch of keys.
-    pub fn apply_batch(&self, plan: &Plan, batch: Batch, entry: &mut Entry) {
+    /// Recomputes a batch of keys. `stored`: the snapshot that stored groups were moved to, see
+    /// [`Refresh::move_on`].
+    pub fn apply_batch(&self, plan: &Plan, batch: Batch, stored: Option<&Position>, entry: &mut Entry) {
+        if let (true, Some(snapshot)) = (self.skip.is_nothing(), stored) {
+            let (result, noted) = self.as_owner(plan, || recompute::keys_running(plan, &batch));
+            entry.add_result(result.written, result.problem);
+            store::keep(plan, snapshot, &noted);
+            return;
+        }
         let (failed, held) = self.apply_isolated(plan, batch, entry);
         self.held.set(self.held.get() || !held.is_empty());
         self.note_failed(plan, failed, entry);

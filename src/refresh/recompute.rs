@@ -13,6 +13,7 @@ use super::plan::sql::KeyRange;
 use super::plan::Plan;
 use super::planner_settings::few_rows;
 use super::pushdown::push_down;
+use super::running::noted::{self, Noted};
 use crate::error::Problem;
 use crate::postgres::hooks::planner::reshaping;
 use crate::postgres::spi::{self, Access, Rows, Value};
@@ -29,6 +30,22 @@ pub struct Result {
 pub fn keys(plan: &Plan, batch: &Batch) -> Result {
     constraints_immediate(plan);
     keys_inside(plan, batch, plan.spares_partitions())
+}
+
+/// The same, reading stored groups. Returns the groups that were read, too.
+pub fn keys_running(plan: &Plan, batch: &Batch) -> (Result, Noted) {
+    if plan.spares_partitions() || cost::are_many(plan, batch.len()) {
+        return (keys(plan, batch), Noted::default());
+    }
+    constraints_immediate(plan);
+    few_rows(true);
+    noted::collecting(|| {
+        let rows = reshaping(plan.each_key_running.sql(), push_down, || {
+            let parameters = batch.parameters(plan);
+            plan.each_key_running.run(Access::Current, &parameters, 0)
+        });
+        result(plan, &rows)
+    })
 }
 
 /// The same inside the transaction of a user, which decides itself whether constraints are deferred. With

@@ -153,7 +153,10 @@ impl Refresh<'_> {
                         let Some(now) = current::unmoved(plan, before) else {
                             return Step::Stale;
                         };
-                        self.checked(plan, || self.apply_batch(plan, batch, entry));
+                        self.checked(plan, || {
+                            let stored = self.move_on(plan, &now);
+                            self.apply_batch(plan, batch, stored.as_ref(), entry);
+                        });
                         if last && self.held.get() {
                             return Step::Done(Status::Busy);
                         }

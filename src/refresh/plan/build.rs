@@ -24,6 +24,7 @@ use crate::postgres::privileges;
 use crate::postgres::query_tree::Select;
 use crate::postgres::relation;
 use crate::postgres::spi::Statement;
+use crate::refresh::running::statements;
 
 pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem> {
     rights::check_view(&definition.display(), definition.owner, view)?;
@@ -58,6 +59,10 @@ pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Prob
     let named = named(&definition, &lineage);
     Ok(Plan {
         each_key: Statement::new(shape.recompute(Reach::EachKey), &arrays),
+        // The text differs: this one is planned in another way.
+        each_key_running: Statement::new(shape.recompute(Reach::EachKey) + " -- running", &arrays),
+        running: Vec::new(),
+        stored: statements::Kept::default(),
         lock_rows: Statement::new(shape.lock_rows(), &arrays),
         all_keys: shape.recompute(Reach::AllKeys),
         everything: Statement::new(shape.recompute(Reach::Everything), &[]),

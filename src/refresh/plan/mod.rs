@@ -26,6 +26,7 @@ use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
 use super::discretion;
+use super::running::{statements, Level};
 use crate::catalog::definition::Definition;
 use crate::error::Problem;
 use crate::lineage::Lineage;
@@ -56,6 +57,11 @@ pub struct Plan {
     /// Writing the table fires triggers, which may be deferred.
     pub fires_triggers: bool,
     pub each_key: Statement,
+    /// The same, reading stored groups where there are any.
+    pub each_key_running: Statement,
+    /// The levels whose aggregates can be stored.
+    pub running: Vec<Level>,
+    pub stored: statements::Kept,
     /// Locks the rows of some keys in the table, in the order of the keys.
     pub lock_rows: Statement,
     pub all_keys: String,
@@ -119,7 +125,12 @@ impl Plan {
     /// The approximate size in memory, in bytes.
     pub fn memory(&self) -> usize {
         let of_sources = self.sources.values().flatten().chain([&self.requested]);
-        let own = [&self.each_key, &self.lock_rows, &self.everything];
+        let own = [
+            &self.each_key,
+            &self.each_key_running,
+            &self.lock_rows,
+            &self.everything,
+        ];
         let statements = own
             .into_iter()
             .chain(of_sources.flat_map(|source| [&source.few, &source.many]));
@@ -128,6 +139,7 @@ impl Plan {
             .map(|statement| statement.memory() + 3 * statement.sql().len())
             .sum::<usize>()
             + self.all_keys.len()
+            + self.stored.memory()
             + self.unmatched.as_ref().map_or(0, Unmatched::memory)
     }
 

@@ -8,6 +8,11 @@
 //! The store is a cache: whatever is not certain throws entries away. docs/how-it-works.md shows why a stored
 //! group is exact.
 
+pub mod moving;
+pub mod noted;
+pub mod statements;
+pub mod store;
+
 use pgrx::pg_sys::Oid;
 
 /// A level of a query whose aggregates over one table can be stored.

@@ -1,0 +1,124 @@
+//! The groups that a recompute statement has read, stored or computed. The statement calls
+//! `pg_tviews_running_group` for each.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use crate::settings;
+
+/// Maximum number of groups that are noted. So many groups of a TVIEW are stored at most.
+pub const MAXIMUM: usize = 10_000;
+/// Maximum size of a key, in bytes: keys are in an index.
+const MAXIMUM_KEY: usize = 1_000;
+/// Values that a sum cannot be moved away from.
+const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// A group whose aggregates were computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub level: i32,
+    pub key: Vec<String>,
+    pub rows: i64,
+    pub state: Vec<Option<String>>,
+}
+
+/// The groups that were read while [`collecting`].
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// The number of groups whose aggregates were read from the store.
+    pub helped: i64,
+    /// Groups that are worth storing.
+    pub computed: Vec<Group>,
+    known: HashSet<(i32, Vec<String>)>,
+}
+
+thread_local! {
+    static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) };
+}
+
+/// Runs `work`, and returns the groups that its statements read.
+pub fn collecting<R>(work: impl FnOnce() -> R) -> (R, Noted) {
+    struct Stop;
+    impl Drop for Stop {
+        fn drop(&mut self) {
+            NOTED.take();
+        }
+    }
+    NOTED.set(Some(Noted::default()));
+    let _stop = Stop;
+    let result = work();
+    (result, NOTED.take().unwrap_or_default())
+}
+
+/// Whether groups are noted.
+pub fn is_collecting() -> bool {
+    NOTED.with_borrow(Option::is_some)
+}
+
+/// Notes that a group was read from the store.
+pub fn stored() {
+    NOTED.with_borrow_mut(|noted| {
+        if let Some(noted) = noted {
+            noted.helped += 1;
+        }
+    });
+}
+
+/// Notes a group that was computed, if it is large enough to be stored.
+pub fn computed(level: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>]) {
+    let threshold = settings::running_threshold();
+    if threshold == 0 || rows < threshold {
+        return;
+    }
+    NOTED.with_borrow_mut(|noted| {
+        if let Some(noted) = noted {
+            noted.add(level, rows, key, state);
+        }
+    });
+}
+
+impl Noted {
+    fn add(&mut self, level: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>]) {
+        // A group with NULL in its key is looked up by no equality.
+        let Some(key) = key
+            .iter()
+            .map(|part| part.map(str::to_string))
+            .collect::<Option<Vec<_>>>()
+        else {
+            return;
+        };
+        let is_finite = |value: &Option<&str>| value.is_none_or(|value| !NOT_FINITE.contains(&value));
+        if self.computed.len() >= MAXIMUM
+            || key.iter().map(String::len).sum::<usize>() > MAXIMUM_KEY
+            || !state.iter().all(is_finite)
+            || !self.known.insert((level, key.clone()))
+        {
+            return;
+        }
+        self.computed.push(Group {
+            level,
+            key,
+            rows,
+            state: state.iter().map(|value| value.map(str::to_string)).collect(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_that_cannot_be_moved_are_not_noted() {
+        let mut noted = Noted::default();
+        noted.add(1, 600, &[None], &[Some("600")]);
+        noted.add(1, 600, &[Some("a")], &[Some("600"), Some("NaN")]);
+        noted.add(1, 600, &[Some(&"a".repeat(1_001))], &[]);
+        assert_eq!(noted.computed, []);
+        noted.add(1, 600, &[Some("a")], &[Some("600"), None]);
+        noted.add(1, 600, &[Some("a")], &[Some("600"), None]);
+        noted.add(2, 600, &[], &[]);
+        let levels: Vec<i32> = noted.computed.iter().map(|group| group.level).collect();
+        assert_eq!(levels, [1, 2]);
+    }
+}

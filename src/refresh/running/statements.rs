@@ -1,0 +1,51 @@
+//! The statements of a plan that move stored groups, prepared when first used.
+
+use std::cell::{Cell, OnceCell};
+
+use pgrx::pg_sys;
+
+use super::moving;
+use super::Level;
+use crate::catalog::session_statement::SessionStatement;
+use crate::postgres::spi::Statement;
+
+/// What a plan keeps for its stored groups.
+#[derive(Default)]
+pub struct Kept {
+    levels: OnceCell<Vec<Statements>>,
+    /// How often stored groups were read since this was last added up.
+    pub helped: Cell<i64>,
+}
+
+/// The statements of a level.
+pub struct Statements {
+    /// See [`moving::net`].
+    pub net: Statement,
+    /// See [`moving::moving`].
+    pub moving: SessionStatement,
+    /// See [`moving::named`].
+    pub named: Option<Statement>,
+}
+
+impl Kept {
+    /// The statements of these levels, in their order.
+    pub fn levels(&self, levels: &[Level]) -> &[Statements] {
+        self.levels.get_or_init(|| {
+            let statements = levels.iter().map(|level| Statements {
+                net: Statement::new(moving::net(level), &[pg_sys::JSONARRAYOID]),
+                moving: SessionStatement::new(),
+                named: moving::named(level).map(|text| Statement::new(text, &[pg_sys::JSONBARRAYOID])),
+            });
+            statements.collect()
+        })
+    }
+
+    /// The approximate size in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        let levels = self.levels.get().into_iter().flatten();
+        levels
+            .flat_map(|level| level.named.iter().chain([&level.net]))
+            .map(|statement| statement.memory() + statement.sql().len())
+            .sum()
+    }
+}

@@ -1,0 +1,257 @@
+//! `pg_tview_running`: stored groups of a TVIEW. They are moved to the snapshot of a transaction before that
+//! transaction recomputes rows, and groups that it computed are added afterwards.
+//!
+//! Moving happens under the exclusive lock of the TVIEW. Wherever the new state of groups is not certain, they
+//! are deleted.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use pgrx::pg_sys::{self, Oid};
+
+use super::moving;
+use super::noted::{self, Noted};
+use super::statements::Statements;
+use super::Level;
+use crate::capture;
+use crate::catalog::session_statement::SessionStatement;
+use crate::catalog::statements as texts;
+use crate::postgres::run_as::{self, planned_once, run_internal};
+use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::postgres::{extension, transaction};
+use crate::queue::position::Position;
+use crate::refresh::current::Now;
+use crate::refresh::one_refresh::Refresh;
+use crate::refresh::plan::Plan;
+use crate::settings;
+use crate::statement;
+
+thread_local! {
+    static READ: SessionStatement = const { SessionStatement::new() };
+    static POSITION: SessionStatement = const { SessionStatement::new() };
+    static MOVE: SessionStatement = const { SessionStatement::new() };
+}
+
+/// Changes of a source that stored groups have not absorbed.
+struct Change {
+    source: Oid,
+    /// All groups are in doubt.
+    all: bool,
+    /// Change keys (`jsonb[]`) of the transactions whose net changes are not known, or NULL.
+    keys: Value,
+    /// Net changes (`json[]`), or NULL.
+    net: Value,
+}
+
+impl Refresh<'_> {
+    /// Moves stored groups to the snapshot of this transaction, or deletes them. Returns the snapshot if
+    /// statements may read stored groups. Before rows are recomputed, inside an SPI session.
+    pub fn move_on(&self, plan: &Plan, now: &Now) -> Option<Position> {
+        if plan.running.is_empty() || settings::running_threshold() == 0 || extension::is_before_0_3() {
+            return None;
+        }
+        if let Some((position, levels)) = position(self.tview) {
+            let is_valid = levels == fingerprint(plan)
+                && now
+                    .position
+                    .as_ref()
+                    .is_some_and(|of_tview| position.is_at_or_ahead_of(of_tview));
+            let moved = is_valid && {
+                let moved = transaction::attempt(|| self.move_from(plan, &position, now));
+                moved.unwrap_or(false)
+            };
+            if !moved {
+                throw_away(self.tview);
+            }
+        }
+        Some(now.snapshot.clone())
+    }
+
+    /// Moves stored groups from their position to the snapshot of this transaction. False: all groups are in
+    /// doubt.
+    fn move_from(&self, plan: &Plan, position: &Position, now: &Now) -> bool {
+        spi::session(|| {
+            let changes = changes(plan, position);
+            if changes.iter().any(|change| change.all) {
+                return false;
+            }
+            let levels = plan.running.iter().zip(plan.stored.levels(&plan.running));
+            let is_moved = changes.is_empty()
+                || self.as_owner(plan, || {
+                    run_as::set("plan_cache_mode", "force_generic_plan");
+                    levels.into_iter().all(|(level, statements)| {
+                        let mut changes = changes.iter().filter(|change| change.source == level.table);
+                        changes.all(|change| move_level(self.tview, level, statements, change))
+                    })
+                });
+            if is_moved {
+                move_position(self.tview, &now.snapshot, plan.stored.helped.take());
+            }
+            is_moved
+        })
+    }
+}
+
+/// Adds a change to the stored groups of a level. As the owner of the TVIEW. False: all groups are in doubt.
+fn move_level(tview: Oid, level: &Level, statements: &Statements, change: &Change) -> bool {
+    if !change.keys.is_null() {
+        let Some(named) = &statements.named else {
+            return false;
+        };
+        let rows = named.run(Access::Snapshot, &[change.keys], 1);
+        if rows.is_empty() || rows.get::<bool>(0, 1) == Some(false) {
+            return false;
+        }
+        let groups = rows.value(0, 0);
+        if !groups.is_null() {
+            forget_groups(tview, level, groups);
+        }
+    }
+    if change.net.is_null() {
+        return true;
+    }
+    let added = statements.net.run(Access::Snapshot, &[change.net], 1).value(0, 0);
+    if !added.is_null() {
+        run_internal(|| {
+            planned_once();
+            // Few groups are looked up, each by its key.
+            run_as::set("enable_hashjoin", "off");
+            run_as::set("enable_mergejoin", "off");
+            let moving = statements.moving.get(
+                || moving::moving(level, &texts::schema()),
+                &[pg_sys::OIDOID, pg_sys::INT4OID, pg_sys::JSONBOID],
+            );
+            moving.run(
+                Access::Current,
+                &[Value::of(tview), Value::of(level.number), added],
+                0,
+            );
+        });
+    }
+    true
+}
+
+fn forget_groups(tview: Oid, level: &Level, groups: Value) {
+    let args = [
+        (pg_sys::OIDOID, Value::of(tview)),
+        (pg_sys::INT4OID, Value::of(level.number)),
+        (pg_sys::JSONBOID, groups),
+    ];
+    run_internal(|| spi::run(&statement!("running_forget_groups"), Access::Current, &args));
+}
+
+/// The position of the stored groups of a TVIEW, and the fingerprint of their levels; None if nothing is
+/// stored.
+fn position(tview: Oid) -> Option<(Position, String)> {
+    run_internal(|| {
+        planned_once();
+        let read = POSITION.with(|s| s.get(|| statement!("running_position_read"), &[pg_sys::OIDOID]));
+        let rows = read.run(Access::Snapshot, &[Value::of(tview)], 1);
+        if rows.is_empty() {
+            return None;
+        }
+        Some((rows.get::<String>(0, 0)?.parse().ok()?, rows.get(0, 1)?))
+    })
+}
+
+fn move_position(tview: Oid, snapshot: &Position, helped: i64) {
+    let types = [pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::INT8OID];
+    let args = [
+        Value::of(tview),
+        Value::of(snapshot.to_string()),
+        Value::of(helped),
+    ];
+    run_internal(|| {
+        planned_once();
+        MOVE.with(|s| s.get(|| statement!("running_position_move"), &types))
+            .run(Access::Current, &args, 0)
+    });
+}
+
+/// Changes that the stored groups have not absorbed. The values live as long as the SPI session.
+fn changes(plan: &Plan, position: &Position) -> Vec<Change> {
+    let types = [pg_sys::OIDARRAYOID, pg_sys::TEXTOID, pg_sys::OIDOID];
+    let tview = plan.definition.tview;
+    let mut sources: Vec<Oid> = plan.running.iter().map(|level| level.table).collect();
+    sources.sort_by_key(|source| source.to_u32());
+    sources.dedup();
+    sources.push(tview);
+    let args = [
+        Value::of(sources),
+        Value::of(position.to_string()),
+        Value::of(tview),
+    ];
+    let rows = run_internal(|| {
+        planned_once();
+        READ.with(|s| s.get(|| statement!("running_read"), &types))
+            .run(Access::Snapshot, &args, 0)
+    });
+    (0..rows.len()).map(|row| change(&rows, row)).collect()
+}
+
+fn change(rows: &Rows, row: usize) -> Change {
+    Change {
+        source: rows.get(row, 0).unwrap_or(Oid::INVALID),
+        all: rows.get(row, 1).unwrap_or(true),
+        keys: rows.value(row, 2),
+        net: rows.value(row, 3),
+    }
+}
+
+/// Stores groups that this transaction computed under `snapshot`. Not those of a transaction that has changed
+/// a source: it sees its own changes, which the snapshot as a position does not cover.
+pub fn keep(plan: &Plan, snapshot: &Position, noted: &Noted) {
+    plan.stored.helped.set(plan.stored.helped.get() + noted.helped);
+    if noted.computed.is_empty() {
+        return;
+    }
+    let changed = capture::pending_sources();
+    if plan.running.iter().any(|level| changed.contains(&level.table)) {
+        return;
+    }
+    let tview = (pg_sys::OIDOID, Value::of(plan.definition.tview));
+    let groups = noted
+        .computed
+        .iter()
+        .map(|group| serde_json::json!([group.level, group.rows, group.key, group.state]));
+    let groups = serde_json::Value::Array(groups.collect()).to_string();
+    let run = |sql: String, more: &[(Oid, Value)]| {
+        let args = [tview].into_iter().chain(more.iter().copied());
+        spi::run(&sql, Access::Current, &args.collect::<Vec<_>>());
+    };
+    run_internal(|| {
+        run(
+            statement!("running_position_add"),
+            &[
+                (pg_sys::TEXTOID, Value::of(snapshot.to_string())),
+                (pg_sys::TEXTOID, Value::of(fingerprint(plan))),
+            ],
+        );
+        run(statement!("running_add"), &[(pg_sys::TEXTOID, Value::of(groups))]);
+        run(
+            statement!("running_evict"),
+            &[(pg_sys::INT8OID, Value::of(noted::MAXIMUM as i64))],
+        );
+    });
+}
+
+/// Deletes all stored groups of a TVIEW. Inside an SPI session.
+pub fn throw_away(tview: Oid) {
+    if !extension::is_before_0_3() {
+        let args = [(pg_sys::OIDOID, Value::of(tview))];
+        run_internal(|| spi::run(&statement!("running_remove"), Access::Current, &args));
+    }
+}
+
+/// Deletes stored groups of TVIEWs that no longer exist.
+pub fn forget_dropped() {
+    if extension::relation(c"pg_tview_running").is_some() {
+        run_internal(|| spi::session(|| spi::run(&statement!("running_forget"), Access::Current, &[])));
+    }
+}
+
+/// Distinguishes sets of levels, and the settings that texts of values depend on.
+fn fingerprint(plan: &Plan) -> String {
+    let mut hasher = DefaultHasher::new();
+    format!("{:?}{:?}", plan.running, plan.definition.pinned).hash(&mut hasher);
+    format!("{}:{:016x}", plan.hash, hasher.finish())
+}
