@@ -216,3 +216,6 @@ pub fn named(level: &Level) -> Option<String> {
         record = record(level, "jsonb_to_record(c1.change)", |name| plain.contains(&name)),
     ))
 }
+
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
