@@ -116,7 +116,9 @@ impl Refresh<'_> {
             }
             None
         } else {
-            self.move_on(plan, &now)
+            // A request means that rows are to be computed, whatever is stored.
+            let requested = pending.iter().any(|pending| pending.requested);
+            self.move_on(plan, &now).filter(|_| !requested)
         };
         entry.position = Some(now.snapshot);
         if matches!(affected, Affected::Everything) && self.compare_in_batches(plan, populates, pending) {
