@@ -10,6 +10,7 @@ use crate::refresh::audit::Written;
 use crate::refresh::failing::search_path_hint::with_search_path_hint;
 use crate::refresh::plan::Plan;
 use crate::refresh::recompute;
+use crate::refresh::running::store;
 
 /// When the table is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,7 @@ impl Fill {
 pub fn fill(plan: &Plan, writers_wait: bool) -> Option<(Position, Written)> {
     queue::keep(&plan.source_oids());
     let position = now::this_moment();
+    spi::session(|| store::throw_away(plan.definition.tview));
     let fill = || plan.as_owner(|| spi::session(|| recompute::everything(plan)));
     match time_limit::at_most(size::limit(writers_wait), fill)? {
         Ok(result) => {

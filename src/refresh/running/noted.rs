@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use crate::settings;
 
-/// Maximum number of groups that are noted. So many groups of a TVIEW are stored at most.
+/// Maximum number of groups that are noted. About so many groups of a TVIEW are stored at most.
 pub const MAXIMUM: usize = 10_000;
 /// Maximum size of a key, in bytes: keys are in an index.
 const MAXIMUM_KEY: usize = 1_000;

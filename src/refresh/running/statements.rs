@@ -15,6 +15,8 @@ pub struct Kept {
     levels: OnceCell<Vec<Statements>>,
     /// How often stored groups were read since this was last added up.
     pub helped: Cell<i64>,
+    /// How many groups were stored since the last count of all of them. None: not counted yet.
+    pub added: Cell<Option<usize>>,
 }
 
 /// The statements of a level.

@@ -31,6 +31,9 @@ thread_local! {
     static MOVE: SessionStatement = const { SessionStatement::new() };
 }
 
+/// All groups are counted again after so many were added.
+const UNCOUNTED: usize = 1_000;
+
 /// Changes of a source that stored groups have not absorbed.
 struct Change {
     source: Oid,
@@ -227,10 +230,16 @@ pub fn keep(plan: &Plan, snapshot: &Position, noted: &Noted) {
             ],
         );
         run(statement!("running_add"), &[(pg_sys::TEXTOID, Value::of(groups))]);
-        run(
-            statement!("running_evict"),
-            &[(pg_sys::INT8OID, Value::of(noted::MAXIMUM as i64))],
-        );
+        let added = plan.stored.added.get().map(|added| added + noted.computed.len());
+        plan.stored.added.set(Some(added.unwrap_or(0)));
+        if added.is_none_or(|added| added >= UNCOUNTED) {
+            let maximum = (noted::MAXIMUM - UNCOUNTED) as i64;
+            run(
+                statement!("running_evict"),
+                &[(pg_sys::INT8OID, Value::of(maximum))],
+            );
+            plan.stored.added.set(Some(0));
+        }
     });
 }
 
