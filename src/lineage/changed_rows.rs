@@ -26,7 +26,7 @@ impl ChangedColumn {
     pub fn new(name: &str, type_oid: Oid, modifier: i32, collation: Oid) -> ChangedColumn {
         ChangedColumn {
             name: quote::identifier(name),
-            definition: definition(type_oid, modifier, collation),
+            definition: column_definition(type_oid, modifier, collation),
             by_text: !type_operators::equal_is_identical(type_oid, modifier, collation),
         }
     }
@@ -83,7 +83,8 @@ pub fn changed_rows(columns: &[ChangedColumn], rows: Rowcount) -> String {
     format!("SELECT {} FROM ({distinct}) AS change", values.join(", "))
 }
 
-fn definition(type_oid: Oid, modifier: i32, collation: Oid) -> String {
+/// Type and collation of a column, as in a column definition list.
+pub fn column_definition(type_oid: Oid, modifier: i32, collation: Oid) -> String {
     let name = type_facts::name(type_oid, modifier);
     if collation == Oid::INVALID || collation == pg_sys::DEFAULT_COLLATION_OID {
         return name;

@@ -32,7 +32,7 @@ mod unfold;
 mod way_conditions;
 
 pub use analyse::analyse;
-pub use changed_rows::{changed_rows, ChangedColumn, Rowcount};
+pub use changed_rows::{changed_rows, column_definition, ChangedColumn, Rowcount};
 pub use index_lookups::Lookup;
 pub use inheriting::{inheriting, merge};
 pub use key_query::KeyQuery;

@@ -16,20 +16,31 @@ pub fn name(relation: Oid, attno: i16) -> Option<String> {
 
 /// Whether a column is declared NOT NULL, for all rows.
 pub fn is_not_null(relation: Oid, attno: i16) -> bool {
+    attribute(relation, attno, |attribute| attribute.attnotnull) == Some(true)
+        // SAFETY: the column exists.
+        && unsafe { not_null::holds_for_all_rows(relation, attno) }
+}
+
+/// Whether a generated column is computed when it is read.
+pub fn is_virtual(relation: Oid, attno: i16) -> bool {
+    attribute(relation, attno, |attribute| attribute.attgenerated as u8 == b'v') == Some(true)
+}
+
+fn attribute<R>(
+    relation: Oid,
+    attno: i16,
+    read: impl FnOnce(&pg_sys::FormData_pg_attribute) -> R,
+) -> Option<R> {
     // SAFETY: the tuple is released after its only use.
     unsafe {
-        let (relation_oid, number) = (relation, attno);
-        let (Some(relation), Some(attno)) = (relation.into_datum(), attno.into_datum()) else {
-            return false;
-        };
-        let tuple = pg_sys::SearchSysCache2(pg_sys::SysCacheIdentifier::ATTNUM as i32, relation, attno);
+        let cache = pg_sys::SysCacheIdentifier::ATTNUM as i32;
+        let tuple = pg_sys::SearchSysCache2(cache, relation.into_datum()?, attno.into_datum()?);
         if tuple.is_null() {
-            return false;
+            return None;
         }
-        let attribute = pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_attribute>(tuple);
-        let not_null = (*attribute).attnotnull;
+        let result = read(&*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_attribute>(tuple));
         pg_sys::ReleaseSysCache(tuple);
-        not_null && not_null::holds_for_all_rows(relation_oid, number)
+        Some(result)
     }
 }
 

@@ -10,14 +10,18 @@ use super::cost;
 use super::left_out::problems;
 use super::plan::key::Key;
 use super::plan::sql::KeyRange;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::planner_settings::few_rows;
-use super::pushdown::push_down;
+use super::pushdown::{push_down, push_down_with};
 use super::running::noted::{self, Noted};
 use crate::error::Problem;
 use crate::postgres::hooks::planner::reshaping;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction;
+
+/// So many keys are computed with stored groups where computing all keys together would cost less without
+/// them.
+const FEW_GROUPS: usize = 20;
 
 /// What was written, and which rows have no place in the table.
 #[derive(Default)]
@@ -34,18 +38,29 @@ pub fn keys(plan: &Plan, batch: &Batch) -> Result {
 
 /// The same, reading stored groups. Returns the groups that were read, too.
 pub fn keys_running(plan: &Plan, batch: &Batch) -> (Result, Noted) {
-    if plan.spares_partitions() || cost::are_many(plan, batch.len()) {
+    let running = plan::running::running(&plan.definition, Some(plan.running.clone()));
+    let Some(running) = running.filter(|_| reads_groups(plan, batch)) else {
         return (keys(plan, batch), Noted::default());
-    }
+    };
     constraints_immediate(plan);
     few_rows(true);
-    noted::collecting(|| {
-        let rows = reshaping(plan.each_key_running.sql(), push_down, || {
+    let change = move |query| push_down_with(query, Some(&running));
+    let (result, noted) = noted::collecting(|| {
+        let rows = reshaping(plan.each_key_running.sql(), change, || {
             let parameters = batch.parameters(plan);
             plan.each_key_running.run(Access::Current, &parameters, 0)
         });
         result(plan, &rows)
-    })
+    });
+    plan.stored.count(&noted);
+    (result, noted)
+}
+
+/// Whether the rows of these keys are computed with stored groups. Each key then costs the more, the fewer of
+/// its groups are stored.
+fn reads_groups(plan: &Plan, batch: &Batch) -> bool {
+    !plan.spares_partitions()
+        && (!cost::are_many(plan, batch.len()) || batch.len() <= FEW_GROUPS && plan.stored.often_help())
 }
 
 /// The same inside the transaction of a user, which decides itself whether constraints are deferred. With

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
+use std::rc::Rc;
 
 use pgrx::{pg_guard, pg_sys};
 
@@ -11,7 +12,7 @@ use crate::postgres::query_tree::Select;
 /// What to do with the query of one statement.
 struct Reshape {
     statement: CString,
-    change: fn(Select),
+    change: Rc<dyn Fn(Select)>,
     next: pg_sys::planner_hook_type,
 }
 
@@ -33,12 +34,12 @@ impl Drop for Installed {
 
 /// Runs `body`; whenever it has PostgreSQL plan the statement with the text `sql`, `change` gets the query
 /// first. Plans that are kept stay as they were made. Not nested.
-pub fn reshaping<R>(sql: &str, change: fn(Select), body: impl FnOnce() -> R) -> R {
+pub fn reshaping<R>(sql: &str, change: impl Fn(Select) + 'static, body: impl FnOnce() -> R) -> R {
     // SAFETY: one thread; the hook is taken out before this returns.
     let next = unsafe { pg_sys::planner_hook };
     RESHAPE.set(Some(Reshape {
         statement: CString::new(sql).expect("SQL text has no NUL byte"),
-        change,
+        change: Rc::new(change),
         next,
     }));
     let _installed = Installed;
@@ -57,7 +58,7 @@ unsafe extern "C-unwind" fn plan(
     let (change, next) = RESHAPE.with_borrow(|reshape| match reshape {
         // SAFETY: the planner is called with a C string, or without a text.
         Some(ours) if !text.is_null() && unsafe { CStr::from_ptr(text) } == ours.statement.as_c_str() => {
-            (Some(ours.change), ours.next)
+            (Some(ours.change.clone()), ours.next)
         }
         Some(ours) => (None, ours.next),
         None => (None, None),

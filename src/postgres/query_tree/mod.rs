@@ -1,10 +1,12 @@
 //! PostgreSQL's analysed queries, read through enums. Handles point into the memory of the current
 //! transaction: they are made, used and dropped within one analysis.
 
+mod aggregate_calls;
 mod alternatives;
 mod build_expression;
 mod calls;
 mod expression;
+mod group_lookup;
 mod handles;
 mod image;
 mod key_query;
@@ -17,8 +19,10 @@ mod ranges;
 mod search;
 mod select;
 
+pub use aggregate_calls::AggregateCall;
 pub use calls::Calls;
 pub use expression::{Column, Leaf, LinkKind, Op, SubLink, Survey};
+pub use group_lookup::GroupLookup;
 pub use handles::{Expr, Select};
 pub use image::image_of_view;
 pub use key_query::{key_query, KeyQueryParts};

@@ -50,6 +50,23 @@ impl Select {
         }
     }
 
+    /// Parses a SELECT of our own and analyses it, with its views expanded.
+    pub fn rewritten(sql: &str) -> Option<Select> {
+        let text = CString::new(sql).ok()?;
+        // SAFETY: the raw tree is used once, the text outlives it.
+        unsafe {
+            let statements: Vec<*mut pg_sys::RawStmt> = pointers(pg_sys::pg_parse_query(text.as_ptr()));
+            let queries = pg_sys::pg_analyze_and_rewrite_fixedparams(
+                *statements.first()?,
+                text.as_ptr(),
+                std::ptr::null(),
+                0,
+                std::ptr::null_mut(),
+            );
+            pointers::<pg_sys::Query>(queries).first().map(|query| Select(*query))
+        }
+    }
+
     /// The SQL of a raw query without repeated columns; None if it has none.
     ///
     /// # Safety

@@ -25,6 +25,17 @@ pub enum From {
     },
 }
 
+impl From {
+    /// Whether a range is in this part of FROM.
+    pub fn contains(&self, index: usize) -> bool {
+        recursion::step();
+        match self {
+            From::Item(item) => *item == index,
+            From::Join { left, right, .. } => left.contains(index) || right.contains(index),
+        }
+    }
+}
+
 /// What a range table index stands for.
 pub enum Range {
     Table {

@@ -30,3 +30,34 @@ pub unsafe fn forget(query: *mut pg_sys::Query) {
         (*query).rteperminfos = std::ptr::null_mut();
     }
 }
+
+/// No rights are asked for to read a table.
+///
+/// # Safety
+/// The entry is one of the query, which belongs to the caller.
+pub unsafe fn free(query: *mut pg_sys::Query, entry: *mut pg_sys::RangeTblEntry) {
+    #[cfg(feature = "pg15")]
+    let _ = query;
+    // SAFETY: as the caller promises.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        let asked = entry;
+        #[cfg(not(feature = "pg15"))]
+        let asked = pg_sys::getRTEPermissionInfo((*query).rteperminfos, entry);
+        (*asked).requiredPerms = 0;
+    }
+}
+
+/// An entry that is no table any more asks for no rights.
+///
+/// # Safety
+/// The entry belongs to the caller.
+pub unsafe fn none_needed(entry: *mut pg_sys::RangeTblEntry) {
+    #[cfg(not(feature = "pg15"))]
+    let _ = entry;
+    // SAFETY: as the caller promises.
+    #[cfg(feature = "pg15")]
+    unsafe {
+        (*entry).requiredPerms = 0;
+    }
+}

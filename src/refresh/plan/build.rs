@@ -10,6 +10,7 @@ use pgrx::PgSqlErrorCode;
 use super::fingerprint::Fingerprint;
 use super::partition_locks::Locks;
 use super::reachable_code::Reachable;
+use super::running;
 use super::shape::shape;
 use super::source_plan::{requested, source_plan};
 use super::sql::Reach;
@@ -44,6 +45,8 @@ pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Prob
     let readers = readers(&definition, &lineage);
     policies::extend(&mut lineage, &readers);
     let unmatched = Unmatched::of(&definition, view, &lineage, &shape, &readers)?;
+    let levels = running::levels(&definition, &shape, &lineage);
+    running::extend(&mut lineage, &levels);
     let mut sources = HashMap::new();
     for source in &lineage.sources {
         sources.insert(source.relation, source_plan(&definition, &shape, source));
@@ -61,7 +64,7 @@ pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Prob
         each_key: Statement::new(shape.recompute(Reach::EachKey), &arrays),
         // The text differs: this one is planned in another way.
         each_key_running: Statement::new(shape.recompute(Reach::EachKey) + " -- running", &arrays),
-        running: Vec::new(),
+        running: levels,
         stored: statements::Kept::default(),
         lock_rows: Statement::new(shape.lock_rows(), &arrays),
         all_keys: shape.recompute(Reach::AllKeys),

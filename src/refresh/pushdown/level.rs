@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::running::Running;
 use crate::postgres::query_tree::Select;
 use crate::postgres::recursion;
 
@@ -19,17 +20,20 @@ pub struct Level<'p> {
     /// How many levels and CTEs may still be changed.
     pub left: &'p Cell<usize>,
     pub depth: usize,
+    /// Aggregates that run along are looked for.
+    pub running: Option<&'p Running>,
 }
 
 impl<'p> Level<'p> {
     /// The whole query.
-    pub fn outermost(select: Select, left: &'p Cell<usize>) -> Level<'p> {
+    pub fn outermost(select: Select, left: &'p Cell<usize>, running: Option<&'p Running>) -> Level<'p> {
         Level {
             select,
             parent: None,
             computed_once: true,
             left,
             depth: 0,
+            running,
         }
     }
 
@@ -41,6 +45,7 @@ impl<'p> Level<'p> {
             computed_once: false,
             left: self.left,
             depth: self.depth + 1,
+            running: self.running,
         }
     }
 

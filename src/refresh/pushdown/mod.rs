@@ -23,6 +23,7 @@ mod equalities;
 mod level;
 mod lookup_order;
 mod membership;
+mod running;
 mod windows;
 
 use std::cell::Cell;
@@ -31,17 +32,23 @@ use crate::postgres::query_tree::{Column, Expr, Leaf, Range, Select};
 use equalities::is_computed_apart;
 use level::{Level, MAXIMUM_LEVELS};
 use lookup_order::{lookup_order, Fact, Item};
+pub use running::{slots, Running};
 
 /// The CTE of a recompute statement that computes the rows, see [`super::plan::sql`].
 const COMPUTES_ROWS: &str = "fresh";
 
 /// Changes the part of a recompute statement that reads the view. `statement` is about to be planned.
 pub fn push_down(statement: Select) {
+    push_down_with(statement, None);
+}
+
+/// The same, and levels whose aggregates run along read stored groups, or are looked for.
+pub fn push_down_with(statement: Select, running: Option<&Running>) {
     statement.without_group_entries();
     let rows = statement.ctes().into_iter().find(|cte| cte.name == COMPUTES_ROWS);
     let select = rows.map_or(statement, |cte| cte.query);
     let left = Cell::new(MAXIMUM_LEVELS);
-    Level::outermost(select, &left).push_down(Vec::new(), false);
+    Level::outermost(select, &left, running).push_down(Vec::new(), false);
 }
 
 impl Level<'_> {
@@ -86,6 +93,7 @@ impl Level<'_> {
             }
             self.inside(link.query).push_down(Vec::new(), true);
         }
+        self.run_along(&items, &facts, &reached);
     }
 
     /// Pushes the facts `by` which an item can be looked up into the item. The first `physical` facts are

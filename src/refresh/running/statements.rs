@@ -5,6 +5,7 @@ use std::cell::{Cell, OnceCell};
 use pgrx::pg_sys;
 
 use super::moving;
+use super::noted::Noted;
 use super::Level;
 use crate::catalog::session_statement::SessionStatement;
 use crate::postgres::spi::Statement;
@@ -17,7 +18,12 @@ pub struct Kept {
     pub helped: Cell<i64>,
     /// How many groups were stored since the last count of all of them. None: not counted yet.
     pub added: Cell<Option<usize>>,
+    /// How many large groups were computed of late.
+    computed: Cell<usize>,
 }
+
+/// If so many large groups were computed and none was read from the store, stored groups do not help.
+const TOO_MANY: usize = 60;
 
 /// The statements of a level.
 pub struct Statements {
@@ -40,6 +46,25 @@ impl Kept {
             });
             statements.collect()
         })
+    }
+
+    /// Counts the groups that a statement has read.
+    pub fn count(&self, noted: &Noted) {
+        let before = self.computed.get();
+        self.computed.set(if noted.helped > 0 {
+            before / 2
+        } else {
+            before + noted.computed.len()
+        });
+    }
+
+    /// Whether stored groups may help. If they have not, they are tried again later.
+    pub fn often_help(&self) -> bool {
+        let computed = self.computed.get();
+        if computed > TOO_MANY {
+            self.computed.set(computed - 1);
+        }
+        computed <= TOO_MANY
     }
 
     /// The approximate size in memory, in bytes.

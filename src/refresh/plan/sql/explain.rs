@@ -6,6 +6,11 @@ use crate::refresh::plan::shape::Shape;
 impl Shape {
     /// What the planner expects of computing the rows of one key, or all rows.
     pub fn explain(&self, reach: Reach) -> String {
+        format!("EXPLAIN (VERBOSE, FORMAT JSON) {}", self.looked_up(reach))
+    }
+
+    /// The rows of the view for one key, or all rows.
+    pub fn looked_up(&self, reach: Reach) -> String {
         let nulls: Vec<String> = self
             .key
             .iter()
@@ -15,7 +20,7 @@ impl Shape {
             Reach::Everything => String::new(),
             _ => format!("WITH wanted AS MATERIALIZED (SELECT {}) ", nulls.join(", ")),
         };
-        format!("EXPLAIN (VERBOSE, FORMAT JSON) {wanted}{}", self.fresh(reach))
+        format!("{wanted}{}", self.fresh(reach))
     }
 
     /// What the planner expects of computing the rows of a range of keys.

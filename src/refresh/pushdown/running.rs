@@ -1,0 +1,557 @@
+//! Which levels of a query have aggregates that run along, and stored groups in the place of their tables.
+
+use std::cell::RefCell;
+
+use pgrx::pg_sys::{self, Oid};
+
+use super::level::Level;
+use super::lookup_order::{Fact, Item, Step};
+use crate::catalog::columns;
+use crate::lineage::column_definition;
+use crate::postgres::query_tree::{AggregateCall, Column, Expr, From, GroupLookup, JoinKind, Range, Select};
+use crate::postgres::{column_facts, inheritance, privileges, recursion, relation, type_facts};
+use crate::refresh::running::{self, Aggregate, Kind, Typed};
+
+/// What looking for running aggregates needs to know, and what was found.
+pub struct Running {
+    pub tview: Oid,
+    pub owner: Oid,
+    /// The table of stored groups.
+    pub store: Oid,
+    /// The schema of the extension, quoted.
+    pub schema: String,
+    /// The levels that are stored; None: look for levels, and change nothing.
+    pub levels: Option<Vec<running::Level>>,
+    pub found: RefCell<Vec<running::Level>>,
+}
+
+/// A level, and the parts of its query that it was made from.
+struct Found {
+    level: running::Level,
+    index: usize,
+    values: Vec<Expr>,
+    keys: Vec<Expr>,
+    calls: Vec<Expr>,
+    outputs: Vec<String>,
+    conditions: Vec<Expr>,
+}
+
+impl Level<'_> {
+    /// Finds out whether aggregates of this level run along, and reads stored groups if so.
+    ///
+    /// `reached`: the items that are looked up, each with the facts to look it up by.
+    pub fn run_along(&self, items: &[Item], facts: &[(Fact, Expr)], reached: &[(usize, Vec<usize>)]) {
+        let Some(running) = self.running.filter(|_| self.select.aggregates()) else {
+            return;
+        };
+        let flat = self.select.without_aliases();
+        let calls = flat.aggregate_calls();
+        let at = |item: &Item| {
+            let by = reached.iter().find(|(index, _)| *index == item.index);
+            let by = by.map_or(&[][..], |(_, by)| by);
+            let by: Vec<Expr> = by.iter().map(|fact| facts[*fact].1).collect();
+            Candidate { running, flat, item, by }.found(&calls)
+        };
+        let Some(found) = items.iter().rev().find_map(at) else {
+            return;
+        };
+        let number = running.found.borrow().len() as i32 + 1;
+        let level = running::Level { number, ..found.level.clone() };
+        let is_stored = running.levels.iter().flatten().any(|stored| *stored == level);
+        let lookup = GroupLookup {
+            index: found.index,
+            sql: &running.lookup(&level, &found.outputs),
+            values: found.values,
+            keys: found.keys,
+            calls: found.calls,
+            conditions: found.conditions,
+            free: running.store,
+        };
+        if let Some(changed) = flat.with_group_lookup(&lookup) {
+            if is_stored {
+                changed.put_in_place_of(self.select);
+            }
+            running.found.borrow_mut().push(level);
+        }
+    }
+}
+
+/// A table whose rows a level may aggregate.
+struct Candidate<'a> {
+    running: &'a Running,
+    flat: Select,
+    item: &'a Item,
+    /// Equalities that its rows are looked up by.
+    by: Vec<Expr>,
+}
+
+impl Candidate<'_> {
+    fn found(&self, calls: &[Expr]) -> Option<Found> {
+        let table = self.table()?;
+        let (keys, values) = self.keys()?;
+        if !self.are_of_group(&values) || self.is_unique(table, &keys) {
+            return None;
+        }
+        let conditions = self.conditions();
+        let mut aggregates: Vec<Aggregate> = Vec::new();
+        let mut replaced = Vec::new();
+        let mut outputs = Vec::new();
+        let mut counts = false;
+        // The calls whose arguments changes have to tell.
+        let mut read = Vec::new();
+        for call in calls {
+            let asked = call.as_aggregate_call()?;
+            if asked.argument.is_none() && asked.filter.is_none() {
+                counts = true;
+                replaced.push(*call);
+                outputs.push(self.count());
+                continue;
+            }
+            if self.counts_rows(table, &asked) {
+                replaced.push(*call);
+                outputs.push("coalesce(sum(j.rows), 0)::bigint".to_string());
+                counts = true;
+                continue;
+            }
+            read.push(*call);
+            let Some(aggregate) = self.aggregate(table, &asked) else {
+                // Rows of other tables come once per group: extremes do not change.
+                let others = call.ranges();
+                if !others.contains(&self.item.index) && ["min", "max", "bool_and", "every", "bool_or"].contains(&&asked.name[..]) {
+                    continue;
+                }
+                return None;
+            };
+            let at = aggregates.iter().position(|known| *known == aggregate).unwrap_or_else(|| {
+                aggregates.push(aggregate.clone());
+                aggregates.len() - 1
+            });
+            replaced.push(*call);
+            outputs.push(output(&aggregate, at)?);
+        }
+        if aggregates.is_empty() && !counts {
+            return None;
+        }
+        let columns = self.columns(table, &keys, &conditions, &read)?;
+        let condition: Option<Vec<String>> =
+            conditions.iter().map(|condition| condition.sql_over(table, "r1", self.item.index)).collect();
+        let condition = condition?.join(") AND (");
+        Some(Found {
+            level: running::Level {
+                number: 0,
+                label: self.flat.range_name(self.item.index),
+                table,
+                columns,
+                condition: (!condition.is_empty()).then(|| format!("({condition})")),
+                keys: keys.iter().map(|key| self.key(table, *key)).collect::<Option<_>>()?,
+                aggregates,
+            },
+            index: self.item.index,
+            values,
+            keys,
+            calls: replaced,
+            outputs,
+            conditions,
+        })
+    }
+
+    /// The table, if changes of its rows are captured exactly.
+    fn table(&self) -> Option<Oid> {
+        let Range::Table { oid, kind, with_children } = self.flat.range(self.item.index) else {
+            return None;
+        };
+        let whole = match kind {
+            'r' => !with_children || inheritance::children(oid).is_empty(),
+            'p' => with_children,
+            _ => false,
+        };
+        let full = self.item.path.iter().any(|step| step.kind == JoinKind::Full);
+        let readable = privileges::may_select(self.running.owner, oid)
+            && !privileges::hides_rows_from(oid, self.running.owner)
+            && !self.flat.is_filtered_by_policy(self.item.index);
+        let usual = !self.flat.sampled(self.item.index) && !relation::is_temporary(oid) && !self.flat.grouping_sets();
+        (whole && readable && usual && !full).then_some(oid)
+    }
+
+    /// What a group is looked up by, and the values of these expressions.
+    fn keys(&self) -> Option<(Vec<Expr>, Vec<Expr>)> {
+        let (mut keys, mut values): (Vec<Expr>, Vec<Expr>) = (Vec::new(), Vec::new());
+        for fact in &self.by {
+            let Some((left, right)) = fact.as_key_equality() else { continue };
+            for (key, value) in [(left, right), (right, left)] {
+                let is_pair = self.is_of_table(key) && !value.ranges().contains(&self.item.index);
+                if is_pair && !keys.iter().any(|known| known.same_as(&key)) {
+                    keys.push(key);
+                    values.push(value);
+                    break;
+                }
+            }
+        }
+        Some((keys, values))
+    }
+
+    /// Whether each group of the level looks up one group of the table.
+    fn are_of_group(&self, values: &[Expr]) -> bool {
+        let groups = self.flat.group_exprs();
+        values.iter().all(|value| {
+            value.survey().columns.iter().all(|column| {
+                column.levels_up > 0
+                    || groups.iter().any(|group| {
+                        group.as_column().is_some_and(|grouped| {
+                            (grouped.range, grouped.attno, grouped.levels_up) == (column.range, column.attno, 0)
+                        })
+                    })
+            })
+        })
+    }
+
+    /// Whether groups are single rows.
+    fn is_unique(&self, table: Oid, keys: &[Expr]) -> bool {
+        let columns: Vec<i16> = keys.iter().filter_map(|key| Some(key.as_column()?.attno)).collect();
+        relation::is_unique_by(table, &columns)
+    }
+
+    /// Whether an expression reads this table only, and depends on its columns only.
+    fn is_of_table(&self, expr: Expr) -> bool {
+        let survey = expr.survey();
+        let own = |column: &Column| {
+            column.levels_up == 0 && column.range == self.item.index && column.attno > 0
+        };
+        !survey.columns.is_empty()
+            && survey.columns.iter().all(own)
+            && survey.links.is_empty()
+            && !survey.aggregates
+            && !survey.windows
+            && !survey.sets
+            && expr.is_immutable()
+    }
+
+    /// The joins that the table is NULL without a partner in.
+    fn nulling_depth(&self) -> Option<usize> {
+        let nulls = |step: &Step| match step.kind {
+            JoinKind::Left => step.right,
+            JoinKind::Right => !step.right,
+            JoinKind::Inner | JoinKind::Full => false,
+        };
+        self.item.path.iter().rposition(nulls)
+    }
+
+    /// The conditions on this table alone that decide which of its rows count.
+    fn conditions(&self) -> Vec<Expr> {
+        let nulling = self.nulling_depth();
+        let mut conditions = Vec::new();
+        if nulling.is_none() {
+            conditions.extend(self.flat.condition());
+        }
+        for item in self.flat.from() {
+            self.conditions_below(&item, 0, nulling, &mut conditions);
+        }
+        let parts = conditions.iter().flat_map(|condition| condition.conjuncts());
+        parts.filter(|part| self.is_of_table(*part)).collect()
+    }
+
+    fn conditions_below(
+        &self,
+        from: &From,
+        depth: usize,
+        nulling: Option<usize>,
+        into: &mut Vec<Expr>,
+    ) {
+        recursion::step();
+        let From::Join { left, right, on, .. } = from else { return };
+        let Some(step) = self.item.path.get(depth) else { return };
+        if !from.contains(self.item.index) {
+            return;
+        }
+        let restricts = match step.kind {
+            JoinKind::Inner => true,
+            JoinKind::Left => step.right,
+            JoinKind::Right => !step.right,
+            JoinKind::Full => false,
+        };
+        if restricts && nulling.is_none_or(|nulling| depth >= nulling) {
+            into.extend(on);
+        }
+        let below = if step.right { right } else { left };
+        self.conditions_below(below, depth + 1, nulling, into);
+    }
+
+    /// An aggregate of this table.
+    fn aggregate(&self, table: Oid, asked: &AggregateCall) -> Option<Aggregate> {
+        let nullable = self.nulling_depth().is_some();
+        let mut parts = asked.argument.into_iter().chain(asked.filter);
+        if !parts.all(|part| self.is_of_table(part)) {
+            return None;
+        }
+        // Without a partner in an outer join, the aggregate must count nothing.
+        let given = asked.argument.map(|argument| argument.is_not_null());
+        let mut tests = given.into_iter().chain(asked.filter);
+        if nullable && !tests.any(|test| test.ranges_not_null().contains(&self.item.index)) {
+            return None;
+        }
+        let sql = |expr: Expr| expr.sql_over(table, "r1", self.item.index);
+        let filter = match asked.filter {
+            Some(filter) => Some(sql(filter)?),
+            None => None,
+        };
+        let filtered = |argument: String| match &filter {
+            Some(filter) => format!("CASE WHEN {filter} THEN {argument} END"),
+            None => argument,
+        };
+        let Some(argument) = asked.argument else {
+            return Some(Aggregate {
+                kind: Kind::Count,
+                argument: Typed {
+                    sql: filtered("true".to_string()),
+                    type_name: "boolean".to_string(),
+                },
+            });
+        };
+        let (type_oid, _, _) = argument.column_type();
+        let kind = match &asked.name[..] {
+            "count" => Kind::Count,
+            "sum" if is_summable(argument) => Kind::Sum,
+            "avg" if is_summable(argument) => Kind::Avg,
+            "min" if is_ordered(argument) => Kind::Min,
+            "max" if is_ordered(argument) => Kind::Max,
+            "bool_and" | "every" => Kind::BoolAnd,
+            "bool_or" => Kind::BoolOr,
+            _ => return None,
+        };
+        let written = sql(argument)?;
+        let (written, type_name) = match kind {
+            Kind::Count => (
+                format!("CASE WHEN num_nonnulls({written}) > 0 THEN true END"),
+                "boolean".to_string(),
+            ),
+            _ => (written, type_facts::name(type_oid, -1)),
+        };
+        Some(Aggregate {
+            kind,
+            argument: Typed { sql: filtered(written), type_name },
+        })
+    }
+
+    /// Whether a call counts the rows of this table: those of a column that is never NULL.
+    fn counts_rows(&self, table: Oid, asked: &AggregateCall) -> bool {
+        let column = asked.argument.and_then(|argument| argument.as_column());
+        asked.name == "count"
+            && asked.filter.is_none()
+            && column.is_some_and(|column| {
+                (column.range, column.levels_up) == (self.item.index, 0)
+                    && inheritance::column_not_null(table, column.attno, true)
+            })
+    }
+
+    /// `count(*)`
+    fn count(&self) -> String {
+        if self.nulling_depth().is_some() {
+            "coalesce(sum(coalesce(j.rows, 1)), 0)::bigint".to_string()
+        } else {
+            "coalesce(sum(j.rows), 0)::bigint".to_string()
+        }
+    }
+
+    /// An expression that groups are looked up by.
+    fn key(&self, table: Oid, key: Expr) -> Option<Typed> {
+        let type_oid = key.column_type().0;
+        is_key(type_oid).then_some(Typed {
+            sql: key.sql_over(table, "r1", self.item.index)?,
+            type_name: type_facts::name(type_oid, -1),
+        })
+    }
+
+    /// The columns that are read.
+    fn columns(
+        &self,
+        table: Oid,
+        keys: &[Expr],
+        conditions: &[Expr],
+        calls: &[Expr],
+    ) -> Option<Vec<(String, String)>> {
+        let mut read: Vec<i16> = Vec::new();
+        for expr in keys.iter().chain(conditions).chain(calls) {
+            let own = expr.survey().columns.into_iter();
+            read.extend(own.filter(|column| column.range == self.item.index).map(|column| column.attno));
+        }
+        read.sort_unstable();
+        read.dedup();
+        let columns = columns::of(table);
+        read.iter()
+            .map(|attno| {
+                let name = column_facts::name(table, *attno)?;
+                let column = columns.iter().find(|column| column.name == name)?;
+                let stored = !column_facts::is_virtual(table, *attno);
+                stored.then(|| {
+                    let definition = column_definition(column.type_oid, column.modifier, column.collation);
+                    (name, definition)
+                })
+            })
+            .collect()
+    }
+}
+
+/// Types whose sums can be added to: exact, and of the same scale however many rows there are.
+fn is_summable(argument: Expr) -> bool {
+    match argument.column_type().0 {
+        pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID => true,
+        pg_sys::NUMERICOID => argument.has_fixed_scale(),
+        _ => false,
+    }
+}
+
+/// Types of which equal values are the same, and whose texts are read back as they were.
+fn is_ordered(argument: Expr) -> bool {
+    match argument.column_type().0 {
+        pg_sys::INT2OID
+        | pg_sys::INT4OID
+        | pg_sys::INT8OID
+        | pg_sys::DATEOID
+        | pg_sys::TIMESTAMPOID
+        | pg_sys::TIMESTAMPTZOID => true,
+        pg_sys::NUMERICOID => argument.has_fixed_scale(),
+        _ => false,
+    }
+}
+
+/// Types of keys: equal values have the same text.
+fn is_key(type_oid: Oid) -> bool {
+    [
+        pg_sys::INT2OID,
+        pg_sys::INT4OID,
+        pg_sys::INT8OID,
+        pg_sys::OIDOID,
+        pg_sys::UUIDOID,
+        pg_sys::BOOLOID,
+        pg_sys::TEXTOID,
+        pg_sys::VARCHAROID,
+        pg_sys::DATEOID,
+        pg_sys::TIMESTAMPOID,
+    ]
+    .contains(&type_oid)
+}
+
+/// What stands in place of an aggregate, over the columns of the sub-select `j`.
+fn output(aggregate: &Aggregate, at: usize) -> Option<String> {
+    let (first, second) = (format!("j.a{at}"), format!("j.b{at}"));
+    let type_name = &aggregate.argument.type_name[..];
+    Some(match aggregate.kind {
+        Kind::Count => format!("coalesce(sum({first}), 0)::bigint"),
+        Kind::Sum => match type_name {
+            "smallint" | "integer" => format!("sum({first})::bigint"),
+            _ => format!("sum({first})"),
+        },
+        Kind::Avg => format!("sum({first}) / sum({second})"),
+        Kind::Min => format!("min({first})"),
+        Kind::Max => format!("max({first})"),
+        Kind::BoolAnd => format!("bool_and({first})"),
+        Kind::BoolOr => format!("bool_or({first})"),
+    })
+}
+
+impl Running {
+    /// The skeleton of a query that looks up one group, see [`GroupLookup::sql`].
+    fn lookup(&self, level: &running::Level, outputs: &[String]) -> String {
+        let (schema, tview, number) = (&self.schema, self.tview.to_u32(), level.number);
+        let table = relation::qualified_name(level.table).unwrap_or_default();
+        let x: Vec<String> = (1..=level.keys.len()).map(|n| format!("x{n}")).collect();
+        let nulls: Vec<String> =
+            x.iter().zip(&level.keys).map(|(x, key)| format!("NULL::{} AS {x}", key.type_name)).collect();
+        let texts: Vec<String> = x.iter().map(|x| format!("x.{x}::text")).collect();
+        let key = format!("ARRAY[{}]::text[]", texts.join(", "));
+        let outside = if x.is_empty() {
+            String::new()
+        } else {
+            format!("(SELECT {}) AS x, LATERAL ", nulls.join(", "))
+        };
+        let looked_up = format!("FROM {schema}.pg_tview_running AS r WHERE r.tview_oid = {tview}::oid AND r.level = {number} AND r.key = {key}");
+        let state: Vec<String> = level.aggregates.iter().flat_map(computed).collect();
+        let mut conditions: Vec<String> = level.condition.iter().cloned().collect();
+        conditions.extend(level.keys.iter().zip(&x).map(|(key, x)| {
+            format!("{} OPERATOR(pg_catalog.=) x.{x}", key.sql)
+        }));
+        conditions.push(format!("NOT EXISTS (SELECT {looked_up})"));
+        let values: Vec<String> = x.iter().map(|x| format!("x.{x}")).collect();
+        let group = format!(
+            "{schema}.pg_tviews_running_group({number}, {key}, s.rows, s.state, s.stored) AS rows"
+        );
+        let mut slot = 0;
+        let typed: Vec<String> = level
+            .aggregates
+            .iter()
+            .enumerate()
+            .map(|(at, aggregate)| {
+                let columns = columns_of(aggregate, at, slot);
+                slot += slots(aggregate.kind);
+                columns
+            })
+            .collect();
+        let returned: Vec<String> = values.into_iter().chain([group]).chain(typed).collect();
+        format!(
+            "SELECT {} FROM (SELECT) AS outside, LATERAL (SELECT {} FROM {outside}(\
+             SELECT r.rows, r.state, true AS stored {looked_up} \
+             UNION ALL \
+             SELECT count(*), ARRAY[{}]::text[], false FROM {}{table} AS r1 WHERE {} HAVING count(*) > 0) AS s) AS j",
+            outputs.join(", "),
+            returned.join(", "),
+            state.join(", "),
+            if relation::kind(level.table) == Some('p') { "" } else { "ONLY " },
+            conditions.join(" AND "),
+        )
+    }
+}
+
+/// How many texts the state of an aggregate has.
+pub fn slots(kind: Kind) -> usize {
+    match kind {
+        Kind::Count | Kind::Min | Kind::Max => 1,
+        Kind::Sum | Kind::Avg | Kind::BoolAnd | Kind::BoolOr => 2,
+    }
+}
+
+/// The state of an aggregate, computed from the rows of a group.
+fn computed(aggregate: &Aggregate) -> Vec<String> {
+    let argument = &aggregate.argument.sql;
+    match aggregate.kind {
+        Kind::Count => vec![format!("count({argument})::text")],
+        Kind::Sum | Kind::Avg => vec![
+            format!("count({argument})::text"),
+            format!("coalesce(sum({argument}), 0)::text"),
+        ],
+        Kind::Min => vec![format!("min({argument})::text")],
+        Kind::Max => vec![format!("max({argument})::text")],
+        Kind::BoolAnd | Kind::BoolOr => vec![
+            format!("(count(*) FILTER (WHERE {argument}))::text"),
+            format!("(count(*) FILTER (WHERE NOT {argument}))::text"),
+        ],
+    }
+}
+
+/// The typed columns of an aggregate from its state, which begins at `slot`.
+fn columns_of(aggregate: &Aggregate, at: usize, slot: usize) -> String {
+    let text = |n: usize| format!("s.state[{}]", slot + n);
+    let type_name = &aggregate.argument.type_name;
+    match aggregate.kind {
+        Kind::Count => format!("{}::bigint AS a{at}", text(1)),
+        Kind::Sum => {
+            let sum = if ["smallint", "integer"].contains(&&type_name[..]) { "bigint" } else { "numeric" };
+            format!("CASE WHEN {}::bigint > 0 THEN {}::{sum} END AS a{at}", text(1), text(2))
+        }
+        Kind::Avg => format!(
+            "CASE WHEN {0}::bigint > 0 THEN {1}::numeric END AS a{at}, nullif({0}::numeric, 0) AS b{at}",
+            text(1),
+            text(2)
+        ),
+        Kind::Min | Kind::Max => format!("{}::{type_name} AS a{at}", text(1)),
+        Kind::BoolAnd => format!(
+            "CASE WHEN {0}::bigint + {1}::bigint > 0 THEN {1}::bigint = 0 END AS a{at}",
+            text(1),
+            text(2)
+        ),
+        Kind::BoolOr => format!(
+            "CASE WHEN {0}::bigint + {1}::bigint > 0 THEN {0}::bigint > 0 END AS a{at}",
+            text(1),
+            text(2)
+        ),
+    }
+}
