@@ -32,6 +32,8 @@ END$$;
 
 DROP INDEX IF EXISTS @extschema@.pg_tview_queue_source_oid_xid_idx;
 ALTER TABLE @extschema@.pg_tview_queue SET ACCESS METHOD heap;
+ALTER TABLE @extschema@.pg_tview_queue ADD COLUMN net json;
+ALTER TABLE @extschema@.pg_tview_queue ALTER COLUMN net SET STORAGE EXTERNAL;
 DROP FUNCTION @extschema@.pg_tviews_queued();
 
 -- The table has no index, as each writer would pay for it. These functions read only the blocks that can have such rows, and

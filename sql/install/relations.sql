@@ -46,15 +46,19 @@ SELECT * FROM definition;
 
 -- Committed changes that at least one TVIEW has not absorbed yet. keys: a JSON array of change keys,
 -- each an object of captured column values; NULL: any row of the source may have changed.
+-- net: images of rows, each with how often the transaction has added (positive) or removed it; NULL: unknown. A transaction
+-- is unknown if one of its rows for the source is.
 CREATE TABLE @extschema@.pg_tview_queue (
     xid         xid8        NOT NULL,
     source_oid  regclass    NOT NULL,
     operation   text        NOT NULL,
     keys        jsonb,
-    enqueued_at timestamptz NOT NULL
+    enqueued_at timestamptz NOT NULL,
+    net         json
 ) USING heap WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
 -- Writers would pay for compression, and the rows are removed again soon.
 ALTER TABLE @extschema@.pg_tview_queue ALTER COLUMN keys SET STORAGE EXTERNAL;
+ALTER TABLE @extschema@.pg_tview_queue ALTER COLUMN net SET STORAGE EXTERNAL;
 -- Where the table is published (FOR ALL TABLES), DELETE needs a replica identity.
 ALTER TABLE @extschema@.pg_tview_queue REPLICA IDENTITY FULL;
 

@@ -8,6 +8,7 @@
 //! - Memory stays bounded, however much the transaction changes.
 
 use super::key_set::KeySet;
+use super::net_changes::{NetChange, RowChange};
 use crate::postgres::triggers::capture::Operation;
 use crate::queue::row::{Operations, Row};
 
@@ -43,6 +44,8 @@ struct Changes {
     source: u32,
     operations: Operations,
     keys: Keys,
+    /// Unknown as soon as keys are written early.
+    net: NetChange,
     /// Bytes of keys that this level has written early.
     written: usize,
     /// A subtransaction that is about to commit has written these keys along with its own. They are kept
@@ -56,6 +59,7 @@ impl Changes {
             source,
             operations: Operations::default(),
             keys: Keys::Distinct(KeySet::default()),
+            net: NetChange::default(),
             written: 0,
             lent: false,
         }
@@ -84,6 +88,17 @@ impl Changes {
         }
     }
 
+    fn become_all(&mut self) {
+        self.keys = Keys::All;
+        self.net = NetChange::Unknown;
+    }
+
+    /// A row to be written before the transaction ends: its net change is unknown.
+    fn take_early(&mut self) -> Option<Row> {
+        self.net = NetChange::Unknown;
+        self.take_row()
+    }
+
     fn take_row(&mut self) -> Option<Row> {
         let keys = match &mut self.keys {
             Keys::AllWritten => return None,
@@ -94,6 +109,7 @@ impl Changes {
             }
             Keys::All => {
                 self.keys = Keys::AllWritten;
+                self.net = NetChange::Unknown;
                 None
             }
         };
@@ -104,6 +120,7 @@ impl Changes {
             source: self.source,
             operation,
             keys,
+            net: self.net.take_json(),
         })
     }
 
@@ -131,6 +148,7 @@ impl Changes {
     fn absorb(&mut self, child: Changes) {
         self.operations |= child.operations;
         self.written += child.written;
+        self.net.absorb(child.net);
         match (&mut self.keys, child.keys) {
             (Keys::AllWritten, _) => {}
             (mine, Keys::AllWritten) => *mine = Keys::AllWritten,
@@ -189,12 +207,21 @@ impl ChangeBuffer {
         }
         let bytes = set.bytes();
         if elsewhere + changes.written + bytes > limits.collapse {
-            changes.keys = Keys::All;
+            changes.become_all();
             self.buffered -= before;
             return false;
         }
         self.buffered += bytes - before;
         bytes > limits.flush || self.buffered > limits.memory
+    }
+
+    /// Notes how a row of `source` has changed, before its keys are added.
+    pub fn note_net(&mut self, subtransaction: u32, source: u32, operation: Operation, change: RowChange) {
+        if !self.covered(source, operation) {
+            let changes = self.changes_at(subtransaction, source, operation);
+            let untold = matches!(changes.net, NetChange::Untold) && changes.buffered() > 0;
+            changes.net.add(if untold { RowChange::Unknown } else { change });
+        }
     }
 
     /// Marks all rows of `source` as changed.
@@ -205,7 +232,7 @@ impl ChangeBuffer {
         let changes = self.changes_at(subtransaction, source, operation);
         changes.operations |= Operations::of(operation);
         let freed = changes.buffered();
-        changes.keys = Keys::All;
+        changes.become_all();
         self.buffered -= freed;
     }
 
@@ -225,13 +252,13 @@ impl ChangeBuffer {
                 .changes
                 .iter_mut()
                 .filter(|changes| everything || changes.buffered() > flush);
-            rows.extend(full.filter_map(Changes::take_row));
+            rows.extend(full.filter_map(Changes::take_early));
         }
         self.recount();
         if everything && self.buffered > self.limits.memory / 2 {
             let sets = self.levels.iter_mut().flat_map(|level| &mut level.changes);
             for changes in sets.filter(|changes| changes.buffered() > 0) {
-                changes.keys = Keys::All;
+                changes.become_all();
             }
             self.recount();
         }
@@ -255,7 +282,7 @@ impl ChangeBuffer {
                 lender.lend_to(changes, flush);
             }
             if changes.buffered() > flush {
-                rows.extend(changes.take_row());
+                rows.extend(changes.take_early());
             }
         }
         // Only if something changed: savepoints may be nested thousands deep.

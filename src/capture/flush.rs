@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use pgrx::pg_sys::Oid;
 
 use super::change_buffer::{ChangeBuffer, Limits};
+use super::net_changes::RowChange;
 use super::shown;
 use crate::postgres::hooks::invalidation;
 use crate::postgres::hooks::transaction_events::{self, SubtransactionEvent, TransactionEvent};
@@ -74,6 +75,12 @@ pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoItera
             }
         }));
     }
+}
+
+/// Notes how a row of a source has changed, before its keys are recorded.
+pub fn record_net(source: Oid, operation: Operation, change: RowChange) {
+    let level = transaction_events::current_subtransaction();
+    STATE.with_borrow_mut(|state| state.buffer.note_net(level, source.to_u32(), operation, change));
 }
 
 /// Requests a refresh that checks the definition of the TVIEW. The row is written immediately: no change

@@ -14,6 +14,7 @@ pub mod change_buffer;
 pub mod change_history;
 pub mod flush;
 mod key_set;
+mod net_changes;
 pub mod plan;
 pub mod shown;
 
@@ -26,6 +27,7 @@ use crate::postgres::hooks::transaction_events::{Handlers, SubtransactionEvent, 
 use crate::postgres::inheritance;
 use crate::postgres::triggers::capture::{CaptureCall, Operation};
 use crate::settings;
+use net_changes::RowChange;
 use plan::CapturePlan;
 
 /// The transaction callbacks of capture.
@@ -80,10 +82,12 @@ pub fn capture(call: &CaptureCall) {
     };
     match (call.old_row(width), call.new_row(width)) {
         (Some(old), Some(new)) if !plan.changed(&old, &new) => {}
-        (Some(old), Some(new)) if plan.same_key(&old, &new) => capture_key(&plan, call.operation, &new),
         (None, None) => capture_all(plan.source, call.operation),
         (old, new) => {
-            for row in [old, new].into_iter().flatten() {
+            let same = matches!((&old, &new), (Some(old), Some(new)) if plan.same_key(old, new));
+            // First: at the end of the transaction, keys are written at once.
+            capture_net(&plan, call.operation, old, new);
+            for row in [old.filter(|_| !same), new].into_iter().flatten() {
                 capture_key(&plan, call.operation, &row);
             }
         }
@@ -103,6 +107,29 @@ fn capture_statement(call: &CaptureCall) {
 
 fn capture_all(source: Oid, operation: Operation) {
     flush::record(source, operation, None::<[&[u8]; 0]>);
+}
+
+/// Notes how a row has changed. Where no net change is told, this is noted once.
+fn capture_net(plan: &CapturePlan, operation: Operation, old: Option<Row>, new: Option<Row>) {
+    if !plan.tells_net() {
+        return flush::record_net(plan.source, operation, RowChange::Unknown);
+    }
+    if matches!((&old, &new), (Some(old), Some(new)) if plan.same_image(old, new)) {
+        return flush::record_net(plan.source, operation, RowChange::Images(None, None));
+    }
+    let image = |row: Option<Row>| {
+        let mut image = Vec::new();
+        row.is_none_or(|row| plan.write_image(&row, &mut image)).then_some(image)
+    };
+    let change = match (image(old), image(new)) {
+        (Some(before), Some(after)) => {
+            let before = old.is_some().then_some(&before[..]);
+            let after = new.is_some().then_some(&after[..]);
+            return flush::record_net(plan.source, operation, RowChange::Images(before, after));
+        }
+        _ => RowChange::Unknown,
+    };
+    flush::record_net(plan.source, operation, change);
 }
 
 fn capture_key(plan: &CapturePlan, operation: Operation, row: &Row) {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use pgrx::pg_sys::Oid;
 
 use super::key_set::ByHash;
+use super::net_changes::MAXIMUM_IMAGE;
 use crate::catalog::trigger_argument::TriggerArgument;
 use crate::json::text;
 use crate::postgres::column::{Column, Row};
@@ -20,6 +21,8 @@ pub struct CapturePlan {
     /// None: a column is missing (it was renamed, say), so every change means all keys.
     keys: Option<Vec<KeyColumn>>,
     watch: Vec<Column>,
+    /// The columns of the images that net changes are made of; None: no net change is told.
+    net: Option<Vec<KeyColumn>>,
     /// A TVIEW reads a system column that every update changes: `ctid`, `xmin`.
     every_update: bool,
     /// Columns to read of an inserted or deleted row.
@@ -80,8 +83,14 @@ impl CapturePlan {
             .map(key_columns);
         let watch = arguments.watch.and_then(|names| pick(call.columns(), &names));
         let watch = watch.unwrap_or_else(|| call.columns());
+        let net = arguments
+            .net
+            .filter(|_| call.is_exact(source))
+            .and_then(|names| pick(call.columns(), &names))
+            .map(key_columns);
         let key_width = keys
             .iter()
+            .chain(&net)
             .flatten()
             .map(|key| key.column.number)
             .max()
@@ -96,6 +105,7 @@ impl CapturePlan {
             source: source_of(call),
             keys,
             watch,
+            net,
             every_update: arguments.every_update,
             key_width,
             update_width,
@@ -116,19 +126,39 @@ impl CapturePlan {
 
     /// Appends the change key of a row. False: this change can only be recorded as "all keys".
     pub fn write_key(&self, row: &Row, out: &mut Vec<u8>) -> bool {
-        let Some(keys) = &self.keys else { return false };
-        if keys.is_empty() {
-            out.push(b'{');
-        }
-        for key in keys {
-            out.extend_from_slice(&key.lead);
-            if !key.column.write_json(row, out) {
-                return false;
-            }
-        }
-        out.push(b'}');
-        true
+        self.keys.as_ref().is_some_and(|keys| write_object(keys, row, out))
     }
+
+    /// Whether net changes are told.
+    pub fn tells_net(&self) -> bool {
+        self.net.is_some()
+    }
+
+    /// Whether both versions of an updated row have the same image in net changes.
+    pub fn same_image(&self, old: &Row, new: &Row) -> bool {
+        let columns = self.net.iter().flatten();
+        columns.map(|net| &net.column).all(|column| column.same_image(old, new))
+    }
+
+    /// Appends the image of a row. False: the net change is unknown.
+    pub fn write_image(&self, row: &Row, out: &mut Vec<u8>) -> bool {
+        self.net.as_ref().is_some_and(|net| write_object(net, row, out)) && out.len() <= MAXIMUM_IMAGE
+    }
+}
+
+/// Appends a row as a JSON object. False: a value cannot be written.
+fn write_object(columns: &[KeyColumn], row: &Row, out: &mut Vec<u8>) -> bool {
+    if columns.is_empty() {
+        out.push(b'{');
+    }
+    for key in columns {
+        out.extend_from_slice(&key.lead);
+        if !key.column.write_json(row, out) {
+            return false;
+        }
+    }
+    out.push(b'}');
+    true
 }
 
 /// The upper half of the ids of plans of a relation.
@@ -137,10 +167,13 @@ fn id_of(relation: Oid) -> u64 {
 }
 
 fn source_of(call: &CaptureCall) -> Oid {
-    let root = call
-        .is_clone()
-        .then(|| inheritance::relation_of_root_trigger(call.trigger()));
-    root.flatten().unwrap_or(call.relation())
+    source(call.relation(), call.trigger(), call.is_clone())
+}
+
+/// The source whose changes a trigger of a relation captures.
+fn source(relation: Oid, trigger: Oid, is_clone: bool) -> Oid {
+    let root = is_clone.then(|| inheritance::relation_of_root_trigger(trigger));
+    root.flatten().unwrap_or(relation)
 }
 
 /// The named columns in the order of `names`; None if one is missing.

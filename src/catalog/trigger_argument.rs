@@ -11,6 +11,8 @@ pub struct TriggerArgument {
     pub keys: Option<Vec<String>>,
     /// Columns that some TVIEW reads: an update of other columns is no change. None: all columns.
     pub watch: Option<Vec<String>>,
+    /// Columns of the images that net changes are made of. None: no net change is told.
+    pub net: Option<Vec<String>>,
     /// Whether an update that changes no column is a change, too.
     pub every_update: bool,
 }
@@ -22,6 +24,7 @@ impl TriggerArgument {
         TriggerArgument {
             keys: names(&value["keys"]),
             watch: names(&value["watch"]),
+            net: names(&value["net"]),
             every_update: value["every_update"] == true,
         }
     }
@@ -29,6 +32,9 @@ impl TriggerArgument {
     /// The argument as text.
     pub fn text(&self) -> String {
         let mut argument = json!({ "keys": self.keys, "watch": self.watch });
+        if let Some(net) = &self.net {
+            argument["net"] = json!(net);
+        }
         if self.every_update {
             argument["every_update"] = true.into();
         }
@@ -79,6 +85,7 @@ mod tests {
         ] {
             let argument = TriggerArgument {
                 keys: strings(&["b"]),
+                net: watch.clone(),
                 watch,
                 every_update,
             };
@@ -103,6 +110,7 @@ mod tests {
                 TriggerArgument {
                     keys: None,
                     watch: None,
+                    net: None,
                     every_update: false,
                 },
                 "{argument}"

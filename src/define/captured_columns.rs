@@ -12,6 +12,8 @@ pub struct CapturedColumns {
     pub keys: BTreeSet<String>,
     /// Columns whose updates are changes. None: all columns.
     pub watch: Option<BTreeSet<String>>,
+    /// Columns that net changes tell; empty: no net change is told.
+    pub net: BTreeSet<String>,
     /// Whether updates that change no column are changes, too.
     pub every_update: bool,
 }
@@ -21,6 +23,7 @@ impl CapturedColumns {
         CapturedColumns {
             keys: BTreeSet::new(),
             watch: Some(BTreeSet::new()),
+            net: BTreeSet::new(),
             every_update: false,
         }
     }
@@ -30,6 +33,7 @@ impl CapturedColumns {
         CapturedColumns {
             keys: source.captured(),
             watch: source.watched.clone(),
+            net: source.net.clone(),
             every_update: !source.versions.is_empty(),
         }
     }
@@ -41,17 +45,18 @@ impl CapturedColumns {
                 .watch
                 .zip(other.watch)
                 .map(|(a, b)| a.union(&b).cloned().collect()),
+            net: self.net.union(&other.net).cloned().collect(),
             every_update: self.every_update || other.every_update,
         }
     }
 
     pub fn mentions(&self, column: &str) -> bool {
         let watch = self.watch.as_ref();
-        self.keys.contains(column) || watch.is_some_and(|watch| watch.contains(column))
+        self.keys.contains(column) || self.net.contains(column) || watch.is_some_and(|watch| watch.contains(column))
     }
 
     pub fn renamed(mut self, before: &str, after: &str) -> CapturedColumns {
-        for names in [Some(&mut self.keys), self.watch.as_mut()].into_iter().flatten() {
+        for names in [Some(&mut self.keys), self.watch.as_mut(), Some(&mut self.net)].into_iter().flatten() {
             if names.remove(before) {
                 names.insert(after.to_string());
             }
@@ -65,6 +70,7 @@ impl CapturedColumns {
         let argument = TriggerArgument {
             keys: Some(names(&self.keys)),
             watch: self.watch.as_ref().map(names),
+            net: (!self.net.is_empty()).then(|| names(&self.net)),
             every_update: self.every_update,
         };
         argument.text()
@@ -76,6 +82,7 @@ impl CapturedColumns {
         Some(CapturedColumns {
             keys: argument.keys?.into_iter().collect(),
             watch: argument.watch.map(|names| names.into_iter().collect()),
+            net: argument.net.unwrap_or_default().into_iter().collect(),
             every_update: argument.every_update,
         })
     }

@@ -92,6 +92,7 @@ fn source(key: &ForeignKey, query: KeyQuery) -> Source {
         watched: None,
         versions: BTreeSet::new(),
         followed: vec![key.holder],
+        net: BTreeSet::new(),
         partitions: inheritance::below(key.target),
     }
 }

@@ -167,6 +167,7 @@ fn source(relation: Oid, columns: &BTreeSet<i16>) -> Source {
         watched: (!whole).then(|| named(&mut columns.iter().filter(|attno| **attno > 0))),
         versions: named(&mut columns.iter().filter(|attno| **attno < 0)),
         followed: Vec::new(),
+        net: BTreeSet::new(),
         partitions: inheritance::below(relation),
     }
 }

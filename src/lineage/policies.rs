@@ -75,6 +75,7 @@ fn add(lineage: &mut Lineage, table: Oid, found: Below) {
             watched: None,
             versions: BTreeSet::new(),
             followed: Vec::new(),
+            net: BTreeSet::new(),
             partitions: inheritance::below(relation),
         };
         let children = inheriting(&source);

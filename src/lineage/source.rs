@@ -35,6 +35,8 @@ pub struct Source {
     pub occurrences: Vec<Occurrence>,
     /// Columns the view reads; None: all, also those added later.
     pub watched: Option<BTreeSet<String>>,
+    /// Columns that running aggregates read; empty: there are none.
+    pub net: BTreeSet<String>,
     /// System columns the view reads that every update changes.
     pub versions: BTreeSet<String>,
     /// Tables its key queries read.

@@ -14,7 +14,16 @@ use crate::postgres::transaction::{catch, own_xid};
 use crate::wake::queue_blocks;
 
 /// The columns that a row has values for.
-const COLUMNS: [&CStr; 5] = [c"xid", c"source_oid", c"operation", c"keys", c"enqueued_at"];
+const COLUMNS: [&CStr; 6] = [
+    c"xid",
+    c"source_oid",
+    c"operation",
+    c"keys",
+    c"enqueued_at",
+    c"net",
+];
+/// The same of a table that was made by an earlier version.
+const EARLIER_COLUMNS: [&CStr; 5] = [c"xid", c"source_oid", c"operation", c"keys", c"enqueued_at"];
 
 /// `pg_tview_queue`; None where this transaction has dropped it, so that no reader is left.
 pub fn table() -> Option<Oid> {
@@ -32,6 +41,7 @@ pub fn append(queue: Oid, rows: &[Row]) {
             Value::Text(row.operation),
             row.keys.as_deref().map_or(Value::Null, Value::Jsonb),
             Value::Timestamp(now),
+            row.net.as_deref().map_or(Value::Null, Value::Json),
         ]
     });
     let mut sources = rows.iter().map(|row| Oid::from(row.source));
@@ -41,6 +51,10 @@ pub fn append(queue: Oid, rows: &[Row]) {
         }
     };
     if let Err(caught) = catch(AssertUnwindSafe(|| {
+        if extension::is_before_0_3() {
+            let values = values.map(|[xid, source, operation, keys, at, _]| [xid, source, operation, keys, at]);
+            return heap_insert::insert(queue, &EARLIER_COLUMNS, values, note);
+        }
         heap_insert::insert(queue, &COLUMNS, values, note)
     })) {
         let context = "This happened while recording changes for TVIEWs in pg_tview_queue.";

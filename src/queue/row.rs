@@ -16,6 +16,8 @@ pub struct Row {
     pub operation: &'static str,
     /// A JSON array in the encoding of the database; None: all rows of the source.
     pub keys: Option<Vec<u8>>,
+    /// The net change, a JSON array of counts and images; None: unknown.
+    pub net: Option<Vec<u8>>,
 }
 
 impl Row {
@@ -25,6 +27,7 @@ impl Row {
             source: tview.to_u32(),
             operation: Operations::of(Operation::Refresh).name(),
             keys: Some(b"[]".to_vec()),
+            net: None,
         }
     }
 }

@@ -19,6 +19,7 @@ fn row(source: u32, operation: &'static str, keys: &str) -> Row {
         source,
         operation,
         keys: Some(keys.as_bytes().to_vec()),
+        net: None,
     }
 }
 
@@ -27,6 +28,7 @@ fn all(source: u32, operation: &'static str) -> Row {
         source,
         operation,
         keys: None,
+        net: None,
     }
 }
 
@@ -262,4 +264,66 @@ fn an_all_row_written_by_a_savepoint_counts_for_the_parent_it_merged_into() {
     fill(&mut buffer, 2, 7, 0..1000);
     buffer.committed(2, TOP);
     assert_eq!(buffer.take_rest(), [all(7, "INSERT")]);
+}
+
+fn net_of(rows: &[Row]) -> Vec<Option<&str>> {
+    rows.iter()
+        .map(|row| row.net.as_deref().map(|net| std::str::from_utf8(net).unwrap()))
+        .collect()
+}
+
+fn change(buffer: &mut ChangeBuffer, level: u32, old: Option<&str>, new: Option<&str>) {
+    let images = RowChange::Images(old.map(str::as_bytes), new.map(str::as_bytes));
+    buffer.note_net(level, 7, Update, images);
+    assert!(!buffer.add(level, 7, Update, new.or(old).unwrap().as_bytes()));
+}
+
+#[test]
+fn the_last_row_has_the_net_change() {
+    let mut buffer = buffer();
+    change(&mut buffer, TOP, None, Some("{1}"));
+    change(&mut buffer, 2, Some("{1}"), Some("{2}"));
+    buffer.committed(2, TOP);
+    change(&mut buffer, 3, None, Some("{3}"));
+    buffer.rolled_back(3);
+    let rows = buffer.take_rest();
+    assert_eq!(net_of(&rows), [Some("[[1,{2}]]")]);
+    // A change after that, by a callback at the end of the transaction.
+    change(&mut buffer, TOP, None, Some("{4}"));
+    assert_eq!(net_of(&buffer.take_rest()), [Some("[[1,{4}]]")]);
+}
+
+#[test]
+fn a_net_change_is_unknown_once_keys_are_written_early() {
+    let mut buffer = buffer();
+    change(&mut buffer, TOP, None, Some("{1}"));
+    let level = 2;
+    buffer.note_net(level, 7, Insert, RowChange::Images(None, Some(b"{2}")));
+    fill(&mut buffer, level, 7, 0..40);
+    buffer.rolled_back(level);
+    assert_eq!(net_of(&buffer.take_rest()), [Some("[[1,{1}]]")]);
+
+    change(&mut buffer, TOP, None, Some("{1}"));
+    buffer.note_net(level, 7, Insert, RowChange::Images(None, Some(b"{2}")));
+    assert!(fill(&mut buffer, level, 7, 0..12) > 0, "nothing was written early");
+    buffer.committed(level, TOP);
+    assert_eq!(net_of(&buffer.take_rest()), [None]);
+}
+
+#[test]
+fn a_key_without_a_net_change_makes_it_unknown() {
+    let mut buffer = buffer();
+    assert!(!buffer.add(TOP, 7, Update, b"{0}"));
+    change(&mut buffer, TOP, None, Some("{1}"));
+    assert_eq!(net_of(&buffer.take_rest()), [None]);
+
+    change(&mut buffer, TOP, None, Some("{1}"));
+    assert!(!buffer.add(2, 7, Update, b"{2}"));
+    buffer.committed(2, TOP);
+    assert_eq!(net_of(&buffer.take_rest()), [None]);
+
+    change(&mut buffer, TOP, None, Some("{1}"));
+    buffer.add_all(2, 7, Truncate);
+    buffer.committed(2, TOP);
+    assert_eq!(net_of(&buffer.take_rest()), [None]);
 }

@@ -22,6 +22,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// JSON text to be stored as `jsonb`.
     Jsonb(&'a [u8]),
+    /// JSON text to be stored as `json`, in the encoding of the database.
+    Json(&'a [u8]),
     Xid8(u64),
     Timestamp(i64),
 }
@@ -111,7 +113,7 @@ pub fn insert<'a, const COLUMNS: usize>(
 enum Held<'a> {
     Null,
     Plain(Datum),
-    Text(&'a str),
+    Text(&'a [u8]),
     Jsonb(Jsonb),
 }
 
@@ -122,7 +124,8 @@ impl<'a> Held<'a> {
             Value::Oid(oid) => Held::Plain(Datum::from(oid)),
             Value::Xid8(xid) => Held::Plain(Datum::from(xid)),
             Value::Timestamp(microseconds) => Held::Plain(Datum::from(microseconds)),
-            Value::Text(text) => Held::Text(text),
+            Value::Text(text) => Held::Text(text.as_bytes()),
+            Value::Json(json) => Held::Text(json),
             // SAFETY: in a server process.
             Value::Jsonb(json) => Held::Jsonb(unsafe { Jsonb::from_text(json) }),
         }

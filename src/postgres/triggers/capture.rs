@@ -87,6 +87,32 @@ impl<'a> CaptureCall<'a> {
         self.trigger.tgisclone
     }
 
+    /// Whether each change of a row makes exactly one call for its source: no other trigger of the relation
+    /// captures the same source, which `source` tells from relation, trigger and whether the trigger is a
+    /// clone; and this one has no condition, and fires always.
+    pub fn is_exact(&self, source: fn(Oid, Oid, bool) -> Oid) -> bool {
+        const EVENTS: i16 =
+            (pg_sys::TRIGGER_TYPE_INSERT | pg_sys::TRIGGER_TYPE_UPDATE | pg_sys::TRIGGER_TYPE_DELETE) as i16;
+        let is_whole = |trigger: &pg_sys::Trigger| {
+            trigger.tgtype & EVENTS == EVENTS
+                && trigger.tgnattr == 0
+                && trigger.tgqual.is_null()
+                && trigger.tgenabled as u8 == pg_sys::TRIGGER_FIRES_ALWAYS
+        };
+        let relation = self.relation();
+        let captures = |trigger: &pg_sys::Trigger| {
+            trigger.tgfoid == self.trigger.tgfoid && trigger.tgtype & pg_sys::TRIGGER_TYPE_ROW as i16 != 0
+        };
+        let of = |trigger: &pg_sys::Trigger| source(relation, trigger.tgoid, trigger.tgisclone);
+        // SAFETY: the relation is open while its trigger runs; its cache entry lists `numtriggers` triggers.
+        let triggers = unsafe {
+            let all = &*self.relation.trigdesc;
+            std::slice::from_raw_parts(all.triggers, all.numtriggers as usize)
+        };
+        let mine = of(self.trigger);
+        is_whole(self.trigger) && triggers.iter().filter(|t| captures(t) && of(t) == mine).count() == 1
+    }
+
     /// First argument of the trigger; empty if it has none.
     pub fn argument(&self) -> &[u8] {
         match self.trigger.tgnargs {
