@@ -13,7 +13,12 @@ SELECT c.objid
             SELECT FROM (VALUES
                 ('pg_tview_definition',
                  '{entity_name,tview_oid,view_oid,key_columns,fk_columns,max_latency,state,created_at,view_schema,view_name,view_created,source_oids,pinned_settings,definition_hash,table_created}'::text[]),
-                ('pg_tview_queue', '{xid,source_oid,operation,keys,enqueued_at}'),
+                ('pg_tview_queue',
+                 -- Before version 0.3.0 there is no column net.
+                 '{xid,source_oid,operation,keys,enqueued_at}'::text[]
+                 || CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class n
+                                       WHERE n.relname = 'pg_tview_running' AND n.relnamespace = e.extnamespace)
+                         THEN '{net}'::text[] END),
                 ('pg_tview_meta_audit',
                  '{audit_id,entity_name,tview_oid,operation,status,changes_read,keys_refreshed,rows_inserted,rows_updated,rows_deleted,rows_unchanged,oldest_change_at,started_at,finished_at,worker_pid,sqlstate,message,details,position,total_refreshes,total_rows_written}'),
                 ('pg_tview_backlog_part',
