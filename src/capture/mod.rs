@@ -119,7 +119,8 @@ fn capture_net(plan: &CapturePlan, operation: Operation, old: Option<Row>, new: 
     }
     let image = |row: Option<Row>| {
         let mut image = Vec::new();
-        row.is_none_or(|row| plan.write_image(&row, &mut image)).then_some(image)
+        row.is_none_or(|row| plan.write_image(&row, &mut image))
+            .then_some(image)
     };
     let change = match (image(old), image(new)) {
         (Some(before), Some(after)) => {

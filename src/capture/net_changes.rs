@@ -55,7 +55,9 @@ impl NetChange {
     pub fn absorb(&mut self, child: NetChange) {
         match (&mut *self, child) {
             (NetChange::Unknown, _) => {}
-            (_, NetChange::Unknown | NetChange::Untold) | (NetChange::Untold, _) => *self = NetChange::Unknown,
+            (_, NetChange::Unknown | NetChange::Untold) | (NetChange::Untold, _) => {
+                *self = NetChange::Unknown
+            }
             (NetChange::Known(mine), NetChange::Known(mut theirs)) => {
                 if theirs.images.len() > mine.images.len() {
                     std::mem::swap(mine, &mut theirs);

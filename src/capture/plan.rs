@@ -126,7 +126,9 @@ impl CapturePlan {
 
     /// Appends the change key of a row. False: this change can only be recorded as "all keys".
     pub fn write_key(&self, row: &Row, out: &mut Vec<u8>) -> bool {
-        self.keys.as_ref().is_some_and(|keys| write_object(keys, row, out))
+        self.keys
+            .as_ref()
+            .is_some_and(|keys| write_object(keys, row, out))
     }
 
     /// Whether net changes are told.
@@ -137,7 +139,9 @@ impl CapturePlan {
     /// Whether both versions of an updated row have the same image in net changes.
     pub fn same_image(&self, old: &Row, new: &Row) -> bool {
         let columns = self.net.iter().flatten();
-        columns.map(|net| &net.column).all(|column| column.same_image(old, new))
+        columns
+            .map(|net| &net.column)
+            .all(|column| column.same_image(old, new))
     }
 
     /// Appends the image of a row. False: the net change is unknown.

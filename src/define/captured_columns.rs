@@ -52,11 +52,16 @@ impl CapturedColumns {
 
     pub fn mentions(&self, column: &str) -> bool {
         let watch = self.watch.as_ref();
-        self.keys.contains(column) || self.net.contains(column) || watch.is_some_and(|watch| watch.contains(column))
+        self.keys.contains(column)
+            || self.net.contains(column)
+            || watch.is_some_and(|watch| watch.contains(column))
     }
 
     pub fn renamed(mut self, before: &str, after: &str) -> CapturedColumns {
-        for names in [Some(&mut self.keys), self.watch.as_mut(), Some(&mut self.net)].into_iter().flatten() {
+        for names in [Some(&mut self.keys), self.watch.as_mut(), Some(&mut self.net)]
+            .into_iter()
+            .flatten()
+        {
             if names.remove(before) {
                 names.insert(after.to_string());
             }

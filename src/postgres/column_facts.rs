@@ -38,7 +38,9 @@ fn attribute<R>(
         if tuple.is_null() {
             return None;
         }
-        let result = read(&*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_attribute>(tuple));
+        let result = read(&*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_attribute>(
+            tuple,
+        ));
         pg_sys::ReleaseSysCache(tuple);
         Some(result)
     }

@@ -77,7 +77,9 @@ unsafe fn is_unique_index(index: Oid, columns: &[i16]) -> bool {
     // SAFETY: the tuple is released after its only use; an index has as many columns as it says.
     unsafe {
         let cache = pg_sys::SysCacheIdentifier::INDEXRELID as i32;
-        let Some(key) = index.into_datum() else { return false };
+        let Some(key) = index.into_datum() else {
+            return false;
+        };
         let tuple = pg_sys::SearchSysCache1(cache, key);
         if tuple.is_null() {
             return false;

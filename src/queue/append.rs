@@ -52,7 +52,8 @@ pub fn append(queue: Oid, rows: &[Row]) {
     };
     if let Err(caught) = catch(AssertUnwindSafe(|| {
         if extension::is_before_0_3() {
-            let values = values.map(|[xid, source, operation, keys, at, _]| [xid, source, operation, keys, at]);
+            let values =
+                values.map(|[xid, source, operation, keys, at, _]| [xid, source, operation, keys, at]);
             return heap_insert::insert(queue, &EARLIER_COLUMNS, values, note);
         }
         heap_insert::insert(queue, &COLUMNS, values, note)

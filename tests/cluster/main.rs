@@ -48,6 +48,7 @@ mod random_queries;
 mod random_views;
 mod redefinition;
 mod replication;
+mod running_aggregates;
 mod security;
 mod sharing;
 mod slow_documents;

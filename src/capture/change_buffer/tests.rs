@@ -305,7 +305,10 @@ fn a_net_change_is_unknown_once_keys_are_written_early() {
 
     change(&mut buffer, TOP, None, Some("{1}"));
     buffer.note_net(level, 7, Insert, RowChange::Images(None, Some(b"{2}")));
-    assert!(fill(&mut buffer, level, 7, 0..12) > 0, "nothing was written early");
+    assert!(
+        fill(&mut buffer, level, 7, 0..12) > 0,
+        "nothing was written early"
+    );
     buffer.committed(level, TOP);
     assert_eq!(net_of(&buffer.take_rest()), [None]);
 }

@@ -75,14 +75,20 @@ impl Expr {
         recursion::step();
         // SAFETY: tags are checked before the casts; arguments are nodes.
         unsafe {
-            let of_all = |arguments| pointers(arguments).into_iter().all(|node| Expr(node).has_fixed_scale());
+            let of_all = |arguments| {
+                pointers(arguments)
+                    .into_iter()
+                    .all(|node| Expr(node).has_fixed_scale())
+            };
             match self.tag() {
                 pg_sys::NodeTag::T_Var => (*self.0.cast::<pg_sys::Var>()).vartypmod >= 0,
                 pg_sys::NodeTag::T_Const => !(*self.0.cast::<pg_sys::Const>()).constisnull,
                 pg_sys::NodeTag::T_RelabelType => {
                     Expr((*self.0.cast::<pg_sys::RelabelType>()).arg.cast()).has_fixed_scale()
                 }
-                pg_sys::NodeTag::T_FuncExpr => FROM_INTEGER.contains(&(*self.0.cast::<pg_sys::FuncExpr>()).funcid.to_u32()),
+                pg_sys::NodeTag::T_FuncExpr => {
+                    FROM_INTEGER.contains(&(*self.0.cast::<pg_sys::FuncExpr>()).funcid.to_u32())
+                }
                 pg_sys::NodeTag::T_OpExpr => {
                     let call = self.0.cast::<pg_sys::OpExpr>();
                     let function = pg_sys::get_opcode((*call).opno);
@@ -123,7 +129,8 @@ impl Expr {
                 || call.aggvariadic
                 || call.agglevelsup > 0
                 || call.aggkind != b'n' as std::ffi::c_char
-                || pg_sys::get_func_namespace(call.aggfnoid) != pg_sys::Oid::from(pg_sys::PG_CATALOG_NAMESPACE);
+                || pg_sys::get_func_namespace(call.aggfnoid)
+                    != pg_sys::Oid::from(pg_sys::PG_CATALOG_NAMESPACE);
             if unusual {
                 return None;
             }

@@ -2,8 +2,8 @@
 
 use std::ffi::{c_void, CString};
 
-use pgrx::{pg_guard, pg_sys};
 use pgrx::pg_sys::Oid;
+use pgrx::{pg_guard, pg_sys};
 
 use super::handles::{Expr, Select};
 use super::lists::{list_of, pointers};
@@ -59,7 +59,10 @@ impl Select {
             let targets: Vec<*mut pg_sys::TargetEntry> = pointers((*skeleton).targetList);
             let mut replacing = Replacing {
                 lookup,
-                outputs: targets.into_iter().map(|target| Expr((*target).expr.cast())).collect(),
+                outputs: targets
+                    .into_iter()
+                    .map(|target| Expr((*target).expr.cast()))
+                    .collect(),
                 nulled_by,
                 failed: false,
             };
@@ -69,7 +72,9 @@ impl Select {
             }
             (*query).targetList = replace((*query).targetList.cast(), context).cast();
             (*query).havingQual = replace((*query).havingQual, context);
-            change_conditions((*query).jointree.cast(), &|condition| changed(condition, lookup, context));
+            change_conditions((*query).jointree.cast(), &|condition| {
+                changed(condition, lookup, context)
+            });
             if replacing.failed || reads_from_within(query, lookup.index) {
                 return None;
             }
@@ -137,7 +142,11 @@ unsafe extern "C-unwind" fn replace_mutator(
         if (*node).type_ == pg_sys::NodeTag::T_Query {
             return node;
         }
-        if let Some(at) = lookup.keys.iter().position(|key| same_but_nulled(*key, Expr(node))) {
+        if let Some(at) = lookup
+            .keys
+            .iter()
+            .position(|key| same_but_nulled(*key, Expr(node)))
+        {
             let column = pg_sys::makeVar(
                 lookup.index as i32,
                 at as i16 + 1,
@@ -233,7 +242,10 @@ unsafe fn put_values(query: *mut pg_sys::Query, values: &[Expr]) {
 }
 
 /// Changes the conditions of WHERE and ON.
-unsafe fn change_conditions(node: *mut pg_sys::Node, change: &dyn Fn(*mut pg_sys::Node) -> *mut pg_sys::Node) {
+unsafe fn change_conditions(
+    node: *mut pg_sys::Node,
+    change: &dyn Fn(*mut pg_sys::Node) -> *mut pg_sys::Node,
+) {
     // SAFETY: a join tree holds RangeTblRef, JoinExpr and FromExpr only.
     unsafe {
         recursion::step();
@@ -317,7 +329,9 @@ unsafe extern "C-unwind" fn read_freely(node: *mut pg_sys::Node, context: *mut c
         if (*node).type_ == pg_sys::NodeTag::T_Query {
             let query = node.cast::<pg_sys::Query>();
             for entry in pointers::<pg_sys::RangeTblEntry>((*query).rtable) {
-                if (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION && (*entry).relid == *context.cast::<Oid>() {
+                if (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION
+                    && (*entry).relid == *context.cast::<Oid>()
+                {
                     permissions::free(query, entry);
                 }
             }

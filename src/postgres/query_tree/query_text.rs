@@ -63,7 +63,9 @@ impl Select {
                 0,
                 std::ptr::null_mut(),
             );
-            pointers::<pg_sys::Query>(queries).first().map(|query| Select(*query))
+            pointers::<pg_sys::Query>(queries)
+                .first()
+                .map(|query| Select(*query))
         }
     }
 

@@ -46,7 +46,10 @@ unsafe fn find(node: *mut pg_sys::Node, index: i32, nulling: &mut *mut pg_sys::B
             pg_sys::NodeTag::T_RangeTblRef => (*node.cast::<pg_sys::RangeTblRef>()).rtindex == index,
             pg_sys::NodeTag::T_JoinExpr => {
                 let join = node.cast::<pg_sys::JoinExpr>();
-                let (left, right) = (find((*join).larg, index, nulling), find((*join).rarg, index, nulling));
+                let (left, right) = (
+                    find((*join).larg, index, nulling),
+                    find((*join).rarg, index, nulling),
+                );
                 use pg_sys::JoinType::{JOIN_FULL, JOIN_LEFT, JOIN_RIGHT};
                 let kind = (*join).jointype;
                 if right && (kind == JOIN_LEFT || kind == JOIN_FULL)

@@ -22,7 +22,12 @@ pub fn levels(definition: &Definition, shape: &Shape, lineage: &Lineage) -> Vec<
     };
     push_down_with(query, Some(&running));
     let mut levels = running.found.into_inner();
-    let is_source = |level: &Level| lineage.sources.iter().any(|source| source.relation == level.table);
+    let is_source = |level: &Level| {
+        lineage
+            .sources
+            .iter()
+            .any(|source| source.relation == level.table)
+    };
     levels.retain(is_source);
     levels
 }

@@ -50,13 +50,22 @@ impl Level<'_> {
             let by = reached.iter().find(|(index, _)| *index == item.index);
             let by = by.map_or(&[][..], |(_, by)| by);
             let by: Vec<Expr> = by.iter().map(|fact| facts[*fact].1).collect();
-            Candidate { running, flat, item, by }.found(&calls)
+            Candidate {
+                running,
+                flat,
+                item,
+                by,
+            }
+            .found(&calls)
         };
         let Some(found) = items.iter().rev().find_map(at) else {
             return;
         };
         let number = running.found.borrow().len() as i32 + 1;
-        let level = running::Level { number, ..found.level.clone() };
+        let level = running::Level {
+            number,
+            ..found.level.clone()
+        };
         let is_stored = running.levels.iter().flatten().any(|stored| *stored == level);
         let lookup = GroupLookup {
             index: found.index,
@@ -117,15 +126,20 @@ impl Candidate<'_> {
             let Some(aggregate) = self.aggregate(table, &asked) else {
                 // Rows of other tables come once per group: extremes do not change.
                 let others = call.ranges();
-                if !others.contains(&self.item.index) && ["min", "max", "bool_and", "every", "bool_or"].contains(&&asked.name[..]) {
+                if !others.contains(&self.item.index)
+                    && ["min", "max", "bool_and", "every", "bool_or"].contains(&&asked.name[..])
+                {
                     continue;
                 }
                 return None;
             };
-            let at = aggregates.iter().position(|known| *known == aggregate).unwrap_or_else(|| {
-                aggregates.push(aggregate.clone());
-                aggregates.len() - 1
-            });
+            let at = aggregates
+                .iter()
+                .position(|known| *known == aggregate)
+                .unwrap_or_else(|| {
+                    aggregates.push(aggregate.clone());
+                    aggregates.len() - 1
+                });
             replaced.push(*call);
             outputs.push(output(&aggregate, at)?);
         }
@@ -133,8 +147,10 @@ impl Candidate<'_> {
             return None;
         }
         let columns = self.columns(table, &keys, &conditions, &read)?;
-        let condition: Option<Vec<String>> =
-            conditions.iter().map(|condition| condition.sql_over(table, "r1", self.item.index)).collect();
+        let condition: Option<Vec<String>> = conditions
+            .iter()
+            .map(|condition| condition.sql_over(table, "r1", self.item.index))
+            .collect();
         let condition = condition?.join(") AND (");
         Some(Found {
             level: running::Level {
@@ -143,7 +159,10 @@ impl Candidate<'_> {
                 table,
                 columns,
                 condition: (!condition.is_empty()).then(|| format!("({condition})")),
-                keys: keys.iter().map(|key| self.key(table, *key)).collect::<Option<_>>()?,
+                keys: keys
+                    .iter()
+                    .map(|key| self.key(table, *key))
+                    .collect::<Option<_>>()?,
                 aggregates,
             },
             index: self.item.index,
@@ -157,7 +176,12 @@ impl Candidate<'_> {
 
     /// The table, if changes of its rows are captured exactly.
     fn table(&self) -> Option<Oid> {
-        let Range::Table { oid, kind, with_children } = self.flat.range(self.item.index) else {
+        let Range::Table {
+            oid,
+            kind,
+            with_children,
+        } = self.flat.range(self.item.index)
+        else {
             return None;
         };
         let whole = match kind {
@@ -169,7 +193,8 @@ impl Candidate<'_> {
         let readable = privileges::may_select(self.running.owner, oid)
             && !privileges::hides_rows_from(oid, self.running.owner)
             && !self.flat.is_filtered_by_policy(self.item.index);
-        let usual = !self.flat.sampled(self.item.index) && !relation::is_temporary(oid) && !self.flat.grouping_sets();
+        let usual =
+            !self.flat.sampled(self.item.index) && !relation::is_temporary(oid) && !self.flat.grouping_sets();
         (whole && readable && usual && !full).then_some(oid)
     }
 
@@ -177,7 +202,9 @@ impl Candidate<'_> {
     fn keys(&self) -> Option<(Vec<Expr>, Vec<Expr>)> {
         let (mut keys, mut values): (Vec<Expr>, Vec<Expr>) = (Vec::new(), Vec::new());
         for fact in &self.by {
-            let Some((left, right)) = fact.as_key_equality() else { continue };
+            let Some((left, right)) = fact.as_key_equality() else {
+                continue;
+            };
             for (key, value) in [(left, right), (right, left)] {
                 let is_pair = self.is_of_table(key) && !value.ranges().contains(&self.item.index);
                 if is_pair && !keys.iter().any(|known| known.same_as(&key)) {
@@ -198,7 +225,8 @@ impl Candidate<'_> {
                 column.levels_up > 0
                     || groups.iter().any(|group| {
                         group.as_column().is_some_and(|grouped| {
-                            (grouped.range, grouped.attno, grouped.levels_up) == (column.range, column.attno, 0)
+                            (grouped.range, grouped.attno, grouped.levels_up)
+                                == (column.range, column.attno, 0)
                         })
                     })
             })
@@ -207,16 +235,18 @@ impl Candidate<'_> {
 
     /// Whether groups are single rows.
     fn is_unique(&self, table: Oid, keys: &[Expr]) -> bool {
-        let columns: Vec<i16> = keys.iter().filter_map(|key| Some(key.as_column()?.attno)).collect();
+        let columns: Vec<i16> = keys
+            .iter()
+            .filter_map(|key| Some(key.as_column()?.attno))
+            .collect();
         relation::is_unique_by(table, &columns)
     }
 
     /// Whether an expression reads this table only, and depends on its columns only.
     fn is_of_table(&self, expr: Expr) -> bool {
         let survey = expr.survey();
-        let own = |column: &Column| {
-            column.levels_up == 0 && column.range == self.item.index && column.attno > 0
-        };
+        let own =
+            |column: &Column| column.levels_up == 0 && column.range == self.item.index && column.attno > 0;
         !survey.columns.is_empty()
             && survey.columns.iter().all(own)
             && survey.links.is_empty()
@@ -250,16 +280,14 @@ impl Candidate<'_> {
         parts.filter(|part| self.is_of_table(*part)).collect()
     }
 
-    fn conditions_below(
-        &self,
-        from: &From,
-        depth: usize,
-        nulling: Option<usize>,
-        into: &mut Vec<Expr>,
-    ) {
+    fn conditions_below(&self, from: &From, depth: usize, nulling: Option<usize>, into: &mut Vec<Expr>) {
         recursion::step();
-        let From::Join { left, right, on, .. } = from else { return };
-        let Some(step) = self.item.path.get(depth) else { return };
+        let From::Join { left, right, on, .. } = from else {
+            return;
+        };
+        let Some(step) = self.item.path.get(depth) else {
+            return;
+        };
         if !from.contains(self.item.index) {
             return;
         }
@@ -328,7 +356,10 @@ impl Candidate<'_> {
         };
         Some(Aggregate {
             kind,
-            argument: Typed { sql: filtered(written), type_name },
+            argument: Typed {
+                sql: filtered(written),
+                type_name,
+            },
         })
     }
 
@@ -372,7 +403,10 @@ impl Candidate<'_> {
         let mut read: Vec<i16> = Vec::new();
         for expr in keys.iter().chain(conditions).chain(calls) {
             let own = expr.survey().columns.into_iter();
-            read.extend(own.filter(|column| column.range == self.item.index).map(|column| column.attno));
+            read.extend(
+                own.filter(|column| column.range == self.item.index)
+                    .map(|column| column.attno),
+            );
         }
         read.sort_unstable();
         read.dedup();
@@ -455,8 +489,11 @@ impl Running {
         let (schema, tview, number) = (&self.schema, self.tview.to_u32(), level.number);
         let table = relation::qualified_name(level.table).unwrap_or_default();
         let x: Vec<String> = (1..=level.keys.len()).map(|n| format!("x{n}")).collect();
-        let nulls: Vec<String> =
-            x.iter().zip(&level.keys).map(|(x, key)| format!("NULL::{} AS {x}", key.type_name)).collect();
+        let nulls: Vec<String> = x
+            .iter()
+            .zip(&level.keys)
+            .map(|(x, key)| format!("NULL::{} AS {x}", key.type_name))
+            .collect();
         let texts: Vec<String> = x.iter().map(|x| format!("x.{x}::text")).collect();
         let key = format!("ARRAY[{}]::text[]", texts.join(", "));
         let outside = if x.is_empty() {
@@ -467,14 +504,17 @@ impl Running {
         let looked_up = format!("FROM {schema}.pg_tview_running AS r WHERE r.tview_oid = {tview}::oid AND r.level = {number} AND r.key = {key}");
         let state: Vec<String> = level.aggregates.iter().flat_map(computed).collect();
         let mut conditions: Vec<String> = level.condition.iter().cloned().collect();
-        conditions.extend(level.keys.iter().zip(&x).map(|(key, x)| {
-            format!("{} OPERATOR(pg_catalog.=) x.{x}", key.sql)
-        }));
+        conditions.extend(
+            level
+                .keys
+                .iter()
+                .zip(&x)
+                .map(|(key, x)| format!("{} OPERATOR(pg_catalog.=) x.{x}", key.sql)),
+        );
         conditions.push(format!("NOT EXISTS (SELECT {looked_up})"));
         let values: Vec<String> = x.iter().map(|x| format!("x.{x}")).collect();
-        let group = format!(
-            "{schema}.pg_tviews_running_group({number}, {key}, s.rows, s.state, s.stored) AS rows"
-        );
+        let group =
+            format!("{schema}.pg_tviews_running_group({number}, {key}, s.rows, s.state, s.stored) AS rows");
         let mut slot = 0;
         let typed: Vec<String> = level
             .aggregates
@@ -534,8 +574,16 @@ fn columns_of(aggregate: &Aggregate, at: usize, slot: usize) -> String {
     match aggregate.kind {
         Kind::Count => format!("{}::bigint AS a{at}", text(1)),
         Kind::Sum => {
-            let sum = if ["smallint", "integer"].contains(&&type_name[..]) { "bigint" } else { "numeric" };
-            format!("CASE WHEN {}::bigint > 0 THEN {}::{sum} END AS a{at}", text(1), text(2))
+            let sum = if ["smallint", "integer"].contains(&&type_name[..]) {
+                "bigint"
+            } else {
+                "numeric"
+            };
+            format!(
+                "CASE WHEN {}::bigint > 0 THEN {}::{sum} END AS a{at}",
+                text(1),
+                text(2)
+            )
         }
         Kind::Avg => format!(
             "CASE WHEN {0}::bigint > 0 THEN {1}::numeric END AS a{at}, nullif({0}::numeric, 0) AS b{at}",

@@ -22,7 +22,18 @@ const STEPS: usize = 25;
 
 #[test]
 fn random_views_follow_random_changes() {
-    let cluster = Cluster::start(Options::without_preload().set("jit", "off"));
+    follow_random_changes(Options::without_preload().set("jit", "off"));
+}
+
+/// Every group that qualifies is stored.
+#[test]
+fn random_views_follow_random_changes_with_stored_groups() {
+    let options = Options::without_preload().set("jit", "off");
+    follow_random_changes(options.set("pg_tviews.running_threshold", "1"));
+}
+
+fn follow_random_changes(options: Options) {
+    let cluster = Cluster::start(options);
     let database = Database::new(&cluster, "fuzz");
     let (sender, notices) = mpsc::channel();
     let client = cluster.client_with_notices(&database.name, move |notice| {
@@ -112,6 +123,8 @@ fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
         tviews.remove(failed);
     }
     while player.notices.try_recv().is_ok() {}
+    let helped = player.value("SELECT coalesce(sum(helped), 0) FROM pg_tview_running_position");
+    totals.helped += helped.map_or(0, |count| count.parse().expect("a number"));
     for (tview, view) in &tviews {
         totals.count(player, tview, view);
     }
@@ -127,6 +140,8 @@ struct Totals {
     by_construct: BTreeMap<&'static str, [usize; 2]>,
     reasons: BTreeMap<String, usize>,
     failures: Vec<String>,
+    /// How often stored groups were read.
+    helped: usize,
 }
 
 impl Totals {
@@ -169,6 +184,7 @@ impl Totals {
     }
 
     fn report(&self) {
+        println!("stored groups were read {} times", self.helped);
         println!(
             "{} views, {} not usable; {} of {} sources keyed ({} %)",
             self.views,

@@ -6,7 +6,8 @@ use crate::random_views::schema::Type;
 impl Grammar<'_> {
     /// A query and its key columns.
     pub(super) fn shape(&mut self) -> (String, &'static str) {
-        match self.random.upto(20) {
+        match self.random.upto(23) {
+            21..=23 => self.numbers_of_one_table(),
             1..=4 => self.rows_of_a_table(),
             5..=8 => self.rows_with_children(),
             9..=11 => self.groups(),
@@ -158,6 +159,53 @@ impl Grammar<'_> {
             ),
             "{k,l}",
         )
+    }
+
+    /// Aggregates of one table, tied to a row by a column: what can be stored.
+    fn numbers_of_one_table(&mut self) -> (String, &'static str) {
+        self.uses("aggregates of one table");
+        let table = self.table();
+        let id = table.columns[0].sql.clone();
+        let other = self.random.pick(&self.tables).name;
+        let by = *self.random.pick(&["a", "b", "d"]);
+        let all = [
+            "count(*)",
+            "count(y.d)",
+            "sum(y.a)",
+            "sum(y.a * y.b) FILTER (WHERE y.d > 1)",
+            "max(y.d)",
+            "min(y.b)",
+            "avg(y.a)",
+            "bool_and(y.a > 1)::int",
+            "bool_or(y.d = 2)::int",
+            "count(*) FILTER (WHERE y.t > 'b')",
+        ];
+        let (v1, v2) = (*self.random.pick(&all), *self.random.pick(&all));
+        let filter = ["", " AND y.d <> 3", " AND y.t IS NOT NULL"];
+        let filter = *self.random.pick(&filter);
+        let values = format!("{v1} AS v1, {v2} AS v2");
+        let sql = match self.random.upto(5) {
+            1 => format!(
+                "SELECT {id} AS k, (SELECT {v1} FROM {other} y WHERE y.{by} = {id}{filter}) AS v1, \
+                 (SELECT {v2} FROM {other} y WHERE y.{by} = {id}) AS v2 FROM {}",
+                table.sql
+            ),
+            2 => format!(
+                "SELECT {id} AS k, {values} FROM {} LEFT JOIN {other} y ON y.{by} = {id}{filter} GROUP BY {id}",
+                table.sql
+            ),
+            3 => format!(
+                "SELECT {id} AS k, q.v1, q.v2 FROM {} LEFT JOIN (SELECT y.{by} AS n, {values} FROM {other} y \
+                 WHERE true{filter} GROUP BY y.{by}) q ON q.n = {id}",
+                table.sql
+            ),
+            4 => format!(
+                "SELECT y.{by} AS k, {values} FROM {other} y WHERE y.{by} IS NOT NULL{filter} GROUP BY y.{by} \
+                 HAVING count(*) > 1"
+            ),
+            _ => format!("SELECT 1 AS k, {values} FROM {other} y WHERE true{filter}"),
+        };
+        (sql, "{k}")
     }
 
     fn first_of_each(&mut self) -> (String, &'static str) {
