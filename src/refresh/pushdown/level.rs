@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::running::Running;
+use super::stored_group::Running;
 use crate::postgres::query_tree::Select;
 use crate::postgres::recursion;
 

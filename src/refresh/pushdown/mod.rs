@@ -24,6 +24,7 @@ mod level;
 mod lookup_order;
 mod membership;
 mod running;
+mod stored_group;
 mod windows;
 
 use std::cell::Cell;
@@ -32,7 +33,7 @@ use crate::postgres::query_tree::{Column, Expr, Leaf, Range, Select};
 use equalities::is_computed_apart;
 use level::{Level, MAXIMUM_LEVELS};
 use lookup_order::{lookup_order, Fact, Item};
-pub use running::{slots, Running};
+pub use stored_group::Running;
 
 /// The CTE of a recompute statement that computes the rows, see [`super::plan::sql`].
 const COMPUTES_ROWS: &str = "fresh";

@@ -1,29 +1,15 @@
 //! Which levels of a query have aggregates that run along, and stored groups in the place of their tables.
 
-use std::cell::RefCell;
-
 use pgrx::pg_sys::{self, Oid};
 
 use super::level::Level;
 use super::lookup_order::{Fact, Item, Step};
+use super::stored_group::{output, Running};
 use crate::catalog::columns;
 use crate::lineage::column_definition;
 use crate::postgres::query_tree::{AggregateCall, Column, Expr, From, GroupLookup, JoinKind, Range, Select};
 use crate::postgres::{column_facts, inheritance, privileges, recursion, relation, type_facts};
 use crate::refresh::running::{self, Aggregate, Kind, Typed};
-
-/// What looking for running aggregates needs to know, and what was found.
-pub struct Running {
-    pub tview: Oid,
-    pub owner: Oid,
-    /// The table of stored groups.
-    pub store: Oid,
-    /// The schema of the extension, quoted.
-    pub schema: String,
-    /// The levels that are stored; None: look for levels, and change nothing.
-    pub levels: Option<Vec<running::Level>>,
-    pub found: RefCell<Vec<running::Level>>,
-}
 
 /// A level, and the parts of its query that it was made from.
 struct Found {
@@ -463,143 +449,4 @@ fn is_key(type_oid: Oid) -> bool {
         pg_sys::TIMESTAMPOID,
     ]
     .contains(&type_oid)
-}
-
-/// What stands in place of an aggregate, over the columns of the sub-select `j`.
-fn output(aggregate: &Aggregate, at: usize) -> Option<String> {
-    let (first, second) = (format!("j.a{at}"), format!("j.b{at}"));
-    let type_name = &aggregate.argument.type_name[..];
-    Some(match aggregate.kind {
-        Kind::Count => format!("coalesce(sum({first}), 0)::bigint"),
-        Kind::Sum => match type_name {
-            "smallint" | "integer" => format!("sum({first})::bigint"),
-            _ => format!("sum({first})"),
-        },
-        Kind::Avg => format!("sum({first}) / sum({second})"),
-        Kind::Min => format!("min({first})"),
-        Kind::Max => format!("max({first})"),
-        Kind::BoolAnd => format!("bool_and({first})"),
-        Kind::BoolOr => format!("bool_or({first})"),
-    })
-}
-
-impl Running {
-    /// The skeleton of a query that looks up one group, see [`GroupLookup::sql`].
-    fn lookup(&self, level: &running::Level, outputs: &[String]) -> String {
-        let (schema, tview, number) = (&self.schema, self.tview.to_u32(), level.number);
-        let table = relation::qualified_name(level.table).unwrap_or_default();
-        let x: Vec<String> = (1..=level.keys.len()).map(|n| format!("x{n}")).collect();
-        let nulls: Vec<String> = x
-            .iter()
-            .zip(&level.keys)
-            .map(|(x, key)| format!("NULL::{} AS {x}", key.type_name))
-            .collect();
-        let texts: Vec<String> = x.iter().map(|x| format!("x.{x}::text")).collect();
-        let key = format!("ARRAY[{}]::text[]", texts.join(", "));
-        let outside = if x.is_empty() {
-            String::new()
-        } else {
-            format!("(SELECT {}) AS x, LATERAL ", nulls.join(", "))
-        };
-        let looked_up = format!("FROM {schema}.pg_tview_running AS r WHERE r.tview_oid = {tview}::oid AND r.level = {number} AND r.key = {key}");
-        let state: Vec<String> = level.aggregates.iter().flat_map(computed).collect();
-        let mut conditions: Vec<String> = level.condition.iter().cloned().collect();
-        conditions.extend(
-            level
-                .keys
-                .iter()
-                .zip(&x)
-                .map(|(key, x)| format!("{} OPERATOR(pg_catalog.=) x.{x}", key.sql)),
-        );
-        conditions.push(format!("NOT EXISTS (SELECT {looked_up})"));
-        let values: Vec<String> = x.iter().map(|x| format!("x.{x}")).collect();
-        let group =
-            format!("{schema}.pg_tviews_running_group({number}, {key}, s.rows, s.state, s.stored) AS rows");
-        let mut slot = 0;
-        let typed: Vec<String> = level
-            .aggregates
-            .iter()
-            .enumerate()
-            .map(|(at, aggregate)| {
-                let columns = columns_of(aggregate, at, slot);
-                slot += slots(aggregate.kind);
-                columns
-            })
-            .collect();
-        let returned: Vec<String> = values.into_iter().chain([group]).chain(typed).collect();
-        format!(
-            "SELECT {} FROM (SELECT) AS outside, LATERAL (SELECT {} FROM {outside}(\
-             SELECT r.rows, r.state, true AS stored {looked_up} \
-             UNION ALL \
-             SELECT count(*), ARRAY[{}]::text[], false FROM {}{table} AS r1 WHERE {} HAVING count(*) > 0) AS s) AS j",
-            outputs.join(", "),
-            returned.join(", "),
-            state.join(", "),
-            if relation::kind(level.table) == Some('p') { "" } else { "ONLY " },
-            conditions.join(" AND "),
-        )
-    }
-}
-
-/// How many texts the state of an aggregate has.
-pub fn slots(kind: Kind) -> usize {
-    match kind {
-        Kind::Count | Kind::Min | Kind::Max => 1,
-        Kind::Sum | Kind::Avg | Kind::BoolAnd | Kind::BoolOr => 2,
-    }
-}
-
-/// The state of an aggregate, computed from the rows of a group.
-fn computed(aggregate: &Aggregate) -> Vec<String> {
-    let argument = &aggregate.argument.sql;
-    match aggregate.kind {
-        Kind::Count => vec![format!("count({argument})::text")],
-        Kind::Sum | Kind::Avg => vec![
-            format!("count({argument})::text"),
-            format!("coalesce(sum({argument}), 0)::text"),
-        ],
-        Kind::Min => vec![format!("min({argument})::text")],
-        Kind::Max => vec![format!("max({argument})::text")],
-        Kind::BoolAnd | Kind::BoolOr => vec![
-            format!("(count(*) FILTER (WHERE {argument}))::text"),
-            format!("(count(*) FILTER (WHERE NOT {argument}))::text"),
-        ],
-    }
-}
-
-/// The typed columns of an aggregate from its state, which begins at `slot`.
-fn columns_of(aggregate: &Aggregate, at: usize, slot: usize) -> String {
-    let text = |n: usize| format!("s.state[{}]", slot + n);
-    let type_name = &aggregate.argument.type_name;
-    match aggregate.kind {
-        Kind::Count => format!("{}::bigint AS a{at}", text(1)),
-        Kind::Sum => {
-            let sum = if ["smallint", "integer"].contains(&&type_name[..]) {
-                "bigint"
-            } else {
-                "numeric"
-            };
-            format!(
-                "CASE WHEN {}::bigint > 0 THEN {}::{sum} END AS a{at}",
-                text(1),
-                text(2)
-            )
-        }
-        Kind::Avg => format!(
-            "CASE WHEN {0}::bigint > 0 THEN {1}::numeric END AS a{at}, nullif({0}::numeric, 0) AS b{at}",
-            text(1),
-            text(2)
-        ),
-        Kind::Min | Kind::Max => format!("{}::{type_name} AS a{at}", text(1)),
-        Kind::BoolAnd => format!(
-            "CASE WHEN {0}::bigint + {1}::bigint > 0 THEN {1}::bigint = 0 END AS a{at}",
-            text(1),
-            text(2)
-        ),
-        Kind::BoolOr => format!(
-            "CASE WHEN {0}::bigint + {1}::bigint > 0 THEN {0}::bigint > 0 END AS a{at}",
-            text(1),
-            text(2)
-        ),
-    }
 }
