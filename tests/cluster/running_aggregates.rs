@@ -196,13 +196,13 @@ fn net_changes_are_told_by_one_trigger_only() {
     let cluster = cluster();
     let (_database, mut client) = open(&cluster, "copies");
     client.run(
-        "SET session_replication_role = replica;
+        "ALTER EVENT TRIGGER pg_tviews_ddl_happened DISABLE;
          DO $$BEGIN
             EXECUTE (SELECT replace(pg_get_triggerdef(oid), ' TRIGGER pg_tviews_capture ', ' TRIGGER another ')
                        FROM pg_trigger WHERE tgrelid = 'tb_like'::regclass AND tgname = 'pg_tviews_capture');
             ALTER TABLE tb_like ENABLE ALWAYS TRIGGER another;
          END$$;
-         RESET session_replication_role",
+         ALTER EVENT TRIGGER pg_tviews_ddl_happened ENABLE ALWAYS",
     );
     for amount in 1..4 {
         client.run(&format!(
