@@ -19,7 +19,7 @@ pub struct Limits {
     pub flush: usize,
     /// A source with more keys in one transaction gets one row for all keys.
     pub collapse: usize,
-    /// The maximum of all sets of all levels together.
+    /// The maximum of all sets and net changes of all levels together.
     pub memory: usize,
 }
 
@@ -81,11 +81,17 @@ impl Changes {
         !matches!(self.keys, Keys::Distinct(_))
     }
 
+    /// Bytes of keys.
     fn buffered(&self) -> usize {
         match &self.keys {
             Keys::Distinct(set) => set.bytes(),
             _ => 0,
         }
+    }
+
+    /// Bytes of keys and of the net change.
+    fn memory(&self) -> usize {
+        self.buffered() + self.net.bytes()
     }
 
     fn become_all(&mut self) {
@@ -170,8 +176,8 @@ pub struct ChangeBuffer {
     limits: Limits,
     /// Outermost first; a subtransaction without changes has no level.
     levels: Vec<Level>,
-    /// Bytes in all sets of all levels.
-    buffered: usize,
+    /// Bytes of all keys and net changes of all levels.
+    memory: usize,
 }
 
 impl ChangeBuffer {
@@ -179,13 +185,21 @@ impl ChangeBuffer {
         ChangeBuffer {
             limits,
             levels: Vec::new(),
-            buffered: 0,
+            memory: 0,
         }
     }
 
-    /// Adds one key of `source`. True: the caller is to write the rows of [`take_full`](Self::take_full).
+    /// Adds one key of `source`, and how its row has changed. True: the caller is to write the rows of
+    /// [`take_full`](Self::take_full).
     #[must_use]
-    pub fn add(&mut self, subtransaction: u32, source: u32, operation: Operation, key: &[u8]) -> bool {
+    pub fn add(
+        &mut self,
+        subtransaction: u32,
+        source: u32,
+        operation: Operation,
+        key: &[u8],
+        change: RowChange,
+    ) -> bool {
         if self.covered(source, operation) {
             return false;
         }
@@ -198,30 +212,26 @@ impl ChangeBuffer {
         let limits = self.limits;
         let changes = self.changes_at(subtransaction, source, operation);
         changes.operations |= Operations::of(operation);
+        let before = changes.memory();
+        changes.net.add(change);
         let Keys::Distinct(set) = &mut changes.keys else {
             return false;
         };
-        let before = set.bytes();
-        if !set.insert(key) {
-            return false;
-        }
-        let bytes = set.bytes();
-        if elsewhere + changes.written + bytes > limits.collapse {
+        let is_new = set.insert(key);
+        if is_new && elsewhere + changes.written + set.bytes() > limits.collapse {
             changes.become_all();
-            self.buffered -= before;
-            return false;
         }
-        self.buffered += bytes - before;
-        bytes > limits.flush || self.buffered > limits.memory
+        let is_full = is_new && changes.buffered() > limits.flush;
+        let after = changes.memory();
+        self.memory = self.memory - before + after;
+        is_full || self.memory > limits.memory
     }
 
-    /// Notes how a row of `source` has changed, before its keys are added.
-    pub fn note_net(&mut self, subtransaction: u32, source: u32, operation: Operation, change: RowChange) {
-        if !self.covered(source, operation) {
-            let changes = self.changes_at(subtransaction, source, operation);
-            let untold = matches!(changes.net, NetChange::Untold) && changes.buffered() > 0;
-            changes.net.add(if untold { RowChange::Unknown } else { change });
-        }
+    /// Whether an image of a change would be kept.
+    pub fn keeps_images(&self, source: u32, operation: Operation) -> bool {
+        let levels = self.levels.iter();
+        let mut levels = levels.filter_map(|level| level.changes.iter().find(|c| c.is(source, operation)));
+        levels.all(|changes| !changes.covers_everything() && !matches!(changes.net, NetChange::Unknown))
     }
 
     /// Marks all rows of `source` as changed.
@@ -231,16 +241,21 @@ impl ChangeBuffer {
         }
         let changes = self.changes_at(subtransaction, source, operation);
         changes.operations |= Operations::of(operation);
-        let freed = changes.buffered();
+        let freed = changes.memory();
         changes.become_all();
-        self.buffered -= freed;
+        self.memory -= freed;
     }
 
-    /// Rows of the current level to write now, to get below the limits. Outer levels cannot be written at
-    /// this moment. If they fill the memory, they become "all keys"; otherwise each further key would become
-    /// a row of its own.
+    /// Rows of the current level to write now, to get below the limits. Net changes go first: they are unknown
+    /// then. Outer levels cannot be written at this moment. If they fill the memory, they become "all keys";
+    /// otherwise each further key would become a row of its own.
     pub fn take_full(&mut self, subtransaction: u32) -> Vec<Row> {
-        let everything = self.buffered > self.limits.memory;
+        if self.memory > self.limits.memory {
+            let changes = self.levels.iter_mut().flat_map(|level| &mut level.changes);
+            changes.for_each(|changes| changes.net = NetChange::Unknown);
+            self.recount();
+        }
+        let everything = self.memory > self.limits.memory;
         let flush = self.limits.flush;
         let mut rows = Vec::new();
         if let Some(level) = self
@@ -255,7 +270,7 @@ impl ChangeBuffer {
             rows.extend(full.filter_map(Changes::take_early));
         }
         self.recount();
-        if everything && self.buffered > self.limits.memory / 2 {
+        if everything && self.memory > self.limits.memory / 2 {
             let sets = self.levels.iter_mut().flat_map(|level| &mut level.changes);
             for changes in sets.filter(|changes| changes.buffered() > 0) {
                 changes.become_all();
@@ -312,10 +327,10 @@ impl ChangeBuffer {
             None => {}
             Some(mut level) => match self.levels.last_mut() {
                 Some(outer) if outer.subtransaction == parent => {
-                    let before = outer.buffered() + level.buffered();
+                    let before = outer.memory() + level.memory();
                     outer.changes.iter_mut().for_each(Changes::settle);
                     outer.absorb(level);
-                    self.buffered = self.buffered.saturating_sub(before) + outer.buffered();
+                    self.memory = self.memory.saturating_sub(before) + outer.memory();
                 }
                 _ => {
                     level.subtransaction = parent;
@@ -328,7 +343,7 @@ impl ChangeBuffer {
     /// A subtransaction rolled back, and with it all subtransactions inside of it.
     pub fn rolled_back(&mut self, subtransaction: u32) {
         while let Some(level) = self.levels.pop_if(|level| level.subtransaction >= subtransaction) {
-            self.buffered = self.buffered.saturating_sub(level.buffered());
+            self.memory = self.memory.saturating_sub(level.memory());
         }
         // Only the parent of a subtransaction that was about to commit can have lent keys.
         for changes in self
@@ -344,16 +359,16 @@ impl ChangeBuffer {
     /// The transaction is over.
     pub fn clear(&mut self) {
         self.levels.clear();
-        self.buffered = 0;
+        self.memory = 0;
     }
 
     pub fn is_empty(&self) -> bool {
         self.levels.is_empty()
     }
 
-    /// Bytes of keys in memory.
+    /// Bytes of keys and net changes in memory.
     pub fn bytes(&self) -> usize {
-        self.buffered
+        self.memory
     }
 
     /// Sources that have a change at some level, written or not. A source may come more than once.
@@ -401,13 +416,13 @@ impl ChangeBuffer {
 
     fn recount(&mut self) {
         let sets = self.levels.iter().flat_map(|level| &level.changes);
-        self.buffered = sets.map(Changes::buffered).sum();
+        self.memory = sets.map(Changes::memory).sum();
     }
 }
 
 impl Level {
-    fn buffered(&self) -> usize {
-        self.changes.iter().map(Changes::buffered).sum()
+    fn memory(&self) -> usize {
+        self.changes.iter().map(Changes::memory).sum()
     }
 
     fn changes_of(&mut self, source: u32, operation: Operation) -> &mut Changes {

@@ -39,8 +39,34 @@ thread_local! {
     };
 }
 
-/// Adds keys of a source at the current subtransaction; None: all keys.
+/// Adds keys of a source at the current subtransaction; None: all keys. The net change of the source becomes
+/// unknown.
 pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoIterator<Item = &'k [u8]>>) {
+    let unknown = |key| (key, RowChange::Unknown);
+    record_changes(source, operation, keys.map(|keys| keys.into_iter().map(unknown)));
+}
+
+/// Adds the keys of one row of a source, and how the row has changed.
+pub fn record_row<'k>(
+    source: Oid,
+    operation: Operation,
+    change: RowChange<'k>,
+    keys: impl Iterator<Item = &'k [u8]>,
+) {
+    let changes = std::iter::once(change).chain(std::iter::repeat(RowChange::TOLD));
+    record_changes(source, operation, Some(keys.zip(changes)));
+}
+
+/// Whether an image of a row change would be kept, and is to be made.
+pub fn keeps_images(source: Oid, operation: Operation) -> bool {
+    STATE.with_borrow(|state| state.buffer.keeps_images(source.to_u32(), operation))
+}
+
+fn record_changes<'k>(
+    source: Oid,
+    operation: Operation,
+    keys: Option<impl Iterator<Item = (&'k [u8], RowChange<'k>)>>,
+) {
     memory::check();
     let level = transaction_events::current_subtransaction();
     let source = source.to_u32();
@@ -56,8 +82,8 @@ pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoItera
                 }
             }
             Some(keys) => {
-                for key in keys {
-                    full |= state.buffer.add(level, source, operation, key);
+                for (key, change) in keys {
+                    full |= state.buffer.add(level, source, operation, key, change);
                     if is_shown {
                         shown::note(level, source, Some(key));
                     }
@@ -75,12 +101,6 @@ pub fn record<'k>(source: Oid, operation: Operation, keys: Option<impl IntoItera
             }
         }));
     }
-}
-
-/// Notes how a row of a source has changed, before its keys are recorded.
-pub fn record_net(source: Oid, operation: Operation, change: RowChange) {
-    let level = transaction_events::current_subtransaction();
-    STATE.with_borrow_mut(|state| state.buffer.note_net(level, source.to_u32(), operation, change));
 }
 
 /// Requests a refresh that checks the definition of the TVIEW. The row is written immediately: no change

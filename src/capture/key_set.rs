@@ -1,4 +1,4 @@
-//! Distinct change keys, found by hash.
+//! Distinct change keys, or images of rows, found by hash.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
@@ -30,7 +30,7 @@ impl Hasher for Unchanged {
 pub const FEW: usize = 8;
 
 /// Distinct keys as the text of a JSON array under construction.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct KeySet {
     text: Vec<u8>,
     /// Start and length in `text` of each key.
@@ -43,26 +43,31 @@ pub struct KeySet {
 impl KeySet {
     /// Adds a key; false if the set has it already.
     pub fn insert(&mut self, key: &[u8]) -> bool {
-        if self.spans.len() < FEW {
-            if (0..self.spans.len()).any(|place| self.key(place) == key) {
-                return false;
+        self.place(key).is_ok()
+    }
+
+    /// Adds a key, and returns its place in the order of addition; as an error if the set has it already.
+    pub fn place(&mut self, key: &[u8]) -> Result<usize, usize> {
+        let next = self.spans.len();
+        if next < FEW {
+            if let Some(place) = (0..next).find(|place| self.key(*place) == key) {
+                return Err(place);
             }
         } else {
             if self.by_hash.is_empty() {
                 for place in 0..FEW {
-                    self.note(self.free_hash(self.key(place)), place);
+                    if let Ok(free) = self.free_hash(self.key(place)) {
+                        self.by_hash.insert(free, place);
+                    }
                 }
             }
-            match self.free_hash(key) {
-                None => return false,
-                free => self.note(free, self.spans.len()),
-            }
+            self.by_hash.insert(self.free_hash(key)?, next);
         }
         self.text.reserve(key.len() + 2);
         self.text.push(if self.text.is_empty() { b'[' } else { b',' });
         self.spans.push((self.text.len(), key.len()));
         self.text.extend_from_slice(key);
-        true
+        Ok(next)
     }
 
     /// Adds the keys of another set that is not needed any more. The smaller set is added to the larger one:
@@ -76,8 +81,8 @@ impl KeySet {
 
     /// Adds the keys of another set.
     pub fn absorb(&mut self, other: &KeySet) {
-        for place in 0..other.spans.len() {
-            self.insert(other.key(place));
+        for key in other.keys() {
+            self.insert(key);
         }
     }
 
@@ -96,29 +101,28 @@ impl KeySet {
         self.text
     }
 
+    /// All keys, in the order of addition.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.spans.len()).map(|place| self.key(place))
+    }
+
     fn key(&self, place: usize) -> &[u8] {
         let (start, length) = self.spans[place];
         &self.text[start..start + length]
     }
 
-    /// The hash to enter a key under; None if the set has the key already.
-    fn free_hash(&self, key: &[u8]) -> Option<u64> {
+    /// The hash to enter a key under; the place of the key if the set has it already.
+    fn free_hash(&self, key: &[u8]) -> Result<u64, usize> {
         let mut hasher = DefaultHasher::new();
         hasher.write(key);
         let mut hash = hasher.finish();
         while let Some(&place) = self.by_hash.get(&hash) {
             if self.key(place) == key {
-                return None;
+                return Err(place);
             }
             hash = hash.wrapping_add(1);
         }
-        Some(hash)
-    }
-
-    fn note(&mut self, hash: Option<u64>, place: usize) {
-        if let Some(hash) = hash {
-            self.by_hash.insert(hash, place);
-        }
+        Ok(hash)
     }
 }
 

@@ -83,14 +83,7 @@ pub fn capture(call: &CaptureCall) {
     match (call.old_row(width), call.new_row(width)) {
         (Some(old), Some(new)) if !plan.changed(&old, &new) => {}
         (None, None) => capture_all(plan.source, call.operation),
-        (old, new) => {
-            let same = matches!((&old, &new), (Some(old), Some(new)) if plan.same_key(old, new));
-            // First: at the end of the transaction, keys are written at once.
-            capture_net(&plan, call.operation, old, new);
-            for row in [old.filter(|_| !same), new].into_iter().flatten() {
-                capture_key(&plan, call.operation, &row);
-            }
-        }
+        (old, new) => capture_row(&plan, call.operation, old, new),
     }
 }
 
@@ -109,41 +102,60 @@ fn capture_all(source: Oid, operation: Operation) {
     flush::record(source, operation, None::<[&[u8]; 0]>);
 }
 
-/// Notes how a row has changed. Where no net change is told, this is noted once.
-fn capture_net(plan: &CapturePlan, operation: Operation, old: Option<Row>, new: Option<Row>) {
-    if !plan.tells_net() {
-        return flush::record_net(plan.source, operation, RowChange::Unknown);
-    }
-    if matches!((&old, &new), (Some(old), Some(new)) if plan.same_image(old, new)) {
-        return flush::record_net(plan.source, operation, RowChange::Images(None, None));
-    }
-    let image = |row: Option<Row>| {
-        let mut image = Vec::new();
-        row.is_none_or(|row| plan.write_image(&row, &mut image))
-            .then_some(image)
-    };
-    let change = match (image(old), image(new)) {
-        (Some(before), Some(after)) => {
-            let before = old.is_some().then_some(&before[..]);
-            let after = new.is_some().then_some(&after[..]);
-            return flush::record_net(plan.source, operation, RowChange::Images(before, after));
-        }
-        _ => RowChange::Unknown,
-    };
-    flush::record_net(plan.source, operation, change);
+/// What is written of one changed row; reused, so that no row allocates.
+#[derive(Default)]
+struct Written {
+    keys: [Vec<u8>; 2],
+    images: [Vec<u8>; 2],
 }
 
-fn capture_key(plan: &CapturePlan, operation: Operation, row: &Row) {
+/// Records the keys of a row before and after a change, and its net change where one is told.
+fn capture_row(plan: &CapturePlan, operation: Operation, old: Option<Row>, new: Option<Row>) {
     thread_local! {
-        static KEY: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+        static WRITTEN: Cell<Written> = Cell::default();
     }
     // Taken out while in use: an output function may run SQL that changes a source.
-    let mut key = KEY.take();
-    key.clear();
-    if plan.write_key(row, &mut key) {
-        flush::record(plan.source, operation, Some([key.as_slice()]));
+    let mut written = WRITTEN.take();
+    let Written { keys, images } = &mut written;
+    let same = matches!((&old, &new), (Some(old), Some(new)) if plan.same_key(old, new));
+    let rows = [old.filter(|_| !same), new];
+    if write(rows, keys, |row, out| plan.write_key(row, out)) {
+        let change = net_change(plan, operation, [old, new], images);
+        let keys = rows.iter().zip(&keys[..]).filter(|(row, _)| row.is_some());
+        flush::record_row(plan.source, operation, change, keys.map(|(_, key)| &key[..]));
     } else {
         capture_all(plan.source, operation);
     }
-    KEY.set(key);
+    WRITTEN.set(written);
+}
+
+/// The net change of a row before and after; its images are written into `images`.
+fn net_change<'i>(
+    plan: &CapturePlan,
+    operation: Operation,
+    rows: [Option<Row>; 2],
+    images: &'i mut [Vec<u8>; 2],
+) -> RowChange<'i> {
+    if !plan.tells_net() || !flush::keeps_images(plan.source, operation) {
+        return RowChange::Unknown;
+    }
+    if matches!(&rows, [Some(old), Some(new)] if plan.same_image(old, new)) {
+        return RowChange::TOLD;
+    }
+    if !write(rows, images, |row, out| plan.write_image(row, out)) {
+        return RowChange::Unknown;
+    }
+    let [before, after] = &*images;
+    RowChange::Images(
+        rows[0].is_some().then_some(before),
+        rows[1].is_some().then_some(after),
+    )
+}
+
+/// Writes each row that there is into its buffer. False: one could not be written.
+fn write(rows: [Option<Row>; 2], out: &mut [Vec<u8>; 2], one: impl Fn(&Row, &mut Vec<u8>) -> bool) -> bool {
+    rows.iter().zip(out).all(|(row, out)| {
+        out.clear();
+        row.as_ref().is_none_or(|row| one(row, out))
+    })
 }

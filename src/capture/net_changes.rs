@@ -1,6 +1,8 @@
 //! The net change of a source by a transaction: images of rows, each with how often it was added (positive) or
 //! removed (negative). Keys may be logged too often, a net change may not: it is exact, or unknown.
 
+use super::key_set::KeySet;
+
 /// More than this is not kept: the net change is unknown.
 const MAXIMUM_IMAGES: usize = 1_000;
 const MAXIMUM_BYTES: usize = 64 << 10;
@@ -16,30 +18,36 @@ pub enum RowChange<'a> {
     Images(Option<&'a [u8]>, Option<&'a [u8]>),
 }
 
+impl RowChange<'_> {
+    /// A change that is told already: this is one more key of the same row.
+    pub const TOLD: Self = RowChange::Images(None, None);
+}
+
 /// The net change of a source at one level.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub enum NetChange {
-    /// No row change was noted: unknown, if there are keys.
-    #[default]
-    Untold,
     Unknown,
     Known(Images),
+}
+
+impl Default for NetChange {
+    fn default() -> Self {
+        NetChange::Known(Images::default())
+    }
 }
 
 /// Distinct images, each with a count that may be 0.
 #[derive(Debug, Default)]
 pub struct Images {
-    images: Vec<(Vec<u8>, i64)>,
-    bytes: usize,
+    images: KeySet,
+    /// By the place of the image.
+    counts: Vec<i64>,
 }
 
 impl NetChange {
     pub fn add(&mut self, change: RowChange) {
-        if let NetChange::Untold = self {
-            *self = NetChange::Known(Images::default());
-        }
         match (&mut *self, change) {
-            (NetChange::Unknown | NetChange::Untold, _) => {}
+            (NetChange::Unknown, _) => {}
             (_, RowChange::Unknown) => *self = NetChange::Unknown,
             (NetChange::Known(images), RowChange::Images(old, new)) => {
                 let fits = old.is_none_or(|image| images.add(image, -1))
@@ -55,14 +63,12 @@ impl NetChange {
     pub fn absorb(&mut self, child: NetChange) {
         match (&mut *self, child) {
             (NetChange::Unknown, _) => {}
-            (_, NetChange::Unknown | NetChange::Untold) | (NetChange::Untold, _) => {
-                *self = NetChange::Unknown
-            }
+            (_, NetChange::Unknown) => *self = NetChange::Unknown,
             (NetChange::Known(mine), NetChange::Known(mut theirs)) => {
-                if theirs.images.len() > mine.images.len() {
+                if theirs.counts.len() > mine.counts.len() {
                     std::mem::swap(mine, &mut theirs);
                 }
-                if !theirs.images.iter().all(|(image, count)| mine.add(image, *count)) {
+                if !theirs.counted().all(|(image, count)| mine.add(image, count)) {
                     *self = NetChange::Unknown;
                 }
             }
@@ -74,29 +80,36 @@ impl NetChange {
         let NetChange::Known(images) = self else {
             return None;
         };
-        let json = std::mem::take(images).into_json();
-        *self = NetChange::Untold;
-        Some(json)
+        Some(std::mem::take(images).into_json())
+    }
+
+    /// Bytes of images.
+    pub fn bytes(&self) -> usize {
+        match self {
+            NetChange::Known(images) => images.images.bytes(),
+            _ => 0,
+        }
     }
 }
 
 impl Images {
     /// False: there are too many images.
     fn add(&mut self, image: &[u8], count: i64) -> bool {
-        let known = self.images.iter_mut().rev().find(|(known, _)| known == image);
-        if let Some((_, known)) = known {
-            *known += count;
-            return true;
+        match self.images.place(image) {
+            Ok(_) => self.counts.push(count),
+            Err(known) => self.counts[known] += count,
         }
-        self.bytes += image.len();
-        self.images.push((image.to_vec(), count));
-        self.images.len() <= MAXIMUM_IMAGES && self.bytes <= MAXIMUM_BYTES
+        self.counts.len() <= MAXIMUM_IMAGES && self.images.bytes() <= MAXIMUM_BYTES
+    }
+
+    fn counted(&self) -> impl Iterator<Item = (&[u8], i64)> {
+        self.images.keys().zip(self.counts.iter().copied())
     }
 
     fn into_json(self) -> Vec<u8> {
-        let mut json = Vec::with_capacity(self.bytes + 8 * self.images.len() + 2);
+        let mut json = Vec::with_capacity(self.images.bytes() + 8 * self.counts.len() + 2);
         json.push(b'[');
-        for (image, count) in self.images.iter().filter(|(_, count)| *count != 0) {
+        for (image, count) in self.counted().filter(|(_, count)| *count != 0) {
             if json.len() > 1 {
                 json.push(b',');
             }
@@ -127,7 +140,7 @@ mod tests {
         net.add(RowChange::Images(None, Some(b"{2}")));
         net.add(RowChange::Images(Some(b"{3}"), None));
         assert_eq!(json(&mut net).unwrap(), "[[2,{2}],[-1,{3}]]");
-        assert_eq!(json(&mut net), None);
+        assert_eq!(json(&mut net).unwrap(), "[]");
         net.add(RowChange::Images(None, Some(b"{1}")));
         net.add(RowChange::Images(Some(b"{1}"), None));
         assert_eq!(json(&mut net).unwrap(), "[]");

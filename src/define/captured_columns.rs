@@ -30,9 +30,10 @@ impl CapturedColumns {
 
     /// The columns that a TVIEW needs of one of its sources.
     pub fn needed(source: &Source) -> CapturedColumns {
+        let watched = |columns: &BTreeSet<String>| columns.union(&source.net).cloned().collect();
         CapturedColumns {
             keys: source.captured(),
-            watch: source.watched.clone(),
+            watch: source.watched.as_ref().map(watched),
             net: source.net.clone(),
             every_update: !source.versions.is_empty(),
         }

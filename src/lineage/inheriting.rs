@@ -27,6 +27,7 @@ pub fn merge(sources: &mut Vec<Source>, more: Source) {
             known.occurrences.extend(more.occurrences);
             known.followed.extend(more.followed);
             known.versions.extend(more.versions);
+            known.net.extend(more.net);
             known.watched = known.watched.take().zip(more.watched).map(|(mut known, more)| {
                 known.extend(more);
                 known

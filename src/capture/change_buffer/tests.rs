@@ -14,6 +14,11 @@ fn buffer() -> ChangeBuffer {
     ChangeBuffer::new(SMALL)
 }
 
+/// Adds a key without a net change.
+fn add(buffer: &mut ChangeBuffer, level: u32, source: u32, operation: Operation, key: &[u8]) -> bool {
+    buffer.add(level, source, operation, key, RowChange::Unknown)
+}
+
 fn row(source: u32, operation: &'static str, keys: &str) -> Row {
     Row {
         source,
@@ -39,7 +44,13 @@ fn keys_of(row: &Row) -> usize {
 fn fill(buffer: &mut ChangeBuffer, level: u32, source: u32, keys: std::ops::Range<u32>) -> usize {
     let mut written = 0;
     for key in keys {
-        if buffer.add(level, source, Insert, format!("{{\"id\":{key:06}}}").as_bytes()) {
+        if add(
+            buffer,
+            level,
+            source,
+            Insert,
+            format!("{{\"id\":{key:06}}}").as_bytes(),
+        ) {
             written += buffer.take_full(level).len();
         }
     }
@@ -49,10 +60,10 @@ fn fill(buffer: &mut ChangeBuffer, level: u32, source: u32, keys: std::ops::Rang
 #[test]
 fn one_row_per_source_holds_distinct_keys_in_order() {
     let mut buffer = buffer();
-    assert!(!buffer.add(TOP, 7, Insert, b"{\"id\":1}"));
-    assert!(!buffer.add(TOP, 7, Insert, b"{\"id\":2}"));
-    assert!(!buffer.add(TOP, 7, Insert, b"{\"id\":1}"));
-    assert!(!buffer.add(TOP, 8, Delete, b"{}"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"{\"id\":1}"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"{\"id\":2}"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"{\"id\":1}"));
+    assert!(!add(&mut buffer, TOP, 8, Delete, b"{}"));
     assert_eq!(
         buffer.take_rest(),
         [
@@ -66,15 +77,15 @@ fn one_row_per_source_holds_distinct_keys_in_order() {
 #[test]
 fn several_operations_are_mixed_and_requests_stay_apart() {
     let mut buffer = buffer();
-    assert!(!buffer.add(TOP, 7, Insert, b"1"));
-    assert!(!buffer.add(TOP, 7, Refresh, b"2"));
-    assert!(!buffer.add(TOP, 7, Update, b"1"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"1"));
+    assert!(!add(&mut buffer, TOP, 7, Refresh, b"2"));
+    assert!(!add(&mut buffer, TOP, 7, Update, b"1"));
     assert_eq!(
         buffer.take_rest(),
         [row(7, "MIXED", "[1]"), row(7, "REFRESH", "[2]")]
     );
-    assert!(!buffer.add(TOP, 7, Delete, b"3"));
-    assert!(!buffer.add(TOP, 7, Refresh, b"4"));
+    assert!(!add(&mut buffer, TOP, 7, Delete, b"3"));
+    assert!(!add(&mut buffer, TOP, 7, Refresh, b"4"));
     assert_eq!(
         buffer.take_rest(),
         [row(7, "DELETE", "[3]"), row(7, "REFRESH", "[4]")]
@@ -84,12 +95,12 @@ fn several_operations_are_mixed_and_requests_stay_apart() {
 #[test]
 fn all_keys_swallow_the_source_and_are_written_once() {
     let mut buffer = buffer();
-    assert!(!buffer.add(TOP, 7, Insert, b"1"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"1"));
     buffer.add_all(TOP, 7, Truncate);
-    assert!(!buffer.add(TOP, 7, Insert, b"2"));
-    assert!(!buffer.add(TOP, 7, Refresh, b"3"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"2"));
+    assert!(!add(&mut buffer, TOP, 7, Refresh, b"3"));
     assert_eq!(buffer.take_rest(), [all(7, "MIXED"), row(7, "REFRESH", "[3]")]);
-    assert!(!buffer.add(TOP, 7, Update, b"4"));
+    assert!(!add(&mut buffer, TOP, 7, Update, b"4"));
     buffer.add_all(5, 7, Truncate);
     assert_eq!(buffer.take_rest(), []);
 }
@@ -97,11 +108,11 @@ fn all_keys_swallow_the_source_and_are_written_once() {
 #[test]
 fn a_rolled_back_savepoint_takes_only_its_own_keys() {
     let mut buffer = buffer();
-    assert!(!buffer.add(TOP, 7, Insert, b"1"));
-    assert!(!buffer.add(2, 7, Insert, b"2"));
-    assert!(!buffer.add(3, 7, Insert, b"3"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"1"));
+    assert!(!add(&mut buffer, 2, 7, Insert, b"2"));
+    assert!(!add(&mut buffer, 3, 7, Insert, b"3"));
     buffer.rolled_back(2);
-    assert!(!buffer.add(4, 7, Insert, b"4"));
+    assert!(!add(&mut buffer, 4, 7, Insert, b"4"));
     buffer.committed(4, TOP);
     assert_eq!(buffer.take_rest(), [row(7, "INSERT", "[1,4]")]);
 }
@@ -109,23 +120,23 @@ fn a_rolled_back_savepoint_takes_only_its_own_keys() {
 #[test]
 fn a_truncate_rolled_back_leaves_the_keys_before_it() {
     let mut buffer = buffer();
-    assert!(!buffer.add(TOP, 7, Insert, b"1"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"1"));
     buffer.add_all(2, 7, Truncate);
-    assert!(!buffer.add(3, 7, Insert, b"3"));
+    assert!(!add(&mut buffer, 3, 7, Insert, b"3"));
     buffer.committed(3, 2);
     buffer.rolled_back(2);
-    assert!(!buffer.add(TOP, 7, Insert, b"2"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"2"));
     assert_eq!(buffer.take_rest(), [row(7, "INSERT", "[1,2]")]);
 }
 
 #[test]
 fn a_committed_savepoint_follows_the_fate_of_its_parent() {
     let mut buffer = buffer();
-    assert!(!buffer.add(3, 7, Insert, b"3"));
+    assert!(!add(&mut buffer, 3, 7, Insert, b"3"));
     buffer.committed(3, 2);
-    assert!(!buffer.add(2, 7, Delete, b"2"));
+    assert!(!add(&mut buffer, 2, 7, Delete, b"2"));
     buffer.committed(2, TOP);
-    assert!(!buffer.add(4, 7, Insert, b"4"));
+    assert!(!add(&mut buffer, 4, 7, Insert, b"4"));
     buffer.rolled_back(4);
     assert_eq!(buffer.take_rest(), [row(7, "MIXED", "[3,2]")]);
 }
@@ -133,7 +144,7 @@ fn a_committed_savepoint_follows_the_fate_of_its_parent() {
 #[test]
 fn ends_of_subtransactions_without_changes_mean_nothing() {
     let mut buffer = buffer();
-    assert!(!buffer.add(2, 7, Insert, b"2"));
+    assert!(!add(&mut buffer, 2, 7, Insert, b"2"));
     buffer.committed(4, 3);
     buffer.rolled_back(3);
     buffer.committed(2, TOP);
@@ -173,17 +184,17 @@ fn far_too_many_keys_collapse_to_one_row() {
 #[test]
 fn a_collapse_rolled_back_gives_room_again() {
     let mut buffer = buffer();
-    assert!(!buffer.add(TOP, 7, Insert, b"1"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"1"));
     fill(&mut buffer, 2, 7, 0..1000);
     buffer.rolled_back(2);
-    assert!(!buffer.add(TOP, 7, Insert, b"2"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"2"));
     assert_eq!(buffer.take_rest(), [row(7, "INSERT", "[1,2]")]);
 }
 
 #[test]
 fn one_huge_key_means_all_keys() {
     let mut buffer = buffer();
-    assert!(!buffer.add(TOP, 7, Insert, &[b'1'; 101]));
+    assert!(!add(&mut buffer, TOP, 7, Insert, &[b'1'; 101]));
     assert_eq!(buffer.take_rest(), [all(7, "INSERT")]);
 }
 
@@ -193,10 +204,16 @@ fn many_sources_share_the_memory_limit() {
     let mut keys = 0;
     for source in 0..100 {
         for key in 0..5 {
-            if buffer.add(TOP, source, Insert, format!("{{\"id\":{key:06}}}").as_bytes()) {
+            if add(
+                &mut buffer,
+                TOP,
+                source,
+                Insert,
+                format!("{{\"id\":{key:06}}}").as_bytes(),
+            ) {
                 keys += buffer.take_full(TOP).iter().map(keys_of).sum::<usize>();
             }
-            assert!(buffer.buffered <= SMALL.memory);
+            assert!(buffer.memory <= SMALL.memory);
         }
     }
     keys += buffer.take_rest().iter().map(keys_of).sum::<usize>();
@@ -208,7 +225,7 @@ fn outer_levels_collapse_when_they_fill_the_memory() {
     let mut buffer = buffer();
     for level in 1..20 {
         fill(&mut buffer, level, 7 + level, 0..6);
-        assert!(buffer.buffered <= SMALL.memory);
+        assert!(buffer.memory <= SMALL.memory);
     }
     assert!(buffer.take_rest().contains(&all(8, "INSERT")));
 }
@@ -236,7 +253,7 @@ fn keys_lent_to_a_savepoint_come_back_if_its_commit_fails() {
     let early = buffer.take_before_merge(2, TOP);
     assert_eq!(early.iter().map(keys_of).collect::<Vec<_>>(), [12]);
     buffer.rolled_back(2);
-    assert!(!buffer.add(TOP, 7, Update, b"{}"));
+    assert!(!add(&mut buffer, TOP, 7, Update, b"{}"));
     let rest = buffer.take_rest();
     assert_eq!(
         rest.iter()
@@ -253,14 +270,14 @@ fn keys_lent_to_a_committed_savepoint_are_not_written_again() {
     fill(&mut buffer, 2, 7, 6..12);
     assert_eq!(buffer.take_before_merge(2, TOP).len(), 1);
     buffer.committed(2, TOP);
-    assert!(!buffer.add(TOP, 7, Update, b"1"));
+    assert!(!add(&mut buffer, TOP, 7, Update, b"1"));
     assert_eq!(buffer.take_rest(), [row(7, "UPDATE", "[1]")]);
 }
 
 #[test]
 fn an_all_row_written_by_a_savepoint_counts_for_the_parent_it_merged_into() {
     let mut buffer = buffer();
-    assert!(!buffer.add(TOP, 7, Insert, b"1"));
+    assert!(!add(&mut buffer, TOP, 7, Insert, b"1"));
     fill(&mut buffer, 2, 7, 0..1000);
     buffer.committed(2, TOP);
     assert_eq!(buffer.take_rest(), [all(7, "INSERT")]);
@@ -274,8 +291,8 @@ fn net_of(rows: &[Row]) -> Vec<Option<&str>> {
 
 fn change(buffer: &mut ChangeBuffer, level: u32, old: Option<&str>, new: Option<&str>) {
     let images = RowChange::Images(old.map(str::as_bytes), new.map(str::as_bytes));
-    buffer.note_net(level, 7, Update, images);
-    assert!(!buffer.add(level, 7, Update, new.or(old).unwrap().as_bytes()));
+    let key = new.or(old).unwrap().as_bytes();
+    assert!(!buffer.add(level, 7, Update, key, images));
 }
 
 #[test]
@@ -296,32 +313,80 @@ fn the_last_row_has_the_net_change() {
 #[test]
 fn a_net_change_is_unknown_once_keys_are_written_early() {
     let mut buffer = buffer();
+    let told = |buffer: &mut ChangeBuffer, keys: std::ops::Range<u32>| {
+        let mut written = 0;
+        for key in keys {
+            if buffer.add(2, 7, Insert, format!("{{{key:08}}}").as_bytes(), RowChange::TOLD) {
+                written += buffer.take_full(2).len();
+            }
+        }
+        written
+    };
     change(&mut buffer, TOP, None, Some("{1}"));
-    let level = 2;
-    buffer.note_net(level, 7, Insert, RowChange::Images(None, Some(b"{2}")));
-    fill(&mut buffer, level, 7, 0..40);
-    buffer.rolled_back(level);
+    assert!(told(&mut buffer, 0..12) > 0, "nothing was written early");
+    buffer.rolled_back(2);
     assert_eq!(net_of(&buffer.take_rest()), [Some("[[1,{1}]]")]);
 
     change(&mut buffer, TOP, None, Some("{1}"));
-    buffer.note_net(level, 7, Insert, RowChange::Images(None, Some(b"{2}")));
-    assert!(
-        fill(&mut buffer, level, 7, 0..12) > 0,
-        "nothing was written early"
-    );
-    buffer.committed(level, TOP);
+    assert!(told(&mut buffer, 0..12) > 0, "nothing was written early");
+    buffer.committed(2, TOP);
     assert_eq!(net_of(&buffer.take_rest()), [None]);
+}
+
+#[test]
+fn the_second_key_of_a_row_changes_nothing_of_the_net_change() {
+    let mut buffer = buffer();
+    change(&mut buffer, TOP, Some("{1}"), Some("{2}"));
+    assert!(!buffer.add(TOP, 7, Update, b"{1}", RowChange::TOLD));
+    let rows = buffer.take_rest();
+    assert_eq!(net_of(&rows), [Some("[[-1,{1}],[1,{2}]]")]);
+    assert_eq!(rows[0].keys.as_deref().unwrap(), b"[{2},{1}]");
+}
+
+#[test]
+fn net_changes_count_towards_the_memory_and_go_first() {
+    let mut buffer = buffer();
+    let mut full = 0;
+    for source in 0..40 {
+        let image = format!("{{{source:030}}}");
+        let change = RowChange::Images(None, Some(image.as_bytes()));
+        if buffer.add(TOP, source, Insert, b"1", change) {
+            full += 1;
+            assert_eq!(buffer.take_full(TOP), []);
+        }
+        assert!(buffer.bytes() <= SMALL.memory);
+    }
+    assert!(full > 0, "the memory was never full");
+    let rows = buffer.take_rest();
+    assert_eq!(rows.len(), 40);
+    let unknown = rows.iter().filter(|row| row.net.is_none()).count();
+    assert!((10..40).contains(&unknown), "{unknown}");
+    assert!(rows.iter().all(|row| row.keys.is_some()));
+}
+
+#[test]
+fn images_are_not_wanted_where_the_net_change_is_unknown() {
+    let mut buffer = buffer();
+    assert!(buffer.keeps_images(7, Insert));
+    change(&mut buffer, TOP, None, Some("{1}"));
+    assert!(buffer.keeps_images(7, Insert));
+    assert!(!add(&mut buffer, 2, 7, Insert, b"2"));
+    assert!(!buffer.keeps_images(7, Insert) && buffer.keeps_images(8, Insert));
+    buffer.rolled_back(2);
+    assert!(buffer.keeps_images(7, Insert));
+    buffer.add_all(TOP, 7, Truncate);
+    assert!(!buffer.keeps_images(7, Insert));
 }
 
 #[test]
 fn a_key_without_a_net_change_makes_it_unknown() {
     let mut buffer = buffer();
-    assert!(!buffer.add(TOP, 7, Update, b"{0}"));
+    assert!(!add(&mut buffer, TOP, 7, Update, b"{0}"));
     change(&mut buffer, TOP, None, Some("{1}"));
     assert_eq!(net_of(&buffer.take_rest()), [None]);
 
     change(&mut buffer, TOP, None, Some("{1}"));
-    assert!(!buffer.add(2, 7, Update, b"{2}"));
+    assert!(!add(&mut buffer, 2, 7, Update, b"{2}"));
     buffer.committed(2, TOP);
     assert_eq!(net_of(&buffer.take_rest()), [None]);
 

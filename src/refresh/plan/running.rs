@@ -15,7 +15,7 @@ use crate::refresh::running::Level;
 
 /// The levels of the view. Their tables are sources.
 pub fn levels(definition: &Definition, shape: &Shape, lineage: &Lineage) -> Vec<Level> {
-    let Some(running) = running(definition, None).filter(|_| has_iso_dates(definition)) else {
+    let Some(running) = running(definition, None) else {
         return Vec::new();
     };
     // Whatever the session has set; the query is not run. Policies are those for the owners of the views.
@@ -32,7 +32,8 @@ pub fn levels(definition: &Definition, shape: &Shape, lineage: &Lineage) -> Vec<
             .iter()
             .any(|source| source.relation == level.table)
     };
-    levels.retain(is_source);
+    let is_written_as_needed = |level: &Level| has_iso_dates(definition) || !level.has_dates();
+    levels.retain(|level| is_source(level) && is_written_as_needed(level));
     levels
 }
 

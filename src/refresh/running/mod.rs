@@ -32,6 +32,15 @@ pub struct Level {
     pub aggregates: Vec<Aggregate>,
 }
 
+impl Level {
+    /// Whether the texts of keys or of states depend on `DateStyle`.
+    pub fn has_dates(&self) -> bool {
+        let of_aggregates = self.aggregates.iter().map(|aggregate| &aggregate.argument);
+        let mut typed = self.keys.iter().chain(of_aggregates);
+        typed.any(|typed| typed.type_name.contains("date") || typed.type_name.contains("timestamp"))
+    }
+}
+
 /// An expression as SQL over the columns of `r1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typed {
