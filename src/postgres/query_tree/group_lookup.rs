@@ -155,7 +155,11 @@ unsafe extern "C-unwind" fn replace_mutator(
                 pg_sys::exprCollation(node),
                 0,
             );
-            outer_joins::null_by(column, replacing.nulled_by);
+            // Fewer outer joins than above all of them, if this is one of their conditions.
+            let replaced = column_of(node, lookup.index);
+            if !replaced.is_null() {
+                outer_joins::null_like(column, replaced);
+            }
             return column.cast();
         }
         if (*node).type_ == pg_sys::NodeTag::T_Var {
@@ -182,6 +186,41 @@ unsafe fn same_but_nulled(key: Expr, node: Expr) -> bool {
         };
         pg_sys::equal(plain(key).0.cast(), plain(node).0.cast())
     }
+}
+
+/// A column of the range table entry `index` in an expression; NULL if it reads none.
+unsafe fn column_of(node: *mut pg_sys::Node, index: usize) -> *mut pg_sys::Var {
+    struct Search {
+        index: i32,
+        found: *mut pg_sys::Var,
+    }
+    #[pg_guard]
+    unsafe extern "C-unwind" fn walk(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+        // SAFETY: PostgreSQL walks a valid tree; the context is the search below.
+        unsafe {
+            if node.is_null() || (*node).type_ == pg_sys::NodeTag::T_Query {
+                return false;
+            }
+            if (*node).type_ == pg_sys::NodeTag::T_Var {
+                let search = &mut *context.cast::<Search>();
+                let column = node.cast::<pg_sys::Var>();
+                if (*column).varlevelsup == 0 && (*column).varno == search.index {
+                    search.found = column;
+                }
+                return !search.found.is_null();
+            }
+            pg_sys::expression_tree_walker(node, Some(walk), context)
+        }
+    }
+    let mut search = Search {
+        index: index as i32,
+        found: std::ptr::null_mut(),
+    };
+    // SAFETY: the walker reads nodes only; the context outlives the walk.
+    unsafe {
+        walk(node, (&raw mut search).cast());
+    }
+    search.found
 }
 
 #[pg_guard]
@@ -293,8 +332,33 @@ unsafe fn changed(
     }
 }
 
-/// Whether a sub-select, in an expression or in FROM, reads the table.
+/// Whether a sub-select, in an expression or in FROM, reads the table, or another item of FROM does.
 unsafe fn reads_from_within(query: *mut pg_sys::Query, index: usize) -> bool {
+    let reads = |node: *mut pg_sys::Node| {
+        // SAFETY: reads a part of the query.
+        unsafe {
+            let read = pg_sys::pull_varnos_of_level(std::ptr::null_mut(), node, 0);
+            pg_sys::bms_is_member(index as i32, read)
+        }
+    };
+    // SAFETY: reads the query.
+    let items = unsafe { pointers::<pg_sys::RangeTblEntry>((*query).rtable) };
+    let is_read = |item: &*mut pg_sys::RangeTblEntry| {
+        // SAFETY: reads the query.
+        let item = unsafe { &**item };
+        [
+            item.functions.cast(),
+            item.values_lists.cast(),
+            item.tablefunc.cast(),
+            item.tablesample.cast(),
+            item.securityQuals.cast(),
+        ]
+        .into_iter()
+        .any(|node: *mut pg_sys::Node| !node.is_null() && reads(node))
+    };
+    if items.iter().any(is_read) {
+        return true;
+    }
     #[pg_guard]
     unsafe extern "C-unwind" fn walk(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
         // SAFETY: PostgreSQL walks a valid tree; the context is a range table index.

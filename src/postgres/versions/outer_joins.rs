@@ -68,6 +68,20 @@ unsafe fn find(node: *mut pg_sys::Node, index: i32, nulling: &mut *mut pg_sys::B
     }
 }
 
+/// Makes a column name the outer joins that another one names.
+///
+/// # Safety
+/// The first column belongs to the caller; the second one is valid.
+pub unsafe fn null_like(column: *mut pg_sys::Var, other: *mut pg_sys::Var) {
+    #[cfg(feature = "pg15")]
+    let _ = (column, other);
+    // SAFETY: as the caller promises.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        (*column).varnullingrels = pg_sys::bms_copy((*other).varnullingrels);
+    }
+}
+
 /// Makes a column name these outer joins.
 ///
 /// # Safety
