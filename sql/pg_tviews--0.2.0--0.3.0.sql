@@ -77,10 +77,10 @@ CREATE UNLOGGED TABLE @extschema@.pg_tview_running (
     PRIMARY KEY (tview_oid, level, key)
 ) WITH (fillfactor = 70, vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
 
--- The position in the log that all stored groups of a TVIEW are at: the TVIEW's own position, or ahead of it.
+-- The position in the log that all stored groups of a TVIEW are at: the TVIEW's own position, or ahead of it. NULL: none is stored.
 CREATE UNLOGGED TABLE @extschema@.pg_tview_running_position (
     tview_oid oid         PRIMARY KEY,
-    position  pg_snapshot NOT NULL,
+    position  pg_snapshot,
     levels    text        NOT NULL,
     helped    bigint      NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
@@ -92,6 +92,23 @@ CREATE FUNCTION @extschema@.pg_tviews_running_group(level int, key text[], rows 
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_running_group_wrapper';
 COMMENT ON FUNCTION @extschema@.pg_tviews_running_group(int, text[], bigint, text[], boolean) IS
     'Returns the number of rows of a group, for statements of the extension itself. A refresh notes the group.';
+
+-- One more column.
+DROP FUNCTION @extschema@.pg_tviews_explain(text, text[]);
+CREATE FUNCTION @extschema@.pg_tviews_explain(name_or_query text, key_columns text[] DEFAULT NULL) RETURNS TABLE (
+    source regclass, strategy text, captured_columns text[], key_query text, reason text, advice text, running_aggregates text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_explain_aggregates_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_explain(text, text[]) IS
+    'How changes of each source of a TVIEW, a view or a query are followed, which indexes would make this cheaper, and which aggregates run along. Changes nothing.';
+
+CREATE FUNCTION @extschema@.pg_tviews_stored_groups(tview regclass) RETURNS TABLE (groups bigint, reads bigint)
+    LANGUAGE c STABLE STRICT ROWS 1 AS 'MODULE_PATHNAME', 'pg_tviews_stored_groups_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_stored_groups(regclass) IS
+    'How many groups of a TVIEW are stored as running aggregates, and how often refreshes have read one. 0 on a standby.';
+
+CREATE OR REPLACE VIEW @extschema@.pg_tview_status AS
+SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads
+  FROM @extschema@.pg_tviews_status() s, @extschema@.pg_tviews_stored_groups(s.tview_oid) g;
 
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -27,7 +27,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_retry(text) IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_check(text) IS
     'Compares the table of a TVIEW with its view now: keys that are missing, extra or different.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_explain(text, text[]) IS
-    'How changes of each source of a TVIEW, a view or a query are followed, and which indexes would make this cheaper. Changes nothing.';
+    'How changes of each source of a TVIEW, a view or a query are followed, which indexes would make this cheaper, and which aggregates run along. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_affected(text, regclass, jsonb) IS
     'Keys of a TVIEW that changes of these rows of a source would refresh. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_health_check() IS
@@ -41,6 +41,8 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_running_group(int, text[], bigint, tex
 COMMENT ON FUNCTION @extschema@.pg_tviews_queue_written() IS
     'Trigger function of pg_tview_queue, for rows that capture has not written.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_status() IS 'Rows of the view pg_tview_status.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_stored_groups(regclass) IS
+    'How many groups of a TVIEW are stored as running aggregates, and how often refreshes have read one. 0 on a standby.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
     'Trigger function of pg_tview_meta: updates fk_columns and max_latency, refuses other updates, and adds the rows of a dump in which it was a table.';

@@ -133,10 +133,10 @@ CREATE UNLOGGED TABLE @extschema@.pg_tview_running (
     PRIMARY KEY (tview_oid, level, key)
 ) WITH (fillfactor = 70, vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
 
--- The position in the log that all stored groups of a TVIEW are at: the TVIEW's own position, or ahead of it.
+-- The position in the log that all stored groups of a TVIEW are at: the TVIEW's own position, or ahead of it. NULL: none is stored.
 CREATE UNLOGGED TABLE @extschema@.pg_tview_running_position (
     tview_oid oid         PRIMARY KEY,
-    position  pg_snapshot NOT NULL,
+    position  pg_snapshot,
     levels    text        NOT NULL,
     helped    bigint      NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);

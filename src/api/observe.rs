@@ -6,7 +6,7 @@ use pgrx::Array;
 use crate::catalog::status;
 use crate::define::arguments::{column_names, tview_name};
 use crate::error::OrRaise;
-use crate::explain::explain;
+use crate::explain::{explain, Row};
 use crate::health;
 use crate::postgres::sql_types::{texts, Document, RegClass};
 use crate::session::{affected, check, pending};
@@ -14,7 +14,7 @@ use crate::session::{affected, check, pending};
 ::pgrx::extension_sql_file!(
     "../../sql/install/status.sql",
     name = "status",
-    requires = ["relations", pg_tviews_status]
+    requires = ["relations", pg_tviews_status, pg_tviews_stored_groups]
 );
 
 #[pg_extern(stable, parallel_safe)]
@@ -31,9 +31,9 @@ fn pg_tviews_check(name: &str) -> TableIterator<'static, (name!(key, Document), 
     )
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(volatile, parallel_unsafe, name = "pg_tviews_explain")]
 #[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
-fn pg_tviews_explain(
+fn pg_tviews_explain_aggregates(
     name_or_query: Option<&str>,
     key_columns: default!(Option<Array<&str>>, "NULL"),
 ) -> TableIterator<
@@ -45,15 +45,40 @@ fn pg_tviews_explain(
         name!(key_query, Option<String>),
         name!(reason, Option<String>),
         name!(advice, Option<String>),
+        name!(running_aggregates, Option<String>),
     ),
 > {
-    let key = key_columns
-        .as_ref()
-        .map(|columns| column_names("key_columns", &texts(columns)).or_raise());
-    // No rows for NULL, as if the function were STRICT. With an optional argument that may be NULL, it cannot
-    // be.
-    let rows = name_or_query.map(|text| explain(text, key).or_raise());
-    TableIterator::new(rows.unwrap_or_default().into_iter().map(|row| {
+    TableIterator::new(explained(name_or_query, key_columns).map(|row| {
+        (
+            RegClass(row.source),
+            row.strategy.to_string(),
+            row.captured_columns,
+            row.key_query,
+            row.reason,
+            row.advice,
+            row.running_aggregates,
+        )
+    }))
+}
+
+/// The function as objects of version 0.2 declare it.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)] // As above.
+fn pg_tviews_explain(
+    name_or_query: Option<&str>,
+    key_columns: Option<Array<&str>>,
+) -> TableIterator<
+    'static,
+    (
+        name!(source, RegClass),
+        name!(strategy, String),
+        name!(captured_columns, Vec<String>),
+        name!(key_query, Option<String>),
+        name!(reason, Option<String>),
+        name!(advice, Option<String>),
+    ),
+> {
+    TableIterator::new(explained(name_or_query, key_columns).map(|row| {
         (
             RegClass(row.source),
             row.strategy.to_string(),
@@ -63,6 +88,15 @@ fn pg_tviews_explain(
             row.advice,
         )
     }))
+}
+
+/// No rows for NULL, as if the function were STRICT. With an optional argument that may be NULL, it cannot be.
+fn explained(name_or_query: Option<&str>, key_columns: Option<Array<&str>>) -> impl Iterator<Item = Row> {
+    let key = key_columns
+        .as_ref()
+        .map(|columns| column_names("key_columns", &texts(columns)).or_raise());
+    let rows = name_or_query.map(|text| explain(text, key).or_raise());
+    rows.unwrap_or_default().into_iter()
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

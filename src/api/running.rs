@@ -1,9 +1,10 @@
-//! The function that recompute statements call for the groups they read.
+//! Stored groups: the function that recompute statements call for the groups they read, and the counts.
 
 use pgrx::prelude::*;
 use pgrx::Array;
 
-use crate::postgres::sql_types::texts;
+use crate::catalog::status;
+use crate::postgres::sql_types::{texts, RegClass};
 use crate::refresh::running::noted;
 
 /// Returns `rows`. During a refresh the group is noted.
@@ -29,4 +30,17 @@ fn pg_tviews_running_group(
         }
     }
     rows
+}
+
+/// How many groups of a TVIEW are stored, and how often such groups were read.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_stored_groups(tview regclass) RETURNS TABLE (groups bigint, reads bigint)
+    LANGUAGE c STABLE STRICT ROWS 1
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn pg_tviews_stored_groups(
+    tview: RegClass,
+) -> TableIterator<'static, (name!(groups, i64), name!(reads, i64))> {
+    let (groups, reads) = status::stored_groups(tview.0);
+    TableIterator::once((groups, reads))
 }

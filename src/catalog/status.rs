@@ -4,9 +4,11 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::{self, Oid};
 
 use super::session_statement::SessionStatement;
+use crate::postgres::extension::is_before_0_3;
 use crate::postgres::role::current_role;
 use crate::postgres::run_as::{planned_once, run_internal, set};
 use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::postgres::transaction::in_recovery;
 use crate::statement;
 
 /// A row of the view.
@@ -30,6 +32,7 @@ pub struct Status {
 
 thread_local! {
     static READ: SessionStatement = const { SessionStatement::new() };
+    static COUNT: SessionStatement = const { SessionStatement::new() };
 }
 
 /// The TVIEWs that the current role may see, as of the snapshot of the running query.
@@ -42,6 +45,29 @@ pub fn status() -> Vec<Status> {
             let statement = READ.with(|read| read.get(|| statement!("status"), &[pg_sys::OIDOID]));
             let rows = statement.run(Access::Snapshot, &[caller], 0);
             (0..rows.len()).filter_map(|row| from_row(&rows, row)).collect()
+        })
+    })
+}
+
+/// How many groups of a TVIEW are stored, and how often such groups were read. 0 where the current role does not
+/// see the TVIEW, and on a standby: the store is unlogged.
+pub fn stored_groups(tview: Oid) -> (i64, i64) {
+    if in_recovery() || is_before_0_3() {
+        return (0, 0);
+    }
+    let args = [Value::of(tview), Value::of(current_role())];
+    run_internal(|| {
+        planned_once();
+        spi::session(|| {
+            let types = [pg_sys::OIDOID, pg_sys::OIDOID];
+            let statement = COUNT.with(|count| count.get(|| statement!("running_counts"), &types));
+            let rows = statement.run(Access::Snapshot, &args, 1);
+            let count = |column| rows.get(0, column).unwrap_or(0);
+            if rows.is_empty() {
+                (0, 0)
+            } else {
+                (count(0), count(1))
+            }
         })
     })
 }

@@ -9,6 +9,7 @@
 mod advice;
 mod examine;
 mod plans;
+mod running;
 mod subject;
 
 use pgrx::pg_sys::Oid;
@@ -18,6 +19,7 @@ use crate::lineage::{KeyQuery, Occurrence, Source, Strategy};
 use crate::postgres::run_as::run_restricted;
 use crate::postgres::{named, relation, role, spi};
 use advice::Advice;
+use running::Aggregates;
 use subject::Subject;
 
 /// One occurrence of a source.
@@ -28,27 +30,39 @@ pub struct Row {
     pub key_query: Option<String>,
     pub reason: Option<String>,
     pub advice: Option<String>,
+    pub running_aggregates: Option<String>,
 }
 
 /// Explains a TVIEW, a view that could become one, or a query. Creates nothing. `key`: the key columns to use
 /// in place of those that pg_tviews_create would choose.
 pub fn explain(name_or_query: &str, key: Option<Vec<String>>) -> Result<Vec<Row>, Problem> {
     let subject = subject::read(name_or_query, key)?;
-    let mut advice = match &subject.permit {
-        Err(reason) => vec![Advice::not_checked(reason); subject.occurrences().len()],
+    let (mut advice, running) = match &subject.permit {
+        Err(reason) => (
+            vec![Advice::not_checked(reason); subject.occurrences().len()],
+            Aggregates::default(),
+        ),
         Ok(permit) => run_restricted(*permit, &subject.settings, || {
-            named::within(&subject.named, || spi::session(|| advice::advise(&subject)))
+            named::within(&subject.named, || {
+                spi::session(|| (advice::advise(&subject), Aggregates::of(&subject)))
+            })
         }),
     };
     let rows = subject
         .occurrences()
         .into_iter()
         .zip(&mut advice)
-        .map(|((source, occurrence), advice)| row(&subject, source, occurrence, advice));
+        .map(|((source, occurrence), advice)| row(&subject, source, occurrence, advice, &running));
     Ok(rows.collect())
 }
 
-fn row(subject: &Subject, source: &Source, occurrence: &Occurrence, advice: &mut Advice) -> Row {
+fn row(
+    subject: &Subject,
+    source: &Source,
+    occurrence: &Occurrence,
+    advice: &mut Advice,
+    running: &Aggregates,
+) -> Row {
     let unreadable = source.unreadable_by(subject.reader).map(|table| {
         format!(
             "the owner {} may not read {}, which its key query reads",
@@ -91,5 +105,6 @@ fn row(subject: &Subject, source: &Source, occurrence: &Occurrence, advice: &mut
         key_query,
         reason,
         advice: advice.text(),
+        running_aggregates: running.text(source.relation, &occurrence.label),
     }
 }

@@ -14,7 +14,7 @@ use crate::lineage::{self, Lineage, Occurrence, Source};
 use crate::postgres::named::Named;
 use crate::postgres::permit::Permit;
 use crate::postgres::query_tree::Select;
-use crate::postgres::run_as::{run_internal, run_restricted};
+use crate::postgres::run_as::{run_internal, run_restricted, settings_here};
 use crate::postgres::{privileges, quote, relation, role, spi};
 use crate::refresh::plan::key_column::KeyColumn;
 use crate::refresh::plan::shape::{Content, Shape};
@@ -24,6 +24,8 @@ use crate::refresh::{discretion, plan};
 pub struct Subject {
     pub lineage: Lineage,
     pub shape: Shape,
+    /// The TVIEW; invalid while there is none.
+    pub tview: Oid,
     /// The role that reads the sources: the owner of the TVIEW.
     pub reader: Oid,
     /// Settings that its refreshes run under.
@@ -104,6 +106,7 @@ fn registered(definition: Definition) -> Result<Subject, Problem> {
     Ok(Subject {
         lineage: plan.lineage.clone(),
         shape: plan.shape.clone(),
+        tview,
         reader: owner,
         settings: plan.definition.pinned.clone(),
         named: plan.named.clone(),
@@ -185,6 +188,8 @@ fn unregistered(
     key: Vec<String>,
 ) -> Result<Subject, Problem> {
     let caller = role::current_role();
+    // As a new TVIEW would keep them.
+    let settings = settings_here();
     run_restricted(Permit::of_caller(), &[], || {
         let lineage = lineage::analyse(query, &key)?;
         let queries = lineage.views.iter().copied().map(Select::of_view).chain([query]);
@@ -204,8 +209,9 @@ fn unregistered(
                 columns,
                 &key,
             )?,
+            tview: Oid::INVALID,
             reader: caller,
-            settings: Vec::new(),
+            settings,
             permit: Ok(Permit::of_caller()),
         })
     })

@@ -79,3 +79,11 @@ pub struct Lineage {
     /// Key columns that may be NULL because an outer join found no match. No key query finds such rows.
     pub unmatched: BTreeSet<String>,
 }
+
+impl Lineage {
+    /// Whether changes of some occurrence are followed by key.
+    pub fn has_key_queries(&self) -> bool {
+        let mut occurrences = self.sources.iter().flat_map(|source| &source.occurrences);
+        occurrences.any(|occurrence| matches!(occurrence.strategy, Strategy::Keyed(_)))
+    }
+}

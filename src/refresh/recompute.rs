@@ -38,7 +38,11 @@ pub fn keys(plan: &Plan, batch: &Batch) -> Result {
 
 /// The same, reading stored groups. Returns the groups that were read, too.
 pub fn keys_running(plan: &Plan, batch: &Batch) -> (Result, Noted) {
-    let running = plan::running::running(&plan.definition, Some(plan.running.clone()));
+    let running = plan::running::running(
+        plan.definition.tview,
+        plan.definition.owner,
+        Some(plan.running.clone()),
+    );
     let Some(running) = running.filter(|_| reads_groups(plan, batch)) else {
         return (keys(plan, batch), Noted::default());
     };

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use pgrx::pg_sys::Oid;
+
 use super::shape::Shape;
 use super::sql::Reach;
 use crate::catalog::definition::Definition;
@@ -10,42 +12,78 @@ use crate::lineage::Lineage;
 use crate::postgres::extension;
 use crate::postgres::query_tree::Select;
 use crate::postgres::run_as::{self, run_internal};
-use crate::refresh::pushdown::{push_down_with, Running};
+use crate::refresh::pushdown::{push_down_with, Refused, Running};
 use crate::refresh::running::Level;
 
-/// The levels of the view. Their tables are sources.
+/// The levels of the view of a TVIEW. Their tables are sources.
 pub fn levels(definition: &Definition, shape: &Shape, lineage: &Lineage) -> Vec<Level> {
-    let Some(running) = running(definition, None) else {
-        return Vec::new();
+    let look = || {
+        search(
+            definition.tview,
+            definition.owner,
+            &definition.pinned,
+            shape,
+            lineage,
+        )
     };
-    // Whatever the session has set; the query is not run. Policies are those for the owners of the views.
-    run_internal(|| {
-        run_as::set("row_security", "on");
-        if let Some(query) = Select::rewritten(&shape.looked_up(Reach::EachKey)) {
-            push_down_with(query, Some(&running));
-        }
-    });
+    // Whatever the session has set; the query is not run.
+    run_internal(look).0
+}
+
+/// The levels of a view that aggregate, and the tables whose aggregates do not run along. `settings`: those
+/// that refreshes use.
+pub fn search(
+    tview: Oid,
+    owner: Oid,
+    settings: &[(String, String)],
+    shape: &Shape,
+    lineage: &Lineage,
+) -> (Vec<Level>, Vec<Refused>) {
+    // Without a key query, rows are not computed by key. The view may also be too large to be expanded.
+    let running = running(tview, owner, None).filter(|_| lineage.has_key_queries());
+    let Some(running) = running else {
+        return Default::default();
+    };
+    // Policies are those for the owners of the views.
+    run_as::set("row_security", "on");
+    if let Some(query) = Select::rewritten(&shape.looked_up(Reach::EachKey)) {
+        push_down_with(query, Some(&running));
+    }
+    let mut refused = running.refused.into_inner();
     let mut levels = running.found.into_inner();
-    let is_source = |level: &Level| {
-        lineage
+    let iso = has_iso_dates(settings);
+    levels.retain(|level| {
+        let reason = if !lineage
             .sources
             .iter()
             .any(|source| source.relation == level.table)
-    };
-    let is_written_as_needed = |level: &Level| has_iso_dates(definition) || !level.has_dates();
-    levels.retain(|level| is_source(level) && is_written_as_needed(level));
-    levels
+        {
+            "its changes are not captured"
+        } else if level.has_dates() && !iso {
+            "DateStyle is not ISO"
+        } else {
+            return true;
+        };
+        refused.push(Refused {
+            name: level.label.clone(),
+            table: level.table,
+            reason: reason.to_string(),
+        });
+        false
+    });
+    (levels, refused)
 }
 
 /// What looking for levels needs to know; None without the table of stored groups.
-pub fn running(definition: &Definition, levels: Option<Vec<Level>>) -> Option<Running> {
+pub fn running(tview: Oid, owner: Oid, levels: Option<Vec<Level>>) -> Option<Running> {
     Some(Running {
-        tview: definition.tview,
-        owner: definition.owner,
+        tview,
+        owner,
         store: extension::relation(c"pg_tview_running")?,
         schema: statements::schema(),
         levels,
         found: RefCell::default(),
+        refused: RefCell::default(),
     })
 }
 
@@ -59,7 +97,7 @@ pub fn extend(lineage: &mut Lineage, levels: &[Level]) {
 }
 
 /// Whether dates are written as stored groups need them.
-fn has_iso_dates(definition: &Definition) -> bool {
-    let mut pinned = definition.pinned.iter();
-    pinned.any(|(name, value)| name == "DateStyle" && value.starts_with("ISO"))
+fn has_iso_dates(settings: &[(String, String)]) -> bool {
+    let mut settings = settings.iter();
+    settings.any(|(name, value)| name == "DateStyle" && value.starts_with("ISO"))
 }

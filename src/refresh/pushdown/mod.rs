@@ -33,7 +33,7 @@ use crate::postgres::query_tree::{Column, Expr, Leaf, Range, Select};
 use equalities::is_computed_apart;
 use level::{Level, MAXIMUM_LEVELS};
 use lookup_order::{lookup_order, Fact, Item};
-pub use stored_group::Running;
+pub use stored_group::{Refused, Running};
 
 /// The CTE of a recompute statement that computes the rows, see [`super::plan::sql`].
 const COMPUTES_ROWS: &str = "fresh";

@@ -4,7 +4,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::level::Level;
 use super::lookup_order::{Fact, Item, Step};
-use super::stored_group::{output, Running};
+use super::stored_group::{output, Refused, Running};
 use crate::catalog::columns;
 use crate::lineage::column_definition;
 use crate::postgres::query_tree::{AggregateCall, Column, Expr, From, GroupLookup, JoinKind, Range, Select};
@@ -44,8 +44,24 @@ impl Level<'_> {
             }
             .found(&calls)
         };
-        let Some(found) = items.iter().rev().find_map(at) else {
-            return;
+        let mut refused = Vec::new();
+        let found = items.iter().rev().find_map(|item| match at(item) {
+            Ok(found) => Some(found),
+            Err(reason) => {
+                let table = match flat.range(item.index) {
+                    Range::Table { oid, .. } => Some(oid),
+                    _ => None,
+                };
+                refused.extend(table.map(|table| Refused {
+                    name: flat.range_name(item.index),
+                    table,
+                    reason,
+                }));
+                None
+            }
+        });
+        let Some(found) = found else {
+            return running.refused.borrow_mut().extend(refused);
         };
         let number = running.found.borrow().len() as i32 + 1;
         let level = running::Level {
@@ -62,11 +78,18 @@ impl Level<'_> {
             conditions: found.conditions,
             free: running.store,
         };
-        if let Some(changed) = flat.with_group_lookup(&lookup) {
-            if is_stored {
-                changed.put_in_place_of(self.select);
+        match flat.with_group_lookup(&lookup) {
+            Some(changed) => {
+                if is_stored {
+                    changed.put_in_place_of(self.select);
+                }
+                running.found.borrow_mut().push(level);
             }
-            running.found.borrow_mut().push(level);
+            None => running.refused.borrow_mut().push(Refused {
+                name: level.label,
+                table: level.table,
+                reason: "columns of it are read outside of its groups and aggregates".to_string(),
+            }),
         }
     }
 }
@@ -81,11 +104,15 @@ struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    fn found(&self, calls: &[Expr]) -> Option<Found> {
+    /// Or why the aggregates do not run along.
+    fn found(&self, calls: &[Expr]) -> Result<Found, String> {
         let table = self.table()?;
-        let (keys, values) = self.keys()?;
-        if !self.are_of_group(&values) || self.is_unique(table, &keys) {
-            return None;
+        let (keys, values) = self.keys();
+        if !self.are_of_group(&values) {
+            return Err("a row of the view aggregates several of its groups".to_string());
+        }
+        if self.is_unique(table, &keys) {
+            return Err("each of its groups is one row".to_string());
         }
         let conditions = self.conditions();
         let mut aggregates: Vec<Aggregate> = Vec::new();
@@ -95,7 +122,9 @@ impl Candidate<'_> {
         // The calls whose arguments changes have to tell.
         let mut read = Vec::new();
         for call in calls {
-            let asked = call.as_aggregate_call()?;
+            let asked = call.as_aggregate_call().ok_or_else(|| {
+                "an aggregate has DISTINCT, ORDER BY or several arguments, or is not built in".to_string()
+            })?;
             if asked.argument.is_none() && asked.filter.is_none() {
                 counts = true;
                 replaced.push(*call);
@@ -109,15 +138,15 @@ impl Candidate<'_> {
                 continue;
             }
             read.push(*call);
+            let others = call.ranges();
             let Some(aggregate) = self.aggregate(table, &asked) else {
                 // Rows of other tables come once per group: extremes do not change.
-                let others = call.ranges();
                 if !others.contains(&self.item.index)
                     && ["min", "max", "bool_and", "every", "bool_or"].contains(&&asked.name[..])
                 {
                     continue;
                 }
-                return None;
+                return Err(self.why_not(&asked, others.contains(&self.item.index)));
             };
             let at = aggregates
                 .iter()
@@ -127,18 +156,22 @@ impl Candidate<'_> {
                     aggregates.len() - 1
                 });
             replaced.push(*call);
-            outputs.push(output(&aggregate, at)?);
+            outputs.push(output(&aggregate, at));
         }
         if aggregates.is_empty() && !counts {
-            return None;
+            return Err("no aggregate reads it".to_string());
         }
-        let columns = self.columns(table, &keys, &conditions, &read)?;
+        let unwritten =
+            || "a column is virtual, or an expression has no SQL over this table alone".to_string();
+        let columns = self
+            .columns(table, &keys, &conditions, &read)
+            .ok_or_else(unwritten)?;
         let condition: Option<Vec<String>> = conditions
             .iter()
             .map(|condition| condition.sql_over(table, "r1", self.item.index))
             .collect();
-        let condition = condition?.join(") AND (");
-        Some(Found {
+        let condition = condition.ok_or_else(unwritten)?.join(") AND (");
+        Ok(Found {
             level: running::Level {
                 number: 0,
                 label: self.flat.range_name(self.item.index),
@@ -148,7 +181,7 @@ impl Candidate<'_> {
                 keys: keys
                     .iter()
                     .map(|key| self.key(table, *key))
-                    .collect::<Option<_>>()?,
+                    .collect::<Result<_, _>>()?,
                 aggregates,
             },
             index: self.item.index,
@@ -161,14 +194,14 @@ impl Candidate<'_> {
     }
 
     /// The table, if changes of its rows are captured exactly.
-    fn table(&self) -> Option<Oid> {
+    fn table(&self) -> Result<Oid, String> {
         let Range::Table {
             oid,
             kind,
             with_children,
         } = self.flat.range(self.item.index)
         else {
-            return None;
+            return Err(String::new());
         };
         let whole = match kind {
             'r' => !with_children || inheritance::children(oid).is_empty(),
@@ -179,13 +212,49 @@ impl Candidate<'_> {
         let readable = privileges::may_select(self.running.owner, oid)
             && !privileges::hides_rows_from(oid, self.running.owner)
             && !self.flat.is_filtered_by_policy(self.item.index);
-        let usual =
-            !self.flat.sampled(self.item.index) && !relation::is_temporary(oid) && !self.flat.grouping_sets();
-        (whole && readable && usual && !full).then_some(oid)
+        let sampled = self.flat.sampled(self.item.index) || relation::is_temporary(oid);
+        let reasons = [
+            (
+                !whole,
+                "it is no table or partitioned table, or other tables inherit from it",
+            ),
+            (!readable, "the owner may not read all of its rows"),
+            (sampled, "it is a temporary table, or sampled"),
+            (self.flat.grouping_sets(), "the query has grouping sets"),
+            (full, "it is in a FULL JOIN"),
+        ];
+        match reasons.iter().find(|(is_so, _)| *is_so) {
+            Some((_, reason)) => Err(reason.to_string()),
+            None => Ok(oid),
+        }
+    }
+
+    /// Why an aggregate does not run along. `reads`: it reads this table.
+    fn why_not(&self, asked: &AggregateCall, reads: bool) -> String {
+        let name = &asked.name;
+        let type_name = asked
+            .argument
+            .map(|argument| type_facts::name(argument.column_type().0, -1));
+        let known = [
+            "count", "sum", "avg", "min", "max", "bool_and", "every", "bool_or",
+        ];
+        let parts = || asked.argument.into_iter().chain(asked.filter);
+        if !reads {
+            format!("{name} reads another table of the join")
+        } else if !known.contains(&&name[..]) {
+            format!("{name} cannot be added to")
+        } else if parts().any(|part| !self.is_of_table(part)) {
+            format!("{name} reads other tables as well, or depends on settings")
+        } else {
+            format!(
+                "{name} of {} cannot be added to exactly",
+                type_name.unwrap_or_default()
+            )
+        }
     }
 
     /// What a group is looked up by, and the values of these expressions.
-    fn keys(&self) -> Option<(Vec<Expr>, Vec<Expr>)> {
+    fn keys(&self) -> (Vec<Expr>, Vec<Expr>) {
         let (mut keys, mut values): (Vec<Expr>, Vec<Expr>) = (Vec::new(), Vec::new());
         for fact in &self.by {
             let Some((left, right)) = fact.as_key_equality() else {
@@ -200,7 +269,7 @@ impl Candidate<'_> {
                 }
             }
         }
-        Some((keys, values))
+        (keys, values)
     }
 
     /// Whether each group of the level looks up one group of the table.
@@ -370,12 +439,16 @@ impl Candidate<'_> {
     }
 
     /// An expression that groups are looked up by.
-    fn key(&self, table: Oid, key: Expr) -> Option<Typed> {
+    fn key(&self, table: Oid, key: Expr) -> Result<Typed, String> {
         let type_oid = key.column_type().0;
-        is_key(type_oid).then_some(Typed {
-            sql: key.sql_over(table, "r1", self.item.index)?,
-            type_name: type_facts::name(type_oid, -1),
-        })
+        let type_name = type_facts::name(type_oid, -1);
+        match key
+            .sql_over(table, "r1", self.item.index)
+            .filter(|_| is_key(type_oid))
+        {
+            Some(sql) => Ok(Typed { sql, type_name }),
+            None => Err(format!("equal values of {type_name} may have different texts")),
+        }
     }
 
     /// The columns that are read.

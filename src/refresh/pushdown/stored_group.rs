@@ -18,13 +18,23 @@ pub struct Running {
     /// The levels that are stored; None: look for levels, and change nothing.
     pub levels: Option<Vec<running::Level>>,
     pub found: RefCell<Vec<running::Level>>,
+    pub refused: RefCell<Vec<Refused>>,
+}
+
+/// A table of a level that aggregates, and why its aggregates do not run along.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Its name in the query.
+    pub name: String,
+    pub table: Oid,
+    pub reason: String,
 }
 
 /// What stands in place of an aggregate, over the columns of the sub-select `j`.
-pub fn output(aggregate: &Aggregate, at: usize) -> Option<String> {
+pub fn output(aggregate: &Aggregate, at: usize) -> String {
     let (first, second) = (format!("j.a{at}"), format!("j.b{at}"));
     let type_name = &aggregate.argument.type_name[..];
-    Some(match aggregate.kind {
+    match aggregate.kind {
         Kind::Count => format!("coalesce(sum({first}), 0)::bigint"),
         Kind::Sum => match type_name {
             "smallint" | "integer" => format!("sum({first})::bigint"),
@@ -35,7 +45,7 @@ pub fn output(aggregate: &Aggregate, at: usize) -> Option<String> {
         Kind::Max => format!("max({first})"),
         Kind::BoolAnd => format!("bool_and({first})"),
         Kind::BoolOr => format!("bool_or({first})"),
-    })
+    }
 }
 
 impl Running {

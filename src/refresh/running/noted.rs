@@ -10,6 +10,8 @@ use crate::settings;
 pub const MAXIMUM: usize = 10_000;
 /// Maximum size of a key, in bytes: keys are in an index.
 const MAXIMUM_KEY: usize = 1_000;
+/// Maximum size of a state, in bytes.
+const MAXIMUM_STATE: usize = 8_000;
 /// Values that a sum cannot be moved away from.
 const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
@@ -90,6 +92,7 @@ impl Noted {
         let is_finite = |value: &Option<&str>| value.is_none_or(|value| !NOT_FINITE.contains(&value));
         if self.computed.len() >= MAXIMUM
             || key.iter().map(String::len).sum::<usize>() > MAXIMUM_KEY
+            || state.iter().flatten().map(|value| value.len() + 1).sum::<usize>() > MAXIMUM_STATE
             || !state.iter().all(is_finite)
             || !self.known.insert((level, key.clone()))
         {

@@ -45,7 +45,7 @@ SELECT o.id, o.data || jsonb_build_object('items', coalesce(i.items, '[]'), 'tot
 
 \set entities '{user,post,user_with_posts,tagged_post,order_summary}'
 SELECT entity, e.source, e.strategy, e.captured_columns, e.reason, e.advice
-  FROM unnest(:'entities'::text[]) WITH ORDINALITY AS entities (entity, n), pg_tviews_explain(entity) WITH ORDINALITY AS e (source, strategy, captured_columns, key_query, reason, advice, place)
+  FROM unnest(:'entities'::text[]) WITH ORDINALITY AS entities (entity, n), pg_tviews_explain(entity) WITH ORDINALITY AS e (source, strategy, captured_columns, key_query, reason, advice, running, place)
  ORDER BY n, place;
 -- Registered, the same is said.
 CREATE TEMP TABLE before_creation AS

@@ -17,7 +17,7 @@ SELECT construct, e.source, e.strategy, e.captured_columns, e.key_query IS NULL 
                (5, 'recursion', 'WITH RECURSIVE tree AS (SELECT pk_user, fk_boss FROM tb_user WHERE fk_boss IS NULL UNION ALL SELECT u.pk_user, u.fk_boss FROM tb_user u JOIN tree t ON t.pk_user = u.fk_boss) SELECT pk_user AS id FROM tree'),
                (6, 'grouping sets', 'SELECT fk_user AS id, title, count(*) FROM tb_post GROUP BY GROUPING SETS ((fk_user), (title))'),
                (7, 'sample', 'SELECT pk_post FROM tb_post TABLESAMPLE SYSTEM (50)')) AS constructs (n, construct, query),
-       pg_tviews_explain(query) WITH ORDINALITY AS e (source, strategy, captured_columns, key_query, reason, advice, place)
+       pg_tviews_explain(query) WITH ORDINALITY AS e (source, strategy, captured_columns, key_query, reason, advice, running, place)
  ORDER BY n, place;
 
 -- The owner of a TVIEW reads the view but not the tables that key queries go through.

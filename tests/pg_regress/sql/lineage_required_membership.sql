@@ -22,7 +22,7 @@ INSERT INTO shapes (query) VALUES
 ('SELECT u.pk_user AS id, (SELECT count(*) FROM tb_post p WHERE NOT EXISTS (SELECT FROM tb_follow f WHERE f.fk_user = u.pk_user AND f.topic = p.topic)) AS n FROM tb_user u'),
 ('SELECT u.pk_user AS id, (SELECT count(*) FROM tb_post p WHERE EXISTS (SELECT max(f.topic) FROM tb_follow f WHERE f.fk_user = u.pk_user AND f.topic = p.topic)) AS n FROM tb_user u'),
 ('SELECT u.pk_user AS id, count(p.pk_post) AS n FROM tb_user u LEFT JOIN tb_post p ON p.topic IN (SELECT f.topic FROM tb_follow f WHERE f.fk_user = u.pk_user) GROUP BY 1');
-SELECT number, e.source, e.strategy, e.reason FROM shapes, pg_tviews_explain(query) WITH ORDINALITY AS e (source, strategy, captured_columns, key_query, reason, advice, place)
+SELECT number, e.source, e.strategy, e.reason FROM shapes, pg_tviews_explain(query) WITH ORDINALITY AS e (source, strategy, captured_columns, key_query, reason, advice, running, place)
  ORDER BY number, place;
 DO $$BEGIN PERFORM pg_tviews_create('s' || number, query) FROM shapes; END$$;
 CALL pg_tviews_drain();
