@@ -14,7 +14,7 @@ pub mod change_buffer;
 pub mod change_history;
 pub mod flush;
 mod key_set;
-mod net_changes;
+pub mod net_changes;
 pub mod plan;
 pub mod shown;
 

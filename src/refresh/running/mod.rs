@@ -10,6 +10,8 @@
 
 pub mod moving;
 pub mod noted;
+#[cfg(test)]
+mod simulation;
 pub mod statements;
 pub mod store;
 
