@@ -11,6 +11,16 @@ pub fn cpu_seconds(pids: &[i32]) -> f64 {
     pids.iter().map(|pid| ticks(*pid)).sum::<u64>() as f64 / 100.0
 }
 
+/// Milliseconds of CPU these processes have used so far, to the nanosecond.
+pub fn cpu_milliseconds(pids: &[i32]) -> f64 {
+    let of = |pid: &i32| {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+        let first = text.split_whitespace().next();
+        first.and_then(|nanoseconds| nanoseconds.parse::<f64>().ok())
+    };
+    pids.iter().filter_map(of).sum::<f64>() / 1_000_000.0
+}
+
 /// Seconds of CPU that the ended children of the parent of `pid` have used: of a server's session, all sessions that
 /// are over.
 pub fn cpu_seconds_of_ended_siblings(pid: i32) -> f64 {

@@ -49,6 +49,8 @@ pub struct Scale {
     pub sizes: [i32; 3],
     /// Rows of the one huge UPDATE.
     pub huge: i32,
+    /// Rows of the largest group that an aggregate reads.
+    pub group: i32,
     /// Commands of each kind that have nothing to do with TVIEWs.
     pub unrelated_ddl: i32,
     /// Groups that run only if they are named.
@@ -80,6 +82,7 @@ impl Scale {
         idle: Duration::from_secs(60),
         sizes: [30_000, 300_000, 3_000_000],
         huge: 10_000_000,
+        group: 1_000_000,
         unrelated_ddl: 300,
         left_out: &[],
     };
@@ -107,6 +110,7 @@ impl Scale {
         idle: Duration::from_secs(5),
         sizes: [10_000, 30_000, 100_000],
         huge: 300_000,
+        group: 200_000,
         unrelated_ddl: 100,
         left_out: &["half", "clients", "slots", "ddl", "count"],
     };

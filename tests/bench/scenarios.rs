@@ -13,6 +13,7 @@ mod compare;
 mod count;
 mod cpu;
 mod ddl;
+mod groups;
 mod half_rate;
 mod hub;
 mod in_memory;
@@ -61,6 +62,7 @@ const ALONE: &[Group<Scale>] = &[
     ("many", many::measure),
     ("sizes", sizes::measure),
     ("large", large::measure),
+    ("groups", groups::measure),
     ("slots", slots::measure),
     ("ddl", ddl::measure),
     ("count", count::measure),
