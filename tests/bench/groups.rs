@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
-use crate::compare::{in_turn, percentile, Measured};
+use crate::compare::{in_turn, milliseconds, percentile, Measured};
 use crate::harness::{Ask, Cluster};
 use crate::load::Load;
-use crate::processes::cpu_milliseconds;
+use crate::processes::{cpu_milliseconds, peak_memory};
 use crate::report::{Reach, Report};
 use crate::scale::Scale;
 use crate::world::{caught_up, patient, start_cluster};
@@ -58,6 +58,7 @@ pub fn measure(scale: &Scale, report: &mut Report) {
         client.run(&format!("SELECT pg_tviews_create('post', $q${}$q$)", shape.query));
         caught_up(&mut client);
         sizes.report(scale, report, shape.name);
+        steady(&cluster, &workers, scale, report, shape.name);
         client.assert_views_equal(&["post"]);
         client.run("SELECT pg_tviews_drop('post')");
     }
@@ -161,6 +162,28 @@ impl Sizes<'_> {
     }
 }
 
+/// Many changes of one post per second.
+fn steady(cluster: &Cluster, workers: &[i32], scale: &Scale, report: &mut Report, name: &str) {
+    let mut client = patient(cluster, "postgres");
+    let time = scale.slice * 2;
+    let loads = [1, 3].map(|post| {
+        let script = format!("INSERT INTO tb_like (fk_post, amount) VALUES ({post}, 5);\n");
+        Load::new(cluster, "postgres", 1, &script).at(200)
+    });
+    let mut share = |load: &Load| {
+        let before = cpu_milliseconds(workers);
+        load.run(time);
+        caught_up(&mut client);
+        (cpu_milliseconds(workers) - before) / (time.as_secs_f64() * 1000.0)
+    };
+    let rounds = (0..scale.rounds.min(3)).map(|_| [share(&loads[0]), share(&loads[1])]);
+    let (few, most): (Vec<f64>, Vec<f64>) = rounds.map(|[few, most]| (few, most)).unzip();
+    let scenario = format!("{name}: 200 changes per second in a group of {}", scale.group);
+    let measure = format!("share of a core / in a group of {FEW}");
+    let [few, most] = [few, most].map(|shares| Measured::of("cores", shares));
+    report.ratio(&scenario, &measure, &most, &few, Reach::AtMost(1.5));
+}
+
 /// The total of a large table, beside that of a table of one row.
 fn total(cluster: &Cluster, workers: &[i32], scale: &Scale, report: &mut Report) {
     let mut client = patient(cluster, "postgres");
@@ -209,7 +232,7 @@ fn writers(cluster: &Cluster, scale: &Scale, report: &mut Report) {
     for database in ["told", "untold"] {
         client.run(&format!("CREATE DATABASE {database}"));
         let mut client = patient(cluster, database);
-        load(&mut client, 10_000);
+        load(&mut client, scale.group);
         let amount = if database == "told" {
             "l.amount"
         } else {
@@ -238,5 +261,43 @@ fn writers(cluster: &Cluster, scale: &Scale, report: &mut Report) {
         &told,
         &untold,
         Reach::AtLeast(0.97),
+    );
+    let all = format!("{}-row UPDATE, TVIEW paused", scale.group);
+    let mut clients = ["told", "untold"].map(|database| patient(cluster, database));
+    let pids = clients
+        .each_mut()
+        .map(|client| client.one::<i32>("SELECT pg_backend_pid()"));
+    let mut megabytes = [0.0, 0.0];
+    let [told, untold] = {
+        let [first, second] = &mut clients;
+        let [most, least] = &mut megabytes;
+        let statement = "UPDATE tb_like SET amount = amount + 1 WHERE fk_post = 3";
+        let of = |client: &mut Client, pid: i32, peak: &mut f64| {
+            milliseconds(|| {
+                *peak = peak_memory(&[pid], || client.run(statement))[0] as f64 / f64::from(1 << 20)
+            })
+        };
+        let mut rounds = [Vec::new(), Vec::new()];
+        for _ in 0..scale.rounds.min(3) {
+            rounds[0].push(of(first, pids[0], most));
+            rounds[1].push(of(second, pids[1], least));
+        }
+        rounds.map(|rounds| Measured::of("ms", rounds))
+    };
+    report.ratio(
+        &all,
+        "time with net changes / without",
+        &told,
+        &untold,
+        Reach::AtMost(1.03),
+    );
+    let [told, untold] = megabytes;
+    let seen = format!("{told:.0} / {untold:.0} MB");
+    report.add(
+        &all,
+        "memory of the session with net changes / without",
+        told / untold,
+        Reach::AtMost(1.03),
+        seen,
     );
 }
