@@ -112,6 +112,6 @@ impl Scale {
         huge: 300_000,
         group: 200_000,
         unrelated_ddl: 100,
-        left_out: &["half", "clients", "slots", "ddl", "count"],
+        left_out: &["groups", "half", "clients", "slots", "ddl", "count"],
     };
 }
