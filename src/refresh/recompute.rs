@@ -49,13 +49,33 @@ pub fn keys_running(plan: &Plan, batch: &Batch) -> (Result, Noted) {
     constraints_immediate(plan);
     few_rows(true);
     let change = move |query| push_down_with(query, Some(&running));
-    let (result, noted) = noted::collecting(|| {
-        let rows = reshaping(plan.each_key_running.sql(), change, || {
-            let parameters = batch.parameters(plan);
-            plan.each_key_running.run(Access::Current, &parameters, 0)
-        });
-        result(plan, &rows)
-    });
+    let run = || {
+        noted::collecting(|| {
+            let rows = reshaping(plan.each_key_running.sql(), change, || {
+                let parameters = batch.parameters(plan);
+                plan.each_key_running.run(Access::Current, &parameters, 0)
+            });
+            result(plan, &rows)
+        })
+    };
+    let (result, noted) = if plan.stored.is_planned.get() {
+        run()
+    } else {
+        match transaction::attempt(run) {
+            Ok(done) => done,
+            // An error of the view is raised here.
+            Err(caught) => {
+                let result = keys(plan, batch);
+                if caught.sqlstate().starts_with("XX") {
+                    let (tview, error) = (plan.definition.display(), &caught.message);
+                    pgrx::log!("pg_tviews: stored groups of {tview} are not read: {error}");
+                    plan.stored.is_refused.set(true);
+                }
+                return (result, Noted::default());
+            }
+        }
+    };
+    plan.stored.is_planned.set(true);
     plan.stored.count(&noted);
     (result, noted)
 }
@@ -64,6 +84,7 @@ pub fn keys_running(plan: &Plan, batch: &Batch) -> (Result, Noted) {
 /// its groups are stored.
 fn reads_groups(plan: &Plan, batch: &Batch) -> bool {
     !plan.spares_partitions()
+        && !plan.stored.is_refused.get()
         && (!cost::are_many(plan, batch.len()) || batch.len() <= FEW_GROUPS && plan.stored.often_help())
 }
 

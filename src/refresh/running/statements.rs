@@ -14,6 +14,10 @@ use crate::postgres::spi::Statement;
 #[derive(Default)]
 pub struct Kept {
     levels: OnceCell<Vec<Statements>>,
+    /// The statement that reads stored groups has run: PostgreSQL can plan it.
+    pub is_planned: Cell<bool>,
+    /// PostgreSQL cannot plan it, but the statement without stored groups.
+    pub is_refused: Cell<bool>,
     /// How often stored groups were read since this was last added up.
     pub helped: Cell<i64>,
     /// How many groups were stored since the last count of all of them. None: not counted yet.

@@ -57,6 +57,12 @@ fn follow_random_changes(options: Options) {
     }
     totals.report();
     assert!(totals.failures.is_empty(), "{}", totals.failures.join("\n\n"));
+    let log = cluster.read_log();
+    let refused: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("stored groups of"))
+        .collect();
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
     totals.assert_plausible();
 }
 
