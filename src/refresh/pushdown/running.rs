@@ -261,7 +261,9 @@ impl Candidate<'_> {
                 continue;
             };
             for (key, value) in [(left, right), (right, left)] {
-                let is_pair = self.is_of_table(key) && !value.ranges().contains(&self.item.index);
+                let is_pair = self.is_of_table(key)
+                    && !value.ranges().contains(&self.item.index)
+                    && are_written_alike(key, value);
                 if is_pair && !keys.iter().any(|known| known.same_as(&key)) {
                     keys.push(key);
                     values.push(value);
@@ -507,6 +509,12 @@ fn is_ordered(argument: Expr) -> bool {
     }
 }
 
+/// Whether equal values of both are the same. Those of `char(n)` are filled with blanks to their lengths.
+fn are_written_alike(key: Expr, value: Expr) -> bool {
+    let (type_oid, length, _) = key.column_type();
+    type_oid != pg_sys::BPCHAROID || length >= 0 && length == value.column_type().1
+}
+
 /// Types of keys: equal values have the same text.
 fn is_key(type_oid: Oid) -> bool {
     [
@@ -518,6 +526,8 @@ fn is_key(type_oid: Oid) -> bool {
         pg_sys::BOOLOID,
         pg_sys::TEXTOID,
         pg_sys::VARCHAROID,
+        // Its text is without the blanks that do not count.
+        pg_sys::BPCHAROID,
         pg_sys::DATEOID,
         pg_sys::TIMESTAMPOID,
     ]

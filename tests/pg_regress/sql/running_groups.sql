@@ -1,0 +1,32 @@
+-- Groups of 600 rows, whose aggregates are stored: keys of each type, texts with blanks and quotes, totals.
+SET client_min_messages = warning;
+CREATE SCHEMA running_groups;
+SET search_path = running_groups, public;
+SET datestyle = 'ISO, MDY';
+CREATE TABLE tb_sale (pk_sale int PRIMARY KEY, status char(3), kind text, place varchar(20), day date, at timestamp, ref uuid, paid boolean,
+    n bigint, cents numeric(12,2));
+INSERT INTO tb_sale SELECT i, (ARRAY['a', 'ab', ''])[1 + i % 3], (ARRAY['', 'x ', E'q"\'\\,{}'])[1 + i % 3], (ARRAY[' lead', 'trail ', 'NULL'])[1 + i % 3],
+    date '2026-01-01' + i % 3, timestamp '2026-01-01 12:00:00.5' + i % 3 * interval '1 day', md5((i % 3)::text)::uuid, i % 3 = 0, i, i / 7.0
+  FROM generate_series(1, 2400) AS i;
+CREATE TABLE tview (name text, key text);
+INSERT INTO tview VALUES ('by_status', 'status'), ('by_kind', 'kind'), ('by_place', 'place'), ('by_day', 'day'), ('by_at', 'at'), ('by_ref', 'ref'), ('by_paid', 'paid'),
+    ('by_two', 'status,kind'), ('total', 'one');
+SELECT name, pg_tviews_create(name, format('SELECT %1$s%2$s, count(*) AS rows, sum(cents) AS cents, avg(n) AS n, max(cents) AS most, min(day) AS first FROM tb_sale%3$s',
+    CASE name WHEN 'total' THEN '1 AS ' ELSE '' END, key, CASE name WHEN 'total' THEN '' ELSE ' GROUP BY ' || key END), key_columns => string_to_array(key, ',')) IS NOT NULL AS created
+  FROM tview;
+CALL pg_tviews_drain();
+-- Computed and stored, then moved.
+UPDATE tb_sale SET cents = cents + 1 WHERE pk_sale <= 6;
+CALL pg_tviews_drain();
+UPDATE tb_sale SET cents = cents + 0.5, status = 'ab' WHERE pk_sale <= 3;
+CALL pg_tviews_drain();
+DELETE FROM tb_sale WHERE pk_sale = 7;
+CALL pg_tviews_drain();
+SELECT name, stored_groups > 0 AS stored, stored_group_reads > 0 AS read, (SELECT count(*) FROM pg_tviews_check(name)) AS differences
+  FROM tview JOIN pg_tview_status ON entity_name = name AND tview_oid::text LIKE 'tv\_%' ORDER BY name;
+SELECT status, rows FROM tv_by_status ORDER BY 1;
+-- A text and a value of char(n) of another length are compared as such, and are not those of the group.
+CREATE TABLE tb_status (pk_status char(5) PRIMARY KEY);
+INSERT INTO tb_status VALUES ('a'), ('ab');
+SELECT source, running_aggregates FROM pg_tviews_explain('SELECT pk_status, (SELECT count(*) FROM tb_sale s WHERE s.status = k.pk_status) AS n FROM tb_status k', '{pk_status}');
+DROP SCHEMA running_groups CASCADE;
