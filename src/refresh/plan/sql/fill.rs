@@ -1,12 +1,12 @@
 //! Statements that fill a table, or a range of keys, without comparing.
 
-use super::{KeyRange, Reach};
+use super::KeyRange;
 use crate::refresh::plan::shape::Shape;
 
 impl Shape {
     /// Fills an empty table. The primary key refuses repeated keys.
     pub fn fill(&self) -> String {
-        self.filled_with(self.fresh(Reach::Everything))
+        self.filled_with(self.with_key())
     }
 
     /// The same for a range of keys of which the table has no row.
@@ -23,6 +23,6 @@ impl Shape {
     }
 
     pub(super) fn fresh_of_range(&self, range: &KeyRange) -> String {
-        format!("{} AND {}", self.fresh(Reach::Everything), range.view)
+        format!("{} AND {}", self.with_key(), range.view)
     }
 }

@@ -24,11 +24,17 @@ impl Shape {
         format!("SELECT {} FROM {} AS v", values.join(", "), self.view)
     }
 
+    /// All rows of the view whose key is not NULL, in the types of the table.
+    pub(super) fn with_key(&self) -> String {
+        format!("{} WHERE {}", self.of_view(), self.key_not_null("v"))
+    }
+
     /// The rows of the view for these keys, in the types of the table.
     pub(super) fn fresh(&self, reach: Reach) -> String {
         let select = self.of_view();
         match reach {
-            Reach::Everything => format!("{select} WHERE {}", self.key_not_null()),
+            // Rows without a key, too: the statement reports them, and the view is computed once.
+            Reach::Everything => select,
             Reach::EachKey => format!(
                 "SELECT f.* FROM wanted k, LATERAL ({select} WHERE {} OFFSET 0) f",
                 self.wanted_in_view()
@@ -90,9 +96,9 @@ impl Shape {
         self.each_key(|k| format!("{a}.{} {} {b}.{}", k.name, k.table_equality, k.name))
     }
 
-    pub fn key_not_null(&self) -> String {
+    pub fn key_not_null(&self, of: &str) -> String {
         // IS NULL is true for a composite value of NULLs, which may be a key.
-        self.each_key(|k| format!("v.{} IS DISTINCT FROM NULL", k.name))
+        self.each_key(|k| format!("{of}.{} IS DISTINCT FROM NULL", k.name))
     }
 
     pub(super) fn each_key(&self, condition: impl Fn(&KeyColumn) -> String) -> String {

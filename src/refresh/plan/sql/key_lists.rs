@@ -119,7 +119,7 @@ impl Shape {
             "SELECT {} FROM {} AS v WHERE {} UNION SELECT {} FROM {} AS tv",
             self.views_keys("v"),
             self.view,
-            self.key_not_null(),
+            self.key_not_null("v"),
             self.views_keys("tv"),
             self.rows()
         )

@@ -46,7 +46,7 @@ impl Shape {
              ends AS MATERIALIZED (SELECT * FROM ({last_in_view} UNION ALL {last_in_table}) AS e ORDER BY {first_end} LIMIT 1) \
              SELECT {keys}, EXISTS (SELECT 1 FROM ends), EXISTS (SELECT 1 FROM in_table WHERE {in_reach_in_table}) \
                FROM (SELECT * FROM in_view UNION SELECT * FROM in_table) AS k WHERE {in_reach} ORDER BY {descending}{limit}",
-            in_view = some("in_view", "v", &self.view, self.key_not_null()),
+            in_view = some("in_view", "v", &self.view, self.key_not_null("v")),
             in_table = some("in_table", "tv", &self.rows(), "true".to_string()),
             last_in_view = last("in_view"),
             last_in_table = last("in_table"),

@@ -20,7 +20,7 @@ impl Shape {
             "SELECT jsonb_agg(to_jsonb(r))::text FROM (SELECT {columns} FROM {} AS v WHERE {} \
              GROUP BY {columns} HAVING count(*) > 1 LIMIT 10) AS r",
             self.view,
-            self.key_not_null()
+            self.key_not_null("v")
         )
     }
 

@@ -5,7 +5,8 @@ use crate::refresh::plan::shape::Shape;
 
 impl Shape {
     /// Recomputes rows and writes those that differ. Returns one row: the numbers of rows inserted, updated,
-    /// deleted and unchanged, and up to ten keys (as JSON) that the view returns more than once.
+    /// deleted and unchanged, up to ten keys (as JSON) that the view returns more than once, and whether the
+    /// whole view returns rows whose key is NULL.
     ///
     /// Each row of the table is looked up once, by key. A row that differs is updated by its ctid.
     pub fn recompute(&self, reach: Reach) -> String {
@@ -31,6 +32,17 @@ impl Shape {
         };
         // OFFSET 0, so that no expression of the view is computed twice: to compare and to write.
         let fence = if reach == Reach::EachKey { "" } else { " OFFSET 0" };
+        // Only the whole view can have rows without a key here.
+        let (with_key, and_with_key, without_key) = if keyed || range.is_some() {
+            (String::new(), String::new(), "false".to_string())
+        } else {
+            let with_key = self.key_not_null("fresh");
+            (
+                format!(" WHERE {with_key}"),
+                format!(" AND {with_key}"),
+                format!("EXISTS (SELECT 1 FROM compared AS fresh WHERE NOT ({with_key}))"),
+            )
+        };
         let deleted = self.deleted(keyed, range);
         let updated = self.updated(&place, &differs);
         format!(
@@ -39,17 +51,17 @@ impl Shape {
              compared AS MATERIALIZED (SELECT fresh.*, tv.ctid AS {place}, {is_different} AS {differs} \
                FROM fresh LEFT JOIN ONLY {table} AS tv ON {fresh_key}{between}), \
              found AS MATERIALIZED (SELECT count(*) AS keys, coalesce(sum(n), 0)::bigint AS rows \
-               FROM (SELECT count(*) AS n FROM compared GROUP BY {key_names}) AS each_key), \
-             repeated AS MATERIALIZED (SELECT {key_names} FROM compared WHERE (SELECT rows > keys FROM found) \
+               FROM (SELECT count(*) AS n FROM compared AS fresh{with_key} GROUP BY {key_names}) AS each_key), \
+             repeated AS MATERIALIZED (SELECT {key_names} FROM compared AS fresh WHERE (SELECT rows > keys FROM found){and_with_key} \
                GROUP BY {key_names} HAVING count(*) > 1), \
              deleted AS (DELETE FROM ONLY {table} AS tv {deleted} RETURNING 1), \
              updated AS ({updated}), \
              inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM compared AS fresh \
-               WHERE fresh.{place} IS NULL AND {not_repeated} RETURNING 1), \
+               WHERE fresh.{place} IS NULL{and_with_key} AND {not_repeated} RETURNING 1), \
              counts AS MATERIALIZED (SELECT (SELECT count(*) FROM deleted) AS deleted, \
                (SELECT count(*) FROM updated) AS updated, (SELECT count(*) FROM inserted) AS inserted) \
              SELECT inserted, updated, deleted, greatest(found.rows - inserted - updated, 0), \
-               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text FROM counts, found",
+               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text, {without_key} FROM counts, found",
             fresh = match range {
                 Some(range) => self.fresh_of_range(range),
                 None => self.fresh(reach),
