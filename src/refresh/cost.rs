@@ -67,8 +67,11 @@ fn costs(plan: &Plan) -> &Costs {
         } else {
             FEW_KEYS
         };
+        // A key that costs as much as the view is computed by a plan for the view.
+        let is_dear = one > PLANNING && 2.0 * one > everything;
+        let few = ((everything + PLANNING) / one).min(maximum as f64) as usize;
         Costs {
-            few: ((everything + PLANNING) / one).min(maximum as f64) as usize,
+            few: if is_dear { 0 } else { few },
             by_key: everything <= CHEAP_VIEW || everything / one >= BY_KEY,
         }
     };
