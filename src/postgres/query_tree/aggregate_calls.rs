@@ -8,6 +8,7 @@ use pgrx::{pg_guard, pg_sys};
 use super::expression::Leaf;
 use super::handles::{Expr, Select};
 use super::lists::{pointers, string};
+use crate::postgres::canonical::CanonicalText;
 use crate::postgres::recursion;
 
 /// Functions of numeric whose results have a scale that follows from those of the arguments: +, -, *.
@@ -50,16 +51,16 @@ impl Select {
         unsafe { !(*self.entry(index)).securityQuals.is_null() }
     }
 
-    /// The calls of aggregates of this level.
-    pub fn aggregate_calls(&self) -> Vec<Expr> {
-        let mut calls: Vec<Expr> = Vec::new();
+    /// The calls of aggregates of this level; None if a sub-select has one.
+    pub fn aggregate_calls(&self) -> Option<Vec<Expr>> {
+        let mut calls = Calls::default();
         // SAFETY: the walker reads nodes only; the context outlives the walk.
         unsafe {
             for node in [(*self.0).targetList.cast(), (*self.0).havingQual] {
                 collect(node, (&raw mut calls).cast());
             }
         }
-        calls
+        (!calls.inside).then_some(calls.found)
     }
 }
 
@@ -99,7 +100,7 @@ impl Expr {
         }
     }
 
-    /// SQL text in which the columns of one range are those of a table under an alias.
+    /// SQL text in which the columns of one range are those of a table under an alias. It depends on no setting.
     pub fn sql_over(&self, table: Oid, alias: &str, range: usize) -> Option<String> {
         let moved = self.substitute(|leaf, expr| match leaf {
             Leaf::Column(column) if column.range == range && column.levels_up == 0 => {
@@ -108,6 +109,7 @@ impl Expr {
             _ => None,
         })?;
         let alias = CString::new(alias).ok()?;
+        let _same_everywhere = CanonicalText::new();
         // SAFETY: the copy reads range 1 only, which is the table.
         unsafe {
             let context = pg_sys::deparse_context_for(alias.as_ptr(), table);
@@ -149,15 +151,28 @@ impl Expr {
     }
 }
 
+/// The calls of aggregates of one level.
+#[derive(Default)]
+struct Calls {
+    found: Vec<Expr>,
+    /// Whether a sub-select has some.
+    inside: bool,
+}
+
 #[pg_guard]
 unsafe extern "C-unwind" fn collect(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
     // SAFETY: PostgreSQL walks a valid tree; the context is the one that the walk was started with.
     unsafe {
-        if node.is_null() || (*node).type_ == pg_sys::NodeTag::T_Query {
+        if node.is_null() {
+            return false;
+        }
+        let calls = &mut *context.cast::<Calls>();
+        if (*node).type_ == pg_sys::NodeTag::T_Query {
+            calls.inside |= pg_sys::contain_aggs_of_level(node, 1);
             return false;
         }
         if (*node).type_ == pg_sys::NodeTag::T_Aggref {
-            (*context.cast::<Vec<Expr>>()).push(Expr(node));
+            calls.found.push(Expr(node));
             return false;
         }
         pg_sys::expression_tree_walker(node, Some(collect), context)

@@ -1,5 +1,7 @@
 //! Puts a sub-select that returns one row per group in the place of a table that a query aggregates.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::ffi::{c_void, CString};
 
 use pgrx::pg_sys::Oid;
@@ -23,7 +25,7 @@ pub struct GroupLookup<'a> {
     pub keys: Vec<Expr>,
     /// The calls of aggregates to replace, in the order of the outputs of `sql`.
     pub calls: Vec<Expr>,
-    /// Conditions that the sub-select contains.
+    /// Conditions that the sub-select contains: nodes of the query.
     pub conditions: Vec<Expr>,
     /// A table that is read without asking for rights: that of the extension.
     pub free: Oid,
@@ -72,8 +74,18 @@ impl Select {
             }
             (*query).targetList = replace((*query).targetList.cast(), context).cast();
             (*query).havingQual = replace((*query).havingQual, context);
+            // Found in this query, changed in its copy: in the same order. A part may occur in several places,
+            // and goes only where it decides which rows of the table count.
+            let dropped = RefCell::new(VecDeque::new());
+            change_conditions((*self.0).jointree.cast(), &|condition| {
+                dropped
+                    .borrow_mut()
+                    .push_back(places_of(condition, &lookup.conditions));
+                condition
+            });
             change_conditions((*query).jointree.cast(), &|condition| {
-                changed(condition, lookup, context)
+                let dropped = dropped.borrow_mut().pop_front().unwrap_or_default();
+                changed(condition, &dropped, context)
             });
             if replacing.failed || reads_from_within(query, lookup.index) {
                 return None;
@@ -307,22 +319,35 @@ unsafe fn change_conditions(
     }
 }
 
-/// A condition without the parts that the sub-select contains.
+/// The parts of a condition.
+fn parts_of(condition: *mut pg_sys::Node) -> Vec<Expr> {
+    if condition.is_null() {
+        Vec::new()
+    } else {
+        Expr(condition).conjuncts()
+    }
+}
+
+/// Which parts of a condition are these nodes.
+fn places_of(condition: *mut pg_sys::Node, nodes: &[Expr]) -> Vec<usize> {
+    let parts = parts_of(condition).into_iter().enumerate();
+    let found = parts.filter(|(_, part)| nodes.iter().any(|node| node.0 == part.0));
+    found.map(|(place, _)| place).collect()
+}
+
+/// A condition without the parts at some places, which the sub-select contains.
 unsafe fn changed(
     condition: *mut pg_sys::Node,
-    lookup: &GroupLookup,
+    dropped: &[usize],
     context: *mut c_void,
 ) -> *mut pg_sys::Node {
     // SAFETY: callers pass a condition of a copy.
     unsafe {
-        if condition.is_null() {
-            return condition;
-        }
-        let kept: Vec<*mut pg_sys::Node> = Expr(condition)
-            .conjuncts()
+        let kept: Vec<*mut pg_sys::Node> = parts_of(condition)
             .into_iter()
-            .filter(|part| !lookup.conditions.iter().any(|dropped| dropped.same_as(part)))
-            .map(|part| replace(part.0, context))
+            .enumerate()
+            .filter(|(place, _)| !dropped.contains(place))
+            .map(|(_, part)| replace(part.0, context))
             .collect();
         match kept[..] {
             [] => std::ptr::null_mut(),

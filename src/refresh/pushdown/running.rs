@@ -31,7 +31,6 @@ impl Level<'_> {
             return;
         };
         let flat = self.select.without_aliases();
-        let calls = flat.aggregate_calls();
         let at = |item: &Item| {
             let by = reached.iter().find(|(index, _)| *index == item.index);
             let by = by.map_or(&[][..], |(_, by)| by);
@@ -42,7 +41,7 @@ impl Level<'_> {
                 item,
                 by,
             }
-            .found(&calls)
+            .found()
         };
         let mut refused = Vec::new();
         let found = items.iter().rev().find_map(|item| match at(item) {
@@ -105,8 +104,10 @@ struct Candidate<'a> {
 
 impl Candidate<'_> {
     /// Or why the aggregates do not run along.
-    fn found(&self, calls: &[Expr]) -> Result<Found, String> {
+    fn found(&self) -> Result<Found, String> {
         let table = self.table()?;
+        let inside = || "a sub-select has an aggregate of the query around it".to_string();
+        let calls = self.flat.aggregate_calls().ok_or_else(inside)?;
         let (keys, values) = self.keys();
         if !self.are_of_group(&values) {
             return Err("a row of the view aggregates several of its groups".to_string());
@@ -121,7 +122,7 @@ impl Candidate<'_> {
         let mut counts = false;
         // The calls whose arguments changes have to tell.
         let mut read = Vec::new();
-        for call in calls {
+        for call in &calls {
             let asked = call.as_aggregate_call().ok_or_else(|| {
                 "an aggregate has DISTINCT, ORDER BY or several arguments, or is not built in".to_string()
             })?;
@@ -476,8 +477,8 @@ impl Candidate<'_> {
             .map(|attno| {
                 let name = column_facts::name(table, *attno)?;
                 let column = columns.iter().find(|column| column.name == name)?;
-                let stored = !column_facts::is_virtual(table, *attno);
-                stored.then(|| {
+                let is_told = !column_facts::is_virtual(table, *attno) && !is_domain_of_json(column.type_oid);
+                is_told.then(|| {
                     let definition = column_definition(column.type_oid, column.modifier, column.collation);
                     (name, definition)
                 })
@@ -493,6 +494,12 @@ fn is_summable(argument: Expr) -> bool {
         pg_sys::NUMERICOID => argument.has_fixed_scale(),
         _ => false,
     }
+}
+
+/// Images of documents are read as texts, which this type would not show.
+fn is_domain_of_json(type_oid: Oid) -> bool {
+    let (base, _) = type_facts::without_domains(type_oid, -1);
+    base != type_oid && [pg_sys::JSONOID, pg_sys::JSONBOID].contains(&base)
 }
 
 /// Types of which equal values are the same, and whose texts are read back as they were.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use pgrx::pg_sys::Oid;
 
 use crate::postgres::relation;
-use crate::refresh::running::{self, Aggregate, Kind};
+use crate::refresh::running::{self, noted, Aggregate, Kind};
 
 /// What looking for running aggregates needs to know, and what was found.
 pub struct Running {
@@ -52,6 +52,7 @@ impl Running {
     /// The skeleton of a query that looks up one group, see [`GroupLookup::sql`].
     pub fn lookup(&self, level: &running::Level, outputs: &[String]) -> String {
         let (schema, tview, number) = (&self.schema, self.tview.to_u32(), level.number);
+        let ticket = noted::ticket(number);
         let table = relation::qualified_name(level.table).unwrap_or_default();
         let x: Vec<String> = (1..=level.keys.len()).map(|n| format!("x{n}")).collect();
         let nulls: Vec<String> = x
@@ -79,7 +80,7 @@ impl Running {
         conditions.push(format!("NOT EXISTS (SELECT {looked_up})"));
         let values: Vec<String> = x.iter().map(|x| format!("x.{x}")).collect();
         let group =
-            format!("{schema}.pg_tviews_running_group({number}, {key}, s.rows, s.state, s.stored) AS rows");
+            format!("{schema}.pg_tviews_running_group({ticket}, {key}, s.rows, s.state, s.stored) AS rows");
         let mut slot = 0;
         let typed: Vec<String> = level
             .aggregates

@@ -78,18 +78,29 @@ fn array(values: &[String]) -> String {
     parts.join(" || ")
 }
 
-/// The row `r1` of an image.
+/// The row `r1` of an image. The text of a document is in it, see
+/// [`push_document`](crate::json::text::push_document).
 fn record(level: &Level, function: &str, read: impl Fn(&str) -> bool) -> String {
-    let columns: Vec<String> = level
-        .columns
-        .iter()
-        .filter(|(name, _)| read(name))
-        .map(|(name, definition)| format!("{} {definition}", quote::identifier(name)))
-        .collect();
+    let mut columns = Vec::new();
+    let mut values = Vec::new();
+    for (name, definition) in level.columns.iter().filter(|(name, _)| read(name)) {
+        let name = quote::identifier(name);
+        if ["pg_catalog.json", "pg_catalog.jsonb"].contains(&&definition[..]) {
+            columns.push(format!("{name} text"));
+            values.push(format!("i1.{name}::{definition}"));
+        } else {
+            columns.push(format!("{name} {definition}"));
+            values.push(format!("i1.{name}"));
+        }
+    }
     if columns.is_empty() {
         return String::new();
     }
-    format!(", {function} AS r1 ({})", columns.join(", "))
+    format!(
+        ", {function} AS i1 ({}), LATERAL (SELECT {}) AS r1",
+        columns.join(", "),
+        values.join(", ")
+    )
 }
 
 /// What net changes add to an aggregate, as two columns: the numbers of arguments and their sum; the least or

@@ -1,8 +1,9 @@
 //! The groups that a recompute statement has read, stored or computed. The statement calls
-//! `pg_tviews_running_group` for each.
+//! `pg_tviews_running_group` for each, with a ticket that code behind a view does not know.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use crate::settings;
 
@@ -32,9 +33,15 @@ pub struct Noted {
     /// Groups that are worth storing.
     pub computed: Vec<Group>,
     known: HashSet<(i32, Vec<String>)>,
+    /// Somebody else has called the function.
+    doubtful: bool,
 }
 
+/// Every number of a level is below it.
+const LEVELS: i32 = 1 << 10;
+
 thread_local! {
+    static SECRET: i32 = (RandomState::new().hash_one(0) >> 33) as i32;
     static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) };
 }
 
@@ -66,20 +73,33 @@ pub fn stored() {
     });
 }
 
-/// Notes a group that was computed, if it is large enough to be stored.
-pub fn computed(level: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>]) {
+/// What a statement says instead of the number of a level.
+pub fn ticket(level: i32) -> i32 {
+    SECRET.with(|secret| secret ^ level)
+}
+
+/// Notes a group that was computed, if it is large enough to be stored. After a call with a wrong ticket, no
+/// group of the statement is.
+pub fn computed(ticket: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>]) {
     let threshold = settings::running_threshold();
-    if threshold == 0 || rows < threshold {
-        return;
-    }
+    let level = SECRET.with(|secret| secret ^ ticket);
     NOTED.with_borrow_mut(|noted| {
         if let Some(noted) = noted {
-            noted.add(level, rows, key, state);
+            noted.note(level, rows, key, state, threshold);
         }
     });
 }
 
 impl Noted {
+    fn note(&mut self, level: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>], threshold: i64) {
+        self.doubtful |= !(1..LEVELS).contains(&level);
+        if self.doubtful {
+            self.computed.clear();
+        } else if threshold > 0 && rows >= threshold {
+            self.add(level, rows, key, state);
+        }
+    }
+
     fn add(&mut self, level: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>]) {
         // A group with NULL in its key is looked up by no equality.
         let Some(key) = key
@@ -110,6 +130,17 @@ impl Noted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn after_a_wrong_ticket_no_group_is_noted() {
+        let mut noted = Noted::default();
+        noted.note(1, 600, &[Some("a")], &[], 500);
+        assert_eq!(noted.computed.len(), 1);
+        noted.note(LEVELS, 600, &[Some("b")], &[], 500);
+        noted.note(1, 600, &[Some("c")], &[], 500);
+        assert_eq!(noted.computed, []);
+        assert_eq!(SECRET.with(|secret| secret ^ ticket(7)), 7);
+    }
 
     #[test]
     fn groups_that_cannot_be_moved_are_not_noted() {
