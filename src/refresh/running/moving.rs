@@ -85,7 +85,8 @@ fn record(level: &Level, function: &str, read: impl Fn(&str) -> bool) -> String 
     let mut values = Vec::new();
     for (name, definition) in level.columns.iter().filter(|(name, _)| read(name)) {
         let name = quote::identifier(name);
-        if ["pg_catalog.json", "pg_catalog.jsonb"].contains(&&definition[..]) {
+        // From PostgreSQL 17 on, json is a word of its own.
+        if ["json", "pg_catalog.json", "pg_catalog.jsonb"].contains(&&definition[..]) {
             columns.push(format!("{name} text"));
             values.push(format!("i1.{name}::{definition}"));
         } else {
