@@ -19,6 +19,8 @@
 //! with, and before it is planned. Its result stays the same. A query without such a sub-select stays
 //! unchanged.
 
+mod addable_types;
+mod candidate;
 mod equalities;
 mod level;
 mod lookup_order;
