@@ -36,6 +36,12 @@ pub fn are_many(plan: &Plan, keys: usize) -> bool {
     keys > costs(plan).few
 }
 
+/// Whether so many keys are computed by a plan for the keys at hand: many keys, or a key that costs as much as
+/// the whole view.
+pub fn is_planned_anew(plan: &Plan, keys: usize) -> bool {
+    costs(plan).is_dear || are_many(plan, keys)
+}
+
 /// The number of rows of the view or of the table, whichever is larger, as the planner estimates them now.
 pub fn rows(plan: &Plan) -> f64 {
     only_planned(|| {
@@ -67,11 +73,11 @@ fn costs(plan: &Plan) -> &Costs {
         } else {
             FEW_KEYS
         };
-        // A key that costs as much as the view is computed by a plan for the view.
         let is_dear = one > PLANNING && 2.0 * one > everything;
         let few = ((everything + PLANNING) / one).min(maximum as f64) as usize;
         Costs {
-            few: if is_dear { 0 } else { few },
+            few,
+            is_dear,
             by_key: everything <= CHEAP_VIEW || everything / one >= BY_KEY,
         }
     };

@@ -85,13 +85,14 @@ pub fn keys_running(plan: &Plan, batch: &Batch) -> (Result, Noted) {
 fn reads_groups(plan: &Plan, batch: &Batch) -> bool {
     !plan.spares_partitions()
         && !plan.stored.is_refused.get()
-        && (!cost::are_many(plan, batch.len()) || batch.len() <= FEW_GROUPS && plan.stored.often_help())
+        && (!cost::is_planned_anew(plan, batch.len())
+            || batch.len() <= FEW_GROUPS && plan.stored.often_help())
 }
 
 /// The same inside the transaction of a user, which decides itself whether constraints are deferred. With
 /// `planned_anew` the planner knows the keys, and does not lock partitions that have none of them.
 pub fn keys_inside(plan: &Plan, batch: &Batch, planned_anew: bool) -> Result {
-    let rows = if !planned_anew && !cost::are_many(plan, batch.len()) {
+    let rows = if !planned_anew && !cost::is_planned_anew(plan, batch.len()) {
         few_rows(true);
         reshaping(plan.each_key.sql(), push_down, || {
             plan.each_key.run(Access::Current, &batch.parameters(plan), 0)

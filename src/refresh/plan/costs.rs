@@ -6,6 +6,8 @@ pub struct Costs {
     /// cannot be pushed down into the view (below a window, say), or without an index, costs as much as the
     /// whole view.
     pub few: usize,
+    /// Whether one key costs as much as the whole view.
+    pub is_dear: bool,
     /// Whether a few keys cost less than the whole view.
     pub by_key: bool,
 }
