@@ -84,7 +84,7 @@ impl Unfolder<'_> {
             Leaf::Column(column) => scope.resolve(column, expr, guards),
             Leaf::SubSelectOutput(n) => outputs.get(n).copied().flatten(),
         });
-        let Some(flat) = flat.filter(|flat| !flat.is_volatile()) else {
+        let Some(flat) = flat.filter(|flat| !flat.is_volatile() && !flat.hides_operators()) else {
             return Ok(());
         };
         match link.kind {

@@ -76,7 +76,7 @@ impl<'p> Scope<'p> {
             Leaf::Column(column) => self.resolve(column, expr, within),
             Leaf::SubSelectOutput(_) => None,
         })
-        .filter(|flat| !flat.is_larger_than(LARGEST) && !flat.is_volatile())
+        .filter(|flat| !flat.is_larger_than(LARGEST) && !flat.is_volatile() && !flat.hides_operators())
     }
 
     pub fn child_label(&self, name: &str) -> String {

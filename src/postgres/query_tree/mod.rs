@@ -8,6 +8,7 @@ mod calls;
 mod expression;
 mod group_lookup;
 mod handles;
+mod hidden_operators;
 mod image;
 mod key_query;
 pub(in crate::postgres) mod lists;
