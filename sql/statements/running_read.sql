@@ -4,6 +4,7 @@
 -- - whether all groups are in doubt
 -- - change keys of the transactions whose net changes are not known
 -- - net changes
+-- - how many rows the net changes have
 WITH pending AS MATERIALIZED (
     SELECT q.source_oid::oid AS source, q.operation = 'REFRESH' AS requested, q.keys, q.net,
            bool_or(q.net IS NULL) OVER (PARTITION BY q.source_oid, q.xid) AS is_unknown
@@ -15,6 +16,7 @@ WITH pending AS MATERIALIZED (
 SELECT source,
        bool_or(too_large OR keys IS NULL OR (requested AND keys = '[]')),
        array_agg(keys) FILTER (WHERE is_unknown AND NOT requested AND keys IS NOT NULL AND NOT too_large),
-       array_agg(net) FILTER (WHERE net IS NOT NULL AND NOT requested AND NOT too_large)
+       array_agg(net) FILTER (WHERE net IS NOT NULL AND NOT requested AND NOT too_large),
+       coalesce(sum(json_array_length(net)) FILTER (WHERE net IS NOT NULL AND NOT requested AND NOT too_large), 0)::bigint
   FROM pending, size
  GROUP BY source

@@ -3,6 +3,7 @@
 use pgrx::pg_sys::Oid;
 
 use super::subject::Subject;
+use crate::postgres::quote;
 use crate::refresh::plan::running;
 use crate::refresh::pushdown::Refused;
 use crate::refresh::running::{Aggregate, Kind, Level};
@@ -31,10 +32,10 @@ impl Aggregates {
     pub fn text(&self, table: Oid, label: &str) -> Option<String> {
         let name = label.rsplit('.').next().unwrap_or(label);
         let is_it = |of: Oid, named: &str| of == table && named == name;
-        let found = self
-            .levels
-            .iter()
-            .filter(|level| is_it(level.table, &level.label));
+        let found = self.levels.iter().filter(|level| {
+            let mut tables = level.tables.iter();
+            tables.any(|read| is_it(read.oid, &read.label))
+        });
         let refused = self
             .refused
             .iter()
@@ -50,7 +51,16 @@ impl Aggregates {
 
 /// `count(*), sum(amount) for each fk_post WHERE (amount > 1)`
 fn described(level: &Level) -> String {
-    let over_table = |sql: &str| sql.replace("r1.", "");
+    let tables = level.tables.iter().enumerate().rev();
+    let over_tables = |text: String| match &level.tables[..] {
+        [_] => text.replace("r1.", ""),
+        _ => tables.fold(text, |text, (at, table)| {
+            text.replace(
+                &format!("r{}.", at + 1),
+                &format!("{}.", quote::identifier(&table.label)),
+            )
+        }),
+    };
     // The rows of a group are counted in any case.
     let rows = std::iter::once("count(*)".to_string());
     let aggregates: Vec<String> = rows.chain(level.aggregates.iter().map(aggregate)).collect();
@@ -62,7 +72,7 @@ fn described(level: &Level) -> String {
     if let Some(condition) = &level.condition {
         text += &format!(" where {condition}");
     }
-    over_table(&text)
+    over_tables(text)
 }
 
 fn aggregate(aggregate: &Aggregate) -> String {

@@ -100,20 +100,30 @@ impl Expr {
         }
     }
 
-    /// SQL text in which the columns of one range are those of a table under an alias. It depends on no setting.
-    pub fn sql_over(&self, table: Oid, alias: &str, range: usize) -> Option<String> {
+    /// SQL text in which the columns of these ranges are those of tables under the aliases `r1`, `r2` and so
+    /// on. It depends on no setting. None: SQL does not show all of it.
+    pub fn sql_over(&self, tables: &[(usize, Oid)]) -> Option<String> {
+        if self.hides_operators() {
+            return None;
+        }
         let moved = self.substitute(|leaf, expr| match leaf {
-            Leaf::Column(column) if column.range == range && column.levels_up == 0 => {
-                Some(expr.moved_to(1, column.attno))
+            Leaf::Column(column) if column.levels_up == 0 => {
+                let at = tables.iter().position(|(range, _)| *range == column.range)?;
+                Some((0..at).fold(expr.moved_to(1, column.attno), |inside, _| {
+                    inside.seen_from_inside()
+                }))
             }
             _ => None,
         })?;
-        let alias = CString::new(alias).ok()?;
         let _same_everywhere = CanonicalText::new();
-        // SAFETY: the copy reads range 1 only, which is the table.
+        // SAFETY: the names of tables are looked up as those of queries around: one table each.
         unsafe {
-            let context = pg_sys::deparse_context_for(alias.as_ptr(), table);
-            Some(string(pg_sys::deparse_expression(moved.0, context, true, false)))
+            let mut context = std::ptr::null_mut();
+            for (at, (_, table)) in tables.iter().enumerate() {
+                let alias = CString::new(format!("r{}", at + 1)).ok()?;
+                context = pg_sys::list_concat(context, pg_sys::deparse_context_for(alias.as_ptr(), *table));
+            }
+            Some(string(pg_sys::deparse_expression(moved.0, context, true, true)))
         }
     }
 

@@ -1,4 +1,5 @@
-//! Puts a sub-select that returns one row per group in the place of a table that a query aggregates.
+//! Puts a sub-select that returns one row per group in the place of a table, or of all tables, that a query
+//! aggregates.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,16 +13,16 @@ use super::lists::{list_of, pointers};
 use crate::postgres::recursion;
 use crate::postgres::versions::{join_aliases, outer_joins, permissions, tree_mutator};
 
-/// What replaces a table in a query.
+/// What replaces tables in a query.
 pub struct GroupLookup<'a> {
-    /// Range table index of the table.
-    pub index: usize,
+    /// Range table indexes of the tables. If there are several, all joins of FROM are inner joins of tables.
+    pub indexes: Vec<usize>,
     /// `SELECT <in place of each aggregate> FROM (SELECT) AS outside, LATERAL (SELECT .. FROM (SELECT NULL AS x1, ..) AS x, ..) AS j`:
-    /// the second sub-select replaces the table. Its first item of FROM, if there are keys, returns the values to look up.
+    /// the second sub-select replaces the tables. Its first item of FROM, if there are keys, returns the values to look up.
     pub sql: &'a str,
     /// The values to look up.
     pub values: Vec<Expr>,
-    /// What the sub-select returns in its first columns: expressions over the table.
+    /// What the sub-select returns in its first columns: expressions over the tables.
     pub keys: Vec<Expr>,
     /// The calls of aggregates to replace, in the order of the outputs of `sql`.
     pub calls: Vec<Expr>,
@@ -29,6 +30,13 @@ pub struct GroupLookup<'a> {
     pub conditions: Vec<Expr>,
     /// A table that is read without asking for rights: that of the extension.
     pub free: Oid,
+}
+
+impl GroupLookup<'_> {
+    /// Range table index of the sub-select.
+    fn place(&self) -> usize {
+        self.indexes[0]
+    }
 }
 
 struct Replacing<'a> {
@@ -39,8 +47,8 @@ struct Replacing<'a> {
 }
 
 impl Select {
-    /// A copy in which a sub-select replaces the table; None if the query reads more of the table than keys
-    /// and aggregates.
+    /// A copy in which a sub-select replaces the tables; None if the query reads more of these than keys and
+    /// aggregates.
     pub fn with_group_lookup(&self, lookup: &GroupLookup) -> Option<Select> {
         let text = CString::new(lookup.sql).ok()?;
         // SAFETY: what is changed is a copy; the skeleton is our own text.
@@ -57,7 +65,7 @@ impl Select {
             read_freely(skeleton.cast(), (&raw const lookup.free).cast_mut().cast());
             let entry = pg_sys::list_nth((*skeleton).rtable, 1).cast::<pg_sys::RangeTblEntry>();
             put_values((*entry).subquery, &lookup.values);
-            let nulled_by = outer_joins::nulling(query, lookup.index as i32);
+            let nulled_by = outer_joins::nulling(query, lookup.place() as i32);
             let targets: Vec<*mut pg_sys::TargetEntry> = pointers((*skeleton).targetList);
             let mut replacing = Replacing {
                 lookup,
@@ -87,20 +95,18 @@ impl Select {
                 let dropped = dropped.borrow_mut().pop_front().unwrap_or_default();
                 changed(condition, &dropped, context)
             });
-            if replacing.failed || reads_from_within(query, lookup.index) {
+            let mut indexes = lookup.indexes.iter();
+            if replacing.failed || indexes.any(|index| reads_from_within(query, *index)) {
                 return None;
             }
-            let place = Select(query).entry(lookup.index);
-            permissions::leave(place);
-            permissions::none_needed(place);
+            if lookup.indexes.len() > 1 {
+                join_flatly(query, lookup);
+            }
+            let place = Select(query).entry(lookup.place());
+            empty(place);
             (*place).rtekind = pg_sys::RTEKind::RTE_SUBQUERY;
             (*place).subquery = (*entry).subquery;
             (*place).lateral = true;
-            (*place).inh = false;
-            (*place).relid = Oid::INVALID;
-            (*place).relkind = 0;
-            (*place).rellockmode = 0;
-            (*place).alias = std::ptr::null_mut();
             (*place).eref = (*entry).eref;
             Some(Select(query))
         }
@@ -160,7 +166,7 @@ unsafe extern "C-unwind" fn replace_mutator(
             .position(|key| same_but_nulled(*key, Expr(node)))
         {
             let column = pg_sys::makeVar(
-                lookup.index as i32,
+                lookup.place() as i32,
                 at as i16 + 1,
                 pg_sys::exprType(node),
                 pg_sys::exprTypmod(node),
@@ -168,7 +174,7 @@ unsafe extern "C-unwind" fn replace_mutator(
                 0,
             );
             // Fewer outer joins than above all of them, if this is one of their conditions.
-            let replaced = column_of(node, lookup.index);
+            let replaced = column_of(node, lookup.place());
             if !replaced.is_null() {
                 outer_joins::null_like(column, replaced);
             }
@@ -176,7 +182,7 @@ unsafe extern "C-unwind" fn replace_mutator(
         }
         if (*node).type_ == pg_sys::NodeTag::T_Var {
             let column = node.cast::<pg_sys::Var>();
-            if (*column).varlevelsup == 0 && (*column).varno as usize == lookup.index {
+            if (*column).varlevelsup == 0 && lookup.indexes.contains(&((*column).varno as usize)) {
                 replacing.failed = true;
             }
         }
@@ -264,13 +270,78 @@ unsafe extern "C-unwind" fn settle(node: *mut pg_sys::Node, context: *mut c_void
         if (*node).type_ == pg_sys::NodeTag::T_Var {
             let replacing = &*context.cast::<Replacing>();
             let column = node.cast::<pg_sys::Var>();
-            (*column).varno = replacing.lookup.index as i32;
+            (*column).varno = replacing.lookup.place() as i32;
             (*column).varnosyn = 0;
             (*column).varattnosyn = 0;
             outer_joins::null_by(column, replacing.nulled_by);
             return false;
         }
         pg_sys::expression_tree_walker(node, Some(settle), context)
+    }
+}
+
+/// Takes all but the first of the tables out of FROM, and makes one list of the rest, under the conditions of
+/// all joins.
+unsafe fn join_flatly(query: *mut pg_sys::Query, lookup: &GroupLookup) {
+    // SAFETY: the query is a copy. Entries of the range table that FROM does not name are read by nothing.
+    unsafe {
+        let from = (*query).jointree;
+        let conditions = RefCell::new(Vec::new());
+        change_conditions(from.cast(), &|condition| {
+            let parts = parts_of(condition).into_iter().map(|part| part.0);
+            conditions.borrow_mut().extend(parts);
+            condition
+        });
+        (*from).quals = all_of(conditions.into_inner());
+        let mut items = Vec::new();
+        list_items(from.cast(), &mut items);
+        let is_kept = |index: usize| !lookup.indexes[1..].contains(&index);
+        items.retain(|item| is_kept((**item).rtindex as usize));
+        (*from).fromlist = list_of(items.iter().map(|item| item.cast()));
+        for (at, entry) in pointers::<pg_sys::RangeTblEntry>((*query).rtable)
+            .into_iter()
+            .enumerate()
+        {
+            if !items.iter().any(|item| (**item).rtindex as usize == at + 1) {
+                empty(entry);
+            }
+        }
+    }
+}
+
+/// The items of FROM, in their order.
+unsafe fn list_items(node: *mut pg_sys::Node, into: &mut Vec<*mut pg_sys::RangeTblRef>) {
+    // SAFETY: a join tree holds RangeTblRef, JoinExpr and FromExpr only.
+    unsafe {
+        recursion::step();
+        match (*node).type_ {
+            pg_sys::NodeTag::T_FromExpr => {
+                for item in pointers::<pg_sys::Node>((*node.cast::<pg_sys::FromExpr>()).fromlist) {
+                    list_items(item, into);
+                }
+            }
+            pg_sys::NodeTag::T_JoinExpr => {
+                list_items((*node.cast::<pg_sys::JoinExpr>()).larg, into);
+                list_items((*node.cast::<pg_sys::JoinExpr>()).rarg, into);
+            }
+            _ => into.push(node.cast()),
+        }
+    }
+}
+
+/// Makes an entry of the range table one of nothing.
+unsafe fn empty(entry: *mut pg_sys::RangeTblEntry) {
+    // SAFETY: callers pass an entry of a copy.
+    unsafe {
+        permissions::leave(entry);
+        permissions::none_needed(entry);
+        (*entry).rtekind = pg_sys::RTEKind::RTE_RESULT;
+        (*entry).joinaliasvars = std::ptr::null_mut();
+        (*entry).inh = false;
+        (*entry).relid = Oid::INVALID;
+        (*entry).relkind = 0;
+        (*entry).rellockmode = 0;
+        (*entry).alias = std::ptr::null_mut();
     }
 }
 
@@ -349,10 +420,18 @@ unsafe fn changed(
             .filter(|(place, _)| !dropped.contains(place))
             .map(|(_, part)| replace(part.0, context))
             .collect();
-        match kept[..] {
+        all_of(kept)
+    }
+}
+
+/// The condition that all of these are true.
+unsafe fn all_of(conditions: Vec<*mut pg_sys::Node>) -> *mut pg_sys::Node {
+    // SAFETY: callers pass conditions of a copy.
+    unsafe {
+        match conditions[..] {
             [] => std::ptr::null_mut(),
             [only] => only,
-            _ => pg_sys::make_andclause(list_of(kept)).cast(),
+            _ => pg_sys::make_andclause(list_of(conditions)).cast(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::postgres::extension;
 use crate::postgres::query_tree::Select;
 use crate::postgres::run_as::{self, run_internal};
 use crate::refresh::pushdown::{push_down_with, Refused, Running};
-use crate::refresh::running::Level;
+use crate::refresh::running::{Level, Table};
 
 /// The levels of the view of a TVIEW. Their tables are sources.
 pub fn levels(definition: &Definition, shape: &Shape, lineage: &Lineage) -> Vec<Level> {
@@ -53,22 +53,18 @@ pub fn search(
     let mut levels = running.found.into_inner();
     let iso = has_iso_dates(settings);
     levels.retain(|level| {
-        let reason = if !lineage
-            .sources
-            .iter()
-            .any(|source| source.relation == level.table)
-        {
+        let is_captured = |table: &Table| {
+            let mut sources = lineage.sources.iter();
+            sources.any(|source| source.relation == table.oid)
+        };
+        let reason = if !level.tables.iter().all(is_captured) {
             "its changes are not captured"
         } else if level.has_dates() && !iso {
             "DateStyle is not ISO"
         } else {
             return true;
         };
-        refused.push(Refused {
-            name: level.label.clone(),
-            table: level.table,
-            reason: reason.to_string(),
-        });
+        refused.extend(Refused::all(level, reason));
         false
     });
     (levels, refused)
@@ -90,8 +86,9 @@ pub fn running(tview: Oid, owner: Oid, levels: Option<Vec<Level>>) -> Option<Run
 /// Asks changes of the tables of these levels to tell what they read.
 pub fn extend(lineage: &mut Lineage, levels: &[Level]) {
     for source in &mut lineage.sources {
-        let of_source = levels.iter().filter(|level| level.table == source.relation);
-        let columns = of_source.flat_map(|level| level.columns.iter().map(|(name, _)| name.clone()));
+        let tables = levels.iter().flat_map(|level| &level.tables);
+        let of_source = tables.filter(|table| table.oid == source.relation);
+        let columns = of_source.flat_map(|table| table.columns.iter().map(|(name, _)| name.clone()));
         source.net.extend(columns);
     }
 }

@@ -5,13 +5,17 @@ use pgrx::pg_sys::{self, Oid};
 use crate::postgres::query_tree::Expr;
 use crate::postgres::type_facts;
 
-/// Types whose sums can be added to: exact, and of the same scale however many rows there are.
+/// Types whose sums can be added to: exact.
 pub fn is_summable(argument: Expr) -> bool {
-    match argument.column_type().0 {
-        pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID => true,
-        pg_sys::NUMERICOID => argument.has_fixed_scale(),
-        _ => false,
-    }
+    matches!(
+        argument.column_type().0,
+        pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID | pg_sys::NUMERICOID
+    )
+}
+
+/// Whether values may have different numbers of digits after the point.
+pub fn has_any_scale(argument: Expr) -> bool {
+    argument.column_type().0 == pg_sys::NUMERICOID && !argument.has_fixed_scale()
 }
 
 /// Images of documents are read as texts, which this type would not show.

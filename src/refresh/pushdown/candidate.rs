@@ -1,20 +1,22 @@
-//! Whether the aggregates of a level over one of its tables run along, and why not.
+//! Whether the aggregates of a level over one of its tables, or over all of them, run along, and why not.
 
 use pgrx::pg_sys::Oid;
 
-use super::addable_types::{are_written_alike, is_domain_of_json, is_key, is_ordered, is_summable};
-use super::lookup_order::{Item, Step};
+use super::addable_types::{
+    are_written_alike, has_any_scale, is_domain_of_json, is_key, is_ordered, is_summable,
+};
+use super::lookup_order::Item;
 use super::stored_group::{output, Running};
 use crate::catalog::columns;
 use crate::lineage::column_definition;
-use crate::postgres::query_tree::{AggregateCall, Column, Expr, From, JoinKind, Range, Select};
-use crate::postgres::{column_facts, inheritance, privileges, recursion, relation, type_facts};
+use crate::postgres::query_tree::{AggregateCall, Column, Expr, JoinKind, Range, Select};
+use crate::postgres::{column_facts, inheritance, privileges, relation, type_facts};
 use crate::refresh::running::{self, Aggregate, Kind, Typed};
 
 /// A level, and the parts of its query that it was made from.
 pub struct Found {
     pub level: running::Level,
-    pub index: usize,
+    pub indexes: Vec<usize>,
     pub values: Vec<Expr>,
     pub keys: Vec<Expr>,
     pub calls: Vec<Expr>,
@@ -22,26 +24,58 @@ pub struct Found {
     pub conditions: Vec<Expr>,
 }
 
-/// A table whose rows a level may aggregate.
+/// Maximum number of tables of a join.
+const MAXIMUM_TABLES: usize = 16;
+
+/// Tables whose rows a level may aggregate: one of them, or several of an inner join.
 pub struct Candidate<'a> {
     pub running: &'a Running,
     pub flat: Select,
-    pub item: &'a Item,
-    /// Equalities that its rows are looked up by.
+    pub items: Vec<&'a Item>,
+    /// Their tables, in the same order.
+    pub tables: Vec<Oid>,
+    /// Equalities that rows are looked up by.
     pub by: Vec<Expr>,
 }
 
-impl Candidate<'_> {
-    /// Or why the aggregates do not run along.
+impl<'a> Candidate<'a> {
+    /// Or why these tables do not qualify.
+    pub fn new(
+        running: &'a Running,
+        flat: Select,
+        items: Vec<&'a Item>,
+        by: Vec<Expr>,
+    ) -> Result<Candidate<'a>, String> {
+        let mut candidate = Candidate {
+            running,
+            flat,
+            items,
+            tables: Vec::new(),
+            by,
+        };
+        let tables: Result<_, _> = candidate.items.iter().map(|item| candidate.table(item)).collect();
+        candidate.tables = tables?;
+        Ok(candidate)
+    }
+
+    /// Whether the items of FROM are an inner join of several tables.
+    pub fn is_inner_join(flat: Select, items: &[Item]) -> bool {
+        let is_inner = |item: &Item| {
+            let is_table = matches!(flat.range(item.index), Range::Table { .. });
+            is_table && item.path.iter().all(|step| step.kind == JoinKind::Inner)
+        };
+        (2..=MAXIMUM_TABLES).contains(&items.len()) && items.iter().all(is_inner)
+    }
+
+    /// The level, or why its aggregates do not run along.
     pub fn found(&self) -> Result<Found, String> {
-        let table = self.table()?;
         let inside = || "a sub-select has an aggregate of the query around it".to_string();
         let calls = self.flat.aggregate_calls().ok_or_else(inside)?;
         let (keys, values) = self.keys();
         if !self.are_of_group(&values) {
             return Err("a row of the view aggregates several of its groups".to_string());
         }
-        if self.is_unique(table, &keys) {
+        if self.is_unique(&keys) {
             return Err("each of its groups is one row".to_string());
         }
         let conditions = self.conditions();
@@ -61,22 +95,20 @@ impl Candidate<'_> {
                 outputs.push(self.count());
                 continue;
             }
-            if self.counts_rows(table, &asked) {
+            if self.counts_rows(&asked) {
                 replaced.push(*call);
                 outputs.push("coalesce(sum(j.rows), 0)::bigint".to_string());
                 counts = true;
                 continue;
             }
             read.push(*call);
-            let others = call.ranges();
-            let Some(aggregate) = self.aggregate(table, &asked) else {
+            let reads = call.ranges().iter().any(|range| self.place(*range).is_some());
+            let Some(aggregate) = self.aggregate(&asked) else {
                 // Rows of other tables come once per group: extremes do not change.
-                if !others.contains(&self.item.index)
-                    && ["min", "max", "bool_and", "every", "bool_or"].contains(&&asked.name[..])
-                {
+                if !reads && ["min", "max", "bool_and", "every", "bool_or"].contains(&&asked.name[..]) {
                     continue;
                 }
-                return Err(self.why_not(&asked, others.contains(&self.item.index)));
+                return Err(self.why_not(&asked, reads));
             };
             let at = aggregates
                 .iter()
@@ -92,29 +124,29 @@ impl Candidate<'_> {
             return Err("no aggregate reads it".to_string());
         }
         let unwritten =
-            || "a column is virtual, or an expression has no SQL over this table alone".to_string();
-        let columns = self
-            .columns(table, &keys, &conditions, &read)
-            .ok_or_else(unwritten)?;
-        let condition: Option<Vec<String>> = conditions
-            .iter()
-            .map(|condition| condition.sql_over(table, "r1", self.item.index))
-            .collect();
+            || "a column is virtual, or an expression has no SQL over its columns alone".to_string();
+        let read: Vec<Expr> = keys.iter().chain(&conditions).chain(&read).copied().collect();
+        let tables = (0..self.items.len()).map(|at| {
+            Some(running::Table {
+                oid: self.tables[at],
+                label: self.flat.range_name(self.items[at].index),
+                columns: self.columns(at, &read)?,
+            })
+        });
+        let tables: Option<Vec<running::Table>> = tables.collect();
+        let condition: Option<Vec<String>> =
+            conditions.iter().map(|condition| self.sql(*condition)).collect();
         let condition = condition.ok_or_else(unwritten)?.join(") AND (");
+        let typed: Result<_, _> = keys.iter().map(|key| self.key(*key)).collect();
         Ok(Found {
             level: running::Level {
                 number: 0,
-                label: self.flat.range_name(self.item.index),
-                table,
-                columns,
+                tables: tables.ok_or_else(unwritten)?,
                 condition: (!condition.is_empty()).then(|| format!("({condition})")),
-                keys: keys
-                    .iter()
-                    .map(|key| self.key(table, *key))
-                    .collect::<Result<_, _>>()?,
+                keys: typed?,
                 aggregates,
             },
-            index: self.item.index,
+            indexes: self.items.iter().map(|item| item.index).collect(),
             values,
             keys,
             calls: replaced,
@@ -123,26 +155,38 @@ impl Candidate<'_> {
         })
     }
 
+    /// Which of the tables a range is.
+    fn place(&self, range: usize) -> Option<usize> {
+        self.items.iter().position(|item| item.index == range)
+    }
+
+    /// An expression as SQL over the tables `r1`, `r2` and so on.
+    fn sql(&self, expr: Expr) -> Option<String> {
+        let tables = self.items.iter().zip(&self.tables);
+        let tables: Vec<(usize, Oid)> = tables.map(|(item, table)| (item.index, *table)).collect();
+        expr.sql_over(&tables)
+    }
+
     /// The table, if changes of its rows are captured exactly.
-    fn table(&self) -> Result<Oid, String> {
+    fn table(&self, item: &Item) -> Result<Oid, String> {
         let Range::Table {
             oid,
             kind,
             with_children,
-        } = self.flat.range(self.item.index)
+        } = self.flat.range(item.index)
         else {
-            return Err(String::new());
+            return Err("it is no table".to_string());
         };
         let whole = match kind {
             'r' => !with_children || inheritance::children(oid).is_empty(),
             'p' => with_children,
             _ => false,
         };
-        let full = self.item.path.iter().any(|step| step.kind == JoinKind::Full);
+        let full = item.path.iter().any(|step| step.kind == JoinKind::Full);
         let readable = privileges::may_select(self.running.owner, oid)
             && !privileges::hides_rows_from(oid, self.running.owner)
-            && !self.flat.is_filtered_by_policy(self.item.index);
-        let sampled = self.flat.sampled(self.item.index) || relation::is_temporary(oid);
+            && !self.flat.is_filtered_by_policy(item.index);
+        let sampled = self.flat.sampled(item.index) || relation::is_temporary(oid);
         let reasons = [
             (
                 !whole,
@@ -191,9 +235,7 @@ impl Candidate<'_> {
                 continue;
             };
             for (key, value) in [(left, right), (right, left)] {
-                let is_pair = self.is_of_table(key)
-                    && !value.ranges().contains(&self.item.index)
-                    && are_written_alike(key, value);
+                let is_pair = self.is_of_table(key) && self.is_given(value) && are_written_alike(key, value);
                 if is_pair && !keys.iter().any(|known| known.same_as(&key)) {
                     keys.push(key);
                     values.push(value);
@@ -202,6 +244,14 @@ impl Candidate<'_> {
             }
         }
         (keys, values)
+    }
+
+    /// Whether the value is there before rows of the tables are read.
+    fn is_given(&self, value: Expr) -> bool {
+        let columns = value.survey().columns;
+        let is_own = |column: &Column| column.levels_up == 0 && self.place(column.range).is_some();
+        // A constant that several tables are looked up by is a condition of theirs.
+        (self.items.len() == 1 || !columns.is_empty()) && !columns.iter().any(is_own)
     }
 
     /// Whether each group of the level looks up one group of the table.
@@ -221,19 +271,17 @@ impl Candidate<'_> {
     }
 
     /// Whether groups are single rows.
-    fn is_unique(&self, table: Oid, keys: &[Expr]) -> bool {
-        let columns: Vec<i16> = keys
-            .iter()
-            .filter_map(|key| Some(key.as_column()?.attno))
-            .collect();
-        relation::is_unique_by(table, &columns)
+    fn is_unique(&self, keys: &[Expr]) -> bool {
+        let columns = keys.iter().filter_map(|key| Some(key.as_column()?.attno));
+        let columns: Vec<i16> = columns.collect();
+        self.tables.len() == 1 && relation::is_unique_by(self.tables[0], &columns)
     }
 
-    /// Whether an expression reads this table only, and depends on its columns only.
-    fn is_of_table(&self, expr: Expr) -> bool {
+    /// Whether an expression reads these tables only, and depends on their columns only.
+    pub fn is_of_table(&self, expr: Expr) -> bool {
         let survey = expr.survey();
         let own =
-            |column: &Column| column.levels_up == 0 && column.range == self.item.index && column.attno > 0;
+            |column: &Column| column.levels_up == 0 && column.attno > 0 && self.place(column.range).is_some();
         !survey.columns.is_empty()
             && survey.columns.iter().all(own)
             && survey.links.is_empty()
@@ -243,56 +291,8 @@ impl Candidate<'_> {
             && expr.is_immutable()
     }
 
-    /// The joins that the table is NULL without a partner in.
-    fn nulling_depth(&self) -> Option<usize> {
-        let nulls = |step: &Step| match step.kind {
-            JoinKind::Left => step.right,
-            JoinKind::Right => !step.right,
-            JoinKind::Inner | JoinKind::Full => false,
-        };
-        self.item.path.iter().rposition(nulls)
-    }
-
-    /// The conditions on this table alone that decide which of its rows count.
-    fn conditions(&self) -> Vec<Expr> {
-        let nulling = self.nulling_depth();
-        let mut conditions = Vec::new();
-        if nulling.is_none() {
-            conditions.extend(self.flat.condition());
-        }
-        for item in self.flat.from() {
-            self.conditions_below(&item, 0, nulling, &mut conditions);
-        }
-        let parts = conditions.iter().flat_map(|condition| condition.conjuncts());
-        parts.filter(|part| self.is_of_table(*part)).collect()
-    }
-
-    fn conditions_below(&self, from: &From, depth: usize, nulling: Option<usize>, into: &mut Vec<Expr>) {
-        recursion::step();
-        let From::Join { left, right, on, .. } = from else {
-            return;
-        };
-        let Some(step) = self.item.path.get(depth) else {
-            return;
-        };
-        if !from.contains(self.item.index) {
-            return;
-        }
-        let restricts = match step.kind {
-            JoinKind::Inner => true,
-            JoinKind::Left => step.right,
-            JoinKind::Right => !step.right,
-            JoinKind::Full => false,
-        };
-        if restricts && nulling.is_none_or(|nulling| depth >= nulling) {
-            into.extend(on);
-        }
-        let below = if step.right { right } else { left };
-        self.conditions_below(below, depth + 1, nulling, into);
-    }
-
-    /// An aggregate of this table.
-    fn aggregate(&self, table: Oid, asked: &AggregateCall) -> Option<Aggregate> {
+    /// An aggregate of these tables.
+    fn aggregate(&self, asked: &AggregateCall) -> Option<Aggregate> {
         let nullable = self.nulling_depth().is_some();
         let mut parts = asked.argument.into_iter().chain(asked.filter);
         if !parts.all(|part| self.is_of_table(part)) {
@@ -301,10 +301,10 @@ impl Candidate<'_> {
         // Without a partner in an outer join, the aggregate must count nothing.
         let given = asked.argument.map(|argument| argument.is_not_null());
         let mut tests = given.into_iter().chain(asked.filter);
-        if nullable && !tests.any(|test| test.ranges_not_null().contains(&self.item.index)) {
+        if nullable && !tests.any(|test| test.ranges_not_null().contains(&self.items[0].index)) {
             return None;
         }
-        let sql = |expr: Expr| expr.sql_over(table, "r1", self.item.index);
+        let sql = |expr: Expr| self.sql(expr);
         let filter = match asked.filter {
             Some(filter) => Some(sql(filter)?),
             None => None,
@@ -320,6 +320,7 @@ impl Candidate<'_> {
                     sql: filtered("true".to_string()),
                     type_name: "boolean".to_string(),
                 },
+                any_scale: false,
             });
         };
         let (type_oid, _, _) = argument.column_type();
@@ -347,17 +348,19 @@ impl Candidate<'_> {
                 sql: filtered(written),
                 type_name,
             },
+            any_scale: matches!(kind, Kind::Sum | Kind::Avg) && has_any_scale(argument),
         })
     }
 
-    /// Whether a call counts the rows of this table: those of a column that is never NULL.
-    fn counts_rows(&self, table: Oid, asked: &AggregateCall) -> bool {
+    /// Whether a call counts the rows of the tables: those of a column that is never NULL.
+    fn counts_rows(&self, asked: &AggregateCall) -> bool {
         let column = asked.argument.and_then(|argument| argument.as_column());
         asked.name == "count"
             && asked.filter.is_none()
             && column.is_some_and(|column| {
-                (column.range, column.levels_up) == (self.item.index, 0)
-                    && inheritance::column_not_null(table, column.attno, true)
+                let table = self.place(column.range).map(|at| self.tables[at]);
+                column.levels_up == 0
+                    && table.is_some_and(|table| inheritance::column_not_null(table, column.attno, true))
             })
     }
 
@@ -371,38 +374,26 @@ impl Candidate<'_> {
     }
 
     /// An expression that groups are looked up by.
-    fn key(&self, table: Oid, key: Expr) -> Result<Typed, String> {
+    fn key(&self, key: Expr) -> Result<Typed, String> {
         let type_oid = key.column_type().0;
         let type_name = type_facts::name(type_oid, -1);
-        match key
-            .sql_over(table, "r1", self.item.index)
-            .filter(|_| is_key(type_oid))
-        {
+        match self.sql(key).filter(|_| is_key(type_oid)) {
             Some(sql) => Ok(Typed { sql, type_name }),
             None => Err(format!("equal values of {type_name} may have different texts")),
         }
     }
 
-    /// The columns that are read.
-    fn columns(
-        &self,
-        table: Oid,
-        keys: &[Expr],
-        conditions: &[Expr],
-        calls: &[Expr],
-    ) -> Option<Vec<(String, String)>> {
-        let mut read: Vec<i16> = Vec::new();
-        for expr in keys.iter().chain(conditions).chain(calls) {
-            let own = expr.survey().columns.into_iter();
-            read.extend(
-                own.filter(|column| column.range == self.item.index)
-                    .map(|column| column.attno),
-            );
-        }
-        read.sort_unstable();
-        read.dedup();
+    /// The columns of a table that these expressions read.
+    fn columns(&self, at: usize, read: &[Expr]) -> Option<Vec<(String, String)>> {
+        let table = self.tables[at];
+        let of_all = read.iter().flat_map(|expr| expr.survey().columns);
+        let own = of_all.filter(|column| column.range == self.items[at].index && column.levels_up == 0);
+        let mut numbers: Vec<i16> = own.map(|column| column.attno).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
         let columns = columns::of(table);
-        read.iter()
+        numbers
+            .iter()
             .map(|attno| {
                 let name = column_facts::name(table, *attno)?;
                 let column = columns.iter().find(|column| column.name == name)?;

@@ -21,6 +21,7 @@
 
 mod addable_types;
 mod candidate;
+mod counted_rows;
 mod equalities;
 mod level;
 mod lookup_order;

@@ -4,8 +4,7 @@ use std::cell::RefCell;
 
 use pgrx::pg_sys::Oid;
 
-use crate::postgres::relation;
-use crate::refresh::running::{self, noted, Aggregate, Kind};
+use crate::refresh::running::{self, net, noted, Aggregate, Kind};
 
 /// What looking for running aggregates needs to know, and what was found.
 pub struct Running {
@@ -30,6 +29,17 @@ pub struct Refused {
     pub reason: String,
 }
 
+impl Refused {
+    /// The tables of a level, refused for one reason.
+    pub fn all<'a>(level: &'a running::Level, reason: &'a str) -> impl Iterator<Item = Refused> + 'a {
+        level.tables.iter().map(move |table| Refused {
+            name: table.label.clone(),
+            table: table.oid,
+            reason: reason.to_string(),
+        })
+    }
+}
+
 /// What stands in place of an aggregate, over the columns of the sub-select `j`.
 pub fn output(aggregate: &Aggregate, at: usize) -> String {
     let (first, second) = (format!("j.a{at}"), format!("j.b{at}"));
@@ -52,8 +62,9 @@ impl Running {
     /// The skeleton of a query that looks up one group, see [`GroupLookup::sql`].
     pub fn lookup(&self, level: &running::Level, outputs: &[String]) -> String {
         let (schema, tview, number) = (&self.schema, self.tview.to_u32(), level.number);
-        let ticket = noted::ticket(number);
-        let table = relation::qualified_name(level.table).unwrap_or_default();
+        let ticket = noted::ticket(number, level.tables.len());
+        let tables = level.tables.iter().enumerate();
+        let tables: Vec<String> = tables.map(|(at, table)| net::in_from(table, at + 1)).collect();
         let x: Vec<String> = (1..=level.keys.len()).map(|n| format!("x{n}")).collect();
         let nulls: Vec<String> = x
             .iter()
@@ -97,11 +108,11 @@ impl Running {
             "SELECT {} FROM (SELECT) AS outside, LATERAL (SELECT {} FROM {outside}(\
              SELECT r.rows, r.state, true AS stored {looked_up} \
              UNION ALL \
-             SELECT count(*), ARRAY[{}]::text[], false FROM {}{table} AS r1 WHERE {} HAVING count(*) > 0) AS s) AS j",
+             SELECT count(*), ARRAY[{}]::text[], false FROM {} WHERE {} HAVING count(*) > 0) AS s) AS j",
             outputs.join(", "),
             returned.join(", "),
             state.join(", "),
-            if relation::kind(level.table) == Some('p') { "" } else { "ONLY " },
+            tables.join(", "),
             conditions.join(" AND "),
         )
     }

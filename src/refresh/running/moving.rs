@@ -1,131 +1,17 @@
 //! The statements that move the stored groups of a level.
 //!
 //! ```text
-//! net changes -> net(): what they add to each group -> moving(): stored groups moved, or deleted where in doubt
+//! net changes -> net: what they add to each group -> moving(): stored groups moved, or deleted where in doubt
 //! ```
 //!
-//! The first statement evaluates expressions of the view, and runs with the rights of the owner of the TVIEW.
-//! The second writes the store, and runs with internal rights under the settings of the TVIEW: texts of
-//! values depend on them.
+//! [`moving`] writes the store, and runs with internal rights under the settings of the TVIEW: texts of values
+//! depend on them.
 
-use super::{Aggregate, Kind, Level};
+use super::net::{array, record};
+use super::{Kind, Level};
 use crate::postgres::quote;
 
-/// What the net changes of a level (`$1 json[]`) add to its groups, as `jsonb`: an array with an element per
-/// group. The element is an array too: the parts of the key, the number of rows, and what
-/// [`additions`] are for each aggregate. NULL: nothing has changed.
-pub fn net(level: &Level) -> String {
-    let keys = level.keys.len();
-    let mut inner = vec!["(c1.change ->> 0)::int8 AS w".to_string()];
-    for (n, key) in level.keys.iter().enumerate() {
-        inner.push(format!("({})::text AS k{n}", key.sql));
-    }
-    let partition: Vec<String> = level.keys.iter().map(|key| key.sql.clone()).collect();
-    for (n, aggregate) in level.aggregates.iter().enumerate() {
-        let argument = &aggregate.argument.sql;
-        match aggregate.kind {
-            // A type may have no equality.
-            Kind::Count => inner.push(format!("(({argument}) IS NOT NULL) AS a{n}")),
-            Kind::Min | Kind::Max => {
-                // A value that is removed and added counts as neither.
-                let by: Vec<String> = partition
-                    .iter()
-                    .chain([argument])
-                    .map(|e| format!("({e})"))
-                    .collect();
-                inner.push(format!("({argument}) AS a{n}"));
-                inner.push(format!(
-                    "sum((c1.change ->> 0)::int8) OVER (PARTITION BY {}) AS w{n}",
-                    by.join(", ")
-                ));
-            }
-            _ => inner.push(format!("({argument}) AS a{n}")),
-        }
-    }
-    let mut outer: Vec<String> = (0..keys).map(|n| format!("n1.k{n}")).collect();
-    outer.push("sum(n1.w)".to_string());
-    for (n, aggregate) in level.aggregates.iter().enumerate() {
-        outer.extend(additions(n, aggregate));
-    }
-    let is_known: Vec<String> = (0..keys).map(|n| format!("n1.k{n} IS NOT NULL")).collect();
-    let by: Vec<String> = (0..keys).map(|n| format!("n1.k{n}")).collect();
-    let (is_known, group) = if keys == 0 {
-        ("true".to_string(), "HAVING count(*) > 0".to_string())
-    } else {
-        (is_known.join(" AND "), format!("GROUP BY {}", by.join(", ")))
-    };
-    format!(
-        "SELECT jsonb_agg(g1.g) FROM (\
-         SELECT {outer} AS g FROM (\
-         SELECT {inner} FROM unnest($1) AS t1 (net), json_array_elements(t1.net) AS c1 (change){record}{condition}\
-         ) n1 WHERE {is_known} {group}) g1",
-        outer = array(&outer),
-        inner = inner.join(", "),
-        record = record(level, "json_to_record(c1.change -> 1)", |_| true),
-        condition = level
-            .condition
-            .as_ref()
-            .map_or(String::new(), |condition| format!(" WHERE ({condition})")),
-    )
-}
-
-/// A JSON array of these values. A function takes 100 arguments at most.
-fn array(values: &[String]) -> String {
-    let parts = values.chunks(100);
-    let parts: Vec<String> = parts
-        .map(|part| format!("jsonb_build_array({})", part.join(", ")))
-        .collect();
-    parts.join(" || ")
-}
-
-/// The row `r1` of an image. The text of a document is in it, see
-/// [`push_document`](crate::json::text::push_document).
-fn record(level: &Level, function: &str, read: impl Fn(&str) -> bool) -> String {
-    let mut columns = Vec::new();
-    let mut values = Vec::new();
-    for (name, definition) in level.columns.iter().filter(|(name, _)| read(name)) {
-        let name = quote::identifier(name);
-        // From PostgreSQL 17 on, json is a word of its own.
-        if ["json", "pg_catalog.json", "pg_catalog.jsonb"].contains(&&definition[..]) {
-            columns.push(format!("{name} text"));
-            values.push(format!("i1.{name}::{definition}"));
-        } else {
-            columns.push(format!("{name} {definition}"));
-            values.push(format!("i1.{name}"));
-        }
-    }
-    if columns.is_empty() {
-        return String::new();
-    }
-    format!(
-        ", {function} AS i1 ({}), LATERAL (SELECT {}) AS r1",
-        columns.join(", "),
-        values.join(", ")
-    )
-}
-
-/// What net changes add to an aggregate, as two columns: the numbers of arguments and their sum; the least or
-/// greatest value that is added and removed; the numbers of true and false arguments.
-fn additions(n: usize, aggregate: &Aggregate) -> Vec<String> {
-    match aggregate.kind {
-        Kind::Count => vec![format!("coalesce(sum(n1.w) FILTER (WHERE n1.a{n}), 0)")],
-        Kind::Sum | Kind::Avg => vec![
-            format!("coalesce(sum(n1.w) FILTER (WHERE n1.a{n} IS NOT NULL), 0)"),
-            format!("coalesce(sum(n1.w::numeric * n1.a{n}::numeric), 0)::text"),
-        ],
-        Kind::Min | Kind::Max => {
-            let name = if aggregate.kind == Kind::Min { "min" } else { "max" };
-            let extreme = |sign| format!("({name}(n1.a{n}) FILTER (WHERE n1.w{n} {sign} 0))::text");
-            vec![extreme(">"), extreme("<")]
-        }
-        Kind::BoolAnd | Kind::BoolOr => vec![
-            format!("coalesce(sum(n1.w) FILTER (WHERE n1.a{n}), 0)"),
-            format!("coalesce(sum(n1.w) FILTER (WHERE NOT n1.a{n}), 0)"),
-        ],
-    }
-}
-
-/// Adds to the stored groups of a level. Parameters: 1 the TVIEW, 2 the level, 3 what [`net`] returns. Groups
+/// Adds to the stored groups of a level. Parameters: 1 the TVIEW, 2 the level, 3 what [`net`](super::net::net) returns. Groups
 /// whose new state is not certain are deleted.
 pub fn moving(level: &Level, schema: &str) -> String {
     let keys = level.keys.len();
@@ -149,6 +35,11 @@ pub fn moving(level: &Level, schema: &str) -> String {
                 certain.push(format!(
                     "{sum} NOT IN ('NaN'::numeric, 'Infinity'::numeric, '-Infinity'::numeric)"
                 ));
+                if aggregate.any_scale {
+                    // The scale of the sum may become smaller.
+                    let removed = format!("(d1.d ->> {})::int", at + 2);
+                    certain.push(format!("({removed} IS NULL OR {removed} < scale({sum}))"));
+                }
                 states.push(format!("{count}::text"));
                 states.push(format!("CASE WHEN {count} = 0 THEN '0' ELSE {sum}::text END"));
             }
@@ -175,7 +66,10 @@ pub fn moving(level: &Level, schema: &str) -> String {
                 }
             }
         }
-        at += if aggregate.kind == Kind::Count { 1 } else { 2 };
+        at += match aggregate.kind {
+            Kind::Count => 1,
+            _ => 2 + usize::from(aggregate.any_scale),
+        };
     }
     let key: Vec<String> = (0..keys).map(|n| format!("d1.d ->> {n}")).collect();
     format!(
@@ -201,6 +95,9 @@ pub fn moving(level: &Level, schema: &str) -> String {
 /// The groups that change keys (`$1 jsonb[]`) name, as `jsonb`: an array of arrays of texts, and whether each
 /// change key names a group. None: change keys do not name groups of this level.
 pub fn named(level: &Level) -> Option<String> {
+    let [table] = &level.tables[..] else {
+        return None;
+    };
     let plain: Option<Vec<&str>> = level
         .keys
         .iter()
@@ -209,7 +106,7 @@ pub fn named(level: &Level) -> Option<String> {
                 let quoted = quote::identifier(name);
                 key.sql == quoted || key.sql == format!("r1.{quoted}")
             };
-            let mut names = level.columns.iter().map(|(name, _)| &name[..]);
+            let mut names = table.columns.iter().map(|(name, _)| &name[..]);
             names.find(|name| is_it(name))
         })
         .collect();
@@ -225,7 +122,8 @@ pub fn named(level: &Level) -> Option<String> {
          FROM unnest($1) AS t1 (keys), jsonb_array_elements(t1.keys) AS c1 (change){record}",
         keys = array(&keys),
         names = names.join(", "),
-        record = record(level, "jsonb_to_record(c1.change)", |name| plain.contains(&name)),
+        record = record(table, 1, "jsonb_to_record(c1.change)", |name| plain
+            .contains(&name)),
     ))
 }
 

@@ -39,6 +39,8 @@ pub struct Noted {
 
 /// Every number of a level is below it.
 const LEVELS: i32 = 1 << 10;
+/// Every number of tables of a level is below it.
+const TABLES: i32 = 1 << 6;
 
 thread_local! {
     static SECRET: i32 = (RandomState::new().hash_one(0) >> 33) as i32;
@@ -73,29 +75,32 @@ pub fn stored() {
     });
 }
 
-/// What a statement says instead of the number of a level.
-pub fn ticket(level: i32) -> i32 {
-    SECRET.with(|secret| secret ^ level)
+/// What a statement says instead of the number of a level and that of its tables.
+pub fn ticket(level: i32, tables: usize) -> i32 {
+    SECRET.with(|secret| secret ^ (tables as i32 * LEVELS + level))
 }
 
 /// Notes a group that was computed, if it is large enough to be stored. After a call with a wrong ticket, no
 /// group of the statement is.
 pub fn computed(ticket: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>]) {
     let threshold = settings::running_threshold();
-    let level = SECRET.with(|secret| secret ^ ticket);
+    let named = SECRET.with(|secret| secret ^ ticket);
+    let (level, tables) = (named % LEVELS, named / LEVELS);
     NOTED.with_borrow_mut(|noted| {
         if let Some(noted) = noted {
-            noted.note(level, rows, key, state, threshold);
+            noted.doubtful |= level < 1 || !(1..TABLES).contains(&tables);
+            // Each row of a join is read from every table.
+            let is_large = threshold > 0 && rows.saturating_mul(i64::from(tables)) >= threshold;
+            noted.note(level, rows, key, state, is_large);
         }
     });
 }
 
 impl Noted {
-    fn note(&mut self, level: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>], threshold: i64) {
-        self.doubtful |= !(1..LEVELS).contains(&level);
+    fn note(&mut self, level: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>], is_large: bool) {
         if self.doubtful {
             self.computed.clear();
-        } else if threshold > 0 && rows >= threshold {
+        } else if is_large {
             self.add(level, rows, key, state);
         }
     }
@@ -133,13 +138,18 @@ mod tests {
 
     #[test]
     fn after_a_wrong_ticket_no_group_is_noted() {
-        let mut noted = Noted::default();
-        noted.note(1, 600, &[Some("a")], &[], 500);
-        assert_eq!(noted.computed.len(), 1);
-        noted.note(LEVELS, 600, &[Some("b")], &[], 500);
-        noted.note(1, 600, &[Some("c")], &[], 500);
-        assert_eq!(noted.computed, []);
-        assert_eq!(SECRET.with(|secret| secret ^ ticket(7)), 7);
+        let groups = |tickets: &[i32]| {
+            let note = || {
+                for (n, ticket) in tickets.iter().enumerate() {
+                    computed(*ticket, 600, &[Some(&n.to_string())], &[]);
+                }
+            };
+            collecting(note).1.computed.len()
+        };
+        assert_eq!(groups(&[ticket(1, 1), ticket(7, 16)]), 2);
+        for wrong in [ticket(0, 1), ticket(1, 0), ticket(1, 64), ticket(1, 1) ^ i32::MIN] {
+            assert_eq!(groups(&[ticket(1, 1), wrong, ticket(2, 1)]), 0);
+        }
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The statements of a plan that move stored groups, prepared when first used.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use pgrx::pg_sys;
 
 use super::moving;
+use super::net;
 use super::noted::Noted;
 use super::Level;
 use crate::catalog::session_statement::SessionStatement;
@@ -18,8 +21,6 @@ pub struct Kept {
     pub is_planned: Cell<bool>,
     /// PostgreSQL cannot plan it, but the statement without stored groups.
     pub is_refused: Cell<bool>,
-    /// How often stored groups were read since this was last added up.
-    pub helped: Cell<i64>,
     /// How many groups were stored since the last count of all of them. None: not counted yet.
     pub added: Cell<Option<usize>>,
     /// How many large groups were computed of late.
@@ -29,10 +30,12 @@ pub struct Kept {
 /// If so many large groups were computed and none was read from the store, stored groups do not help.
 const TOO_MANY: usize = 60;
 
+/// The positions of changed tables, and whether each has few changes.
+type Changed = (Vec<usize>, bool);
+
 /// The statements of a level.
 pub struct Statements {
-    /// See [`moving::net`].
-    pub net: Statement,
+    nets: RefCell<HashMap<Changed, Rc<Statement>>>,
     /// See [`moving::moving`].
     pub moving: SessionStatement,
     /// See [`moving::named`].
@@ -44,7 +47,7 @@ impl Kept {
     pub fn levels(&self, levels: &[Level]) -> &[Statements] {
         self.levels.get_or_init(|| {
             let statements = levels.iter().map(|level| Statements {
-                net: Statement::new(moving::net(level), &[pg_sys::JSONARRAYOID]),
+                nets: RefCell::default(),
                 moving: SessionStatement::new(),
                 named: moving::named(level).map(|text| Statement::new(text, &[pg_sys::JSONBARRAYOID])),
             });
@@ -74,9 +77,24 @@ impl Kept {
     /// The approximate size in memory, in bytes.
     pub fn memory(&self) -> usize {
         let levels = self.levels.get().into_iter().flatten();
-        levels
-            .flat_map(|level| level.named.iter().chain([&level.net]))
-            .map(|statement| statement.memory() + statement.sql().len())
-            .sum()
+        levels.map(Statements::memory).sum()
+    }
+}
+
+impl Statements {
+    /// See [`net::net`].
+    pub fn net(&self, level: &Level, changed: &[usize], few: bool) -> Rc<Statement> {
+        let mut nets = self.nets.borrow_mut();
+        let net = nets.entry((changed.to_vec(), few)).or_insert_with(|| {
+            let types = vec![pg_sys::JSONARRAYOID; level.tables.len()];
+            Rc::new(Statement::new(net::net(level, changed, few), &types))
+        });
+        Rc::clone(net)
+    }
+
+    fn memory(&self) -> usize {
+        let of = |statement: &Statement| statement.memory() + statement.sql().len();
+        let nets = self.nets.borrow();
+        self.named.iter().map(of).sum::<usize>() + nets.values().map(|net| of(net)).sum::<usize>()
     }
 }

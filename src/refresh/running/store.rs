@@ -4,14 +4,17 @@
 //! Moving happens under the exclusive lock of the TVIEW. Wherever the new state of groups is not certain, they
 //! are deleted.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pgrx::pg_sys::{self, Oid};
 
 use super::moving;
+use super::net;
 use super::noted::{self, Noted};
 use super::statements::Statements;
-use super::Level;
+use super::{Level, Table};
 use crate::capture;
 use crate::catalog::session_statement::SessionStatement;
 use crate::catalog::statements as texts;
@@ -26,6 +29,8 @@ use crate::settings;
 use crate::statement;
 
 thread_local! {
+    /// How often stored groups of TVIEWs were read since this was last added up.
+    static HELPED: RefCell<HashMap<Oid, i64>> = RefCell::default();
     static READ: SessionStatement = const { SessionStatement::new() };
     static POSITION: SessionStatement = const { SessionStatement::new() };
     static MOVE: SessionStatement = const { SessionStatement::new() };
@@ -33,6 +38,11 @@ thread_local! {
 
 /// All groups are counted again after so many were added.
 const UNCOUNTED: usize = 1_000;
+
+/// If more tables of a join have changed since the last move, its groups are thrown away: each doubles the work.
+const TOGETHER: usize = 4;
+/// So many pairs of changed rows of several tables are joined at most. With more, computing the groups costs less.
+const PAIRS: i64 = 100_000;
 
 /// Changes of a source that stored groups have not absorbed.
 struct Change {
@@ -43,6 +53,8 @@ struct Change {
     keys: Value,
     /// Net changes (`json[]`), or NULL.
     net: Value,
+    /// How many rows the net changes have.
+    images: i64,
 }
 
 impl Refresh<'_> {
@@ -81,56 +93,100 @@ impl Refresh<'_> {
             let is_moved = changes.is_empty()
                 || self.as_owner(plan, || {
                     run_as::set("plan_cache_mode", "force_generic_plan");
-                    levels.into_iter().all(|(level, statements)| {
-                        let mut changes = changes.iter().filter(|change| change.source == level.table);
-                        changes.all(|change| move_level(self.tview, level, statements, change))
-                    })
+                    levels
+                        .into_iter()
+                        .all(|(level, statements)| move_level(self.tview, level, statements, &changes))
                 });
             if is_moved {
-                move_position(self.tview, &now.snapshot, plan.stored.helped.take());
+                let helped = HELPED.with_borrow_mut(|helped| helped.remove(&self.tview));
+                move_position(self.tview, &now.snapshot, helped.unwrap_or(0));
             }
             is_moved
         })
     }
 }
 
-/// Adds a change to the stored groups of a level. As the owner of the TVIEW. False: all groups are in doubt.
-fn move_level(tview: Oid, level: &Level, statements: &Statements, change: &Change) -> bool {
-    if !change.keys.is_null() {
-        let Some(named) = &statements.named else {
-            return false;
-        };
-        let rows = named.run(Access::Snapshot, &[change.keys], 1);
-        if rows.is_empty() || rows.get::<bool>(0, 1) == Some(false) {
-            return false;
-        }
-        let groups = rows.value(0, 0);
-        if !groups.is_null() {
-            forget_groups(tview, level, groups);
-        }
+/// Adds changes to the stored groups of a level. As the owner of the TVIEW. False: all groups are in doubt.
+fn move_level(tview: Oid, level: &Level, statements: &Statements, changes: &[Change]) -> bool {
+    let of_level = || changes.iter().filter(|change| level.reads(change.source));
+    if !of_level().all(|change| forget_named(tview, level, statements, change)) {
+        return false;
     }
-    if change.net.is_null() {
+    let of_table = |table: &Table| of_level().find(|change| change.source == table.oid);
+    let nets: Vec<Value> = level
+        .tables
+        .iter()
+        .map(|table| of_table(table).filter(|change| change.images > 0))
+        .map(|change| change.map_or(Value::NULL, |change| change.net))
+        .collect();
+    let changed: Vec<usize> = (0..nets.len()).filter(|at| !nets[*at].is_null()).collect();
+    if changed.is_empty() {
         return true;
     }
-    let added = statements.net.run(Access::Snapshot, &[change.net], 1).value(0, 0);
+    let images = changed
+        .iter()
+        .filter_map(|at| of_table(&level.tables[*at]))
+        .map(|change| change.images);
+    let pairs = images.fold(1_i64, i64::saturating_mul);
+    if changed.len() > TOGETHER
+        || changed.len() > 1 && pairs > PAIRS
+        || level.tables.len() > 1 && is_changed_here(level)
+    {
+        return false;
+    }
+    let few = of_level().all(|change| change.images <= net::FEW);
+    let net = statements.net(level, &changed, few);
+    let added = net.run(Access::Snapshot, &nets, 1).value(0, 0);
     if !added.is_null() {
-        run_internal(|| {
-            planned_once();
-            // Few groups are looked up, each by its key.
-            run_as::set("enable_hashjoin", "off");
-            run_as::set("enable_mergejoin", "off");
-            let moving = statements.moving.get(
-                || moving::moving(level, &texts::schema()),
-                &[pg_sys::OIDOID, pg_sys::INT4OID, pg_sys::JSONBOID],
-            );
-            moving.run(
-                Access::Current,
-                &[Value::of(tview), Value::of(level.number), added],
-                0,
-            );
-        });
+        add(tview, level, statements, added);
     }
     true
+}
+
+/// Deletes the groups of a level that transactions with unknown net changes have changed. False: all groups
+/// are in doubt.
+fn forget_named(tview: Oid, level: &Level, statements: &Statements, change: &Change) -> bool {
+    if change.keys.is_null() {
+        return true;
+    }
+    let Some(named) = &statements.named else {
+        return false;
+    };
+    let rows = named.run(Access::Snapshot, &[change.keys], 1);
+    if rows.is_empty() || rows.get::<bool>(0, 1) == Some(false) {
+        return false;
+    }
+    let groups = rows.value(0, 0);
+    if !groups.is_null() {
+        forget_groups(tview, level, groups);
+    }
+    true
+}
+
+/// Adds what net changes add to the stored groups of a level.
+fn add(tview: Oid, level: &Level, statements: &Statements, added: Value) {
+    run_internal(|| {
+        planned_once();
+        // Few groups are looked up, each by its key.
+        run_as::set("enable_hashjoin", "off");
+        run_as::set("enable_mergejoin", "off");
+        let moving = statements.moving.get(
+            || moving::moving(level, &texts::schema()),
+            &[pg_sys::OIDOID, pg_sys::INT4OID, pg_sys::JSONBOID],
+        );
+        moving.run(
+            Access::Current,
+            &[Value::of(tview), Value::of(level.number), added],
+            0,
+        );
+    });
+}
+
+/// Whether this transaction has changed a table of a level. Its snapshot as a position does not cover that.
+fn is_changed_here(level: &Level) -> bool {
+    capture::pending_sources()
+        .into_iter()
+        .any(|source| level.reads(source))
 }
 
 fn forget_groups(tview: Oid, level: &Level, groups: Value) {
@@ -174,7 +230,8 @@ fn move_position(tview: Oid, snapshot: &Position, helped: i64) {
 fn changes(plan: &Plan, position: &Position) -> Vec<Change> {
     let types = [pg_sys::OIDARRAYOID, pg_sys::TEXTOID, pg_sys::OIDOID];
     let tview = plan.definition.tview;
-    let mut sources: Vec<Oid> = plan.running.iter().map(|level| level.table).collect();
+    let tables = plan.running.iter().flat_map(|level| &level.tables);
+    let mut sources: Vec<Oid> = tables.map(|table| table.oid).collect();
     sources.sort_by_key(|source| source.to_u32());
     sources.dedup();
     sources.push(tview);
@@ -197,18 +254,20 @@ fn change(rows: &Rows, row: usize) -> Change {
         all: rows.get(row, 1).unwrap_or(true),
         keys: rows.value(row, 2),
         net: rows.value(row, 3),
+        images: rows.get(row, 4).unwrap_or(i64::MAX),
     }
 }
 
 /// Stores groups that this transaction computed under `snapshot`. Not those of a transaction that has changed
 /// a source: it sees its own changes, which the snapshot as a position does not cover.
 pub fn keep(plan: &Plan, snapshot: &Position, noted: &Noted) {
-    plan.stored.helped.set(plan.stored.helped.get() + noted.helped);
+    if noted.helped > 0 {
+        HELPED.with_borrow_mut(|helped| *helped.entry(plan.definition.tview).or_default() += noted.helped);
+    }
     if noted.computed.is_empty() {
         return;
     }
-    let changed = capture::pending_sources();
-    if plan.running.iter().any(|level| changed.contains(&level.table)) {
+    if plan.running.iter().any(is_changed_here) {
         return;
     }
     let tview = (pg_sys::OIDOID, Value::of(plan.definition.tview));

@@ -73,6 +73,35 @@ SELECT * FROM tv_f;
 UPDATE tb_doc SET js = '{}', j = '{}', many = '{}' WHERE pk_doc = 1005; CALL pg_tviews_drain();
 SELECT entity_name, stored_groups, stored_group_reads > 0 AS read FROM pg_tview_status WHERE entity_name IN ('json', 'jsonb', 'domain', 'many', 'f') ORDER BY 1;
 
+-- Operators that SQL does not name, and casts that it does not show.
+CREATE SCHEMA app;
+CREATE FUNCTION app.modulo(int, int) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT $1 % 10 OPERATOR(pg_catalog.=) $2 % 10';
+CREATE OPERATOR app.= (LEFTARG = int, RIGHTARG = int, FUNCTION = app.modulo);
+CREATE TYPE app.word AS (w text);
+CREATE FUNCTION app.number(app.word) RETURNS int IMMUTABLE LANGUAGE sql AS $$SELECT length(($1).w)$$;
+CREATE CAST (app.word AS int) WITH FUNCTION app.number AS IMPLICIT;
+CREATE TABLE tb_q (pk_q int PRIMARY KEY, fl int, w int);
+CREATE TABLE tb_o (pk_o int PRIMARY KEY, fk int, x int, word app.word);
+INSERT INTO tb_q SELECT i, i % 2, i FROM generate_series(1, 20) AS i;
+INSERT INTO tb_o SELECT i, i % 20 + 1, i, CAST(ROW (repeat('x', i % 3)) AS app.word) FROM generate_series(1, 1800) AS i;
+SET search_path = running_exceptions, app, pg_catalog, public;
+TRUNCATE tview;
+INSERT INTO tview VALUES
+    ('distinct', 'SELECT q.fl AS pk_distinct, count(*) AS n FROM tb_q q JOIN tb_o o ON o.fk OPERATOR(pg_catalog.=) q.pk_q AND o.x IS NOT DISTINCT FROM q.w GROUP BY q.fl'),
+    ('nullif', 'SELECT q.fl AS pk_nullif, count(nullif(o.x, q.w)) AS n FROM tb_q q JOIN tb_o o ON o.fk OPERATOR(pg_catalog.=) q.pk_q GROUP BY q.fl'),
+    ('case', 'SELECT 1 AS pk_case, sum(CASE x WHEN 7 THEN 1000 ELSE 1 END) AS n FROM tb_o'),
+    ('row', 'SELECT 1 AS pk_row, count(*) AS n FROM tb_o WHERE (x, fk) IS DISTINCT FROM (7, 8)'),
+    ('cast', 'SELECT q.pk_q AS pk_cast, (SELECT count(*) FROM tb_o o WHERE o.word OPERATOR(pg_catalog.=) q.pk_q) AS n FROM tb_q q'),
+    ('sum', 'SELECT fk AS pk_sum, sum(word) AS n FROM tb_o GROUP BY fk');
+SELECT count(pg_tviews_create(name, query)) FROM tview;
+CALL pg_tviews_drain();
+INSERT INTO tb_o VALUES (2001, 7, 17, ROW ('x')); CALL pg_tviews_drain();
+INSERT INTO tb_o VALUES (2002, 7, 27, ROW ('x')); CALL pg_tviews_drain();
+UPDATE tb_o SET x = 8 WHERE pk_o OPERATOR(pg_catalog.=) 2002; CALL pg_tviews_drain();
+SET search_path = running_exceptions, public;
+SELECT name, (SELECT count(*) FROM pg_tviews_check(name)) AS differences,
+       (SELECT string_agg(running_aggregates, '; ') FROM pg_tviews_explain(name)) AS running_aggregates FROM tview;
+
 -- Code behind a view cannot store a group.
 CREATE TABLE tb_g (pk_g int PRIMARY KEY, fk int);
 INSERT INTO tb_g SELECT i, 1 FROM generate_series(1, 600) AS i;

@@ -4,29 +4,35 @@ use pgrx::prelude::Spi;
 
 use super::*;
 use crate::catalog::statements::schema;
-use crate::refresh::running::Typed;
+use crate::refresh::running::net::{in_from, net};
+use crate::refresh::running::{Aggregate, Table, Typed};
 
 /// Every column may be NULL; texts and numbers are those that are easily written wrongly.
 const TABLE: &str = r#"
     CREATE TEMPORARY TABLE "Source rows" (
         id int GENERATED ALWAYS AS IDENTITY, k int, "The name" text, day date, at timestamptz, i2 smallint, i4 int, i8 bigint,
         n numeric(12, 2), b boolean, note text COLLATE "C", doc json);
-    CREATE TEMPORARY TABLE changes (part int, weight int, image json);
+    CREATE TEMPORARY TABLE other (id int GENERATED ALWAYS AS IDENTITY, k int, factor numeric(6, 1));
+    CREATE TEMPORARY TABLE changes (source oid, part int, weight int, image json);
     CREATE FUNCTION pg_temp.image(r "Source rows") RETURNS json LANGUAGE sql AS $$
         SELECT json_build_object('k', r.k, 'The name', r."The name", 'day', r.day, 'at', r.at, 'i2', r.i2, 'i4', r.i4, 'i8', r.i8,
             'n', r.n, 'b', r.b, 'note', r.note, 'doc', r.doc)
     $$;
+    CREATE FUNCTION pg_temp.image(r other) RETURNS json LANGUAGE sql AS $$
+        SELECT json_build_object('k', r.k, 'factor', r.factor)
+    $$;
     CREATE FUNCTION pg_temp.record() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP <> 'INSERT' THEN
-            INSERT INTO changes VALUES (random() * 2, -1, pg_temp.image(OLD));
+            INSERT INTO changes VALUES (TG_RELID, random() * 2, -1, pg_temp.image(OLD));
         END IF;
         IF TG_OP <> 'DELETE' THEN
-            INSERT INTO changes VALUES (random() * 2, 1, pg_temp.image(NEW));
+            INSERT INTO changes VALUES (TG_RELID, random() * 2, 1, pg_temp.image(NEW));
         END IF;
         RETURN NULL;
     END$$;
     CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON "Source rows" FOR EACH ROW EXECUTE FUNCTION pg_temp.record();
+    CREATE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON other FOR EACH ROW EXECUTE FUNCTION pg_temp.record();
     CREATE FUNCTION pg_temp.one(VARIADIC "values" text[]) RETURNS text LANGUAGE sql VOLATILE AS $$
         SELECT "values"[1 + floor(random() * cardinality("values"))::int]
     $$;
@@ -47,6 +53,11 @@ const CHANGE: &str = r#"
     UPDATE "Source rows" SET n = pg_temp.one('0.10', '7', NULL)::numeric, b = NOT b WHERE random() < 0.03;
     UPDATE "Source rows" SET "The name" = 'it''s' WHERE random() < 0.01;
     DELETE FROM "Source rows" WHERE random() < 0.02;
+    INSERT INTO other (k, factor)
+    SELECT pg_temp.one('1', '2', '3', NULL)::int, pg_temp.one('1.5', '-2', '0', NULL)::numeric FROM generate_series(1, 2) WHERE random() < 0.7;
+    UPDATE other SET k = pg_temp.one('1', '2')::int WHERE random() < 0.05;
+    UPDATE other SET factor = pg_temp.one('100.1', NULL)::numeric WHERE random() < 0.05;
+    DELETE FROM other WHERE random() < 0.05;
 "#;
 
 fn typed(sql: &str, type_name: &str) -> Typed {
@@ -54,6 +65,51 @@ fn typed(sql: &str, type_name: &str) -> Typed {
         sql: sql.to_string(),
         type_name: type_name.to_string(),
     }
+}
+
+fn table(name: &str, columns: &[(&str, &str)]) -> Table {
+    let oid = Spi::get_one(&format!(
+        "SELECT {}::regclass::oid",
+        crate::postgres::quote::literal(name)
+    ));
+    Table {
+        oid: oid.ok().flatten().expect("a table"),
+        label: String::new(),
+        columns: columns
+            .iter()
+            .map(|(name, of)| (name.to_string(), of.to_string()))
+            .collect(),
+    }
+}
+
+/// Two tables, and one of them twice.
+fn joins() -> [Level; 2] {
+    let other = || table("other", &[("k", "int"), ("factor", "numeric(6,1)")]);
+    let mut two = level(
+        6,
+        &[("r1.\"The name\"", "text"), ("r2.k", "int")],
+        &[
+            (Kind::Count, "r2.factor", "numeric"),
+            (Kind::Sum, "r1.n * r2.factor", "numeric"),
+            (Kind::Max, "r1.n * r2.factor", "numeric"),
+            (Kind::Min, "r1.day", "date"),
+            (Kind::BoolOr, "r1.b AND r2.factor > 0", "boolean"),
+        ],
+    );
+    two.tables.push(other());
+    two.condition = Some("r2.k = r1.k AND r2.factor <> 0".to_string());
+    let mut twice = level(
+        7,
+        &[("r3.i2", "smallint")],
+        &[
+            (Kind::Sum, "r1.i4", "int"),
+            (Kind::Count, "CASE WHEN r3.b THEN r2.factor END", "numeric"),
+            (Kind::Max, "r3.i8", "bigint"),
+        ],
+    );
+    twice.tables.extend([other(), twice.tables[0].clone()]);
+    twice.condition = Some("r2.k = r1.k AND r3.i4 = r1.i4 AND r3.\"The name\" = r1.\"The name\"".to_string());
+    [two, twice]
 }
 
 fn level(number: i32, keys: &[(&str, &str)], aggregates: &[(Kind, &str, &str)]) -> Level {
@@ -72,11 +128,7 @@ fn level(number: i32, keys: &[(&str, &str)], aggregates: &[(Kind, &str, &str)]) 
     ];
     Level {
         number,
-        label: String::new(),
-        table: pgrx::pg_sys::Oid::INVALID,
-        columns: columns
-            .map(|(name, of)| (name.to_string(), of.to_string()))
-            .into(),
+        tables: vec![table("\"Source rows\"", &columns)],
         condition: (number > 1).then(|| "r1.i4 <> 0 OR r1.b".to_string()),
         keys: keys.iter().map(|(sql, of)| typed(sql, of)).collect(),
         aggregates: aggregates
@@ -84,6 +136,7 @@ fn level(number: i32, keys: &[(&str, &str)], aggregates: &[(Kind, &str, &str)]) 
             .map(|(kind, sql, of)| Aggregate {
                 kind: *kind,
                 argument: typed(sql, of),
+                any_scale: sql.starts_with("CASE WHEN r1.n "),
             })
             .collect(),
     }
@@ -100,6 +153,11 @@ fn levels() -> Vec<Level> {
         (
             Kind::Sum,
             "CASE WHEN r1.k = 1 THEN r1.n * 2 - 1.000 END",
+            "numeric",
+        ),
+        (
+            Kind::Avg,
+            "CASE WHEN r1.n < 1 THEN r1.n WHEN r1.n < 100 THEN 7 END",
             "numeric",
         ),
         (Kind::Min, "r1.i4", "int"),
@@ -139,6 +197,8 @@ fn computed(level: &Level) -> String {
             }
         }
     }
+    let tables = level.tables.iter().enumerate();
+    let from: Vec<String> = tables.map(|(at, table)| in_from(table, at + 1)).collect();
     let keys: Vec<String> = level
         .keys
         .iter()
@@ -156,10 +216,11 @@ fn computed(level: &Level) -> String {
     };
     format!(
         "SELECT 1::oid AS tview_oid, {} AS level, ARRAY[{}]::text[] AS key, count(*) AS rows, ARRAY[{}]::text[] AS state, \
-         0::bigint AS moved_at FROM \"Source rows\" r1 WHERE ({condition}){known} {group}",
+         0::bigint AS moved_at FROM {} WHERE ({condition}){known} {group}",
         level.number,
         keys.join(", "),
-        states.join(", ")
+        states.join(", "),
+        from.join(", ")
     )
 }
 
@@ -182,9 +243,10 @@ mod tests {
 
     #[pg_test]
     fn moved_groups_are_those_of_the_table() {
-        let (levels, schema) = (levels(), schema());
-        let store = format!("{schema}.pg_tview_running");
         run(TABLE);
+        let (mut levels, schema) = (levels(), schema());
+        levels.extend(joins());
+        let store = format!("{schema}.pg_tview_running");
         for (n, level) in levels.iter().enumerate() {
             run(&format!(
                 "PREPARE moving_{n} (oid, int, jsonb) AS {}",
@@ -195,19 +257,33 @@ mod tests {
         for round in 0..60 {
             run("TRUNCATE changes");
             run(CHANGE);
+            run("ANALYZE \"Source rows\"; ANALYZE other; ANALYZE changes");
             if round == 40 {
                 run("DELETE FROM \"Source rows\" WHERE k = 2");
             }
-            for (n, level) in levels.iter().enumerate() {
+            // Joins are larger with each round.
+            let in_round = |level: &Level| level.tables.len() == 1 || round < 25;
+            for (n, level) in levels.iter().enumerate().filter(|(_, level)| in_round(level)) {
                 let before = number(&format!(
                     "SELECT count(*) FROM {store} WHERE level = {}",
                     level.number
                 ));
                 // Three transactions.
-                let net = net(level).replace("$1", "(SELECT array_agg(net) FROM (SELECT json_agg(json_build_array(weight, image)) AS net FROM changes GROUP BY part) p)");
+                let all: Vec<usize> = (0..level.tables.len()).collect();
+                let mut net = net(level, &all, false);
+                for (at, table) in level.tables.iter().enumerate() {
+                    let of_table = format!(
+                        "(SELECT array_agg(net) FROM (SELECT json_agg(json_build_array(weight, image)) AS net \
+                         FROM changes WHERE source = {} GROUP BY part) p)",
+                        table.oid.to_u32()
+                    );
+                    net = net.replace(&format!("${}", at + 1), &of_table);
+                }
                 let added: Option<String> =
                     Spi::get_one(&format!("SELECT ({net})::text")).expect("what is added");
-                let added = crate::postgres::quote::literal(&added.expect("something"));
+                let added = added.map_or("NULL".to_string(), |added| {
+                    crate::postgres::quote::literal(&added)
+                });
                 run(&format!("EXECUTE moving_{n} (1, {}, {added})", level.number));
                 let computed = computed(level);
                 let stored = format!("SELECT * FROM {store} WHERE level = {}", level.number);
