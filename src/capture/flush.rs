@@ -186,6 +186,7 @@ fn end(signal: impl FnOnce(&State)) {
             state.definition_checks.clear();
         }
     });
+    append::applies_since(None);
 }
 
 /// Writes rows in the current subtransaction.

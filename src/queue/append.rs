@@ -1,5 +1,6 @@
 //! Inserts rows into `pg_tview_queue`.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 
@@ -25,6 +26,18 @@ const COLUMNS: [&CStr; 6] = [
 /// The same of a table that was made by an earlier version.
 const EARLIER_COLUMNS: [&CStr; 5] = [c"xid", c"source_oid", c"operation", c"keys", c"enqueued_at"];
 
+thread_local! {
+    /// When the oldest change was made that this transaction applies.
+    static APPLIES_SINCE: Cell<Option<i64>> = const { Cell::new(None) };
+}
+
+/// This transaction applies changes that are as old as that, in microseconds since 2000. Rows of the queue
+/// that it writes count as no younger: a TVIEW over a TVIEW is late by what both are late. None: it applies
+/// none, or is over.
+pub fn applies_since(oldest: Option<i64>) {
+    APPLIES_SINCE.set(oldest);
+}
+
 /// `pg_tview_queue`; None where this transaction has dropped it, so that no reader is left.
 pub fn table() -> Option<Oid> {
     extension::relation(c"pg_tview_queue")
@@ -33,14 +46,15 @@ pub fn table() -> Option<Oid> {
 /// Inserts rows in the current subtransaction. An ERROR fails that subtransaction, along with the changes
 /// that the rows stand for.
 pub fn append(queue: Oid, rows: &[Row]) {
-    let (xid, now) = (own_xid(), clock::now());
+    let now = clock::now();
+    let (xid, at) = (own_xid(), APPLIES_SINCE.get().map_or(now, |since| now.min(since)));
     let values = rows.iter().map(|row| {
         [
             Value::Xid8(xid),
             Value::Oid(row.source.into()),
             Value::Text(row.operation),
             row.keys.as_deref().map_or(Value::Null, Value::Jsonb),
-            Value::Timestamp(now),
+            Value::Timestamp(at),
             row.net.as_deref().map_or(Value::Null, Value::Json),
         ]
     });

@@ -105,6 +105,7 @@ impl Refresh<'_> {
             entry.oldest_change_at = pending.iter().filter_map(|pending| pending.oldest).min();
             affected = self.as_owner(plan, || affected_keys::of(plan, pending));
         }
+        entry.pass_age_on();
         if matches!(affected, Affected::Everything) && self.spares_partitions() {
             self.all_partitions.set(true);
             return First::stale();

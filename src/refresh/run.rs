@@ -153,6 +153,7 @@ impl Refresh<'_> {
                         let Some(now) = current::unmoved(plan, before) else {
                             return Step::Stale;
                         };
+                        entry.pass_age_on();
                         self.checked(plan, || {
                             let stored = self.move_on(plan, &now);
                             self.apply_batch(plan, batch, stored.as_ref(), entry);

@@ -23,6 +23,7 @@ use crate::queue::is_pending::is_pending;
 use crate::queue::position::Position;
 use crate::queue::read;
 use crate::refresh::affected_keys::{self, Affected};
+use crate::refresh::audit::unfilled_since;
 use crate::refresh::batch::Batch;
 use crate::refresh::comparison::state;
 use crate::refresh::current::{self, Now};
@@ -133,7 +134,7 @@ fn unfilled(plan: &Plan, now: &Now) -> Option<Since> {
         || now.position.is_none()
         || now.hash != plan.hash
         || ask(&statement!("audit_needs_population")).one::<bool>() != Some(false);
-    waits.then(|| ask(&statement!("audit_unfilled_since")).one())
+    waits.then(|| unfilled_since(plan.definition.tview))
 }
 
 /// Since when a TVIEW whose table this one reads is behind. Which rows that will affect is known after its

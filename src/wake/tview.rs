@@ -50,6 +50,8 @@ pub struct Tview {
     /// Number of the parts of the backlog that no worker has taken. The runner sets it; a worker that takes
     /// the last part lowers it.
     pub parts: AtomicU32,
+    /// When the oldest change was made that the parts apply. The runner.
+    pub changed_at: AtomicI64,
     /// Which workers apply a part that the runner has offered, by index. Each sets and clears its bit.
     pub helpers: AtomicU64,
 }

@@ -26,7 +26,8 @@ impl refresh::Team for Team {
         size
     }
 
-    fn offer(&self, parts: u32) {
+    fn offer(&self, parts: u32, since: i64) {
+        self.progress.changed_at.store(since, SeqCst);
         self.progress.parts.store(parts, SeqCst);
         for _ in 1..self.size() {
             self.database.workers.wake_one();

@@ -3,7 +3,9 @@
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::Oid;
 
+use super::unfilled_since::unfilled_since;
 use crate::error::{sqlstate, Problem};
+use crate::queue::append;
 use crate::queue::position::Position;
 use crate::refresh::left_out::kept_problem::{self, KeptProblem};
 
@@ -71,6 +73,15 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What the transaction writes is as old as the oldest change that it applies.
+    pub fn pass_age_on(&self) {
+        let since = match self.operation {
+            "populate" => unfilled_since(self.tview),
+            _ => self.oldest_change_at,
+        };
+        append::applies_since(since.map(i64::from));
+    }
+
     pub fn new(
         entity_name: &str,
         tview: Oid,

@@ -4,8 +4,10 @@ mod add;
 mod entry;
 mod last_suspension;
 mod trim;
+mod unfilled_since;
 
 pub use add::{add, now};
 pub use entry::{Entry, Status, Written};
 pub use last_suspension::{last_suspension, Suspension};
 pub use trim::trim;
+pub use unfilled_since::unfilled_since;

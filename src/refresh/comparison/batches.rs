@@ -86,6 +86,7 @@ impl Refresh<'_> {
         let Some(mut comparison) = state::read(self.tview) else {
             return Step::Done(Status::UpToDate);
         };
+        comparison.pass_age_on(self.tview);
         let mut entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", audit::now());
         // Keys that fail, or whose rows other sessions hold, can only be skipped key by key.
         let by_range = comparison.by_range && self.skip.is_nothing() && !now.has_dead_keys;

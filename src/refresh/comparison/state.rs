@@ -6,6 +6,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Rows, Value};
+use crate::queue::append;
 use crate::queue::read::Pending;
 use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::batch::Batch;
@@ -122,6 +123,16 @@ pub fn read(tview: Oid) -> Option<Comparison> {
 }
 
 impl Comparison {
+    /// What a batch writes is as old as the oldest change that made the comparison necessary.
+    pub fn pass_age_on(&self, tview: Oid) {
+        let since = if self.populates {
+            audit::unfilled_since(tview)
+        } else {
+            self.oldest_change_at
+        };
+        append::applies_since(since.map(i64::from));
+    }
+
     /// Stores the progress, and what `entry` reports of the rows compared since.
     pub fn advance(&self, tview: Oid, entry: &Entry) {
         let key = self.compared_to.as_ref();

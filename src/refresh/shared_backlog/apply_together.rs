@@ -12,6 +12,7 @@ use crate::postgres::process::latch;
 use crate::postgres::spi;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::postgres::transaction::{with_snapshot, Driver};
+use crate::queue::append;
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::cost;
 use crate::refresh::current;
@@ -34,17 +35,22 @@ const PARTS_EACH: usize = 2;
 /// The pause between two checks whether other workers are done.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Applies one part that another worker offers. An error is left to that worker, which applies the part
-/// again.
-pub fn help(prepare: Prepare, tview: Oid, part: u32) {
+/// Applies one part that another worker offers. `since`: when the oldest change was made that it applies. An
+/// error is left to that worker, which applies the part again.
+pub fn help(prepare: Prepare, tview: Oid, part: u32, since: i64) {
     let refresh = Refresh::new(Driver::Worker, prepare, tview, None, 0);
     let plan = match plan::kept(tview) {
         Some(plan) => Ok(Ok(plan)),
         None => prepare(Driver::Worker, tview),
     };
     if let Ok(Ok(plan)) = plan {
-        let _ = refresh.part(&plan, part, None);
+        let _ = refresh.part(&plan, part, since, None);
     }
+}
+
+/// When the oldest change was made; 0: unknown.
+fn since(entry: &Entry) -> i64 {
+    entry.oldest_change_at.map_or(0, i64::from)
 }
 
 fn await_others(team: &dyn Team) {
@@ -76,7 +82,7 @@ impl Refresh<'_> {
         let Some(team) = self.team else {
             return Ok(Status::Busy);
         };
-        team.offer(shared.parts as u32);
+        team.offer(shared.parts as u32, since(&shared.entry));
         let status = self.take_parts(plan, &mut shared, team);
         team.withdraw();
         // The next step needs the lock that they share.
@@ -119,7 +125,8 @@ impl Refresh<'_> {
         shared: &mut Shared,
     ) -> Result<Option<Status>, Caught> {
         for part in parts {
-            match self.part(plan, part, Some(&mut shared.entry))? {
+            let since = since(&shared.entry);
+            match self.part(plan, part, since, Some(&mut shared.entry))? {
                 Status::UpToDate => {}
                 other => return Ok(Some(other)),
             }
@@ -129,7 +136,13 @@ impl Refresh<'_> {
 
     /// Applies one part in a transaction of its own. A problem is reported in `entry`; without an entry, in a
     /// worker that helps, it fails the part.
-    fn part(&self, plan: &Rc<Plan>, part: u32, entry: Option<&mut Entry>) -> Result<Status, Caught> {
+    fn part(
+        &self,
+        plan: &Rc<Plan>,
+        part: u32,
+        since: i64,
+        entry: Option<&mut Entry>,
+    ) -> Result<Status, Caught> {
         let part = part as i32;
         let step = self.driver.repeatable_read(
             || self.lock(plan, ObjectLock::Share),
@@ -141,6 +154,7 @@ impl Refresh<'_> {
                     if current::unmoved(plan, found.before.as_ref()).is_none() {
                         return Step::Stale;
                     }
+                    append::applies_since((since != 0).then_some(since));
                     let result = self.checked(plan, || {
                         self.as_owner(plan, || recompute::keys(plan, &found.keys))
                     });

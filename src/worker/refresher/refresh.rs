@@ -162,8 +162,10 @@ impl Refresher {
         let tracked = self.tracked.get(index);
         let started = clock::now();
         background_worker::report_running(&format!("helping to refresh {}", tracked.info.name));
-        tracked.progress().help(self.index, |part| {
-            guarded(|| refresh::help(in_step::prepare, tracked.info.tview, part));
+        let progress = tracked.progress();
+        progress.help(self.index, |part| {
+            let since = progress.changed_at.load(SeqCst);
+            guarded(|| refresh::help(in_step::prepare, tracked.info.tview, part, since));
             leftovers::remove();
         });
         self.worked(started);
