@@ -106,6 +106,19 @@ CREATE FUNCTION @extschema@.pg_tviews_stored_groups(tview regclass) RETURNS TABL
 COMMENT ON FUNCTION @extschema@.pg_tviews_stored_groups(regclass) IS
     'How many groups of a TVIEW are stored as running aggregates, and how often refreshes have read one. 0 on a standby.';
 
+CREATE FUNCTION @extschema@.pg_tviews_require(name text, max_staleness interval) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_require_wrapper';
+CREATE FUNCTION @extschema@.pg_tviews_token() RETURNS text
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_token_wrapper';
+CREATE FUNCTION @extschema@.pg_tviews_wait_for(token text, name text DEFAULT NULL, timeout interval DEFAULT '30 seconds') RETURNS boolean
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_wait_for_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_require(text, interval) IS
+    'Waits until a TVIEW is no later than that, as pg_tviews.on_stale says. An error if that cannot be.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_token() IS
+    'What is committed now, and what the calling transaction will commit, as text for pg_tviews_wait_for().';
+COMMENT ON FUNCTION @extschema@.pg_tviews_wait_for(text, text, interval) IS
+    'Waits until what a token names is visible in a TVIEW, or in all TVIEWs. False on timeout.';
+
 CREATE OR REPLACE VIEW @extschema@.pg_tview_status AS
 SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads
   FROM @extschema@.pg_tviews_status() s, @extschema@.pg_tviews_stored_groups(s.tview_oid) g;

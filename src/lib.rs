@@ -97,7 +97,11 @@ pub extern "C-unwind" fn _PG_init() {
     dropped_tables::install();
     triggers::capture::register(capture::capture);
     postgres::queue_scan::register(wake::queue_blocks::KNOWN);
-    executor::install(preview::before);
+    executor::install(executor::Before {
+        is_bounded: settings::bounds_staleness,
+        keep_bound: session::promise::query::before,
+        preview: preview::before,
+    });
     utility::install(utility::Handlers {
         before_exclusive_use: worker::database_ddl::send_workers_away,
         databases_changed: worker::database_ddl::look_for_databases,

@@ -3,7 +3,21 @@
 
 use std::time::Duration;
 
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+
+/// What a query does whose tv tables are later than `pg_tviews.max_staleness`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PostgresGucEnum)]
+pub enum OnStale {
+    /// It waits, and fails after `pg_tviews.stale_timeout`.
+    #[name = c"wait"]
+    Wait,
+    /// It fails.
+    #[name = c"error"]
+    Error,
+    /// It reads the rows as they are, and a NOTICE says so.
+    #[name = c"notice"]
+    Notice,
+}
 
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
@@ -11,6 +25,9 @@ static ALLOW_TABLE_WRITES: GucSetting<bool> = GucSetting::<bool>::new(false);
 static REQUIRE_TRIGGER_PRIVILEGE: GucSetting<bool> = GucSetting::<bool>::new(true);
 static READ_YOUR_WRITES: GucSetting<bool> = GucSetting::<bool>::new(true);
 static PREVIEW_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1000);
+static MAX_STALENESS: GucSetting<i32> = GucSetting::<i32>::new(-1);
+static ON_STALE: GucSetting<OnStale> = GucSetting::<OnStale>::new(OnStale::Wait);
+static STALE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static MAX_LATENCY: GucSetting<i32> = GucSetting::<i32>::new(250);
 static BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
@@ -54,6 +71,28 @@ pub fn read_your_writes() -> bool {
 /// Maximum number of rows of a tv table recomputed before one query to show its transaction's changes.
 pub fn preview_limit() -> usize {
     PREVIEW_LIMIT.get() as usize
+}
+
+/// Whether queries have a bound on how late the rows of tv tables are. Asked before every query.
+pub fn bounds_staleness() -> bool {
+    MAX_STALENESS.get() >= 0
+}
+
+/// How late the rows may be that a query reads from tv tables; None: no bound.
+pub fn max_staleness() -> Option<Duration> {
+    let bound = u64::try_from(MAX_STALENESS.get());
+    bound.ok().map(Duration::from_millis)
+}
+
+/// What a query does whose tv tables are later than that.
+pub fn on_stale() -> OnStale {
+    ON_STALE.get()
+}
+
+/// How long such a query waits; None: no limit.
+pub fn stale_timeout() -> Option<Duration> {
+    let limit = Duration::from_millis(STALE_TIMEOUT.get() as u64);
+    (!limit.is_zero()).then_some(limit)
 }
 
 /// Refresh workers per database.
@@ -180,6 +219,7 @@ pub fn init(preloading: bool) {
         GucContext::Userset,
         none,
     );
+    init_promise(none);
     GucRegistry::define_int_guc(
         c"pg_tviews.workers",
         c"Maximum number of refresh workers per database.",
@@ -324,5 +364,37 @@ pub fn init(preloading: bool) {
         1_000_000,
         GucContext::Postmaster,
         none,
+    );
+}
+
+/// Settings of queries whose rows may be only so late.
+fn init_promise(none: GucFlags) {
+    GucRegistry::define_int_guc(
+        c"pg_tviews.max_staleness",
+        c"Maximum age of changes that a query may miss in the tv tables it reads.",
+        c"0: everything committed before the query began is in the rows. -1: queries read the rows as they are.",
+        &MAX_STALENESS,
+        -1,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_enum_guc(
+        c"pg_tviews.on_stale",
+        c"What a query does whose tv tables are later than pg_tviews.max_staleness.",
+        c"It waits for refreshes, or fails, or reads the rows as they are and sends a NOTICE.",
+        &ON_STALE,
+        GucContext::Userset,
+        none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.stale_timeout",
+        c"How long a query waits for refreshes before it fails.",
+        c"Applies where pg_tviews.on_stale is wait. 0 means no limit.",
+        &STALE_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
     );
 }

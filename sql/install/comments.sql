@@ -16,6 +16,12 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_wait(varchar, text, interval) IS
     'Waits until every change that was committed before the call and affects one key of a TVIEW is visible. False on timeout.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_wait(varchar, anyelement, interval) IS
     'Waits for one key of any type, such as an integer or a uuid. False on timeout.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_require(text, interval) IS
+    'Waits until a TVIEW is no later than that, as pg_tviews.on_stale says. An error if that cannot be.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_token() IS
+    'What is committed now, and what the calling transaction will commit, as text for pg_tviews_wait_for().';
+COMMENT ON FUNCTION @extschema@.pg_tviews_wait_for(text, text, interval) IS
+    'Waits until what a token names is visible in a TVIEW, or in all TVIEWs. False on timeout.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_pending(text, text[]) IS
     'Keys of a TVIEW, or those of the given keys, with committed changes that are not applied yet, and since when.';
 COMMENT ON PROCEDURE @extschema@.pg_tviews_drain(text) IS

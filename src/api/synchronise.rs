@@ -6,12 +6,14 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use pgrx::{AnyElement, Array};
 
-use crate::define::arguments::tview_name;
+use crate::define::arguments::{bound, tview_name};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::sql_types::{text_of, texts};
 use crate::postgres::transaction::{may_commit, refuse_read_only};
+use crate::session::promise::require;
+use crate::session::token::Token;
 use crate::session::wait_argument::{self, Argument};
-use crate::session::{drain, request, retry_dead_keys, wait, wait_for_key};
+use crate::session::{drain, request, retry_dead_keys, wait, wait_for_key, wait_for_token};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -80,6 +82,35 @@ fn no_key() -> Problem {
         "the key to wait for must not be NULL",
     )
     .hint("Run SELECT pg_tviews_wait('post'); to wait for all keys.")
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_require(name: Option<&str>, max_staleness: Option<Interval>) {
+    let bound = bound(max_staleness.as_ref()).or_raise();
+    require::require(tview_name(name).or_raise(), bound);
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_token() -> String {
+    Token::take().or_raise().to_string()
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_wait_for(
+    token: Option<&str>,
+    name: default!(Option<&str>, "NULL"),
+    timeout: default!(Option<Interval>, "'30 seconds'"),
+) -> bool {
+    let token = token.ok_or_else(no_token).or_raise();
+    wait_for_token::wait_for(token, name, timeout.as_ref().map(wait_argument::length))
+}
+
+fn no_token() -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+        "the token to wait for must not be NULL",
+    )
+    .hint("Run SELECT pg_tviews_token(); after the commit to wait for.")
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

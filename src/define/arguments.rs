@@ -1,5 +1,7 @@
 //! Arguments of functions, and columns of pg_tview_meta, that users give: checked in one place.
 
+use std::time::Duration;
+
 use pgrx::datum::Interval;
 use pgrx::PgSqlErrorCode;
 
@@ -25,6 +27,28 @@ pub fn check_max_latency(seconds: f64) -> Result<(), Problem> {
             .detail(format!("The interval is {seconds} seconds long."))
             .hint("Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency."),
     )
+}
+
+/// How late rows may be.
+pub fn bound(max_staleness: Option<&Interval>) -> Result<Duration, Problem> {
+    const HINT: &str = "Give an interval such as '500 ms', or '0' for everything that is committed.";
+    let interval = max_staleness.ok_or_else(|| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "max_staleness must not be NULL",
+        )
+        .hint(HINT)
+    })?;
+    u64::try_from(interval.as_micros())
+        .map(Duration::from_micros)
+        .map_err(|_| {
+            Problem::new(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                "max_staleness must not be less than zero",
+            )
+            .detail(format!("The interval is {} seconds long.", seconds(interval)))
+            .hint(HINT)
+        })
 }
 
 /// A list of column names. `argument`: the name of the argument or column.

@@ -9,4 +9,6 @@ mod sqlstate;
 pub use caught::Caught;
 pub use excerpt::{shown, shown_message};
 pub use problem::{OrRaise, Problem};
+#[cfg(test)]
+pub use sqlstate::letters;
 pub use sqlstate::sqlstate;

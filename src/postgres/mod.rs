@@ -1,6 +1,7 @@
 //! The only folder with `unsafe`: guards over what pgrx does not wrap.
 
 mod canonical;
+pub mod cluster;
 pub mod collation;
 pub mod collected;
 pub mod column;
@@ -13,6 +14,7 @@ mod jsonb;
 pub mod key_type;
 pub mod named;
 mod own_column;
+pub mod own_sqlstate;
 pub mod permit;
 pub mod privileges;
 pub mod process;
@@ -30,7 +32,7 @@ pub mod source_check;
 pub mod spi;
 pub mod spill;
 pub mod sql_types;
-mod stored_snapshot;
+pub mod stored_snapshot;
 pub mod table_rows;
 pub mod transaction;
 pub mod triggers;

@@ -112,6 +112,35 @@ pub unsafe extern "C-unwind" fn pg_tviews_is_queued(fcinfo: pg_sys::FunctionCall
     }
 }
 
+/// A row of the queue.
+pub struct QueueRow {
+    pub xid: u64,
+    pub source: Oid,
+    /// A request for a refresh.
+    pub is_request: bool,
+    /// When it was written, in microseconds since 2000.
+    pub at: i64,
+}
+
+/// Calls `use_row` with each row that the active snapshot sees, of these sources, by another transaction that
+/// `since` does not see. False ends the search.
+pub fn search(sources: &[Oid], since: Option<&StoredSnapshot>, mut use_row: impl FnMut(&QueueRow) -> bool) {
+    // SAFETY: the caller is inside a transaction with an active snapshot; rows are those of the table.
+    unsafe {
+        let own = pg_sys::GetTopFullTransactionIdIfAny().value;
+        scan(Some(sources), since, |columns, row| {
+            let (xid, source) = columns.xid_and_source(row);
+            xid == own
+                || use_row(&QueueRow {
+                    xid,
+                    source,
+                    is_request: columns.is_request(row),
+                    at: columns.get(row, columns.enqueued_at).value() as i64,
+                })
+        });
+    }
+}
+
 unsafe fn argument(fcinfo: pg_sys::FunctionCallInfo, index: usize) -> Option<Datum> {
     // SAFETY: the call has `nargs` arguments. A function of an earlier version of the extension had fewer.
     unsafe {
@@ -268,6 +297,7 @@ struct Columns {
     xid: i32,
     source: i32,
     operation: i32,
+    enqueued_at: i32,
     /// The first two are where they were created, so they need no look-up: most rows of a block are left out
     /// by them.
     are_first: bool,
@@ -284,6 +314,7 @@ impl Columns {
                 xid,
                 source,
                 operation: number(c"operation", 2),
+                enqueued_at: number(c"enqueued_at", 4),
                 are_first: (xid, source) == (1, 2),
             }
         }

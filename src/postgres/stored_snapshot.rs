@@ -2,7 +2,10 @@
 
 use pgrx::pg_sys::{self, Datum};
 
+use super::spi::Value;
+
 /// The transactions that a snapshot sees, by their full ids.
+#[derive(Clone)]
 pub struct StoredSnapshot {
     xmax: u64,
     /// In progress when the snapshot was taken, in ascending order.
@@ -34,6 +37,33 @@ impl StoredSnapshot {
                     .collect(),
             }
         }
+    }
+
+    /// A value of the type `pg_snapshot`; None for NULL.
+    pub fn of_value(value: Value) -> Option<StoredSnapshot> {
+        // SAFETY: callers ask for the type that the text of the statement returns.
+        (!value.is_null()).then(|| unsafe { StoredSnapshot::read(value.datum()) })
+    }
+
+    /// What the active snapshot sees of other transactions. Like every snapshot, it counts this transaction as
+    /// ended.
+    pub fn of_active() -> StoredSnapshot {
+        // SAFETY: inside a transaction with an active snapshot; the function takes no argument and returns a
+        // `pg_snapshot`.
+        unsafe {
+            let value = pgrx::direct_function_call_as_datum(pg_sys::pg_current_snapshot, &[]);
+            StoredSnapshot::read(value.unwrap_or(Datum::null()))
+        }
+    }
+
+    /// The lowest id of a transaction that it does not see: all earlier ones had ended.
+    pub fn lowest_unseen(&self) -> u64 {
+        self.in_progress.first().copied().unwrap_or(self.xmax)
+    }
+
+    /// Whether it sees every transaction that `other` sees. False where that takes longer to find out.
+    pub fn is_surely_ahead_of(&self, other: &StoredSnapshot) -> bool {
+        self.lowest_unseen() >= other.xmax
     }
 
     pub fn sees(&self, xid: u64) -> bool {

@@ -1,4 +1,5 @@
-//! `COPY tv_post TO` copies a query instead of the table: a query can be given a preview.
+//! `COPY tv_post TO` copies a query instead of the table: a query can be given a preview,
+//! and a snapshot that keeps a bound.
 
 use pgrx::pg_sys::Oid;
 
@@ -10,7 +11,8 @@ use crate::settings;
 /// The query that returns what COPY would. None for tables of no TVIEW. None also if a column does not exist:
 /// COPY reports that.
 pub fn query(table: Oid, names: &[String]) -> Option<String> {
-    if at_own_work() || !settings::read_your_writes() || !tview_cache::all().ok()?.contains_key(&table) {
+    let is_query = settings::read_your_writes() || settings::bounds_staleness();
+    if at_own_work() || !is_query || !tview_cache::all().ok()?.contains_key(&table) {
         return None;
     }
     let columns = copied(table, names)?.join(", ");

@@ -13,10 +13,19 @@ use crate::queue::now;
 use crate::queue::position::Position;
 use crate::wake::signal;
 
-/// Waits until these TVIEWs have absorbed what is committed by now; false when the time is over. A TVIEW that
-/// is dropped meanwhile is not waited for; if it is the one that was `named`, that is an error.
+/// Waits until these TVIEWs have absorbed what is committed by now; see [`wait_until`].
 pub fn wait_for(tviews: &[Oid], named: Option<&Definition>, patience: &mut Patience) -> bool {
-    let target = target();
+    wait_until(tviews, &target(), named, patience)
+}
+
+/// Waits until these TVIEWs have absorbed what is visible in `target`; false when the time is over. A TVIEW
+/// that is dropped meanwhile is not waited for; if it is the one that was `named`, that is an error.
+pub fn wait_until(
+    tviews: &[Oid],
+    target: &Position,
+    named: Option<&Definition>,
+    patience: &mut Patience,
+) -> bool {
     for tview in tviews {
         patience.renew();
         loop {
@@ -26,7 +35,7 @@ pub fn wait_for(tviews: &[Oid], named: Option<&Definition>, patience: &mut Patie
                 }
                 break;
             };
-            match is_pending_now(*tview, &target) {
+            match is_pending_now(*tview, target) {
                 Some(false) => break,
                 Some(true) => {}
                 // It was dropped: loading its definition shows that.

@@ -9,6 +9,7 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction;
 use crate::queue::is_pending::is_pending;
 use crate::queue::now;
+use crate::queue::position::Position;
 
 /// Whether this transaction sees no refresh that commits from now on.
 pub fn keeps_its_snapshot() -> bool {
@@ -17,12 +18,12 @@ pub fn keeps_its_snapshot() -> bool {
 
 /// Whether the transaction's snapshot shows a change, but not the refresh that absorbs it.
 pub fn is_behind_in_snapshot(tviews: &[Oid]) -> bool {
-    transaction::with_snapshot(|| {
-        run_internal(|| {
-            let target = now::seen();
-            tviews.iter().any(|tview| is_pending(*tview, &target))
-        })
-    })
+    is_behind(tviews, &transaction::with_snapshot(|| run_internal(now::seen)))
+}
+
+/// The same for changes that are visible in `target`.
+pub fn is_behind(tviews: &[Oid], target: &Position) -> bool {
+    transaction::with_snapshot(|| run_internal(|| tviews.iter().any(|tview| is_pending(*tview, target))))
 }
 
 /// "This transaction cannot see what it would wait for."

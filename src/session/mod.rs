@@ -1,4 +1,5 @@
-//! What a session asks for: drain, wait, pending, affected, check, request, retry.
+//! What a session asks for: drain, wait, promise, token, pending, affected, check, request,
+//! retry.
 
 pub mod absorbed;
 pub mod affected;
@@ -13,10 +14,13 @@ pub mod not_refreshing;
 pub mod patience;
 pub mod pending;
 pub mod plan_now;
+pub mod promise;
 pub mod request;
 pub mod retry_dead_keys;
 pub mod rights;
 pub mod source_rows;
+pub mod token;
 pub mod wait;
 pub mod wait_argument;
 pub mod wait_for_key;
+pub mod wait_for_token;

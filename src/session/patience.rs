@@ -47,6 +47,11 @@ impl Patience {
                 }
             }
         }
+        self.pause()
+    }
+
+    /// Pauses; false when the time is over.
+    pub fn pause(&mut self) -> bool {
         let left = self
             .timeout
             .map(|timeout| timeout.saturating_sub(self.started.elapsed()));

@@ -42,4 +42,5 @@ pub static ALL: &[&dyn Reservation] = &[
     &TVIEWS,
     &queue_blocks::BY_BLOCK,
     &queue_blocks::BY_SOURCE,
+    &queue_blocks::NEWEST,
 ];

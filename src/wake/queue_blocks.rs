@@ -28,12 +28,21 @@ const BLOCKS: usize = 1 << 16;
 /// More, as a block may have rows of several sources. A power of two.
 const SOURCES: usize = 1 << 17;
 
+/// So many that few sources share one. A power of two.
+const NEWEST_PLACES: usize = 1 << 13;
+/// Stands for all sources of a database.
+const EVERY_SOURCE: Oid = Oid::INVALID;
+
 /// Of each block, of all databases, the highest id of a transaction that wrote there.
 pub(super) static BY_BLOCK: SharedArray<AtomicU64> =
     SharedArray::new(c"pg_tviews blocks of the queue", || BLOCKS);
 /// The same of each source in each block.
 pub(super) static BY_SOURCE: SharedArray<AtomicU64> =
     SharedArray::new(c"pg_tviews sources in blocks of the queue", || SOURCES);
+
+/// The highest id of a transaction that wrote a row of a source, wherever the row is.
+pub(super) static NEWEST: SharedArray<AtomicU64> =
+    SharedArray::new(c"pg_tviews newest rows of sources", || NEWEST_PLACES);
 
 /// What scans of the queue are given.
 pub const KNOWN: Blocks = Blocks {
@@ -49,10 +58,40 @@ pub fn note(block: u32, source: Oid, xid: u64) {
         by_block.fetch_max(xid, SeqCst);
         by_source.fetch_max(xid, SeqCst);
     }
+    note_newest(source, xid);
 }
 
-/// A statement has written rows that left no ids.
+fn note_newest(source: Oid, xid: u64) {
+    if let Some(newest) = newest_of(source) {
+        newest.fetch_max(xid, SeqCst);
+    }
+}
+
+/// Whether every row of these sources was written by a transaction with a lower id. Rows of transactions
+/// that end later are included: a transaction leaves its id before it commits. False where that is not known.
+pub fn all_older(sources: impl IntoIterator<Item = Oid>, than: u64) -> bool {
+    !transaction::in_recovery()
+        && sources.into_iter().chain([EVERY_SOURCE]).all(|source| {
+            newest_of(source).is_some_and(|newest| match newest.load(SeqCst) {
+                // Nothing is known of transactions that began before the server did. The next call knows
+                // that no later one has written.
+                0 => {
+                    newest.fetch_max(transaction::next_xid() - 1, SeqCst);
+                    false
+                }
+                newest => newest < than,
+            })
+        })
+}
+
+fn newest_of(source: Oid) -> Option<&'static AtomicU64> {
+    let database = u64::from(process::database().to_u32());
+    at(NEWEST.get(), hash(database << 32 | u64::from(source.to_u32())))
+}
+
+/// A statement of this transaction has written rows that left no ids.
 pub fn forget() {
+    note_newest(EVERY_SOURCE, transaction::own_xid());
     if let Some(database) = Database::find(process::database()) {
         database.queue_known.forget();
     }

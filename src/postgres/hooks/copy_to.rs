@@ -1,5 +1,5 @@
-//! `COPY tv_post TO`: reads the table without a query, and previews are made for queries only. In a
-//! transaction with changes, the command copies a query instead.
+//! `COPY tv_post TO`: reads the table without a query, and previews are made and bounds are kept for queries
+//! only. In a transaction with changes, or with a bound, the command copies a query instead.
 
 use std::ffi::{CStr, CString};
 
@@ -16,7 +16,7 @@ use crate::postgres::triggers::ddl_event;
 pub unsafe fn may_read_table(node: *mut pg_sys::Node) -> bool {
     // SAFETY: the node is read with the layout its tag says.
     unsafe {
-        if (*node).type_ != pg_sys::NodeTag::T_CopyStmt || !executor::announces_queries() {
+        if (*node).type_ != pg_sys::NodeTag::T_CopyStmt || !executor::may_call_before() {
             return false;
         }
         let statement = node.cast::<pg_sys::CopyStmt>();

@@ -1,5 +1,5 @@
-//! ExecutorStart: announces each query that starts in a transaction with changes. ExecutorEnd: keeps the list
-//! of statements that write and are still running.
+//! ExecutorStart: announces each query that starts in a transaction with changes, or with a bound on how late
+//! its rows may be. ExecutorEnd: keeps the list of such queries, and of statements that write, until they end.
 
 use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use pgrx::pg_sys::{self, Oid};
 
 use super::transaction_events;
+use crate::postgres::versions::permissions;
 
 /// PostgreSQL's own, declared here because pgrx's declarations convert errors.
 mod raw {
@@ -24,24 +25,37 @@ pub struct Query {
     pub description: *mut pg_sys::QueryDesc,
 }
 
-/// A statement that writes or locks rows of tables, from its start to its end.
-struct Writer {
+/// A query from its start to its end.
+struct Running {
     query: *mut pg_sys::QueryDesc,
     level: u32,
-    tables: Vec<Oid>,
+    snapshot: pg_sys::Snapshot,
+    /// The tables whose rows it writes or locks.
+    written: Vec<Oid>,
 }
 
 thread_local! {
     /// Whether queries are announced. Read for every query.
     static ANNOUNCED: Cell<bool> = const { Cell::new(false) };
-    static WRITERS: RefCell<Vec<Writer>> = const { RefCell::new(Vec::new()) };
+    /// Queries that write or lock rows, and queries with a bound.
+    static RUNNING: RefCell<Vec<Running>> = const { RefCell::new(Vec::new()) };
 }
 
-static BEFORE: OnceLock<fn(&mut Query)> = OnceLock::new();
+/// What is called before a query starts.
+pub struct Before {
+    /// Whether the session has a bound. Asked before every query: it must be cheap, and raise nothing.
+    pub is_bounded: fn() -> bool,
+    /// Called first, where there is a bound.
+    pub keep_bound: fn(&mut Query),
+    /// Called where queries are announced.
+    pub preview: fn(&mut Query),
+}
+
+static BEFORE: OnceLock<Before> = OnceLock::new();
 static mut NEXT_START: pg_sys::ExecutorStart_hook_type = None;
 static mut NEXT_END: pg_sys::ExecutorEnd_hook_type = None;
 
-/// Whether queries are announced to the function given to [`install`] from now on.
+/// Whether queries are announced to [`Before::preview`] from now on.
 pub fn announce_queries(announce: bool) {
     ANNOUNCED.set(announce);
 }
@@ -51,9 +65,8 @@ pub fn announces_queries() -> bool {
     ANNOUNCED.get()
 }
 
-/// Puts the hooks in front of those already installed; call once per process, from `_PG_init`. `before` is
-/// called before a query starts, while queries are announced.
-pub fn install(before: fn(&mut Query)) {
+/// Puts the hooks in front of those already installed; call once per process, from `_PG_init`.
+pub fn install(before: Before) {
     BEFORE.get_or_init(|| before);
     // SAFETY: the process is single-threaded and runs _PG_init once.
     unsafe {
@@ -70,7 +83,7 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: std::ffi
     // SAFETY: PostgreSQL passes a valid description of the query; it is handed on as it came.
     unsafe {
         let explained_only = flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as std::ffi::c_int != 0;
-        if ANNOUNCED.get() && !explained_only {
+        if !explained_only && may_call_before() {
             before(query);
         }
         match NEXT_START {
@@ -79,7 +92,7 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: std::ffi
         }
         let plan = (*query).plannedstmt;
         let writes = !(*plan).resultRelations.is_null() || !(*plan).rowMarks.is_null();
-        if writes && !explained_only {
+        if (writes || is_bounded()) && !explained_only {
             enter(query);
         }
     }
@@ -97,37 +110,57 @@ unsafe extern "C-unwind" fn end(query: *mut pg_sys::QueryDesc) {
     }
 }
 
+/// Whether functions given to [`install`] are called before queries.
+pub fn may_call_before() -> bool {
+    ANNOUNCED.get() || is_bounded()
+}
+
+fn is_bounded() -> bool {
+    BEFORE.get().is_some_and(|before| (before.is_bounded)())
+}
+
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
     let mut query = Query { description: query };
-    if let Some(before) = BEFORE.get().filter(|_| query.may_be_helped()) {
-        before(&mut query);
+    let Some(before) = BEFORE.get().filter(|_| query.may_be_helped()) else {
+        return;
+    };
+    if (before.is_bounded)() {
+        (before.keep_bound)(&mut query);
+    }
+    if ANNOUNCED.get() {
+        (before.preview)(&mut query);
     }
 }
 
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn enter(query: *mut pg_sys::QueryDesc) {
-    let tables = Query { description: query }.written();
-    let level = transaction_events::current_subtransaction();
-    WRITERS.with_borrow_mut(|writers| writers.push(Writer { query, level, tables }));
+    let running = Running {
+        query,
+        level: transaction_events::current_subtransaction(),
+        // SAFETY: the description is valid.
+        snapshot: unsafe { (*query).snapshot },
+        written: Query { description: query }.written(),
+    };
+    RUNNING.with_borrow_mut(|all| all.push(running));
 }
 
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn leave(query: *mut pg_sys::QueryDesc) {
-    WRITERS.with_borrow_mut(|writers| writers.retain(|writer| writer.query != query));
+    RUNNING.with_borrow_mut(|all| all.retain(|running| running.query != query));
 }
 
 /// Whether a statement that is still running writes or locks rows of a table.
 pub fn is_being_written(table: Oid) -> bool {
-    WRITERS.with_borrow(|writers| writers.iter().any(|writer| writer.tables.contains(&table)))
+    RUNNING.with_borrow(|all| all.iter().any(|running| running.written.contains(&table)))
 }
 
 /// See [`transaction_events::register`].
 pub fn on_transaction(event: transaction_events::TransactionEvent) {
     if event != transaction_events::TransactionEvent::BeforeEnd {
-        WRITERS.with(|writers| {
-            if let Ok(mut writers) = writers.try_borrow_mut() {
-                writers.clear();
+        RUNNING.with(|all| {
+            if let Ok(mut all) = all.try_borrow_mut() {
+                all.clear();
             }
         });
     }
@@ -135,25 +168,25 @@ pub fn on_transaction(event: transaction_events::TransactionEvent) {
 
 /// See [`transaction_events::register`]. Statements that failed do not come to their end.
 pub fn on_subtransaction(event: transaction_events::SubtransactionEvent) {
-    WRITERS.with_borrow_mut(|writers| match event {
+    RUNNING.with_borrow_mut(|all| match event {
         transaction_events::SubtransactionEvent::BeforeCommit { .. } => {}
         transaction_events::SubtransactionEvent::Committed {
             subtransaction,
             parent,
         } => {
-            for writer in writers.iter_mut().filter(|w| w.level >= subtransaction) {
-                writer.level = parent;
+            for running in all.iter_mut().filter(|running| running.level >= subtransaction) {
+                running.level = parent;
             }
         }
         transaction_events::SubtransactionEvent::Aborted { subtransaction } => {
-            writers.retain(|writer| writer.level < subtransaction);
+            all.retain(|running| running.level < subtransaction);
         }
     });
 }
 
 impl Query {
-    /// Whether previews can be made for the query. Not for queries without an MVCC snapshot, for queries of
-    /// foreign keys, and inside a parallel plan, where nothing may be written.
+    /// Whether previews can be made for the query, and a bound be kept. Not for queries without an MVCC
+    /// snapshot, for queries of foreign keys, and inside a parallel plan, where nothing may be written.
     fn may_be_helped(&self) -> bool {
         // SAFETY: the description is valid; a snapshot is null or valid.
         unsafe {
@@ -166,6 +199,14 @@ impl Query {
         }
     }
 
+    /// Whether a query with a bound that is still running has the same snapshot: it calls a function that is
+    /// not VOLATILE, and the query is one of that function.
+    pub fn shares_snapshot(&self) -> bool {
+        // SAFETY: the description is valid.
+        let snapshot = unsafe { (*self.description).snapshot };
+        RUNNING.with_borrow(|all| all.iter().any(|running| running.snapshot == snapshot))
+    }
+
     /// Every table it reads or writes, also below views and in sub-selects.
     pub fn tables(&self) -> Vec<Oid> {
         self.range_table()
@@ -173,6 +214,22 @@ impl Query {
             .filter(|entry| entry.rtekind == pg_sys::RTEKind::RTE_RELATION)
             .map(|entry| entry.relid)
             .collect()
+    }
+
+    /// The same without the table that an INSERT writes to.
+    pub fn tables_read(&self) -> Vec<Oid> {
+        // SAFETY: the description is valid.
+        let inserts = unsafe { (*self.description).operation == pg_sys::CmdType::CMD_INSERT };
+        let written = if inserts { self.written() } else { Vec::new() };
+        let mut tables = self.tables();
+        tables.retain(|table| !written.contains(table));
+        tables
+    }
+
+    /// Raises the ERROR of a query that its role may not run, which would come later otherwise.
+    pub fn check_permissions(&self) {
+        // SAFETY: the description is valid.
+        unsafe { permissions::check((*self.description).plannedstmt) }
     }
 
     /// The tables whose rows it writes or locks.

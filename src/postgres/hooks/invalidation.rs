@@ -17,6 +17,13 @@ const FUNCTIONS: std::ffi::c_int = pg_sys::SysCacheIdentifier::PROCOID as std::f
 static CODE: AtomicU64 = AtomicU64::new(0);
 static FORGET: OnceLock<&'static [fn(Oid)]> = OnceLock::new();
 
+/// Reads what other sessions have announced. A transaction that holds its locks already does not do that by
+/// itself.
+pub fn accept() {
+    // SAFETY: inside a transaction; caches in use are counted.
+    unsafe { pg_sys::AcceptInvalidationMessages() }
+}
+
 /// Calls each function when the definition of a relation may have changed; `InvalidOid` means any relation.
 /// An invalidation can come during any catalog access: the functions must not raise, and must expect that
 /// their cache is in use.

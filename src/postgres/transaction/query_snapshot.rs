@@ -91,6 +91,32 @@ impl Query {
         unsafe { (*self.snapshot()).regd_count == 1 }
     }
 
+    /// Runs `work` under the snapshot of the query.
+    pub fn under_its_snapshot<R>(&self, work: impl FnOnce() -> R) -> R {
+        // SAFETY: pushed and popped in balance; an ERROR in between aborts the transaction, which pops it.
+        unsafe {
+            pg_sys::PushActiveSnapshot(self.snapshot());
+            let result = work();
+            pg_sys::PopActiveSnapshot();
+            result
+        }
+    }
+
+    /// Runs `check` under a new snapshot. If that returns true, the query reads with this very snapshot. In
+    /// READ COMMITTED, for a query that owns its snapshot.
+    pub fn read_newest_if(&mut self, check: impl FnOnce() -> bool) -> bool {
+        // SAFETY: as above.
+        unsafe {
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            let is_good = check();
+            if is_good {
+                self.see_copy_of(pg_sys::GetActiveSnapshot(), self.command());
+            }
+            pg_sys::PopActiveSnapshot();
+            is_good
+        }
+    }
+
     fn snapshot(&self) -> pg_sys::Snapshot {
         // SAFETY: the description is valid.
         unsafe { (*self.description).snapshot }

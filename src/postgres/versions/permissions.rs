@@ -61,3 +61,17 @@ pub unsafe fn none_needed(entry: *mut pg_sys::RangeTblEntry) {
         (*entry).requiredPerms = 0;
     }
 }
+
+/// Raises the ERROR of a query that its role may not run.
+///
+/// # Safety
+/// A valid plan.
+pub unsafe fn check(plan: *mut pg_sys::PlannedStmt) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        pg_sys::ExecCheckRTPerms((*plan).rtable, true);
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::ExecCheckPermissions((*plan).rtable, (*plan).permInfos, true);
+    }
+}
