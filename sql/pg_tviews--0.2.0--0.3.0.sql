@@ -10,7 +10,8 @@ BEGIN
     END IF;
 END$$;
 
--- Every writer of a source inserts into this table, so each attempt is short: writers queue up behind a lock that waits.
+-- Every writer of a source inserts into the queue, and every session with a TVIEW reads the definitions, so each attempt is short:
+-- they queue up behind a lock that waits. All that is altered is locked here, in the order of refreshes and of queries of the views.
 DO $$
 DECLARE
     before text := current_setting('lock_timeout');
@@ -18,7 +19,8 @@ BEGIN
     FOR attempt IN 1..100 LOOP
         BEGIN
             PERFORM set_config('lock_timeout', '50ms', true);
-            LOCK TABLE @extschema@.pg_tview_queue IN ACCESS EXCLUSIVE MODE;
+            LOCK TABLE @extschema@.pg_tview_status, @extschema@.pg_tview_meta, @extschema@.pg_tview_definition, @extschema@.pg_tview_meta_audit,
+                @extschema@.pg_tview_queue                 IN ACCESS EXCLUSIVE MODE;
             PERFORM set_config('lock_timeout', before, true);
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
@@ -26,7 +28,7 @@ BEGIN
         END;
     END LOOP;
     RAISE EXCEPTION 'pg_tview_queue is in use'
-        USING DETAIL = 'A prepared transaction that changed a source, a long refresh or a backup has locked the table.',
+        USING DETAIL = 'A prepared transaction that changed a source, a long refresh or a backup has locked the table, or that of the definitions.',
               HINT = 'Run ALTER EXTENSION pg_tviews UPDATE; again when that has ended.', ERRCODE = '55P03';
 END$$;
 
@@ -34,6 +36,8 @@ DROP INDEX IF EXISTS @extschema@.pg_tview_queue_source_oid_xid_idx;
 ALTER TABLE @extschema@.pg_tview_queue SET ACCESS METHOD heap;
 ALTER TABLE @extschema@.pg_tview_queue ADD COLUMN net json;
 ALTER TABLE @extschema@.pg_tview_queue ALTER COLUMN net SET STORAGE EXTERNAL;
+ALTER TABLE @extschema@.pg_tview_queue ADD COLUMN origin text;
+ALTER TABLE @extschema@.pg_tview_meta_audit ADD COLUMN origins text[];
 DROP FUNCTION @extschema@.pg_tviews_queued();
 
 -- The table has no index, as each writer would pay for it. These functions read only the blocks that can have such rows, and
@@ -122,6 +126,126 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_wait_for(text, text, interval) IS
 CREATE OR REPLACE VIEW @extschema@.pg_tview_status AS
 SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads
   FROM @extschema@.pg_tviews_status() s, @extschema@.pg_tviews_stored_groups(s.tview_oid) g;
+
+-- The change feed.
+ALTER TABLE @extschema@.pg_tview_definition ADD COLUMN feed boolean NOT NULL DEFAULT false;
+CREATE OR REPLACE VIEW @extschema@.pg_tview_meta AS
+WITH definition AS (
+    SELECT entity_name, tview_oid, view_oid, key_columns, fk_columns, max_latency, state, created_at, view_schema,
+           view_name, view_created, source_oids, pinned_settings, definition_hash, feed
+      FROM @extschema@.pg_tview_definition
+)
+SELECT * FROM definition;
+GRANT UPDATE (feed) ON @extschema@.pg_tview_meta TO PUBLIC;
+COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency and feed.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
+    'Trigger function of pg_tview_meta: updates fk_columns, max_latency and feed, refuses other updates, and adds the rows of a dump in which it was a table.';
+
+-- Which rows of TVIEWs with a feed were written: one row per transaction and operation, written in that transaction. keys: a JSON
+-- array of keys; NULL, with the operation EVERYTHING: any row may have been written. xid: the transaction. A consumer reads by
+-- transactions, not by change_id: transactions do not become visible in the order of their numbers.
+CREATE TABLE @extschema@.pg_tview_change (
+    change_id   bigint      GENERATED ALWAYS AS IDENTITY,
+    xid         xid8        NOT NULL,
+    tview_oid   oid         NOT NULL,
+    entity_name text        NOT NULL,
+    operation   text        NOT NULL CHECK (operation IN ('INSERT', 'UPDATE', 'DELETE', 'EVERYTHING')),
+    keys        jsonb,
+    origins     text[],
+    audit_id    bigint,
+    changed_at  timestamptz NOT NULL,
+    PRIMARY KEY (xid, change_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+
+-- Consumers of the feed. subscription_id: at random, so that tokens of other databases and servers are recognized. names and
+-- tviews: the TVIEWs that were named, NULL for all; entities: their entity names.
+CREATE TABLE @extschema@.pg_tview_subscription (
+    subscription_id bigint      PRIMARY KEY,
+    consumer        text        NOT NULL UNIQUE,
+    owner           oid         NOT NULL,
+    names           text[],
+    entities        text[],
+    tviews          oid[],
+    subscribed_at   timestamptz NOT NULL
+);
+
+-- What consumers have acknowledged; the newest row of a subscription counts. position: what is visible in this snapshot is
+-- acknowledged. upto: of what is visible in this snapshot, all up to a place in the order of xid, change_id and key. Append-only: an
+-- update would leave old versions to be read past while an old snapshot is open.
+CREATE TABLE @extschema@.pg_tview_acknowledgement (
+    acknowledgement_id bigint      GENERATED ALWAYS AS IDENTITY,
+    subscription_id    bigint      NOT NULL,
+    position           pg_snapshot NOT NULL,
+    upto               pg_snapshot,
+    upto_xid           xid8,
+    upto_change_id     bigint,
+    upto_key           bigint,
+    acknowledged_at    timestamptz NOT NULL,
+    PRIMARY KEY (subscription_id, acknowledgement_id)
+);
+
+-- Subscriptions for which changes were removed that they had not acknowledged.
+CREATE TABLE @extschema@.pg_tview_lost_consumer (
+    subscription_id bigint      PRIMARY KEY,
+    lost_at         timestamptz NOT NULL
+);
+
+-- Each role sees its own consumers, members of pg_monitor all.
+CREATE VIEW @extschema@.pg_tview_consumer AS
+SELECT s.consumer, s.owner::regrole AS owner, s.names, CASE WHEN l.lost_at IS NULL THEN 'active' ELSE 'resnapshot' END AS state,
+       a.position, coalesce(clock_timestamp() - behind.since, '0') AS lag, behind.rows AS rows_behind, s.subscribed_at,
+       a.acknowledged_at
+  FROM @extschema@.pg_tview_subscription s
+  LEFT JOIN @extschema@.pg_tview_lost_consumer l ON l.subscription_id = s.subscription_id
+ CROSS JOIN LATERAL (
+        SELECT newest.*
+          FROM @extschema@.pg_tview_acknowledgement newest
+         WHERE newest.subscription_id BETWEEN s.subscription_id AND s.subscription_id
+         ORDER BY newest.subscription_id DESC, newest.acknowledgement_id DESC
+         LIMIT 1) a
+ CROSS JOIN LATERAL (
+        SELECT count(*) AS rows, min(c.changed_at) AS since
+          FROM @extschema@.pg_tview_change c
+         WHERE NOT pg_visible_in_snapshot(c.xid, a.position)
+           AND (s.names IS NULL OR c.entity_name = ANY (s.entities))
+           AND NOT coalesce(pg_visible_in_snapshot(c.xid, a.upto) AND (c.xid, c.change_id) < (a.upto_xid, a.upto_change_id), false)) behind
+ WHERE pg_has_role(s.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
+
+-- So does the feed. Consumers read it by pg_tviews_changes(), which checks that they may read the tv table.
+GRANT SELECT ON @extschema@.pg_tview_change TO PUBLIC;
+ALTER TABLE @extschema@.pg_tview_change ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_change FOR SELECT
+    USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
+           OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
+-- The view shows each role its own consumers.
+GRANT SELECT ON @extschema@.pg_tview_consumer TO PUBLIC;
+
+CREATE FUNCTION @extschema@.pg_tviews_subscribe(consumer text, names text[] DEFAULT NULL) RETURNS text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_subscribe_wrapper';
+CREATE FUNCTION @extschema@.pg_tviews_changes(consumer text, max_rows int DEFAULT 1000) RETURNS TABLE (
+    entity_name text, operation text, key jsonb, origins text[], changed_at timestamptz, token text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'pg_tviews_changes_wrapper';
+CREATE FUNCTION @extschema@.pg_tviews_ack(consumer text, token text) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_ack_wrapper';
+CREATE FUNCTION @extschema@.pg_tviews_unsubscribe(consumer text) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_unsubscribe_wrapper';
+CREATE FUNCTION @extschema@.pg_tviews_provenance(name text, key text) RETURNS TABLE (
+    changed_at timestamptz, operation text, audit_id bigint, origins text[], changes_read bigint)
+    LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'pg_tviews_provenance_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_subscribe(text, text[]) IS
+    'Begins to keep changes of TVIEWs with a feed for a consumer: all that the calling statement does not see yet. Returns a token.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_changes(text, int) IS
+    'The next changes for a consumer, each with the token that acknowledges it and all before it. Returns the same until they are acknowledged.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_ack(text, text) IS
+    'Acknowledges the change that a token was returned with, and all before it. Takes effect with the calling transaction.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_unsubscribe(text) IS 'Removes a consumer of the change feed.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_provenance(text, text) IS
+    'The changes of a row that are in the change feed, newest first, with the audit rows of their refreshes and where the changes came from.';
+COMMENT ON TABLE @extschema@.pg_tview_change IS 'The change feed: which rows of TVIEWs with a feed were written. Consumers read it by pg_tviews_changes().';
+COMMENT ON TABLE @extschema@.pg_tview_subscription IS 'The table behind pg_tview_consumer: who reads the change feed.';
+COMMENT ON TABLE @extschema@.pg_tview_acknowledgement IS 'What consumers of the change feed have acknowledged. The newest row of each counts.';
+COMMENT ON TABLE @extschema@.pg_tview_lost_consumer IS 'Consumers that have missed changes, as these were removed first. They have to subscribe again.';
+COMMENT ON VIEW @extschema@.pg_tview_consumer IS 'Consumers of the change feed: what each has acknowledged, and how far behind it is.';
 
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -10,7 +10,7 @@
 //! lineage     view -> key queries
 //! queue    2  change keys, from commit to refresh
 //! capture  1  row -> key -> buffer -> queue
-//! refresh  3  keys -> rows of the tv table, audit
+//! refresh  3  keys -> rows of the tv table, audit, change feed
 //! define      how TVIEWs are created, changed and dropped
 //! preview     read your own writes
 //! session     what a session asks for
@@ -78,7 +78,7 @@ use postgres::triggers;
 pub extern "C-unwind" fn _PG_init() {
     process::memory::init();
     process::no_backtraces();
-    settings::init(process::preloading());
+    settings::init(process::preloading(), postgres::short_text_setting::define);
     // The library may be loaded late, even inside a savepoint.
     transaction_events::register(&[
         capture::HANDLERS,

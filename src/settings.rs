@@ -1,6 +1,7 @@
 //! Every setting (`pg_tviews.*`), with its typed accessor. The two that size shared memory need a restart.
 //! All others take effect on reload.
 
+use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
@@ -37,6 +38,11 @@ static REFRESH_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(200);
 static MAX_BACKLOG: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
+static ORIGIN: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static FEED_NOTIFY: GucSetting<bool> = GucSetting::<bool>::new(false);
+static FEED_MAX_KEYS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+static FEED_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
+static FEED_MAX_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static RUNNING_THRESHOLD: GucSetting<i32> = GucSetting::<i32>::new(500);
 static PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(5 * 1024);
 static WORKER_PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
@@ -141,6 +147,32 @@ pub fn audit_retention() -> Duration {
     Duration::from_secs(AUDIT_RETENTION.get() as u64)
 }
 
+/// Where the changes of this session come from, such as the id of a request; None if that is not set.
+pub fn origin() -> Option<String> {
+    let origin = ORIGIN.get()?.into_string().ok()?;
+    (!origin.is_empty()).then_some(origin)
+}
+
+/// Workers notify consumers of the change feed.
+pub fn feed_notify() -> bool {
+    FEED_NOTIFY.get()
+}
+
+/// Maximum number of keys that one transaction adds to the change feed; with more, any row may have changed.
+pub fn feed_max_keys() -> usize {
+    FEED_MAX_KEYS.get() as usize
+}
+
+/// How long changes are kept for consumers that do not acknowledge them.
+pub fn feed_retention() -> Duration {
+    Duration::from_secs(FEED_RETENTION.get() as u64)
+}
+
+/// Maximum size of the changes that are kept for such consumers, in bytes.
+pub fn feed_max_size() -> i64 {
+    i64::from(FEED_MAX_SIZE.get()) * 1024 * 1024
+}
+
 /// Minimum number of source rows of a group whose aggregates are stored; zero: no group is stored.
 pub fn running_threshold() -> i64 {
     i64::from(RUNNING_THRESHOLD.get())
@@ -166,8 +198,12 @@ pub fn max_tviews() -> usize {
     MAX_TVIEWS.get() as usize
 }
 
+/// Registers a setting of a session that is a short text: name, both descriptions, place.
+pub type DefineShortText =
+    fn(&'static CStr, &'static CStr, &'static CStr, &'static GucSetting<Option<CString>>);
+
 /// Registers every setting; the prefix is reserved afterwards, so a misspelt name is reported.
-pub fn init(preloading: bool) {
+pub fn init(preloading: bool, define_short_text: DefineShortText) {
     let none = GucFlags::default();
     GucRegistry::define_bool_guc(
         c"pg_tviews.enabled",
@@ -339,6 +375,50 @@ pub fn init(preloading: bool) {
         i32::MAX,
         GucContext::Sighup,
         GucFlags::UNIT_S,
+    );
+    define_short_text(
+        c"pg_tviews.origin",
+        c"Where the changes of this session come from, such as the id of a request.",
+        c"At most 64 bytes. Kept with the changes, in the audit and in the change feed.",
+        &ORIGIN,
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_tviews.feed_notify",
+        c"Let workers notify consumers of the change feed.",
+        c"Sends NOTIFY pg_tviews with the name of the entity as payload, after refreshes that have changed rows.",
+        &FEED_NOTIFY,
+        GucContext::Sighup,
+        none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.feed_max_keys",
+        c"Maximum number of keys that one transaction adds to the change feed.",
+        c"With more, one change EVERYTHING without keys takes their place.",
+        &FEED_MAX_KEYS,
+        1,
+        1_000_000,
+        GucContext::Sighup,
+        none,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.feed_retention",
+        c"How long changes are kept for a consumer that does not acknowledge them.",
+        c"Then they are removed, and the consumer has to subscribe again.",
+        &FEED_RETENTION,
+        1,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.feed_max_size",
+        c"Maximum size of the changes that are kept for consumers that do not acknowledge them.",
+        c"Beyond it the oldest are removed, and consumers that lack them have to subscribe again.",
+        &FEED_MAX_SIZE,
+        1,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MB,
     );
     // Without preloading there is no shared memory to size. A session that loads the library late may not
     // define settings of this kind.

@@ -49,9 +49,18 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_queue_written() IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_status() IS 'Rows of the view pg_tview_status.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_stored_groups(regclass) IS
     'How many groups of a TVIEW are stored as running aggregates, and how often refreshes have read one. 0 on a standby.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_subscribe(text, text[]) IS
+    'Begins to keep changes of TVIEWs with a feed for a consumer: all that the calling statement does not see yet. Returns a token.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_changes(text, int) IS
+    'The next changes for a consumer, each with the token that acknowledges it and all before it. Returns the same until they are acknowledged.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_ack(text, text) IS
+    'Acknowledges the change that a token was returned with, and all before it. Takes effect with the calling transaction.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_unsubscribe(text) IS 'Removes a consumer of the change feed.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_provenance(text, text) IS
+    'The changes of a row that are in the change feed, newest first, with the audit rows of their refreshes and where the changes came from.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
-    'Trigger function of pg_tview_meta: updates fk_columns and max_latency, refuses other updates, and adds the rows of a dump in which it was a table.';
+    'Trigger function of pg_tview_meta: updates fk_columns, max_latency and feed, refuses other updates, and adds the rows of a dump in which it was a table.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_added() IS
     'Trigger function of pg_tview_definition: for a restored definition, all rows of the TVIEW are compared.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_guard() IS
@@ -61,7 +70,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_ddl_happened() IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_objects_dropped() IS
     'Event trigger function: removes the definitions of TVIEWs whose table was dropped.';
 
-COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns and max_latency.';
+COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency and feed.';
 COMMENT ON TABLE @extschema@.pg_tview_definition IS 'The table behind pg_tview_meta. Only the extension writes it.';
 COMMENT ON TABLE @extschema@.pg_tview_queue IS 'Committed changes that at least one TVIEW has not absorbed yet.';
 COMMENT ON TABLE @extschema@.pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';
@@ -71,3 +80,8 @@ COMMENT ON TABLE @extschema@.pg_tview_running IS 'Aggregates of large groups tha
 COMMENT ON TABLE @extschema@.pg_tview_running_position IS 'Which changes the stored groups of each TVIEW have absorbed, and how often these groups were read.';
 COMMENT ON TABLE @extschema@.pg_tview_comparison IS 'Running comparisons of all rows of a large TVIEW with its view, and the progress of each.';
 COMMENT ON VIEW @extschema@.pg_tview_status IS 'State, backlog and latency of each TVIEW.';
+COMMENT ON TABLE @extschema@.pg_tview_change IS 'The change feed: which rows of TVIEWs with a feed were written. Consumers read it by pg_tviews_changes().';
+COMMENT ON TABLE @extschema@.pg_tview_subscription IS 'The table behind pg_tview_consumer: who reads the change feed.';
+COMMENT ON TABLE @extschema@.pg_tview_acknowledgement IS 'What consumers of the change feed have acknowledged. The newest row of each counts.';
+COMMENT ON TABLE @extschema@.pg_tview_lost_consumer IS 'Consumers that have missed changes, as these were removed first. They have to subscribe again.';
+COMMENT ON VIEW @extschema@.pg_tview_consumer IS 'Consumers of the change feed: what each has acknowledged, and how far behind it is.';

@@ -4,7 +4,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 -- All roles can read definitions, like the catalogs. They can read the table too: the owner of the database runs pg_dump.
 -- A trigger checks that updates come from the owner of the TVIEW.
 GRANT SELECT ON @extschema@.pg_tview_definition TO PUBLIC;
-GRANT SELECT, UPDATE (fk_columns, max_latency) ON @extschema@.pg_tview_meta TO PUBLIC;
+GRANT SELECT, UPDATE (fk_columns, max_latency, feed) ON @extschema@.pg_tview_meta TO PUBLIC;
 -- The view shows each role its own TVIEWs.
 GRANT SELECT ON @extschema@.pg_tview_status TO PUBLIC;
 -- Change keys hold values of the sources.
@@ -20,6 +20,14 @@ ALTER TABLE @extschema@.pg_tview_meta_audit ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_meta_audit FOR SELECT
     USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
            OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
+-- So does the feed. Consumers read it by pg_tviews_changes(), which checks that they may read the tv table.
+GRANT SELECT ON @extschema@.pg_tview_change TO PUBLIC;
+ALTER TABLE @extschema@.pg_tview_change ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_change FOR SELECT
+    USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
+           OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
+-- The view shows each role its own consumers.
+GRANT SELECT ON @extschema@.pg_tview_consumer TO PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queued(oid[], pg_catalog.pg_snapshot) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_catalog.pg_snapshot, pg_catalog.pg_snapshot) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queue_written() FROM PUBLIC;

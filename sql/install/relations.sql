@@ -23,7 +23,8 @@ CREATE TABLE @extschema@.pg_tview_definition (
     source_oids     regclass[]  NOT NULL DEFAULT '{}',
     pinned_settings jsonb       NOT NULL DEFAULT '{}',
     definition_hash text        NOT NULL DEFAULT '',
-    table_created   boolean     NOT NULL DEFAULT false
+    table_created   boolean     NOT NULL DEFAULT false,
+    feed            boolean     NOT NULL DEFAULT false
 );
 -- By these indexes the event triggers find out that a command affects no TVIEW.
 CREATE INDEX pg_tview_definition_view_oid_idx ON @extschema@.pg_tview_definition (view_oid);
@@ -34,12 +35,12 @@ CREATE INDEX pg_tview_definition_text_search_idx ON @extschema@.pg_tview_definit
 -- Dumped. The contents of the other tables are derived again after a restore, or mean nothing in another database.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.pg_tview_definition', '');
 
--- The definitions as users see them. Owners may update fk_columns and max_latency, through the trigger of the view. The WITH
--- query is needed: SELECT ... FOR UPDATE does not lock rows through it.
+-- The definitions as users see them. Owners may update fk_columns, max_latency and feed, through the trigger of the view. The
+-- WITH query is needed: SELECT ... FOR UPDATE does not lock rows through it.
 CREATE VIEW @extschema@.pg_tview_meta AS
 WITH definition AS (
     SELECT entity_name, tview_oid, view_oid, key_columns, fk_columns, max_latency, state, created_at, view_schema,
-           view_name, view_created, source_oids, pinned_settings, definition_hash
+           view_name, view_created, source_oids, pinned_settings, definition_hash, feed
       FROM @extschema@.pg_tview_definition
 )
 SELECT * FROM definition;
@@ -48,13 +49,15 @@ SELECT * FROM definition;
 -- each an object of captured column values; NULL: any row of the source may have changed.
 -- net: images of rows, each with how often the transaction has added (positive) or removed it; NULL: unknown. A transaction
 -- is unknown if one of its rows for the source is.
+-- origin: the setting pg_tviews.origin of the session, NULL if not set.
 CREATE TABLE @extschema@.pg_tview_queue (
     xid         xid8        NOT NULL,
     source_oid  regclass    NOT NULL,
     operation   text        NOT NULL,
     keys        jsonb,
     enqueued_at timestamptz NOT NULL,
-    net         json
+    net         json,
+    origin      text
 ) USING heap WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
 -- Writers would pay for compression, and the rows are removed again soon.
 ALTER TABLE @extschema@.pg_tview_queue ALTER COLUMN keys SET STORAGE EXTERNAL;
@@ -95,7 +98,8 @@ CREATE TABLE @extschema@.pg_tview_meta_audit (
     details            jsonb,
     position           pg_snapshot,
     total_refreshes    bigint,
-    total_rows_written bigint
+    total_rows_written bigint,
+    origins            text[]
 );
 -- Statements that read the newest row of a TVIEW ask for "tview_oid BETWEEN x AND x ORDER BY tview_oid DESC, audit_id DESC".
 -- With "tview_oid = x" the planner may use the primary key instead, and read all later rows of other TVIEWs.
@@ -183,6 +187,76 @@ CREATE TABLE @extschema@.pg_tview_dead_letter (
 ALTER TABLE @extschema@.pg_tview_dead_letter REPLICA IDENTITY FULL;
 -- A key may be too long for an index entry.
 CREATE UNIQUE INDEX pg_tview_dead_letter_tview_oid_md5_idx ON @extschema@.pg_tview_dead_letter (tview_oid, md5(key::text));
+
+-- Which rows of TVIEWs with a feed were written: one row per transaction and operation, written in that transaction. keys: a JSON
+-- array of keys; NULL, with the operation EVERYTHING: any row may have been written. xid: the transaction. A consumer reads by
+-- transactions, not by change_id: transactions do not become visible in the order of their numbers.
+CREATE TABLE @extschema@.pg_tview_change (
+    change_id   bigint      GENERATED ALWAYS AS IDENTITY,
+    xid         xid8        NOT NULL,
+    tview_oid   oid         NOT NULL,
+    entity_name text        NOT NULL,
+    operation   text        NOT NULL CHECK (operation IN ('INSERT', 'UPDATE', 'DELETE', 'EVERYTHING')),
+    keys        jsonb,
+    origins     text[],
+    audit_id    bigint,
+    changed_at  timestamptz NOT NULL,
+    PRIMARY KEY (xid, change_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+
+-- Consumers of the feed. subscription_id: at random, so that tokens of other databases and servers are recognized. names and
+-- tviews: the TVIEWs that were named, NULL for all; entities: their entity names.
+CREATE TABLE @extschema@.pg_tview_subscription (
+    subscription_id bigint      PRIMARY KEY,
+    consumer        text        NOT NULL UNIQUE,
+    owner           oid         NOT NULL,
+    names           text[],
+    entities        text[],
+    tviews          oid[],
+    subscribed_at   timestamptz NOT NULL
+);
+
+-- What consumers have acknowledged; the newest row of a subscription counts. position: what is visible in this snapshot is
+-- acknowledged. upto: of what is visible in this snapshot, all up to a place in the order of xid, change_id and key. Append-only: an
+-- update would leave old versions to be read past while an old snapshot is open.
+CREATE TABLE @extschema@.pg_tview_acknowledgement (
+    acknowledgement_id bigint      GENERATED ALWAYS AS IDENTITY,
+    subscription_id    bigint      NOT NULL,
+    position           pg_snapshot NOT NULL,
+    upto               pg_snapshot,
+    upto_xid           xid8,
+    upto_change_id     bigint,
+    upto_key           bigint,
+    acknowledged_at    timestamptz NOT NULL,
+    PRIMARY KEY (subscription_id, acknowledgement_id)
+);
+
+-- Subscriptions for which changes were removed that they had not acknowledged.
+CREATE TABLE @extschema@.pg_tview_lost_consumer (
+    subscription_id bigint      PRIMARY KEY,
+    lost_at         timestamptz NOT NULL
+);
+
+-- Each role sees its own consumers, members of pg_monitor all.
+CREATE VIEW @extschema@.pg_tview_consumer AS
+SELECT s.consumer, s.owner::regrole AS owner, s.names, CASE WHEN l.lost_at IS NULL THEN 'active' ELSE 'resnapshot' END AS state,
+       a.position, coalesce(clock_timestamp() - behind.since, '0') AS lag, behind.rows AS rows_behind, s.subscribed_at,
+       a.acknowledged_at
+  FROM @extschema@.pg_tview_subscription s
+  LEFT JOIN @extschema@.pg_tview_lost_consumer l ON l.subscription_id = s.subscription_id
+ CROSS JOIN LATERAL (
+        SELECT newest.*
+          FROM @extschema@.pg_tview_acknowledgement newest
+         WHERE newest.subscription_id BETWEEN s.subscription_id AND s.subscription_id
+         ORDER BY newest.subscription_id DESC, newest.acknowledgement_id DESC
+         LIMIT 1) a
+ CROSS JOIN LATERAL (
+        SELECT count(*) AS rows, min(c.changed_at) AS since
+          FROM @extschema@.pg_tview_change c
+         WHERE NOT pg_visible_in_snapshot(c.xid, a.position)
+           AND (s.names IS NULL OR c.entity_name = ANY (s.entities))
+           AND NOT coalesce(pg_visible_in_snapshot(c.xid, a.upto) AND (c.xid, c.change_id) < (a.upto_xid, a.upto_change_id), false)) behind
+ WHERE pg_has_role(s.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
 
 -- Back to the search_path of CREATE EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -1,11 +1,14 @@
 -- Changes of the sources in parameter 1 that are outside a position (parameter 2), aggregated per source. The
 -- changes are exactly the rows that the snapshot of the position does not see. Keys beyond 48 MB are not
--- collected, and count as "all keys".
+-- collected, and count as "all keys". The last column has the origins of all these changes, at most a thousand.
 WITH pending AS MATERIALIZED (
-    SELECT q.source_oid, q.operation, q.keys, q.enqueued_at, q.xid
+    SELECT q.source_oid, q.operation, q.keys, q.enqueued_at, q.xid, q.origin
       FROM @extschema@.pg_tviews_queued($1, $2::pg_snapshot) q
 ), size AS MATERIALIZED (
     SELECT coalesce(sum(pg_column_size(keys)), 0) > 48 * 1024 * 1024 AS too_large FROM pending
+), origins AS MATERIALIZED (
+    SELECT array_agg(origin) AS origins
+      FROM (SELECT DISTINCT origin FROM pending WHERE origin IS NOT NULL ORDER BY origin LIMIT 1000) each_origin
 )
 SELECT source_oid::oid,
        operation = 'REFRESH',
@@ -13,6 +16,7 @@ SELECT source_oid::oid,
        array_agg(keys) FILTER (WHERE keys IS NOT NULL AND NOT too_large),
        sum(coalesce(jsonb_array_length(keys), 1))::bigint,
        min(enqueued_at),
-       min(xid)::text
-  FROM pending, size
- GROUP BY source_oid, operation = 'REFRESH'
+       min(xid)::text,
+       origins.origins
+  FROM pending, size, origins
+ GROUP BY source_oid, operation = 'REFRESH', origins.origins

@@ -1,5 +1,6 @@
 //! The SQL functions: each is thin, one line into the module that does the work.
 
+mod feed;
 mod install;
 mod manage;
 mod observe;

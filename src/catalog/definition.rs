@@ -13,7 +13,7 @@ use crate::error::Problem;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction::with_latest_snapshot;
-use crate::postgres::{extension, relation};
+use crate::postgres::{extension, relation, relation_changes};
 use crate::statement;
 
 /// A TVIEW's definition.
@@ -39,6 +39,11 @@ pub struct Definition {
     pub max_latency: Option<Duration>,
     /// The OID of the backing view when the definition was written.
     pub seen_view: Oid,
+    /// Rows that are written go to the change feed.
+    pub feed: bool,
+    /// A moment before the definition was read: what is made from it is out of date once the table has changed
+    /// since. See [`relation_changes`].
+    pub stamp: u64,
 }
 
 impl Definition {
@@ -96,18 +101,21 @@ pub fn load(tview: Oid) -> Option<Definition> {
 }
 
 fn read(tview: Value) -> Vec<Definition> {
+    let stamp = relation_changes::stamp();
     let read = || {
         let rows = spi::run(
             &statement!("meta_read"),
             Access::Snapshot,
             &[(pg_sys::OIDOID, tview)],
         );
-        (0..rows.len()).filter_map(|row| from_row(&rows, row)).collect()
+        (0..rows.len())
+            .filter_map(|row| from_row(&rows, row, stamp))
+            .collect()
     };
     with_latest_snapshot(|| spi::session(read))
 }
 
-fn from_row(rows: &Rows, row: usize) -> Option<Definition> {
+fn from_row(rows: &Rows, row: usize, stamp: u64) -> Option<Definition> {
     Some(Definition {
         tview: rows.get(row, 0)?,
         entity_name: rows.get(row, 1)?,
@@ -126,6 +134,8 @@ fn from_row(rows: &Rows, row: usize) -> Option<Definition> {
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         seen_view: rows.get(row, 13)?,
         table_created: rows.get(row, 14)?,
+        feed: rows.get(row, 15)?,
+        stamp,
     })
 }
 

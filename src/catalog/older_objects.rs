@@ -1,5 +1,5 @@
 //! Statements for the SQL objects of versions before 0.3.0, which have one function that returns all rows of
-//! the queue.
+//! the queue, and no change feed.
 
 /// A call of a function that these versions do not have, with what takes its place.
 struct Call {
@@ -41,11 +41,20 @@ fn is_queued(sources: &str, tview: &str, since: &str, seen: &str) -> String {
     )
 }
 
+/// Columns that these versions do not have, with what takes their place.
+const COLUMNS: [(&str, &str); 4] = [
+    ("m.feed", "false"),
+    ("q.origin", "NULL::text AS origin"),
+    (", origins)", ")"),
+    (" END, $17", " END"),
+];
+
 /// The statement without calls of functions that these versions do not have.
 pub fn statement(text: &str) -> String {
-    CALLS
-        .iter()
-        .fold(text.to_string(), |text, call| replace(&text, call))
+    let text = COLUMNS.iter().fold(text.to_string(), |text, (column, instead)| {
+        text.replace(column, instead)
+    });
+    CALLS.iter().fold(text, |text, call| replace(&text, call))
 }
 
 fn replace(text: &str, call: &Call) -> String {

@@ -7,7 +7,7 @@ use pgrx::pg_sys::Oid;
 use crate::postgres::extension;
 use crate::postgres::transaction::lock::TableLock;
 
-const TABLES: [(&CStr, TableLock); 8] = [
+const TABLES: [(&CStr, TableLock); 9] = [
     (c"pg_tview_definition", TableLock::RowExclusive),
     (c"pg_tview_meta_audit", TableLock::RowExclusive),
     (c"pg_tview_dead_letter", TableLock::RowExclusive),
@@ -16,6 +16,7 @@ const TABLES: [(&CStr, TableLock); 8] = [
     (c"pg_tview_comparison", TableLock::RowExclusive),
     (c"pg_tview_running", TableLock::RowExclusive),
     (c"pg_tview_running_position", TableLock::RowExclusive),
+    (c"pg_tview_change", TableLock::RowExclusive),
 ];
 /// How many of these tables the versions before 0.3.0 have.
 const BEFORE_0_3: usize = 6;

@@ -5,8 +5,16 @@ use super::older_objects;
 use crate::postgres::{extension, quote, schema};
 
 /// Shared parts of statements, each with its placeholder.
-const PARTS: [(&str, &str); 3] = [
+const PARTS: [(&str, &str); 5] = [
     ("@dropped@", include_str!("../../sql/statements/part/dropped.sql")),
+    (
+        "@feed_consumers@",
+        include_str!("../../sql/statements/part/feed_consumers.sql"),
+    ),
+    (
+        "@feed_horizon@",
+        include_str!("../../sql/statements/part/feed_horizon.sql"),
+    ),
     (
         "@newest_outcome@",
         include_str!("../../sql/statements/part/newest_outcome.sql"),

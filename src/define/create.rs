@@ -22,7 +22,8 @@ use crate::catalog::{limits, name, version};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::{self, lock};
-use crate::postgres::{quote, relation, role, spi};
+use crate::postgres::{quote, relation, relation_changes, role, spi};
+use crate::refresh::feed;
 use crate::refresh::plan::{self, Plan};
 
 /// The arguments of pg_tviews_create.
@@ -137,6 +138,10 @@ fn define(request: &Request, target: &Target) -> Created {
     } else {
         register::register(&plan, Fill::IfSmall, operation, details);
     }
+    if before.is_some_and(|before| before.feed && before.key_columns != plan.definition.key_columns) {
+        // Consumers know the rows by other keys.
+        feed::everything(plan.definition.tview, &plan.definition.entity_name);
+    }
     Created { plan, notices }
 }
 
@@ -185,6 +190,8 @@ fn definition(request: &Request, target: &Target, table: Oid, view: Oid, key: Ve
         max_latency: request
             .max_latency
             .or(before.and_then(|before| before.max_latency)),
+        feed: before.is_some_and(|before| before.feed),
+        stamp: relation_changes::stamp(),
     }
 }
 

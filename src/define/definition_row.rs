@@ -2,10 +2,14 @@
 
 use pgrx::pg_sys::{Oid, BOOLOID, FLOAT8OID, OIDARRAYOID, OIDOID, TEXTARRAYOID, TEXTOID};
 
-use crate::catalog::definition;
+use crate::catalog::definition::{self, Definition};
 use crate::catalog::state::State;
+use crate::error::OrRaise;
+use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::transaction::lock;
+use crate::refresh::feed;
 use crate::refresh::plan::Plan;
 use crate::statement;
 
@@ -63,7 +67,32 @@ pub fn delete(tview: Oid) {
 pub fn delete_dropped() {
     if definition::table().is_some() {
         run_internal(|| {
-            spi::session(|| spi::run(&statement!("meta_forget_dropped"), Access::Current, &[]).len());
+            spi::session(|| {
+                let rows = spi::run(&statement!("meta_forget_dropped"), Access::Current, &[]);
+                for row in 0..rows.len() {
+                    let of_feed = rows.get::<Oid>(row, 0).zip(rows.get::<String>(row, 1));
+                    if let Some((tview, entity_name)) = of_feed {
+                        feed::everything(tview, &entity_name);
+                    }
+                }
+            })
         });
     }
+}
+
+/// Waits for a refresh in progress to end.
+pub fn lock(tview: Oid) {
+    if let Some(class) = definition::table() {
+        lock::object(class, tview);
+    }
+}
+
+/// Writes one column; returns the definition as it is now.
+pub fn write_column(tview: Oid, statement: &str, value: (Oid, Value)) -> Definition {
+    run_internal(|| {
+        spi::session(|| spi::run(statement, Access::Current, &[(OIDOID, Value::of(tview)), value]));
+        definition::load(tview)
+    })
+    .ok_or_else(|| definition::dropped(&relation::display(tview)))
+    .or_raise()
 }

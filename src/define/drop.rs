@@ -15,6 +15,7 @@ use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction;
 use crate::postgres::transaction::lock::{self, TableLock};
 use crate::refresh::audit::{self, Entry};
+use crate::refresh::feed;
 use crate::refresh::plan;
 use crate::refresh::running::store;
 use crate::statement;
@@ -58,6 +59,9 @@ fn drop_found(definition: &Definition, keep_table: bool, with_triggers: bool) {
     let mut entry = Entry::new(&definition.entity_name, definition.tview, "drop", audit::now());
     entry.details = Some(by_whom());
     audit::add(entry);
+    if definition.feed {
+        feed::everything(definition.tview, &definition.entity_name);
+    }
     let with_unused_triggers = run_internal(|| {
         spi::session(|| {
             definition_row::delete(definition.tview);

@@ -6,7 +6,6 @@ use crate::postgres::process::time_limit;
 use crate::postgres::{spi, transaction};
 use crate::queue::position::Position;
 use crate::queue::{self, now};
-use crate::refresh::audit::Written;
 use crate::refresh::failing::search_path_hint::with_search_path_hint;
 use crate::refresh::plan::Plan;
 use crate::refresh::recompute;
@@ -37,17 +36,17 @@ impl Fill {
 
 /// Brings the table in line with the view; returns the position that the rows then have. None if that takes
 /// longer than the limit, or if other sessions hold locks on rows.
-pub fn fill(plan: &Plan, writers_wait: bool) -> Option<(Position, Written)> {
+pub fn fill(plan: &Plan, writers_wait: bool) -> Option<(Position, recompute::Result)> {
     queue::keep(&plan.source_oids());
     let position = now::this_moment();
     spi::session(|| store::throw_away(plan.definition.tview));
     let fill = || plan.as_owner(|| spi::session(|| recompute::everything(plan)));
     match time_limit::at_most(size::limit(writers_wait), fill)? {
-        Ok(result) => {
-            if let Some(problem) = result.problem {
+        Ok(mut result) => {
+            if let Some(problem) = result.problem.take() {
                 problem.raise();
             }
-            Some((position, result.written))
+            Some((position, result))
         }
         Err(caught) if size::is_for_a_worker(&caught) => None,
         Err(caught) => not_filled(plan, caught).raise(),

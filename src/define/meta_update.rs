@@ -1,4 +1,5 @@
-//! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns` and `max_latency` of one's own TVIEWs.
+//! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns`, `max_latency` and `feed` of one's own
+//! TVIEWs.
 
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Oid};
@@ -6,14 +7,13 @@ use pgrx::PgSqlErrorCode;
 
 use super::arguments::{check_max_latency, column_names, seconds};
 use super::fill::Fill;
-use super::{patience, register};
+use super::{definition_row, feed, patience, register};
 use crate::catalog::announce;
-use crate::catalog::definition::{self, Definition};
 use crate::catalog::owner::{by_whom, check_owner};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::run_as::run_internal;
-use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction::{self, lock};
+use crate::postgres::spi::Value;
+use crate::postgres::transaction;
 use crate::postgres::triggers::meta_update::MetaUpdateCall;
 use crate::postgres::{quote, relation};
 use crate::refresh::audit::{self, Entry};
@@ -21,7 +21,7 @@ use crate::refresh::plan;
 use crate::statement;
 
 /// Columns that users may change.
-const CHANGEABLE: [&str; 2] = ["fk_columns", "max_latency"];
+const CHANGEABLE: [&str; 3] = ["fk_columns", "max_latency", "feed"];
 
 /// Checks and performs an update of a row. Only columns that change are written: another session may be
 /// changing the rest.
@@ -43,6 +43,9 @@ pub fn update(row: &MetaUpdateCall) {
     if changes("max_latency") {
         change_max_latency(tview, row.max_latency());
     }
+    if changes("feed") {
+        feed::change(tview, row.feed());
+    }
 }
 
 fn refuse_column(column: &str) -> ! {
@@ -50,7 +53,7 @@ fn refuse_column(column: &str) -> ! {
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         format!("column \"{column}\" of pg_tview_meta cannot be changed"),
     )
-    .hint("Change fk_columns or max_latency; call pg_tviews_create, pg_tviews_pause or pg_tviews_resume for the rest.")
+    .hint("Change fk_columns, max_latency or feed; call pg_tviews_create, pg_tviews_pause or pg_tviews_resume for the rest.")
     .raise()
 }
 
@@ -81,19 +84,17 @@ fn change_fk_columns(tview: Oid, columns: Option<Vec<Option<String>>>) {
     let columns: Vec<Option<&str>> = columns.iter().map(Option::as_deref).collect();
     let columns = column_names("fk_columns", &columns).or_raise();
     check_isolation().or_raise();
-    let lock = || {
-        if let Some(class) = definition::table() {
-            lock::object(class, tview);
-        }
-    };
-    patience::patiently(lock, |()| {
-        let value = (pg_sys::TEXTARRAYOID, Value::of(columns.clone()));
-        let definition = write(tview, &statement!("meta_set_fk_columns"), value);
-        let plan = run_internal(|| plan::prepare(definition).or_raise());
-        let mut details = by_whom();
-        details["fk_columns"] = plan.definition.fk_columns.clone().into();
-        register::register(&plan, Fill::IfSmall, "redefine", details);
-    });
+    patience::patiently(
+        || definition_row::lock(tview),
+        |()| {
+            let value = (pg_sys::TEXTARRAYOID, Value::of(columns.clone()));
+            let definition = definition_row::write_column(tview, &statement!("meta_set_fk_columns"), value);
+            let plan = run_internal(|| plan::prepare(definition).or_raise());
+            let mut details = by_whom();
+            details["fk_columns"] = plan.definition.fk_columns.clone().into();
+            register::register(&plan, Fill::IfSmall, "redefine", details);
+        },
+    );
     announce::catalog_change();
 }
 
@@ -112,27 +113,11 @@ fn change_max_latency(tview: Oid, bound: Option<Interval>) {
     let seconds = bound.as_ref().map(seconds);
     seconds.map_or(Ok(()), check_max_latency).or_raise();
     let value = (pg_sys::INTERVALOID, Value::of(bound));
-    let definition = write(tview, &statement!("meta_set_max_latency"), value);
+    let definition = definition_row::write_column(tview, &statement!("meta_set_max_latency"), value);
     let mut entry = Entry::new(&definition.entity_name, tview, "configure", audit::now());
     let mut details = by_whom();
     details["max_latency_seconds"] = seconds.into();
     entry.details = Some(details);
     audit::add(entry);
     announce::catalog_change();
-}
-
-/// Writes one column; returns the definition as it is now.
-fn write(tview: Oid, statement: &str, value: (Oid, Value)) -> Definition {
-    run_internal(|| {
-        spi::session(|| {
-            spi::run(
-                statement,
-                Access::Current,
-                &[(pg_sys::OIDOID, Value::of(tview)), value],
-            )
-        });
-        definition::load(tview)
-    })
-    .ok_or_else(|| definition::dropped(&relation::display(tview)))
-    .or_raise()
 }

@@ -12,6 +12,7 @@ pub mod create;
 pub mod ddl_events;
 pub mod definition_row;
 pub mod drop;
+pub mod feed;
 pub mod fill;
 pub mod follow_columns;
 pub mod full_recomputes;

@@ -47,9 +47,9 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
     entry.details = Some(details);
     let writers_wait = locks.iter().any(|(table, _)| *table != definition.tview);
     if measured.is_some_and(|measured| measured.is_quick(writers_wait)) {
-        if let Some((position, written)) = fill::fill(plan, writers_wait) {
+        if let Some((position, result)) = fill::fill(plan, writers_wait) {
             entry.position = Some(position);
-            entry.written = Some(written);
+            result.note(&mut entry);
             change_state(definition.tview, State::Active);
         }
     }

@@ -38,10 +38,17 @@ pub fn state_of_new(row: &MetaInsertCall) -> Option<&'static str> {
     state.map(|_| State::Populating.name())
 }
 
+/// The number of columns that `pg_tview_meta` had as a table.
+const COLUMNS_OF_TABLE: usize = 14;
+
 /// Inserts a row of a dump of a version before 0.1.0, where `pg_tview_meta` was a table.
 pub fn insert(row: &MetaUpdateCall) {
+    let values = row.values();
     run_internal(|| {
-        spi::session(|| spi::run(&statement!("meta_insert"), Access::Current, &row.values()).len())
+        spi::session(|| {
+            let values = &values[..COLUMNS_OF_TABLE];
+            spi::run(&statement!("meta_insert"), Access::Current, values).len()
+        })
     });
 }
 

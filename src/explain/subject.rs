@@ -238,5 +238,6 @@ fn shape(view: String, columns: &[Column], key: &[String]) -> Result<Shape, Prob
             .collect(),
         converted: Vec::new(),
         touch: None,
+        returns_keys: false,
     })
 }

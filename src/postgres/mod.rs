@@ -28,6 +28,7 @@ pub mod role;
 pub mod row_settings;
 pub mod run_as;
 pub mod schema;
+pub mod short_text_setting;
 pub mod source_check;
 pub mod spi;
 pub mod spill;

@@ -21,6 +21,7 @@ use crate::postgres::transaction::lock_timeout;
 use crate::queue::read::Pending;
 use crate::refresh::affected_keys::{self, Affected};
 use crate::refresh::batch::Batch;
+use crate::refresh::feed;
 use crate::refresh::plan::key::Key;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::planner_settings::few_rows;
@@ -121,6 +122,7 @@ fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Obstacle> {
             // Key text holds no NUL byte: PostgreSQL's text types cannot.
             let keys = source.keys.as_ref().and_then(|keys| CString::new(&keys[..]).ok());
             Pending {
+                origins: None,
                 source: source.source.into(),
                 requested: false,
                 all_keys: keys.is_none(),
@@ -159,6 +161,7 @@ fn recompute_keys(plan: &Plan, keys: &[Key]) {
         let objects = keys.iter().map(|key| plan.key_object(key)).collect();
         capture::request_refresh(plan.definition.tview, Some(objects));
     }
+    feed::write(&plan.definition, result.changed, own_origins());
 }
 
 /// Compares the whole view with the table, if both are small enough. `few_changes`: few changes affect all
@@ -174,5 +177,11 @@ fn recompute_everything(plan: &Plan, limit: usize, few_changes: bool) -> Result<
     if result.written.any() {
         capture::request_refresh(plan.definition.tview, None);
     }
+    feed::write(&plan.definition, result.changed, own_origins());
     Ok(())
+}
+
+/// Where the changes of this session come from.
+fn own_origins() -> Option<Vec<String>> {
+    settings::origin().map(|origin| vec![origin])
 }

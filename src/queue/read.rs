@@ -23,6 +23,8 @@ pub struct Pending {
     pub oldest: Option<TimestampWithTimeZone>,
     /// The lowest id of the transactions that made these changes.
     pub oldest_xid: Option<u64>,
+    /// Where all pending changes come from, as far as the sessions have set that.
+    pub origins: Option<Vec<String>>,
 }
 
 thread_local! {
@@ -74,6 +76,7 @@ fn pending(rows: &Rows) -> Vec<Pending> {
                 changes: rows.get(row, 4)?,
                 oldest: rows.get(row, 5),
                 oldest_xid: rows.get::<String>(row, 6).and_then(|xid| xid.parse().ok()),
+                origins: rows.get(row, 7),
             })
         })
         .collect()

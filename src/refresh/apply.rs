@@ -19,6 +19,7 @@ use super::shared_backlog::parts;
 use super::step::{Backlog, First, Shared, Step};
 use crate::catalog::state::{needs_population, State};
 use crate::postgres::run_as::run_internal;
+use crate::queue::append;
 use crate::queue::is_announced::is_announced;
 use crate::queue::position::Position;
 use crate::queue::read::{self, Pending};
@@ -103,6 +104,8 @@ impl Refresh<'_> {
         } else {
             entry.changes_read = Some(pending.iter().map(|pending| pending.changes).sum());
             entry.oldest_change_at = pending.iter().filter_map(|pending| pending.oldest).min();
+            entry.origins = pending.iter().find_map(|pending| pending.origins.clone());
+            append::note_applied(Some(entry.origins.clone().unwrap_or_default()));
             affected = self.as_owner(plan, || affected_keys::of(plan, pending));
         }
         entry.pass_age_on();
@@ -147,6 +150,7 @@ impl Refresh<'_> {
             }
         };
         if self.held.get() {
+            audit::write_feed(&mut entry);
             return First::new(Step::Done(Status::Busy), changes, total);
         }
         self.enter_state_after(plan, now.state);
@@ -169,6 +173,7 @@ impl Refresh<'_> {
         stored: Option<&Position>,
     ) -> Result<Entry, Step> {
         if let Some(size) = self.size_of_parts(plan, &keys) {
+            audit::write_feed(&mut entry);
             return Err(Step::Shared(Box::new(Shared {
                 parts: parts::store(self.tview, keys.batches(size), before.as_ref()),
                 entry,
@@ -182,6 +187,7 @@ impl Refresh<'_> {
         if batches.is_empty() {
             return Ok(entry);
         }
+        audit::write_feed(&mut entry);
         Err(Step::More(Box::new(Backlog {
             batches,
             entry,

@@ -17,7 +17,7 @@ impl Refresh<'_> {
     pub fn apply_batch(&self, plan: &Plan, batch: Batch, stored: Option<&Position>, entry: &mut Entry) {
         if let (true, Some(snapshot)) = (self.skip.is_nothing(), stored) {
             let (result, noted) = self.as_owner(plan, || recompute::keys_running(plan, &batch));
-            entry.add_result(result.written, result.problem);
+            result.note(entry);
             store::keep(plan, snapshot, &noted);
             return;
         }
@@ -43,11 +43,11 @@ impl Refresh<'_> {
         }
         if self.skip.is_nothing() {
             let result = self.as_owner(plan, || recompute::keys(plan, &batch));
-            entry.add_result(result.written, result.problem);
+            result.note(entry);
             return (Vec::new(), held);
         }
         let outcome = isolate::each(plan, vec![batch], self.sandbox(), self.skip);
-        entry.add_result(outcome.result.written, outcome.result.problem);
+        outcome.result.note(entry);
         held.extend(outcome.held);
         (outcome.failed, held)
     }
@@ -58,7 +58,7 @@ impl Refresh<'_> {
         let written = result.written;
         let rows = written.inserted + written.updated + written.deleted + written.unchanged;
         entry.keys_refreshed = Some(rows);
-        entry.add_result(written, result.problem);
+        result.note(entry);
         if has_dead_keys {
             dead_letter::clear(self.tview);
             self.retry_at.set(None);

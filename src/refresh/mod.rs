@@ -17,6 +17,7 @@ pub mod discretion;
 pub mod equal_keys;
 pub mod existing_keys;
 pub mod failing;
+pub mod feed;
 pub mod keys;
 pub mod left_out;
 pub mod locks;

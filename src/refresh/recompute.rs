@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use pgrx::pg_sys;
 
-use super::audit::Written;
+use super::audit::{Entry, Written};
 use super::batch::Batch;
 use super::cost;
+use super::feed::Changed;
 use super::left_out::problems;
 use super::plan::key::Key;
 use super::plan::sql::KeyRange;
@@ -23,11 +24,31 @@ use crate::postgres::transaction;
 /// them.
 const FEW_GROUPS: usize = 20;
 
+/// The column of a recompute statement from which on it returns what was written.
+const FIRST_CHANGED: usize = 6;
+
 /// What was written, and which rows have no place in the table.
+#[must_use]
 #[derive(Default)]
 pub struct Result {
     pub written: Written,
     pub problem: Option<Problem>,
+    pub changed: Changed,
+}
+
+impl Result {
+    /// Notes the result in the audit row.
+    pub fn note(self, entry: &mut Entry) {
+        entry.add_result(self.written, self.problem, self.changed);
+    }
+}
+
+impl std::ops::AddAssign for Result {
+    fn add_assign(&mut self, other: Result) {
+        self.written += other.written;
+        self.problem = self.problem.take().or(other.problem);
+        self.changed += other.changed;
+    }
 }
 
 /// Recomputes the rows of these keys. As the owner of the TVIEW, inside an SPI session.
@@ -129,10 +150,10 @@ pub fn lock_free_rows(plan: &Plan, batch: Batch) -> (Batch, Vec<Key>) {
 pub fn everything(plan: &Plan) -> Result {
     constraints_immediate(plan);
     few_rows(false);
-    if let Some(inserted) = fill(plan) {
+    if let Some(filled) = fill(plan) {
         return Result {
             problem: problems::null_keys(plan),
-            ..filled(inserted)
+            ..filled
         };
     }
     let rows = plan.everything.run(Access::Current, &[], 0);
@@ -154,9 +175,14 @@ pub fn everything_inside(plan: &Plan) -> Result {
 pub fn range(plan: &Plan, range: &KeyRange, ends: &[(pg_sys::Oid, Value)], is_empty: bool) -> Result {
     constraints_immediate(plan);
     few_rows(false);
-    let fill = || spi::run(&plan.shape.fill_range(range), Access::Current, ends).len() as i64;
-    if let Some(inserted) = is_empty.then(|| unless_it_fails(fill)).flatten() {
-        return filled(inserted);
+    let fill = || {
+        filled(
+            plan,
+            &spi::run(&plan.shape.fill_range(range), Access::Current, ends),
+        )
+    };
+    if let Some(filled) = is_empty.then(|| unless_it_fails(fill)).flatten() {
+        return filled;
     }
     result(
         plan,
@@ -174,30 +200,34 @@ fn constraints_immediate(plan: &Plan) {
 }
 
 /// Fills an empty table without comparing. None: the table has rows, or filling failed.
-fn fill(plan: &Plan) -> Option<i64> {
+fn fill(plan: &Plan) -> Option<Result> {
     let some = [(pg_sys::INT8OID, Value::of(1_i64))];
     if !spi::run(&plan.shape.some_keys(), Access::Current, &some).is_empty() {
         return None;
     }
-    unless_it_fails(|| spi::run(&plan.shape.fill(), Access::Current, &[]).len() as i64)
+    unless_it_fails(|| filled(plan, &spi::run(&plan.shape.fill(), Access::Current, &[])))
 }
 
 /// None: filling failed. The comparison that follows reports why.
-fn unless_it_fails(fill: impl FnOnce() -> i64) -> Option<i64> {
+fn unless_it_fails(fill: impl FnOnce() -> Result) -> Option<Result> {
     transaction::attempt(fill).ok()
 }
 
-fn filled(inserted: i64) -> Result {
+/// What a statement has inserted that compares nothing.
+fn filled(plan: &Plan, rows: &Rows) -> Result {
+    if plan.shape.returns_keys {
+        return result(plan, rows);
+    }
     Result {
         written: Written {
-            inserted,
+            inserted: rows.len() as i64,
             ..Written::default()
         },
-        problem: None,
+        ..Result::default()
     }
 }
 
-/// Reads the row that a recompute statement returns.
+/// Reads the rows that a recompute statement returns: the first has the counts.
 fn result(plan: &Plan, rows: &Rows) -> Result {
     let count = |column| rows.get::<i64>(0, column).unwrap_or(0);
     Result {
@@ -210,5 +240,6 @@ fn result(plan: &Plan, rows: &Rows) -> Result {
         problem: rows
             .get::<String>(0, 4)
             .map(|keys| problems::repeated_key(plan, &keys)),
+        changed: Changed::read(plan, rows, FIRST_CHANGED),
     }
 }

@@ -19,6 +19,7 @@ use crate::postgres::hooks::invalidation;
 use crate::postgres::spi;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::postgres::transaction::Driver;
+use crate::queue::append;
 
 /// Refreshes one TVIEW in a background worker, outside any transaction. Catches every ERROR.
 ///
@@ -55,6 +56,7 @@ fn run_to_end(mut refresh: Refresh) -> (Outcome, Option<Caught>) {
             },
         }
     };
+    append::note_applied(None);
     (
         Outcome {
             changes: refresh.changes,
@@ -158,16 +160,15 @@ impl Refresh<'_> {
                             let stored = self.move_on(plan, &now);
                             self.apply_batch(plan, batch, stored.as_ref(), entry);
                         });
-                        if last && self.held.get() {
-                            return Step::Done(Status::Busy);
-                        }
-                        if last {
+                        if last && !self.held.get() {
                             // Parts of a shared backlog whose worker exited early.
                             parts::remove(self.tview);
                             self.enter_state_after(plan, now.state);
                             audit::add(entry.clone());
+                            return Step::Done(Status::UpToDate);
                         }
-                        Step::Done(Status::UpToDate)
+                        audit::write_feed(entry);
+                        Step::Done(if last { Status::Busy } else { Status::UpToDate })
                     })
                 },
             )?;

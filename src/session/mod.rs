@@ -1,5 +1,5 @@
-//! What a session asks for: drain, wait, promise, token, pending, affected, check, request,
-//! retry.
+//! What a session asks for: drain, wait, promise, token, pending, affected, check, request, retry, the change
+//! feed.
 
 pub mod absorbed;
 pub mod affected;
@@ -8,6 +8,7 @@ pub mod current_row;
 pub mod dead_keys;
 pub mod drain;
 pub mod drain_order;
+pub mod feed;
 pub mod kept_snapshot;
 pub mod named_key;
 pub mod not_refreshing;

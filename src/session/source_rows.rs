@@ -182,6 +182,7 @@ pub fn find(source: &Source, conditions: &[Condition]) -> Vec<Pending> {
         let rows = spi::run(&sql, Access::Snapshot, &[(pg_sys::JSONBOID, Value::of(named))]);
         let keys = change_keys(&captured, &rows)?;
         Some(Pending {
+            origins: None,
             source: source.relation,
             requested: false,
             all_keys: false,

@@ -17,7 +17,8 @@ use super::tracked_set::TrackedSet;
 use crate::postgres::permit;
 use crate::postgres::process::run_delay::RunDelay;
 use crate::postgres::process::{self, background_worker, clock, latch};
-use crate::postgres::transaction::worker_transaction::{guarded, report_statistics};
+use crate::postgres::transaction::worker_transaction::{guarded, report_statistics, short_transaction};
+use crate::refresh::feed::notify;
 use crate::settings;
 use crate::wake::database::{Database, VISIT};
 use crate::wake::launcher;
@@ -139,6 +140,10 @@ impl Refresher {
             self.work(|refresher| refresher.poll(poll_at, now));
             return Step::Continue;
         }
+        if notify::due_at().is_some_and(|at| at <= now) {
+            self.work(|_| short_transaction(|| notify::send(now)));
+            return Step::Continue;
+        }
         let only_short = !self.database.workers.may_take_long(self.index);
         let until = match self.tracked.next(now, only_short, self.generation) {
             Next::Refresh { index, more } => {
@@ -158,8 +163,8 @@ impl Refresher {
             self.work(|refresher| refresher.poll(poll_at, now));
             return Step::Continue;
         }
-        let alarms = until.into_iter().chain(reload_at);
-        if self.worker().asked.load(SeqCst) == LEAVE_IF_IDLE {
+        let alarms = until.into_iter().chain(reload_at).chain(notify::due_at());
+        if self.worker().asked.load(SeqCst) == LEAVE_IF_IDLE && notify::due_at().is_none() {
             return self.leave_at_rest(tick, now, alarms);
         }
         self.sleep(now, alarms.fold(house_at.min(poll_at), i64::min));

@@ -244,16 +244,16 @@ fn table_of_a_tview_restored_alone_is_an_ordinary_table() {
     client.run("UPDATE tv_user SET data = '{}'; DROP TABLE tv_user");
 }
 
-/// Before 0.1.0 definitions were rows of the table pg_tview_meta, and had a column less.
+/// Before 0.1.0 definitions were rows of the table pg_tview_meta, and had two columns less.
 fn as_dumped_before_0_1_0(dump: &str) -> String {
     let header = "COPY public.pg_tview_definition (";
     let (before, rest) = dump.split_once(header).expect("definitions are dumped");
     let (rows, after) = rest.split_once("\n\\.\n").expect("rows have an end");
-    let rows = rows.replacen(", table_created)", ")", 1);
+    let rows = rows.replacen(", table_created, feed)", ")", 1);
     let (columns, rows) = rows.split_once('\n').expect("there are rows");
     let rows: Vec<&str> = rows
         .lines()
-        .map(|row| row.rsplit_once('\t').expect("the last column").0)
+        .map(|row| row.rsplitn(3, '\t').last().expect("the last columns"))
         .collect();
     let rows = rows.join("\n");
     format!("{before}COPY public.pg_tview_meta ({columns}\n{rows}\n\\.\n{after}")

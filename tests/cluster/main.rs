@@ -21,6 +21,7 @@ mod ddl_catalogs;
 mod documented;
 mod dump_restore;
 mod failures;
+mod feed;
 mod foreign_keys;
 mod guide;
 mod health;

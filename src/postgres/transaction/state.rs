@@ -74,6 +74,26 @@ pub fn refuse_read_only(command: &str) {
     }
 }
 
+/// Writes to disk what every transaction has committed so far: a crash cannot take it back any more.
+///
+/// The position of the next record lies behind the header of a page if the page has no record yet. WAL is written
+/// up to the end of the last record.
+pub fn make_commits_durable() {
+    const HEADER: u64 = 24;
+    const HEADER_OF_FILE: u64 = 40;
+    // SAFETY: reads shared state, and waits for the disk; not during recovery.
+    unsafe {
+        let next = pg_sys::GetXLogInsertRecPtr();
+        let in_file = next % pg_sys::wal_segment_size as u64;
+        let header = match in_file % u64::from(pg_sys::XLOG_BLCKSZ) {
+            HEADER_OF_FILE if in_file == HEADER_OF_FILE => HEADER_OF_FILE,
+            HEADER if in_file != HEADER => HEADER,
+            _ => 0,
+        };
+        pg_sys::XLogFlush(next - header);
+    }
+}
+
 /// The number of the current command, which sees the changes of earlier commands.
 pub fn command() -> u32 {
     // SAFETY: reads backend-local state.

@@ -65,6 +65,10 @@ impl MetaUpdateCall<'_> {
         self.get(c"max_latency")
     }
 
+    pub fn feed(&self) -> Option<bool> {
+        self.get(c"feed")
+    }
+
     pub fn fk_columns(&self) -> Option<Vec<Option<String>>> {
         self.get(c"fk_columns")
     }

@@ -7,14 +7,37 @@ use super::Entry;
 use crate::catalog::session_statement::SessionStatement;
 use crate::postgres::run_as::{planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Value};
+use crate::refresh::feed;
 use crate::statement;
 
 thread_local! {
     static ADD: SessionStatement = const { SessionStatement::new() };
 }
 
-/// Adds the row in the current transaction.
-pub fn add(entry: Entry) {
+/// Adds the row in the current transaction, and what the transaction has written to the change feed.
+pub fn add(mut entry: Entry) {
+    let changes = entry.changed.take();
+    let of_feed = (!changes.is_empty()).then(|| entry.clone());
+    let audit = add_row(entry);
+    if let Some(entry) = of_feed {
+        feed::add(entry.tview, &entry.entity_name, changes, entry.origins, audit);
+    }
+}
+
+/// Adds what the transaction has written to the change feed, if the audit row follows in a later one.
+pub fn write_feed(entry: &mut Entry) {
+    let changes = entry.changed.take();
+    feed::add(
+        entry.tview,
+        &entry.entity_name,
+        changes,
+        entry.origins.clone(),
+        None,
+    );
+}
+
+/// Returns the number of the row.
+fn add_row(entry: Entry) -> Option<i64> {
     let written = entry.written;
     let args = [
         Value::of(entry.entity_name),
@@ -33,8 +56,9 @@ pub fn add(entry: Entry) {
         Value::of(entry.message),
         Value::of(entry.position.map(|position| position.to_string())),
         Value::of(entry.details.map(|details| details.to_string())),
+        Value::of(entry.origins),
     ];
-    use pg_sys::{INT8OID, OIDOID, TEXTOID, TIMESTAMPTZOID};
+    use pg_sys::{INT8OID, OIDOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
     let types = [
         TEXTOID,
         OIDOID,
@@ -52,14 +76,16 @@ pub fn add(entry: Entry) {
         TEXTOID,
         TEXTOID,
         TEXTOID,
+        TEXTARRAYOID,
     ];
     run_internal(|| {
         planned_once();
         spi::session(|| {
             ADD.with(|add| add.get(|| statement!("audit_add"), &types))
-                .run(Access::Current, &args, 0);
+                .run(Access::Current, &args, 0)
+                .one::<i64>()
         })
-    });
+    })
 }
 
 /// The time by the wall clock.

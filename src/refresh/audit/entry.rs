@@ -7,6 +7,7 @@ use super::unfilled_since::unfilled_since;
 use crate::error::{sqlstate, Problem};
 use crate::queue::append;
 use crate::queue::position::Position;
+use crate::refresh::feed::Changed;
 use crate::refresh::left_out::kept_problem::{self, KeptProblem};
 
 /// How a refresh or an action ended.
@@ -70,6 +71,10 @@ pub struct Entry {
     pub message: Option<String>,
     pub details: Option<serde_json::Value>,
     pub position: Option<Position>,
+    /// Where the changes come from, as far as the sessions have set that.
+    pub origins: Option<Vec<String>>,
+    /// What the current transaction has written, for the change feed.
+    pub changed: Changed,
 }
 
 impl Entry {
@@ -102,6 +107,8 @@ impl Entry {
             message: None,
             details: None,
             position: None,
+            origins: None,
+            changed: Changed::default(),
         }
     }
 
@@ -111,9 +118,10 @@ impl Entry {
     }
 
     /// Adds the rows that one more batch has written, and its rows without a place in the table.
-    pub fn add_result(&mut self, written: Written, left_out: Option<Problem>) {
+    pub fn add_result(&mut self, written: Written, left_out: Option<Problem>, changed: Changed) {
         self.add_written(written);
         self.add_left_out(left_out);
+        self.changed += changed;
     }
 
     /// Reports a problem that left some keys unchanged. Only the first problem is reported.

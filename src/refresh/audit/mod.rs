@@ -6,7 +6,7 @@ mod last_suspension;
 mod trim;
 mod unfilled_since;
 
-pub use add::{add, now};
+pub use add::{add, now, write_feed};
 pub use entry::{Entry, Status, Written};
 pub use last_suspension::{last_suspension, Suspension};
 pub use trim::trim;

@@ -113,6 +113,7 @@ impl Refresh<'_> {
         };
         if !complete || !comparison.held.is_empty() {
             comparison.advance(self.tview, &entry);
+            audit::write_feed(&mut entry);
             return Step::Done(if complete { Status::Busy } else { Status::Comparing });
         }
         self.complete(plan, now, comparison, entry)
@@ -136,7 +137,7 @@ impl Refresh<'_> {
             Some(recompute::range(plan, &range, &parameters, !next.in_table))
         });
         if let Some(result) = result {
-            entry.add_result(result.written, result.problem);
+            result.note(entry);
         }
     }
 

@@ -172,6 +172,7 @@ impl Comparison {
         entry.written = Some(written);
         entry.keys_refreshed = Some(written.inserted + written.updated + written.deleted + written.unchanged);
         let left_out = last.left_out();
+        entry.changed = last.changed;
         (entry.status, entry.sqlstate, entry.message, entry.details) = match self.sqlstate {
             None => (last.status, last.sqlstate, last.message, last.details),
             some => (

@@ -57,7 +57,7 @@ impl Refresh<'_> {
             ..self.skip
         };
         let outcome = isolate::each(plan, batches.collect(), sandbox, skip);
-        entry.add_result(outcome.result.written, outcome.result.problem);
+        outcome.result.note(entry);
         let lasting: HashSet<&Key> = outcome
             .failed
             .iter()

@@ -96,8 +96,7 @@ impl Pass<'_> {
             match attempt_catching_all(|| self.recompute(&batch)) {
                 Ok(result) => {
                     self.works = true;
-                    self.total.written += result.written;
-                    self.total.problem = self.total.problem.take().or(result.problem);
+                    self.total += result;
                 }
                 Err(error) if self.is_held(&error) => {
                     self.search_since.get_or_insert_with(Instant::now);
@@ -123,7 +122,8 @@ impl Pass<'_> {
             }
             let last = open.is_empty();
             if !self.works && !failed.is_empty() && (last || failed.len() == SUSPICIOUS) {
-                self.works = others_work(self.plan, &failed, self.sandbox);
+                self.total += others_work(self.plan, &failed, self.sandbox);
+                self.works = true;
             }
         }
         failed
@@ -154,9 +154,9 @@ impl Pass<'_> {
     }
 }
 
-/// True if other keys of the table can be recomputed; or if there are none, and data made the keys fail. An
-/// ERROR otherwise.
-fn others_work(plan: &Plan, failed: &[Failed], sandbox: Sandbox) -> bool {
+/// An ERROR unless other keys of the table can be recomputed; or there are none, and data made the keys fail.
+/// Returns the result for the first of them.
+fn others_work(plan: &Plan, failed: &[Failed], sandbox: Sandbox) -> recompute::Result {
     let some = sandbox.as_owner(plan, || existing_keys::some_of_table(plan, failed.len() + OTHERS));
     let others = some
         .into_iter()
@@ -166,7 +166,7 @@ fn others_work(plan: &Plan, failed: &[Failed], sandbox: Sandbox) -> bool {
     for key in others {
         let batch = Batch::from(&[key][..]);
         match attempt_catching_all(|| sandbox.as_owner(plan, || recompute::keys(plan, &batch))) {
-            Ok(_) => return true,
+            Ok(result) => return result,
             Err(caught) if classes::is_cancelled_drain(sandbox.driver, &caught) => {
                 Problem::from(caught).raise()
             }
@@ -177,6 +177,6 @@ fn others_work(plan: &Plan, failed: &[Failed], sandbox: Sandbox) -> bool {
     let of_view = || errors.find(|error| classes::is_of_the_view(error)).cloned();
     match error.or_else(of_view) {
         Some(error) => Problem::from(error).raise(),
-        None => true,
+        None => recompute::Result::default(),
     }
 }

@@ -27,7 +27,7 @@ use crate::postgres::relation;
 use crate::postgres::spi::Statement;
 use crate::refresh::running::statements;
 
-pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Problem> {
+pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
     rights::check_view(&definition.display(), definition.owner, view)?;
     let shape = shape(&definition, view)?;
     if privileges::hides_rows_from(definition.tview, definition.owner) {
@@ -86,7 +86,6 @@ pub fn build(definition: Definition, view: Oid, stamp: u64) -> Result<Plan, Prob
         takes_many_locks: Cell::new(false),
         in_step: Cell::new(false),
         locks: Locks::default(),
-        stamp,
     })
 }
 

@@ -88,14 +88,12 @@ pub struct Plan {
     /// The definition and the triggers were found to fit the plan. What a session plans to read a TVIEW may be
     /// older than its triggers.
     pub in_step: Cell<bool>,
-    stamp: u64,
 }
 
 pub use cache::{forget, kept};
 
 /// Builds and keeps the plan. Inside a transaction with a snapshot.
 pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
-    let stamp = relation_changes::stamp();
     let view = definition.view().ok_or_else(|| {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
@@ -106,7 +104,7 @@ pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
         )
         .hint("Create the view again; changes wait in pg_tview_queue meanwhile.")
     })?;
-    let plan = Rc::new(spi::session(|| build::build(definition, view, stamp))?);
+    let plan = Rc::new(spi::session(|| build::build(definition, view))?);
     cache::keep(&plan);
     Ok(plan)
 }
@@ -114,7 +112,7 @@ pub fn prepare(definition: Definition) -> Result<Rc<Plan>, Problem> {
 impl Plan {
     /// Whether no object has changed that the plan was built from.
     pub fn is_current(&self) -> bool {
-        relation_changes::unchanged_since(self.stamp, |changed| {
+        relation_changes::unchanged_since(self.definition.stamp, |changed| {
             changed == self.definition.tview
                 || self.lineage.views.contains(&changed)
                 || self.sources.contains_key(&changed)

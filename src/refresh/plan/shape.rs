@@ -34,6 +34,8 @@ pub struct Shape {
     pub converted: Vec<String>,
     /// See [`updated_at::assignment`].
     pub touch: Option<String>,
+    /// Statements that write rows return their keys, for the change feed.
+    pub returns_keys: bool,
 }
 
 /// Columns and key of a TVIEW. Inside an SPI session.
@@ -60,6 +62,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         content,
         converted,
         touch,
+        returns_keys: definition.feed,
     })
 }
 

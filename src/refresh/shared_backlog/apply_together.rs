@@ -16,6 +16,7 @@ use crate::queue::append;
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::cost;
 use crate::refresh::current;
+use crate::refresh::feed;
 use crate::refresh::keys::Keys;
 use crate::refresh::one_refresh::{Prepare, Refresh};
 use crate::refresh::outcome::Status;
@@ -144,6 +145,8 @@ impl Refresh<'_> {
         entry: Option<&mut Entry>,
     ) -> Result<Status, Caught> {
         let part = part as i32;
+        // A worker that helps does not know them.
+        let origins = entry.as_ref().and_then(|entry| entry.origins.clone());
         let step = self.driver.repeatable_read(
             || self.lock(plan, ObjectLock::Share),
             || {
@@ -164,6 +167,7 @@ impl Refresh<'_> {
                         (None, None) => {}
                     }
                     parts::done(self.tview, part, result.written);
+                    feed::write(&plan.definition, result.changed, origins.clone());
                     Step::Done(Status::UpToDate)
                 })
             },

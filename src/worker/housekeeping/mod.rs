@@ -3,6 +3,7 @@
 
 pub mod audit_trimmer;
 pub mod backlog_limiter;
+pub mod feed_trimmer;
 pub mod leftover_cleaner;
 pub mod pause;
 pub mod queue_trimmer;
@@ -16,6 +17,7 @@ pub fn due_at(database: &Database) -> i64 {
     let services = [
         audit_trimmer::due_at(database),
         backlog_limiter::due_at(database),
+        feed_trimmer::due_at(database),
         leftover_cleaner::due_at(database),
     ];
     let first = services.into_iter().chain(queue_trimmer::due_at(database)).min();
@@ -34,6 +36,9 @@ pub fn run(database: &Database, worker: usize, now: i64) -> bool {
         queue_trimmer::run(database, now);
     } else if audit_trimmer::due_at(database) <= now {
         audit_trimmer::run(database, now);
+    }
+    if feed_trimmer::due_at(database) <= now {
+        feed_trimmer::run(database, now);
     }
     if leftover_cleaner::due_at(database) <= now {
         leftover_cleaner::run(database, now);

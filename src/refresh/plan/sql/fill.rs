@@ -1,5 +1,6 @@
 //! Statements that fill a table, or a range of keys, without comparing.
 
+use super::written_keys::Operation;
 use super::KeyRange;
 use crate::refresh::plan::shape::Shape;
 
@@ -16,9 +17,20 @@ impl Shape {
 
     fn filled_with(&self, fresh: String) -> String {
         let names = self.names();
-        format!(
-            "INSERT INTO {} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM ({fresh}) fresh",
+        let insert = format!(
+            "INSERT INTO {} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM ({fresh}) fresh",
             self.table,
+        );
+        if !self.returns_keys {
+            return insert;
+        }
+        // The columns of a recompute statement.
+        let (keys, written) = self.written_keys(&[Operation::Insert]);
+        format!(
+            "WITH inserted AS ({insert} RETURNING {}) \
+             SELECT n, 0::bigint, 0::bigint, 0::bigint, NULL::text, false{keys} \
+               FROM (SELECT count(*) AS n FROM inserted) AS counts{written}",
+            self.returned("t"),
         )
     }
 

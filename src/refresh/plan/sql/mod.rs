@@ -13,6 +13,7 @@ mod left_out;
 mod recompute;
 mod row_locks;
 mod unmatched;
+mod written_keys;
 
 pub use fragments::unquote;
 

@@ -2,11 +2,15 @@
 
 use super::{KeyRange, Reach};
 use crate::refresh::plan::shape::Shape;
+use crate::refresh::plan::sql::written_keys::Operation;
 
 impl Shape {
     /// Recomputes rows and writes those that differ. Returns one row: the numbers of rows inserted, updated,
     /// deleted and unchanged, up to ten keys (as JSON) that the view returns more than once, and whether the
     /// whole view returns rows whose key is NULL.
+    ///
+    /// With `returns_keys`, one row for each key that was written: the same, and what [`Shape::written_keys`]
+    /// returns.
     ///
     /// Each row of the table is looked up once, by key. A row that differs is updated by its ctid.
     pub fn recompute(&self, reach: Reach) -> String {
@@ -45,6 +49,7 @@ impl Shape {
         };
         let deleted = self.deleted(keyed, range);
         let updated = self.updated(&place, &differs);
+        let (keys, written) = self.written_keys(&self.operations());
         format!(
             "WITH {wanted}\
              fresh AS ({fresh}{fence}), \
@@ -54,14 +59,14 @@ impl Shape {
                FROM (SELECT count(*) AS n FROM compared AS fresh{with_key} GROUP BY {key_names}) AS each_key), \
              repeated AS MATERIALIZED (SELECT {key_names} FROM compared AS fresh WHERE (SELECT rows > keys FROM found){and_with_key} \
                GROUP BY {key_names} HAVING count(*) > 1), \
-             deleted AS (DELETE FROM ONLY {table} AS tv {deleted} RETURNING 1), \
+             deleted AS (DELETE FROM ONLY {table} AS tv {deleted} RETURNING {of_deleted}), \
              updated AS ({updated}), \
              inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM compared AS fresh \
-               WHERE fresh.{place} IS NULL{and_with_key} AND {not_repeated} RETURNING 1), \
+               WHERE fresh.{place} IS NULL{and_with_key} AND {not_repeated} RETURNING {of_inserted}), \
              counts AS MATERIALIZED (SELECT (SELECT count(*) FROM deleted) AS deleted, \
                (SELECT count(*) FROM updated) AS updated, (SELECT count(*) FROM inserted) AS inserted) \
              SELECT inserted, updated, deleted, greatest(found.rows - inserted - updated, 0), \
-               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text, {without_key} FROM counts, found",
+               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text, {without_key}{keys} FROM counts CROSS JOIN found{written}",
             fresh = match range {
                 Some(range) => self.fresh_of_range(range),
                 None => self.fresh(reach),
@@ -72,7 +77,16 @@ impl Shape {
                 None => self.between_bounds(reach),
             },
             not_repeated = self.not_repeated("fresh"),
+            of_deleted = self.returned("tv"),
+            of_inserted = self.returned("t"),
         )
+    }
+
+    /// What the statement may do with rows. Rows that consist of a key only are not updated.
+    fn operations(&self) -> Vec<Operation> {
+        let updates = self.may_differ().next().map(|_| Operation::Update);
+        let rest = [Operation::Insert, Operation::Delete].into_iter();
+        rest.chain(updates).collect()
     }
 
     /// Which rows of the table the statement deletes: those that the view no longer returns.
@@ -105,10 +119,11 @@ impl Shape {
             .collect();
         format!(
             "UPDATE ONLY {} AS tv SET {} FROM compared AS fresh \
-             WHERE tv.ctid = fresh.{place} AND fresh.{differs} AND {} RETURNING 1",
+             WHERE tv.ctid = fresh.{place} AND fresh.{differs} AND {} RETURNING {}",
             self.table,
             written.join(", "),
             self.not_repeated("fresh"),
+            self.returned("tv"),
         )
     }
 

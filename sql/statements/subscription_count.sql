@@ -1,0 +1,1 @@
+SELECT count(*) FROM @extschema@.pg_tview_subscription

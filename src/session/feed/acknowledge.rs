@@ -1,0 +1,60 @@
+//! `pg_tviews_ack`: records how far a consumer has got.
+
+use pgrx::PgSqlErrorCode;
+
+use super::consumer::{self, shown};
+use super::token::Token;
+use crate::error::{self, Problem};
+use crate::postgres::transaction;
+
+/// Acknowledges the change that a token was returned with, and all before it. The same token again changes
+/// nothing: a program may repeat a call of which it does not know whether it was committed.
+pub fn acknowledge(name: Option<&str>, token: Option<&str>) -> Result<(), Problem> {
+    consumer::find(name)?;
+    let name = consumer::check_name(name)?;
+    let token = read(token.unwrap_or_default())?;
+    let consumer = consumer::locked(name)?;
+    if token.subscription != consumer.subscription {
+        return Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("this token is not one of consumer {}", shown(name)),
+        )
+        .detail(
+            "It belongs to another consumer, to an earlier subscription of this one, or to another database.",
+        )
+        .hint("Acknowledge the tokens that pg_tviews_changes() returns for this consumer."));
+    }
+    consumer.check_complete()?;
+    if token.upto.target.xmax > transaction::next_xid() {
+        return Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            "this token is of another server",
+        )
+        .detail("It names transactions that have not begun on this one.")
+        .hint("Acknowledge the tokens that pg_tviews_changes() returns on this server."));
+    }
+    let before = consumer.acknowledged();
+    if token.upto == before {
+        return Ok(());
+    }
+    if !token.upto.is_at_or_ahead_of(&before) {
+        return Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("consumer {} has acknowledged later changes already", shown(name)),
+        )
+        .detail("Tokens are acknowledged in the order in which pg_tviews_changes() returns them. Each includes all before it.")
+        .hint("Acknowledge the token of the last change that was processed."));
+    }
+    consumer.store(&token.upto);
+    Ok(())
+}
+
+fn read(text: &str) -> Result<Token, Problem> {
+    text.parse().map_err(|()| {
+        Problem::new(
+            PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
+            format!("this is no token: {}", error::shown(text)),
+        )
+        .hint("Give the text in the column token of pg_tviews_changes(), unchanged.")
+    })
+}
