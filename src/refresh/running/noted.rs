@@ -83,7 +83,10 @@ pub fn ticket(level: i32, tables: usize) -> i32 {
 /// Notes a group that was computed, if it is large enough to be stored. After a call with a wrong ticket, no
 /// group of the statement is.
 pub fn computed(ticket: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>]) {
-    let threshold = settings::running_threshold();
+    note(ticket, rows, key, state, settings::running_threshold());
+}
+
+fn note(ticket: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>], threshold: i64) {
     let named = SECRET.with(|secret| secret ^ ticket);
     let (level, tables) = (named % LEVELS, named / LEVELS);
     NOTED.with_borrow_mut(|noted| {
@@ -141,7 +144,7 @@ mod tests {
         let groups = |tickets: &[i32]| {
             let note = || {
                 for (n, ticket) in tickets.iter().enumerate() {
-                    computed(*ticket, 600, &[Some(&n.to_string())], &[]);
+                    note(*ticket, 600, &[Some(&n.to_string())], &[], 500);
                 }
             };
             collecting(note).1.computed.len()
