@@ -123,6 +123,46 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_token() IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_wait_for(text, text, interval) IS
     'Waits until what a token names is visible in a TVIEW, or in all TVIEWs. False on timeout.';
 
+-- The conditions of fresh views; see src/postgres/fresh_view. Whoever reads a fresh view calls them. They answer for the
+-- snapshot of the query, and for changes that only this session knows, so they run in no parallel worker.
+CREATE FUNCTION @extschema@.pg_tviews_behind_support(internal) RETURNS internal
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pg_tviews_behind_support';
+-- Whether the row of a key may differ from the row in the table. Conditions of the query come first, the list of keys comes last.
+CREATE FUNCTION @extschema@.pg_tviews_behind(tview regclass, VARIADIC key "any") RETURNS boolean
+    LANGUAGE c STABLE PARALLEL UNSAFE COST 10 SUPPORT @extschema@.pg_tviews_behind_support
+    AS 'MODULE_PATHNAME', 'pg_tviews_behind';
+-- Whether such rows are found by the list of their keys. The planner makes this false for a query that names keys.
+CREATE FUNCTION @extschema@.pg_tviews_behind_by_list(tview regclass, VARIADIC key "any") RETURNS boolean
+    LANGUAGE c STABLE PARALLEL UNSAFE SUPPORT @extschema@.pg_tviews_behind_support
+    AS 'MODULE_PATHNAME', 'pg_tviews_behind_by_list';
+-- Whether such rows are found by asking for each row. The planner says whether the query names keys.
+CREATE FUNCTION @extschema@.pg_tviews_behind_by_filter(tview regclass, names_keys boolean, VARIADIC key "any") RETURNS boolean
+    LANGUAGE c STABLE PARALLEL UNSAFE SUPPORT @extschema@.pg_tviews_behind_support
+    AS 'MODULE_PATHNAME', 'pg_tviews_behind_by_filter';
+-- The values of a key column, counted from 0, in that list.
+CREATE FUNCTION @extschema@.pg_tviews_behind_keys(tview regclass, place int, of_type anyarray) RETURNS anyarray
+    LANGUAGE c STABLE PARALLEL UNSAFE COST 100
+    AS 'MODULE_PATHNAME', 'pg_tviews_behind_keys';
+-- True. An error if the queries of the views below, of which a fresh view over other TVIEWs has copies, are others by now.
+CREATE FUNCTION @extschema@.pg_tviews_behind_query(tview regclass, fingerprint text) RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL UNSAFE COST 100
+    AS 'MODULE_PATHNAME', 'pg_tviews_behind_query';
+CREATE FUNCTION @extschema@.pg_tviews_create_fresh_view(name text) RETURNS regclass
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_create_fresh_view_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_create_fresh_view(text) IS
+    'Creates the fv_ view of a TVIEW: what the v_ view returns at this moment, mostly read from the table. Returns the view.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind(regclass, "any") IS
+    'Condition in fresh views: whether the row of a key may differ from the row in the table.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_by_list(regclass, "any") IS
+    'Condition in fresh views: whether rows that are behind are found by a list of their keys.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_by_filter(regclass, boolean, "any") IS
+    'Condition in fresh views: whether rows that are behind are found among the rows that a query asks for.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_keys(regclass, int, anyarray) IS
+    'Condition in fresh views: the values of a key column in rows that are behind.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_query(regclass, text) IS
+    'Condition in fresh views over other TVIEWs: an error if a view below has another query by now.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_support(internal) IS 'Planner support function of the conditions in fresh views.';
+
 CREATE OR REPLACE VIEW @extschema@.pg_tview_status AS
 SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads
   FROM @extschema@.pg_tviews_status() s, @extschema@.pg_tviews_stored_groups(s.tview_oid) g;

@@ -84,6 +84,7 @@ pub extern "C-unwind" fn _PG_init() {
         capture::HANDLERS,
         announce::HANDLERS,
         preview::HANDLERS,
+        session::behind::HANDLERS,
         insistent_cancel::HANDLERS,
     ]);
     invalidation::register(&[
@@ -102,6 +103,7 @@ pub extern "C-unwind" fn _PG_init() {
         keep_bound: session::promise::query::before,
         preview: preview::before,
     });
+    postgres::fresh_view::register(session::behind::answers, define::fresh_source::check_queries);
     utility::install(utility::Handlers {
         before_exclusive_use: worker::database_ddl::send_workers_away,
         databases_changed: worker::database_ddl::look_for_databases,

@@ -2,6 +2,8 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_create(text, text, interval, text[]) I
     'Creates or redefines a TVIEW: the tv_ table that is kept equal to the v_ view of an entity. Returns the table.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_drop(text, boolean, boolean) IS
     'Drops a TVIEW: its definition, its table unless keep_table is true, and its view if the extension created it.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_create_fresh_view(text) IS
+    'Creates the fv_ view of a TVIEW: what the v_ view returns at this moment, mostly read from the table. Returns the view.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_auto_convert_plan(name) IS
     'What pg_tviews_auto_convert() would do with each tv_ table of a schema. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_auto_convert(name) IS
@@ -44,6 +46,17 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_snapshot, pg_
     'Whether pg_tview_queue has a row for a TVIEW, for the extension itself.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_running_group(int, text[], bigint, text[], boolean) IS
     'Returns the number of rows of a group, for statements of the extension itself. A refresh notes the group.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind(regclass, "any") IS
+    'Condition in fresh views: whether the row of a key may differ from the row in the table.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_by_list(regclass, "any") IS
+    'Condition in fresh views: whether rows that are behind are found by a list of their keys.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_by_filter(regclass, boolean, "any") IS
+    'Condition in fresh views: whether rows that are behind are found among the rows that a query asks for.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_keys(regclass, int, anyarray) IS
+    'Condition in fresh views: the values of a key column in rows that are behind.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_query(regclass, text) IS
+    'Condition in fresh views over other TVIEWs: an error if a view below has another query by now.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_behind_support(internal) IS 'Planner support function of the conditions in fresh views.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_queue_written() IS
     'Trigger function of pg_tview_queue, for rows that capture has not written.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_status() IS 'Rows of the view pg_tview_status.';

@@ -8,10 +8,16 @@ use pgrx::Array;
 
 use crate::define::arguments::{check_max_latency, column_names, seconds, tview_name};
 use crate::define::create::{self, Request, Triggers};
-use crate::define::{conversion_plan, convert, drop, pause};
+use crate::define::{conversion_plan, convert, drop, fresh_view, pause};
 use crate::error::OrRaise;
 use crate::postgres::sql_types::{texts, Name, RegClass};
 use crate::postgres::transaction::refuse_read_only;
+
+::pgrx::extension_sql_file!(
+    "../../sql/install/fresh_views.sql",
+    name = "fresh_views",
+    requires = ["relations"]
+);
 
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_create(
@@ -44,6 +50,12 @@ fn pg_tviews_create(
 fn pg_tviews_drop(name: &str, if_exists: default!(bool, "false"), keep_table: default!(bool, "false")) {
     refuse_read_only("pg_tviews_drop()");
     drop::drop_tview(name, if_exists, keep_table);
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_create_fresh_view(name: Option<&str>) -> RegClass {
+    refuse_read_only("pg_tviews_create_fresh_view()");
+    RegClass(fresh_view::create(tview_name(name).or_raise()))
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

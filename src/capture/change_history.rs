@@ -166,6 +166,11 @@ impl ChangeHistory {
         })
     }
 
+    /// Whether a reader was shown changes.
+    pub fn was_shown(&self, reader: u32) -> bool {
+        self.marks.iter().any(|mark| mark.reader == reader && mark.shown)
+    }
+
     /// Notes that a reader was shown the changes before `upto`, or that its preview failed.
     pub fn mark(&mut self, level: u32, reader: u32, upto: usize, shown: bool) {
         self.marks

@@ -121,6 +121,11 @@ pub fn check_definition(tview: Oid) {
     }
 }
 
+/// Whether the transaction is about to end: changes from now on are not noted for readers.
+pub fn is_ending() -> bool {
+    STATE.with_borrow(|state| state.ending)
+}
+
 /// Sources changed by this transaction so far, written or not. TVIEWs whose definition is to be checked are
 /// left out: nothing waits for that check before the commit.
 pub fn pending_sources() -> Vec<Oid> {

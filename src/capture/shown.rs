@@ -33,6 +33,20 @@ pub fn not_shown(reader: Oid, sources: &[Oid]) -> Option<Changes> {
     })
 }
 
+/// All changes of these sources; None without any.
+pub fn all_of(sources: &[Oid]) -> Option<Changes> {
+    if HISTORY.with_borrow(ChangeHistory::is_empty) {
+        return None;
+    }
+    // A reader that never was shown anything.
+    not_shown(Oid::INVALID, sources)
+}
+
+/// Whether the reader was shown changes.
+pub fn to(reader: Oid) -> bool {
+    HISTORY.with_borrow(|history| history.was_shown(reader.to_u32()))
+}
+
 /// Notes that the reader was shown what [`not_shown`] returned, or could not be. A rollback of the current
 /// subtransaction undoes the note.
 pub fn mark(reader: Oid, upto: usize, shown: bool) {

@@ -10,8 +10,8 @@ use super::fill::Fill;
 use super::notice::Notice;
 use super::view::{self, Defined};
 use super::{
-    follow_columns, full_recomputes, key, own_ddl, patience, pinned_settings, register, subscriptions, table,
-    untracked_inputs,
+    follow_columns, fresh_name, fresh_source, fresh_view, full_recomputes, key, own_ddl, patience,
+    pinned_settings, register, subscriptions, table, untracked_inputs,
 };
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::{self, Definition};
@@ -110,7 +110,8 @@ fn define(request: &Request, target: &Target) -> Created {
     let entity = &target.entity;
     let before = target.before.as_ref();
     let mut notices = Vec::new();
-    let defined = define_view(request, target, &mut notices);
+    let fresh = before.and_then(fresh_name::find);
+    let defined = define_view(request, target, fresh, &mut notices);
     let view = view::check(entity, target.owner).or_raise();
     let in_view = columns::of(view);
     if let (Some(table), Some(before)) = (target.table, before) {
@@ -130,6 +131,7 @@ fn define(request: &Request, target: &Target) -> Created {
     let created_before = |before: &Definition| before.view_created && Some(before.seen_view) == target.view;
     definition.view_created = defined.created || before.is_some_and(created_before);
     let plan = run_internal(|| plan::prepare(definition)).or_raise();
+    fresh_source::refuse_below(&plan).or_raise();
     let operation = if before.is_some() { "redefine" } else { "create" };
     let mut details = by_whom();
     details["function"] = request.called.into();
@@ -142,16 +144,19 @@ fn define(request: &Request, target: &Target) -> Created {
         // Consumers know the rows by other keys.
         feed::everything(plan.definition.tview, &plan.definition.entity_name);
     }
+    if fresh.is_some() {
+        notices.extend(fresh_view::follow(&plan.definition, defined.replaced.is_some()));
+    }
     Created { plan, notices }
 }
 
 /// Gives the backing view the query of the call, if there is one.
-fn define_view(request: &Request, target: &Target, notices: &mut Vec<Notice>) -> Defined {
+fn define_view(request: &Request, target: &Target, fresh: Option<Oid>, notices: &mut Vec<Notice>) -> Defined {
     let Some(query) = &request.query else {
         return Defined::default();
     };
     limits::check_query(query).or_raise();
-    let define = || view::define(&target.entity, target.owner, query);
+    let define = || view::define(&target.entity, target.owner, query, fresh);
     let defined = own_ddl::defining(target.table, define).or_raise();
     if let (Some(before), Some(_)) = (&target.before, &defined.replaced) {
         refuse_another_case(request, before).or_raise();

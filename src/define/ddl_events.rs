@@ -46,7 +46,10 @@ pub fn happened(table: &TableChange) {
 
 fn command_happened(command: &str) {
     match command {
-        "ALTER TABLE" => protected_objects::keep_triggers_enabled(),
+        "ALTER TABLE" => {
+            protected_objects::keep_triggers_enabled();
+            protected_objects::refuse_row_security();
+        }
         "CREATE TRIGGER" => protected_objects::refuse_replaced_triggers(),
         "ALTER TRIGGER" => protected_objects::refuse_renamed_triggers(),
         "ALTER SCHEMA" => renames::follow_schemas(),

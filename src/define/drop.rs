@@ -3,7 +3,7 @@
 use pgrx::pg_sys::{self, Oid};
 
 use super::patience::{self, LockRequest};
-use super::{capture_triggers, definition_row, unused_triggers, write_guard};
+use super::{capture_triggers, definition_row, fresh_name, fresh_view, unused_triggers, write_guard};
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::entity::Entity;
 use crate::catalog::owner::{by_whom, check_owner};
@@ -55,7 +55,10 @@ fn drop_found(definition: &Definition, keep_table: bool, with_triggers: bool) {
     // The view that has the name now may be another one.
     let is_created = |view: &Oid| definition.view_created && *view == definition.seen_view;
     let view = definition.view().filter(is_created);
-    patience::lock_all(&locks(definition, keep_table, view));
+    let fresh = fresh_name::find(definition);
+    let mut locks = locks(definition, keep_table, view);
+    locks.extend(fresh.map(fresh_view::lock_to_drop));
+    patience::lock_all(&locks);
     let mut entry = Entry::new(&definition.entity_name, definition.tview, "drop", audit::now());
     entry.details = Some(by_whom());
     audit::add(entry);
@@ -73,6 +76,7 @@ fn drop_found(definition: &Definition, keep_table: bool, with_triggers: bool) {
         run_internal(|| spi::session(|| write_guard::remove(definition.tview)));
     }
     plan::forget(definition.tview);
+    fresh.into_iter().for_each(fresh_view::drop);
     if !keep_table {
         spi::run_for_user(&format!("DROP TABLE {}", definition.display()));
     }

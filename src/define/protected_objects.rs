@@ -1,4 +1,5 @@
-//! Tables and triggers of the extension that DDL of users must not change: TVIEWs find them by name.
+//! What DDL of users must not change: tables and triggers of the extension, which TVIEWs find by name, and who
+//! sees which rows of a TVIEW that has a fresh view.
 
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
@@ -18,6 +19,16 @@ pub fn refuse_altered_own_tables() {
         |table| format!("table {table} of pg_tviews cannot be renamed, moved or given other columns"),
         "The table belongs to pg_tviews, which writes it.",
         "Keep columns of your own in another table, and other names in a view.",
+    );
+}
+
+/// Refuses row security on the table of a TVIEW that has a fresh view, which would not apply it.
+pub fn refuse_row_security() {
+    refuse(
+        &statement!("ddl_row_security"),
+        |table| format!("row security of {table} would not apply to its fresh view"),
+        "The rows that a fresh view computes from the backing view have no policies.",
+        "Drop the fresh view first.",
     );
 }
 

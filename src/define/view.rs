@@ -3,7 +3,7 @@
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::patience;
+use super::{fresh_view, patience};
 use crate::catalog::columns::{self, Column};
 use crate::catalog::entity::Entity;
 use crate::catalog::owner::check_owner;
@@ -26,8 +26,9 @@ pub struct Defined {
 }
 
 /// Creates or replaces the backing view with the rights and the search_path of the caller. A view that has
-/// this query already is not touched: replacing the view would block its readers.
-pub fn define(entity: &Entity, owner: Oid, query: &str) -> Result<Defined, Problem> {
+/// this query already is not touched: replacing the view would block its readers. `fresh`: the fresh view that
+/// reads the old one.
+pub fn define(entity: &Entity, owner: Oid, query: &str, fresh: Option<Oid>) -> Result<Defined, Problem> {
     let select = Select::analyse(query).ok_or_else(|| not_a_select(entity))?;
     // Refused before the view exists: a view that reads temporary tables would be temporary itself.
     run_as::pinned(|| lineage::analyse(select, &[]))?;
@@ -48,19 +49,24 @@ pub fn define(entity: &Entity, owner: Oid, query: &str) -> Result<Defined, Probl
     if has_query(old, &body) {
         return Ok(Defined::default());
     }
-    Ok(replace(entity, old, select, &body))
+    Ok(replace(entity, old, select, &body, fresh))
 }
 
-/// Gives a view another query. A view with other columns has to be dropped and created again.
-fn replace(entity: &Entity, old: Oid, select: Select, body: &str) -> Defined {
+/// Gives a view another query. A view with other columns has to be dropped and created again, and so has its
+/// fresh view.
+fn replace(entity: &Entity, old: Oid, select: Select, body: &str, fresh: Option<Oid>) -> Defined {
     let view = entity.qualified(&entity.view());
     let columns_before = columns::of(old);
     let replaceable = spi::session(|| is_extended_by(&columns_before, select));
-    patience::lock_all(&[(old, TableLock::AccessExclusive)]);
+    let fresh = fresh.filter(|_| !replaceable);
+    let locks = [old].into_iter().chain(fresh);
+    let locks: Vec<_> = locks.map(|view| (view, TableLock::AccessExclusive)).collect();
+    patience::lock_all(&locks);
     if replaceable {
         spi::run_for_user(&format!("CREATE OR REPLACE VIEW {view} AS {body}"));
     } else {
         let grants = spi::session(|| grants_on(old, &view));
+        fresh.into_iter().for_each(fresh_view::drop);
         spi::run_for_user(&format!("DROP VIEW {view}"));
         create(entity, body);
         grants.iter().for_each(|grant| spi::run_for_user(grant));

@@ -7,6 +7,7 @@ pub mod collected;
 pub mod column;
 pub mod column_facts;
 pub mod extension;
+pub mod fresh_view;
 pub mod heap_insert;
 pub mod hooks;
 pub mod inheritance;

@@ -43,6 +43,11 @@ pub fn kind(relation: Oid) -> Option<char> {
     class(relation, |form| form.relkind as u8 as char)
 }
 
+/// Whether row security is enabled on a table.
+pub fn has_row_security(table: Oid) -> bool {
+    class(table, |form| form.relrowsecurity) == Some(true)
+}
+
 /// Whether a relation belongs to a session.
 pub fn is_temporary(relation: Oid) -> bool {
     class(relation, |form| {

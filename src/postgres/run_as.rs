@@ -183,6 +183,18 @@ pub fn settings_here() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Whether the settings that rows depend on have the values that rows are computed with.
+pub fn has_settings(pinned: &[(String, String)]) -> bool {
+    PINNED.iter().all(|(name, otherwise)| {
+        let kept = pinned.iter().find(|(pinned, _)| pinned == name);
+        match (kept, otherwise) {
+            (Some((_, value)), _) => has(name, value),
+            (None, Some(value)) => now(name).is_none_or(|now| now == value.as_bytes()),
+            (None, None) => true,
+        }
+    })
+}
+
 fn keep_all(settings: &[(&str, &str)]) {
     settings.iter().for_each(|(name, value)| keep(name, value));
 }

@@ -13,6 +13,7 @@ mod attempt;
 pub mod copy;
 mod notice;
 mod order;
+pub mod own_changes;
 mod own_commands;
 mod rows;
 

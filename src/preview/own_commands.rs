@@ -49,7 +49,9 @@ pub fn see(query: &mut Query) {
     };
     // A preview may have updated rows that were committed after the query's snapshot. The query would then
     // find two versions of them.
-    let newest = query.other_transactions() != previews.others && transaction::is_read_committed();
+    let newest = query.other_transactions() != previews.others
+        && transaction::is_read_committed()
+        && !query.reads_fresh_view();
     query.see_until(previews.end, newest);
 }
 

@@ -1,18 +1,17 @@
 //! Recomputes rows of one TVIEW inside the transaction that changed its sources, as a refresh would after the
 //! commit.
 
-use std::ffi::CString;
 use std::rc::Rc;
 use std::time::Duration;
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
+use super::own_changes;
 use crate::capture::change_history::Changes;
 use crate::catalog::definition;
 use crate::catalog::state::State;
 use crate::error::{OrRaise, Problem};
-use crate::postgres::process::memory;
 use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
@@ -114,25 +113,7 @@ fn locked_plan(tview: Oid) -> Result<Rc<Plan>, Obstacle> {
 
 fn recompute(plan: &Plan, changes: &Changes) -> Result<(), Obstacle> {
     let limit = settings::preview_limit();
-    let pending: Vec<Pending> = changes
-        .sources
-        .iter()
-        .map(|source| {
-            memory::room(source.keys.as_ref().map_or(0, Vec::len));
-            // Key text holds no NUL byte: PostgreSQL's text types cannot.
-            let keys = source.keys.as_ref().and_then(|keys| CString::new(&keys[..]).ok());
-            Pending {
-                origins: None,
-                source: source.source.into(),
-                requested: false,
-                all_keys: keys.is_none(),
-                keys: keys.as_deref().map_or(Value::NULL, Value::jsonb_array),
-                changes: source.count as i64,
-                oldest: None,
-                oldest_xid: None,
-            }
-        })
-        .collect();
+    let pending = own_changes::pending(changes);
     match affected_keys::at_most(plan, &pending, limit) {
         Affected::Keys(keys) if keys.is_empty() => Ok(()),
         Affected::Keys(keys) => {

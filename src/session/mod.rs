@@ -3,6 +3,7 @@
 
 pub mod absorbed;
 pub mod affected;
+pub mod behind;
 pub mod check;
 pub mod current_row;
 pub mod dead_keys;
@@ -14,6 +15,7 @@ pub mod named_key;
 pub mod not_refreshing;
 pub mod patience;
 pub mod pending;
+mod pending_keys;
 pub mod plan_now;
 pub mod promise;
 pub mod request;

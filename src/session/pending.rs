@@ -39,7 +39,7 @@ const MAX_BYTES: usize = 64 << 20;
 /// Keys per statement.
 const BATCH: usize = 10_000;
 
-type Since = Option<TimestampWithTimeZone>;
+pub(super) type Since = Option<TimestampWithTimeZone>;
 
 /// The rows of a TVIEW that a committed change affects which is not applied yet; of `given` keys only, if
 /// there are any. For each: the key as a JSON object, the key as `pg_tviews_refresh` and `pg_tviews_wait`
@@ -127,7 +127,7 @@ fn find(plan: &Plan, found: &mut Found) -> Result<(), Problem> {
 
 /// Since when all rows wait to be compared with the view: for the first time, after a redefinition, or after
 /// changes were given up.
-fn unfilled(plan: &Plan, now: &Now) -> Option<Since> {
+pub(super) fn unfilled(plan: &Plan, now: &Now) -> Option<Since> {
     let args = [(pg_sys::OIDOID, Value::of(plan.definition.tview))];
     let ask = |statement: &str| run_internal(|| spi::run(statement, Access::Snapshot, &args));
     let waits = now.state == State::Populating
@@ -159,7 +159,7 @@ fn feeders_behind_since(plan: &Plan, now: &Now) -> Option<Since> {
 }
 
 /// A position before every change.
-fn beginning() -> Position {
+pub(super) fn beginning() -> Position {
     Position {
         xmin: 1,
         xmax: 1,

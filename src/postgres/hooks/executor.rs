@@ -2,11 +2,13 @@
 //! its rows may be. ExecutorEnd: keeps the list of such queries, and of statements that write, until they end.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
 use std::sync::OnceLock;
 
 use pgrx::pg_sys::{self, Oid};
 
 use super::transaction_events;
+use crate::postgres::fresh_view;
 use crate::postgres::versions::permissions;
 
 /// PostgreSQL's own, declared here because pgrx's declarations convert errors.
@@ -155,6 +157,24 @@ pub fn is_being_written(table: Oid) -> bool {
     RUNNING.with_borrow(|all| all.iter().any(|running| running.written.contains(&table)))
 }
 
+/// Whether a statement that writes is still running, and the active snapshot sees what it has written: in its
+/// triggers, and in functions that it calls. Its changes may not be captured yet.
+pub fn sees_unfinished_writes() -> bool {
+    // SAFETY: a function without arguments; the descriptions of running statements, which have their states.
+    unsafe {
+        if pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]) > Some(0) {
+            return true;
+        }
+        let command = (*pg_sys::GetActiveSnapshot()).curcid;
+        let is_seen = |running: &Running| {
+            let writes = !running.written.is_empty();
+            let state = (*running.query).estate.as_ref();
+            writes && state.is_some_and(|state| state.es_output_cid < command)
+        };
+        RUNNING.with_borrow(|all| all.iter().any(is_seen))
+    }
+}
+
 /// See [`transaction_events::register`].
 pub fn on_transaction(event: transaction_events::TransactionEvent) {
     if event != transaction_events::TransactionEvent::BeforeEnd {
@@ -184,6 +204,15 @@ pub fn on_subtransaction(event: transaction_events::SubtransactionEvent) {
     });
 }
 
+/// Whether an entry of a range table is the table of a TVIEW in its fresh view.
+fn is_of_fresh_view(entry: &pg_sys::RangeTblEntry) -> bool {
+    // SAFETY: the names of an entry of a valid plan, if it has any.
+    unsafe {
+        let names = entry.eref.as_ref().filter(|names| !names.aliasname.is_null());
+        names.is_some_and(|names| CStr::from_ptr(names.aliasname).to_bytes() == fresh_view::ALIAS.as_bytes())
+    }
+}
+
 impl Query {
     /// Whether previews can be made for the query, and a bound be kept. Not for queries without an MVCC
     /// snapshot, for queries of foreign keys, and inside a parallel plan, where nothing may be written.
@@ -207,11 +236,12 @@ impl Query {
         RUNNING.with_borrow(|all| all.iter().any(|running| running.snapshot == snapshot))
     }
 
-    /// Every table it reads or writes, also below views and in sub-selects.
+    /// Every table it reads or writes, also below views and in sub-selects. Not the tables of TVIEWs that it
+    /// reads through their fresh views: these show what the tables do not.
     pub fn tables(&self) -> Vec<Oid> {
         self.range_table()
             .into_iter()
-            .filter(|entry| entry.rtekind == pg_sys::RTEKind::RTE_RELATION)
+            .filter(|entry| entry.rtekind == pg_sys::RTEKind::RTE_RELATION && !is_of_fresh_view(entry))
             .map(|entry| entry.relid)
             .collect()
     }
@@ -230,6 +260,11 @@ impl Query {
     pub fn check_permissions(&self) {
         // SAFETY: the description is valid.
         unsafe { permissions::check((*self.description).plannedstmt) }
+    }
+
+    /// Whether it reads a fresh view.
+    pub fn reads_fresh_view(&self) -> bool {
+        self.range_table().into_iter().any(is_of_fresh_view)
     }
 
     /// The tables whose rows it writes or locks.

@@ -40,6 +40,13 @@ impl Select {
         self.0.cast()
     }
 
+    /// Whether it calls functions, or casts values, whose results can depend on settings or on more than
+    /// their arguments; also in sub-selects, not in views that it reads.
+    pub fn depends_on_settings(&self) -> bool {
+        // SAFETY: a valid query, which is not changed.
+        unsafe { pg_sys::contain_mutable_functions(self.node()) }
+    }
+
     pub fn targets(&self) -> Vec<Target> {
         // SAFETY: the target list holds TargetEntry nodes.
         unsafe {

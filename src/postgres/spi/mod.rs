@@ -8,6 +8,6 @@ mod value;
 
 pub use execute::{under_active_snapshot, Access};
 pub use rows::Rows;
-pub use session::{run_for_user, session};
+pub use session::{run_for_user, session, text_for_user};
 pub use statement::{run, stream_once, Statement};
 pub use value::Value;

@@ -1,9 +1,10 @@
 //! Connections to SPI, which statements run in.
 
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, Oid};
 
 use super::execute::Access;
 use super::statement::run_as_it_is;
+use super::value::Value;
 use crate::postgres::run_as;
 
 /// Runs `body` with an SPI connection; results obtained inside are freed when it ends. Statements have the
@@ -16,6 +17,11 @@ pub fn session<R>(body: impl FnOnce() -> R) -> R {
 /// session.
 pub fn run_for_user(sql: &str) {
     connected(|| run_as_it_is(sql, Access::Current, &[]));
+}
+
+/// The only value that a statement returns, which depends on the search_path of the session.
+pub fn text_for_user(sql: &str, args: &[(Oid, Value)]) -> Option<String> {
+    connected(|| run_as_it_is(sql, Access::Snapshot, args).one::<String>())
 }
 
 fn connected<R>(body: impl FnOnce() -> R) -> R {

@@ -63,6 +63,45 @@ impl Drop for NoFollowing {
     }
 }
 
+/// What a statement sees: two statements of a transaction whose views are equal see the same rows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    others: OtherTransactions,
+    command: u32,
+}
+
+/// What the running statement sees; None without an active snapshot.
+pub fn seen() -> Option<Seen> {
+    // SAFETY: an active snapshot is valid.
+    unsafe {
+        pg_sys::ActiveSnapshotSet().then(|| {
+            let snapshot = pg_sys::GetActiveSnapshot();
+            Seen {
+                others: OtherTransactions::of(snapshot),
+                command: (*snapshot).curcid,
+            }
+        })
+    }
+}
+
+impl OtherTransactions {
+    /// # Safety
+    /// The snapshot is valid.
+    unsafe fn of(snapshot: pg_sys::Snapshot) -> OtherTransactions {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let snapshot = &*snapshot;
+            OtherTransactions {
+                xmin: snapshot.xmin.into(),
+                xmax: snapshot.xmax.into(),
+                running: sorted(snapshot.xip, snapshot.xcnt as usize),
+                subtransactions: sorted(snapshot.subxip, snapshot.subxcnt.max(0) as usize),
+                overflowed: snapshot.suboverflowed,
+            }
+        }
+    }
+}
+
 impl Query {
     /// The command up to which the query sees its own transaction.
     pub fn command(&self) -> u32 {
@@ -73,22 +112,15 @@ impl Query {
     /// The other transactions that the query sees.
     pub fn other_transactions(&self) -> OtherTransactions {
         // SAFETY: as above.
-        unsafe {
-            let snapshot = &*self.snapshot();
-            OtherTransactions {
-                xmin: snapshot.xmin.into(),
-                xmax: snapshot.xmax.into(),
-                running: sorted(snapshot.xip, snapshot.xcnt as usize),
-                subtransactions: sorted(snapshot.subxip, snapshot.subxcnt.max(0) as usize),
-                overflowed: snapshot.suboverflowed,
-            }
-        }
+        unsafe { OtherTransactions::of(self.snapshot()) }
     }
 
-    /// Whether the snapshot was taken for this query only, not for a statement that is running already.
+    /// Whether the snapshot may be replaced by a newer one: it was taken for this query only, not for a
+    /// statement that is running already. The functions in a fresh view read the active snapshot, which stays
+    /// as it is.
     pub fn owns_snapshot(&self) -> bool {
         // SAFETY: as above; every query that uses a snapshot has registered it.
-        unsafe { (*self.snapshot()).regd_count == 1 }
+        unsafe { (*self.snapshot()).regd_count == 1 && !self.reads_fresh_view() }
     }
 
     /// Runs `work` under the snapshot of the query.

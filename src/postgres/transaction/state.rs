@@ -56,6 +56,12 @@ pub fn in_block() -> bool {
     unsafe { pg_sys::IsTransactionBlock() }
 }
 
+/// Whether a parallel plan is running, here or in the process that this one helps.
+pub fn in_parallel_mode() -> bool {
+    // SAFETY: reads a backend-local variable.
+    unsafe { pg_sys::IsInParallelMode() }
+}
+
 /// Whether the server is replaying WAL.
 pub fn in_recovery() -> bool {
     // SAFETY: reads shared state.

@@ -83,6 +83,7 @@ pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
         rows: Cell::new(None),
         reachable: Reachable::default(),
         named: Rc::new(named),
+        depends_on_settings: OnceCell::new(),
         takes_many_locks: Cell::new(false),
         in_step: Cell::new(false),
         locks: Locks::default(),

@@ -81,6 +81,8 @@ pub struct Plan {
     reachable: Reachable,
     /// The objects that the statements may find by name.
     pub named: Rc<Named>,
+    /// Whether values of the view can depend on settings; found out when first needed.
+    pub depends_on_settings: OnceCell<bool>,
     /// A preview has taken more locks than a transaction may take.
     pub takes_many_locks: Cell<bool>,
     /// Whether refreshes that lock only partitions they read lock few of them.

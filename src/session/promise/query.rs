@@ -98,6 +98,8 @@ fn no_wait(query: &Query) -> Option<NoWait> {
         Some(NoWait::KeepsSnapshot)
     } else if shares_snapshot(query) {
         Some(NoWait::SharesSnapshot)
+    } else if query.reads_fresh_view() {
+        Some(NoWait::ReadsFreshView)
     } else {
         None
     }

@@ -80,6 +80,7 @@ fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
     );
     if player.run(&base).is_ok() {
         setup.push(base);
+        setup.push("SELECT pg_tviews_create_fresh_view('base')".to_string());
         let columns = [("k", Type::Int), ("n", Type::Int), ("s", Type::Text)];
         grammar.offer_tview("tv_base", &columns);
     }

@@ -60,6 +60,10 @@ SELECT n FROM tb_item WHERE pk_item = 1;
 -- Only what is read counts, and an INSERT does not read.
 SELECT count(*) FROM tb_item;
 EXPLAIN (COSTS OFF) SELECT * FROM tv_item;
+-- A fresh view is never late. The table of another TVIEW beside it may be.
+SELECT pg_tviews_create_fresh_view('item');
+SELECT n FROM fv_item ORDER BY 1;
+SELECT answer('SELECT * FROM fv_item, tv_item_sum');
 -- Old enough.
 SET pg_tviews.max_staleness = '1d';
 SELECT n FROM tv_item ORDER BY 1;

@@ -7,6 +7,7 @@ mod difference;
 mod explain;
 mod fill;
 mod fragments;
+pub mod fresh_view;
 mod key_lists;
 mod key_ranges;
 mod left_out;
