@@ -9,6 +9,7 @@ use pgrx::pg_sys::Oid;
 use pgrx::{pg_guard, pg_sys};
 
 use super::handles::{Expr, Select};
+use super::join_tree::{all_of, change_conditions, list_items, parts_of};
 use super::lists::{list_of, pointers};
 use crate::postgres::recursion;
 use crate::postgres::versions::{join_aliases, outer_joins, permissions, tree_mutator};
@@ -309,26 +310,6 @@ unsafe fn join_flatly(query: *mut pg_sys::Query, lookup: &GroupLookup) {
     }
 }
 
-/// The items of FROM, in their order.
-unsafe fn list_items(node: *mut pg_sys::Node, into: &mut Vec<*mut pg_sys::RangeTblRef>) {
-    // SAFETY: a join tree holds RangeTblRef, JoinExpr and FromExpr only.
-    unsafe {
-        recursion::step();
-        match (*node).type_ {
-            pg_sys::NodeTag::T_FromExpr => {
-                for item in pointers::<pg_sys::Node>((*node.cast::<pg_sys::FromExpr>()).fromlist) {
-                    list_items(item, into);
-                }
-            }
-            pg_sys::NodeTag::T_JoinExpr => {
-                list_items((*node.cast::<pg_sys::JoinExpr>()).larg, into);
-                list_items((*node.cast::<pg_sys::JoinExpr>()).rarg, into);
-            }
-            _ => into.push(node.cast()),
-        }
-    }
-}
-
 /// Makes an entry of the range table one of nothing.
 unsafe fn empty(entry: *mut pg_sys::RangeTblEntry) {
     // SAFETY: callers pass an entry of a copy.
@@ -363,42 +344,6 @@ unsafe fn put_values(query: *mut pg_sys::Query, values: &[Expr]) {
     }
 }
 
-/// Changes the conditions of WHERE and ON.
-unsafe fn change_conditions(
-    node: *mut pg_sys::Node,
-    change: &dyn Fn(*mut pg_sys::Node) -> *mut pg_sys::Node,
-) {
-    // SAFETY: a join tree holds RangeTblRef, JoinExpr and FromExpr only.
-    unsafe {
-        recursion::step();
-        match (*node).type_ {
-            pg_sys::NodeTag::T_FromExpr => {
-                let from = node.cast::<pg_sys::FromExpr>();
-                for item in pointers::<pg_sys::Node>((*from).fromlist) {
-                    change_conditions(item, change);
-                }
-                (*from).quals = change((*from).quals);
-            }
-            pg_sys::NodeTag::T_JoinExpr => {
-                let join = node.cast::<pg_sys::JoinExpr>();
-                change_conditions((*join).larg, change);
-                change_conditions((*join).rarg, change);
-                (*join).quals = change((*join).quals);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// The parts of a condition.
-fn parts_of(condition: *mut pg_sys::Node) -> Vec<Expr> {
-    if condition.is_null() {
-        Vec::new()
-    } else {
-        Expr(condition).conjuncts()
-    }
-}
-
 /// Which parts of a condition are these nodes.
 fn places_of(condition: *mut pg_sys::Node, nodes: &[Expr]) -> Vec<usize> {
     let parts = parts_of(condition).into_iter().enumerate();
@@ -421,18 +366,6 @@ unsafe fn changed(
             .map(|(_, part)| replace(part.0, context))
             .collect();
         all_of(kept)
-    }
-}
-
-/// The condition that all of these are true.
-unsafe fn all_of(conditions: Vec<*mut pg_sys::Node>) -> *mut pg_sys::Node {
-    // SAFETY: callers pass conditions of a copy.
-    unsafe {
-        match conditions[..] {
-            [] => std::ptr::null_mut(),
-            [only] => only,
-            _ => pg_sys::make_andclause(list_of(conditions)).cast(),
-        }
     }
 }
 

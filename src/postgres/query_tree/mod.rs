@@ -10,6 +10,7 @@ mod group_lookup;
 mod handles;
 mod hidden_operators;
 mod image;
+mod join_tree;
 mod key_query;
 pub(in crate::postgres) mod lists;
 mod plain_form;
