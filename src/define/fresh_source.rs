@@ -32,6 +32,40 @@ struct Replaced {
     known: HashSet<Oid>,
 }
 
+/// Maximum number of TVIEWs over TVIEWs in a fresh view. With each level the query has more than twice as many
+/// parts, which PostgreSQL plans each time.
+const MAXIMUM_LEVELS: usize = 4;
+
+/// How many TVIEWs lead from a view to the one at the bottom; more than `limit` are not counted.
+fn levels(view: Oid, limit: usize) -> usize {
+    let mut below = Replaced::default();
+    below.visit_view(view);
+    let tviews = below.order.iter().filter_map(|(_, tview)| tview.as_ref());
+    let views: Vec<Oid> = tviews.filter_map(|tview| run_internal(|| tview.view())).collect();
+    let mut most = 0;
+    for view in views {
+        if most < limit {
+            most = most.max(1 + levels(view, limit - 1));
+        }
+    }
+    most
+}
+
+fn too_deep(plan: &Plan) -> Problem {
+    let table = plan.definition.display();
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_STATEMENT_TOO_COMPLEX,
+        format!("{table} is over too many TVIEWs for a fresh view"),
+    )
+    .detail(format!(
+        "Below it are more than {MAXIMUM_LEVELS} TVIEWs over TVIEWs. Each makes the query of the fresh view more than twice as large."
+    ))
+    .hint(format!(
+        "Read {table} after SELECT pg_tviews_require({}, '0');",
+        quote::literal(&table)
+    ))
+}
+
 /// The rows of the backing view.
 pub fn of(plan: &Plan) -> Result<FreshSource, Problem> {
     let Some(view) = plan.lineage.root_view else {
@@ -44,6 +78,9 @@ pub fn of(plan: &Plan) -> Result<FreshSource, Problem> {
             search_path: None,
             queries: None,
         });
+    }
+    if levels(view, MAXIMUM_LEVELS + 1) > MAXIMUM_LEVELS {
+        return Err(too_deep(plan));
     }
     // The backing view itself comes last.
     replaced.order.pop();

@@ -71,7 +71,7 @@ pub fn define(definition: &Definition) -> Oid {
     }
     let created = find(definition).unwrap_or_else(|| pgrx::error!("the fresh view was not created"));
     fresh_source::check(&plan, created).or_raise();
-    if known.is_none() {
+    if known.is_none() || relation::owner(created) != Some(definition.owner) {
         give_rights(definition, created, &view);
     }
     // Its owner may read everything below: an ERROR now, not for the first reader.

@@ -124,7 +124,7 @@ unsafe fn is_equality(operator: pg_sys::Oid) -> bool {
 }
 
 /// Whether one of two operands is `part`, and the other reads nothing of the query. The list of
-/// `pg_tviews_behind_keys` does not count.
+/// `pg_tviews_behind_keys`, which may be cast, does not count.
 unsafe fn compares(operands: *mut pg_sys::List, part: *mut Node) -> bool {
     // SAFETY: operands of an operator.
     unsafe {
@@ -132,20 +132,27 @@ unsafe fn compares(operands: *mut pg_sys::List, part: *mut Node) -> bool {
         let (Some(left), Some(right)) = (operands.get_ptr(0), operands.get_ptr(1)) else {
             return false;
         };
-        let is_value = |node: *mut Node| !pg_sys::contain_vars_of_level(node, 0) && !is_our_list(node);
+        let is_value = |node: *mut Node| {
+            !pg_sys::contain_vars_of_level(node, 0) && !has_our_list(node, std::ptr::null_mut())
+        };
         let is_part = |node: *mut Node| pg_sys::equal(plain(node).cast(), plain(part).cast());
         (is_part(left) && is_value(right)) || (is_part(right) && is_value(left))
     }
 }
 
-unsafe fn is_our_list(node: *mut Node) -> bool {
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn has_our_list(node: *mut Node, context: *mut c_void) -> bool {
     // SAFETY: as above.
     unsafe {
-        (*node).type_ == NodeTag::T_FuncExpr
+        if node.is_null() {
+            return false;
+        }
+        let is_it = (*node).type_ == NodeTag::T_FuncExpr
             && is_function(
                 (*node.cast::<pg_sys::FuncExpr>()).funcid,
                 c"pg_tviews_behind_keys",
-            )
+            );
+        is_it || pg_sys::expression_tree_walker(node, Some(has_our_list), context)
     }
 }
 

@@ -33,6 +33,17 @@ pub fn next_xid() -> u64 {
     unsafe { pg_sys::ReadNextFullTransactionId().value }
 }
 
+/// Whether this is the running transaction.
+pub fn is_own(xid: u64) -> bool {
+    has_xid() && own_xid() == xid
+}
+
+/// Whether the isolation level is SERIALIZABLE.
+pub fn is_serializable() -> bool {
+    // SAFETY: reads a backend-local variable.
+    unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
+}
+
 /// Whether a transaction has ended completely. A commit first becomes visible, then announces the definitions
 /// it changed, then releases its locks. This process has read all announcements when the function returns.
 pub fn is_over(xid: u64) -> bool {

@@ -218,6 +218,37 @@ SELECT to_regclass('fv_book');
 SELECT pg_tviews_drop('line', keep_table => true);
 SELECT to_regclass('fv_line'), to_regclass('tv_line');
 
+-- Keys that are compared after a cast; pending changes beside DDL of the same transaction.
+CREATE TABLE tb_word (pk_word varchar, part varchar(5), n int, PRIMARY KEY (pk_word, part));
+CREATE TABLE tb_net (pk_net cidr PRIMARY KEY, n int);
+INSERT INTO tb_word VALUES ('x', 'a', 1), ('y', 'b', 2);
+INSERT INTO tb_net VALUES ('10.0.0.0/8', 1), ('10.1.0.0/16', 2);
+SELECT pg_tviews_create('word', 'SELECT pk_word, part, n FROM tb_word', key_columns => '{pk_word,part}'), pg_tviews_create('net', 'SELECT pk_net, n FROM tb_net');
+CALL pg_tviews_drain();
+SELECT pg_tviews_create_fresh_view('word'), pg_tviews_create_fresh_view('net');
+UPDATE tb_word SET n = n + 10; UPDATE tb_net SET n = n + 10;
+SELECT * FROM fv_word ORDER BY 1;
+SELECT * FROM fv_net ORDER BY 1;
+SELECT n FROM fv_word WHERE pk_word = 'x' AND part = 'a';
+SELECT n FROM fv_net WHERE pk_net::text = '10.0.0.0/8';
+BEGIN; ALTER TABLE tb_word ADD COLUMN more int; SELECT * FROM fv_word ORDER BY 1; ROLLBACK;
+BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT differs('word'), sum(n) FROM fv_word; COMMIT;
+-- TVIEWs over TVIEWs, too many.
+SELECT pg_tviews_create('z0', 'SELECT pk_net AS pk_z0, n FROM tb_net') IS NOT NULL AS z0, pg_tviews_create_fresh_view('z0') IS NOT NULL AS fresh;
+DO $$BEGIN
+    FOR i IN 1 .. 4 LOOP
+        PERFORM pg_tviews_create('z' || i, format('SELECT pk_z%s AS pk_z%s, n FROM tv_z%1$s', i - 1, i));
+        CALL pg_tviews_drain();
+        PERFORM pg_tviews_create_fresh_view('z' || i);
+    END LOOP;
+END$$;
+SELECT pg_tviews_create('z5', 'SELECT pk_z4 AS pk_z5, n FROM tv_z4');
+CALL pg_tviews_drain();
+SELECT count(*) FROM fv_z4;
+\set VERBOSITY default
+SELECT pg_tviews_create_fresh_view('z5');
+\set VERBOSITY terse
+
 -- Not for calls by hand.
 SELECT pg_tviews_behind('tv_price', 'text'::text);
 SELECT pg_tviews_behind('tv_price', VARIADIC ARRAY[1]);
