@@ -85,6 +85,7 @@ pub extern "C-unwind" fn _PG_init() {
         announce::HANDLERS,
         preview::HANDLERS,
         session::behind::HANDLERS,
+        session::feed::read_here::HANDLERS,
         insistent_cancel::HANDLERS,
     ]);
     invalidation::register(&[

@@ -238,7 +238,7 @@ CREATE TABLE @extschema@.pg_tview_lost_consumer (
 );
 
 -- Each role sees its own consumers, members of pg_monitor all.
-CREATE VIEW @extschema@.pg_tview_consumer AS
+CREATE VIEW @extschema@.pg_tview_consumer WITH (security_barrier) AS
 SELECT s.consumer, s.owner::regrole AS owner, s.names, CASE WHEN l.lost_at IS NULL THEN 'active' ELSE 'resnapshot' END AS state,
        a.position, coalesce(clock_timestamp() - behind.since, '0') AS lag, behind.rows AS rows_behind, s.subscribed_at,
        a.acknowledged_at

@@ -6,7 +6,7 @@ WITH horizon AS MATERIALIZED (@feed_horizon@),
      sized AS (
     SELECT c.ctid AS place, c.xid, c.entity_name, c.changed_at,
            CASE WHEN $3::bigint IS NOT NULL
-                THEN sum(coalesce(pg_column_size(c.keys), 0) + 200) OVER (ORDER BY c.xid DESC, c.change_id DESC) END AS bytes
+                THEN sum(coalesce(pg_column_size(c.keys), 0) + coalesce(pg_column_size(c.origins), 0) + 200) OVER (ORDER BY c.xid DESC, c.change_id DESC) END AS bytes
       FROM @extschema@.pg_tview_change c),
      expired AS MATERIALIZED (
     SELECT s.place, s.xid, s.entity_name

@@ -47,7 +47,9 @@ impl Token {
             timeline: cluster::timeline(),
             database: process::database().to_u32(),
             seen: with_latest_snapshot(|| run_internal(now::seen)),
-            own: transaction::has_xid().then(transaction::own_xid),
+            // A transaction that has not written yet may do so after this call.
+            own: (transaction::has_xid() || transaction::in_block() && !transaction::is_read_only())
+                .then(transaction::own_xid),
         })
     }
 

@@ -300,6 +300,41 @@ fn what_commits_out_of_order_is_not_lost() {
     assert!(take(&mut client, "c").is_empty());
 }
 
+/// Two programs that work as one consumer: one of the two transactions with the same changes fails.
+#[test]
+fn effects_are_not_committed_twice() {
+    let (database, mut client) = blog::open(shared(), "feed_twice");
+    let mut other = database.client();
+    feed_on(&mut client, "user");
+    client.run("CREATE TABLE effect (key jsonb)");
+    client.run("SELECT pg_tviews_subscribe('twice')");
+    let work = "CREATE TEMP TABLE done AS SELECT row_number() OVER () AS n, key, token FROM pg_tviews_changes('twice');
+                INSERT INTO effect SELECT key FROM done";
+    let acknowledge =
+        "SELECT pg_tviews_ack('twice', (SELECT token FROM done ORDER BY n DESC LIMIT 1)); DROP TABLE done";
+    for isolation in ["READ COMMITTED", "REPEATABLE READ"] {
+        client.run("UPDATE tb_user SET name = name || '.' WHERE pk_user = 1; TRUNCATE effect");
+        client.assert_follows(&blog::ENTITIES);
+        for session in [&mut client, &mut other] {
+            session.run(&format!("BEGIN ISOLATION LEVEL {isolation}"));
+            session.run(work);
+        }
+        // A savepoint undoes an acknowledgement of the same transaction.
+        client.run("SAVEPOINT s");
+        client.run(acknowledge);
+        client.run("ROLLBACK TO s");
+        client.run(acknowledge);
+        client.run("COMMIT");
+        assert_eq!(other.fails(acknowledge).code().code(), "40001");
+        other.run("ROLLBACK");
+        assert_eq!(client.one::<i64>("SELECT count(*) FROM effect"), 1);
+        assert_eq!(
+            other.one::<i64>("SELECT count(*) FROM pg_tviews_changes('twice')"),
+            0
+        );
+    }
+}
+
 #[test]
 fn what_was_prepared_is_delivered_when_it_commits() {
     let (_database, mut client) = blog::open(shared(), "feed_prepared");
@@ -507,7 +542,7 @@ fn what_was_acknowledged_goes_and_an_absent_consumer_starts_anew() {
     take(&mut client, "posts");
     client.run("SELECT pg_tviews_wait()");
     std::thread::sleep(Duration::from_secs(15));
-    early.run("SELECT pg_tviews_subscribe('early')");
+    let token: String = early.one("SELECT pg_tviews_subscribe('early')");
     early.run("COMMIT");
     assert!(take(&mut client, "early").contains(&r#"user|UPDATE|{"pk_user": 1}"#.to_owned()));
     take(&mut client, "present");
@@ -532,7 +567,6 @@ fn what_was_acknowledged_goes_and_an_absent_consumer_starts_anew() {
         "active"
     );
     assert_eq!(client.one::<i64>("SELECT count(*) FROM pg_tview_change"), 0);
-    let token: String = client.one("SELECT subscription_id || '/' || position::text || '/' FROM pg_tview_subscription JOIN pg_tview_acknowledgement USING (subscription_id) WHERE consumer = 'early' LIMIT 1");
     for call in [
         "pg_tviews_changes('early')".to_owned(),
         format!("pg_tviews_ack('early', '{token}')"),

@@ -35,9 +35,21 @@ fn another_session_sees_what_the_token_names() {
 fn a_token_of_an_open_transaction_waits_for_its_end() {
     let (database, mut reader) = blog::open(shared(), "tokens_open");
     let mut writer = database.client();
-    for (end, seen) in [("COMMIT", "new"), ("ROLLBACK", "user 1")] {
-        writer.run("BEGIN; UPDATE tb_user SET name = 'new' WHERE pk_user = 1");
+    let write = "UPDATE tb_user SET name = 'new' WHERE pk_user = 1";
+    for (end, seen, before) in [
+        ("COMMIT", "new", false),
+        ("ROLLBACK", "user 1", false),
+        ("COMMIT", "new", true),
+    ] {
+        // The token also stands for what the transaction writes after the call.
+        writer.run(if before { "BEGIN" } else { "BEGIN; SAVEPOINT first" });
+        if !before {
+            writer.run(write);
+        }
         let token: String = writer.one("SELECT pg_tviews_token()");
+        if before {
+            writer.run(write);
+        }
         assert!(!reader.one::<bool>(&format!(
             "SELECT pg_tviews_wait_for('{token}', timeout => '100 ms')"
         )));

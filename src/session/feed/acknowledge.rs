@@ -3,6 +3,7 @@
 use pgrx::PgSqlErrorCode;
 
 use super::consumer::{self, shown};
+use super::read_here;
 use super::token::Token;
 use crate::error::{self, Problem};
 use crate::postgres::transaction;
@@ -25,15 +26,23 @@ pub fn acknowledge(name: Option<&str>, token: Option<&str>) -> Result<(), Proble
         .hint("Acknowledge the tokens that pg_tviews_changes() returns for this consumer."));
     }
     consumer.check_complete()?;
-    if token.upto.target.xmax > transaction::next_xid() {
+    if token.server != consumer::server() || token.upto.target.xmax > transaction::next_xid() {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             "this token is of another server",
         )
-        .detail("It names transactions that have not begun on this one.")
+        .detail("It is of another database or cluster, or of this one before a promotion or a recovery.")
         .hint("Acknowledge the tokens that pg_tviews_changes() returns on this server."));
     }
     let before = consumer.acknowledged();
+    if !read_here::knows(consumer.subscription, &before) {
+        return Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+            format!("another session has acknowledged changes of consumer {}", shown(name)),
+        )
+        .detail("It has done so since this transaction called pg_tviews_changes(), which returned the same changes.")
+        .hint("Run the transaction again."));
+    }
     if token.upto == before {
         return Ok(());
     }

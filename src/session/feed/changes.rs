@@ -5,12 +5,13 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::consumer::{self, Consumer};
+use super::read_here;
 use super::rights;
 use super::token::{Place, Upto};
 use crate::catalog::session_statement::SessionStatement;
 use crate::error::Problem;
 use crate::postgres::process::memory;
-use crate::postgres::run_as::{planned_once, run_internal};
+use crate::postgres::run_as::{self, planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::{self, refuse_read_only};
 use crate::queue::now;
@@ -57,6 +58,7 @@ pub fn changes(name: Option<&str>, max_rows: Option<i32>) -> Result<Vec<Change>,
     }
     let mut consumer = consumer::find(name)?;
     consumer.check_complete()?;
+    read_here::note(consumer.subscription, consumer.acknowledged());
     let tviews = tviews(&consumer)?;
     if let Some((target, place)) = consumer.part.clone() {
         let rest = batch(&consumer, &tviews, &target, place, max_rows);
@@ -143,6 +145,7 @@ fn read(consumer: &Consumer, tviews: &[Oid], target: &Position, after: Place, li
         Value::of(after.key),
         Value::of(tviews.to_vec()),
         Value::of(consumer.entities.clone()),
+        Value::of(i64::from(limit)),
     ];
     use pg_sys::{INT8OID, OIDARRAYOID, TEXTARRAYOID, TEXTOID};
     let types = [
@@ -154,9 +157,12 @@ fn read(consumer: &Consumer, tviews: &[Oid], target: &Position, after: Place, li
         INT8OID,
         OIDARRAYOID,
         TEXTARRAYOID,
+        INT8OID,
     ];
     run_internal(|| {
         planned_once();
+        // Rows come in order from the index, and few of them are expanded.
+        run_as::set("enable_sort", "off");
         spi::session(|| {
             let read = READ.with(|read| read.get(|| statement!("change_read"), &types));
             let rows = read.run(Access::Snapshot, &args, i64::from(limit));

@@ -3,13 +3,14 @@
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
+use super::read_here;
 use super::token::{Place, Token, Upto};
 use crate::catalog::session_statement::SessionStatement;
 use crate::catalog::version;
 use crate::error::Problem;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{quote, role, transaction};
+use crate::postgres::{cluster, process, quote, role, transaction};
 use crate::queue::position::Position;
 use crate::statement;
 
@@ -184,6 +185,7 @@ impl Consumer {
 
     pub fn token(&self, upto: Upto) -> Token {
         Token {
+            server: server(),
             subscription: self.subscription,
             upto,
         }
@@ -211,7 +213,14 @@ impl Consumer {
                     .run(Access::Current, &args, 0);
             })
         });
+        read_here::note(self.subscription, upto.clone());
     }
+}
+
+/// What tokens of this database are recognized by, until a promotion or a recovery.
+pub fn server() -> String {
+    let (system, timeline) = (cluster::system_identifier(), cluster::timeline());
+    format!("{system:x}-{timeline}-{}", process::database().to_u32())
 }
 
 /// The name in a message.

@@ -14,6 +14,7 @@ pub mod acknowledge;
 pub mod changes;
 mod consumer;
 pub mod provenance;
+pub mod read_here;
 mod rights;
 pub mod subscribe;
 mod token;

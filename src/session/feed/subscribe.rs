@@ -60,6 +60,7 @@ pub fn subscribe(name: Option<&str>, tviews: Option<&[Option<&str>]>) -> Result<
         spi::session(|| spi::run(&statement!("subscription_add"), Access::Current, &args).one::<i64>())
     });
     let token = Token {
+        server: consumer::server(),
         subscription: subscription.ok_or_else(|| taken(name))?,
         upto: Upto { target, place: None },
     };
@@ -92,7 +93,7 @@ fn named(names: &[Option<&str>]) -> Result<Named, Problem> {
 
 fn check_number() -> Result<(), Problem> {
     let number = run_internal(|| {
-        spi::session(|| spi::run(&statement!("subscription_count"), Access::Snapshot, &[]).one::<i64>())
+        spi::session(|| spi::run(&statement!("subscription_count"), Access::Current, &[]).one::<i64>())
     });
     if number.unwrap_or(0) < MAXIMUM {
         return Ok(());

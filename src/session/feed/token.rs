@@ -43,9 +43,11 @@ impl Upto {
     }
 }
 
-/// A token, as text `subscription/snapshot/xid.change.key`; without a place, the last part is empty.
+/// A token, as text `subscription/snapshot/xid.change.key/server`; without a place, the third part is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
+    /// Cluster, timeline and database: after a promotion, the same ids stand for other transactions.
+    pub server: String,
     pub subscription: i64,
     pub upto: Upto,
 }
@@ -53,10 +55,10 @@ pub struct Token {
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{}/{}/", self.subscription, self.upto.target)?;
-        match self.upto.place {
-            Some(Place { xid, change, key }) => write!(f, "{xid}.{change}.{key}"),
-            None => Ok(()),
+        if let Some(Place { xid, change, key }) = self.upto.place {
+            write!(f, "{xid}.{change}.{key}")?;
         }
+        write!(f, "/{}", self.server)
     }
 }
 
@@ -65,7 +67,7 @@ impl FromStr for Token {
 
     fn from_str(text: &str) -> Result<Token, ()> {
         let parts: Vec<&str> = text.split('/').collect();
-        let [subscription, target, place] = parts[..] else {
+        let [subscription, target, place, server] = parts[..] else {
             return Err(());
         };
         let place = match place {
@@ -88,6 +90,7 @@ impl FromStr for Token {
             return Err(());
         }
         Ok(Token {
+            server: server.to_string(),
             subscription: subscription.parse().map_err(drop)?,
             upto: Upto { target, place },
         })
@@ -99,26 +102,31 @@ mod tests {
     use super::*;
 
     fn upto(text: &str) -> Upto {
-        text.parse::<Token>().unwrap().upto
+        format!("{text}/s").parse::<Token>().unwrap().upto
     }
 
     #[test]
     fn a_token_is_read_as_it_was_written() {
-        for text in ["1/10:20:10,12/", "7/10:10:/9.44.1", "7/10:12:/11.44.0"] {
+        for text in [
+            "1/10:20:10,12//a-1-5",
+            "7/10:10:/9.44.1/a-1-5",
+            "7/10:12:/11.44.0/",
+        ] {
             assert_eq!(text.parse::<Token>().unwrap().to_string(), text);
         }
         for text in [
             "",
             "1",
             "1//",
-            "x/10:20:/",
-            "1/10:20/",
-            "1/10:20:/1.2",
-            "1/10:20:/1.2.3.4",
-            "1/10:20:/1.2.x",
-            "1/10:20://",
-            "1/30:20:/",
-            "1/10:20:25/",
+            "x/10:20://s",
+            "1/10:20//s",
+            "1/10:20:/1.2/s",
+            "1/10:20:/1.2.3.4/s",
+            "1/10:20:/1.2.x/s",
+            "1/10:20:///",
+            "1/10:20:/",
+            "1/30:20://s",
+            "1/10:20:25//s",
         ] {
             assert!(text.parse::<Token>().is_err(), "{text}");
         }
