@@ -32,6 +32,8 @@ pub struct Noted {
     pub helped: i64,
     /// Groups that are worth storing.
     pub computed: Vec<Group>,
+    /// Smaller groups of joins, which may have been found among many rows.
+    pub small: Vec<Group>,
     known: HashSet<(i32, Vec<String>)>,
     /// Somebody else has called the function.
     doubtful: bool,
@@ -83,10 +85,10 @@ pub fn ticket(level: i32, tables: usize) -> i32 {
 /// Notes a group that was computed, if it is large enough to be stored. After a call with a wrong ticket, no
 /// group of the statement is.
 pub fn computed(ticket: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>]) {
-    note(ticket, rows, key, state, settings::running_threshold());
+    computed_at(ticket, rows, key, state, settings::running_threshold());
 }
 
-fn note(ticket: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>], threshold: i64) {
+fn computed_at(ticket: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>], threshold: i64) {
     let named = SECRET.with(|secret| secret ^ ticket);
     let (level, tables) = (named % LEVELS, named / LEVELS);
     NOTED.with_borrow_mut(|noted| {
@@ -94,44 +96,64 @@ fn note(ticket: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>], th
             noted.doubtful |= level < 1 || !(1..TABLES).contains(&tables);
             // Each row of a join is read from every table.
             let is_large = threshold > 0 && rows.saturating_mul(i64::from(tables)) >= threshold;
-            noted.note(level, rows, key, state, is_large);
+            noted.note(level, rows, key, state, is_large, tables > 1 && threshold > 0);
         }
     });
 }
 
 impl Noted {
-    fn note(&mut self, level: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>], is_large: bool) {
+    fn note(
+        &mut self,
+        level: i32,
+        rows: i64,
+        key: &[Option<&str>],
+        state: &[Option<&str>],
+        is_large: bool,
+        is_join: bool,
+    ) {
         if self.doubtful {
             self.computed.clear();
-        } else if is_large {
-            self.add(level, rows, key, state);
+            self.small.clear();
+        } else if is_large || is_join {
+            if let Some(group) = self.group(level, rows, key, state) {
+                let groups = if is_large {
+                    &mut self.computed
+                } else {
+                    &mut self.small
+                };
+                groups.push(group);
+            }
         }
     }
 
-    fn add(&mut self, level: i32, rows: i64, key: &[Option<&str>], state: &[Option<&str>]) {
+    /// A group, if it can be stored and is not noted yet.
+    fn group(
+        &mut self,
+        level: i32,
+        rows: i64,
+        key: &[Option<&str>],
+        state: &[Option<&str>],
+    ) -> Option<Group> {
         // A group with NULL in its key is looked up by no equality.
-        let Some(key) = key
+        let key = key
             .iter()
             .map(|part| part.map(str::to_string))
-            .collect::<Option<Vec<_>>>()
-        else {
-            return;
-        };
+            .collect::<Option<Vec<_>>>()?;
         let is_finite = |value: &Option<&str>| value.is_none_or(|value| !NOT_FINITE.contains(&value));
-        if self.computed.len() >= MAXIMUM
+        if self.computed.len() + self.small.len() >= MAXIMUM
             || key.iter().map(String::len).sum::<usize>() > MAXIMUM_KEY
             || state.iter().flatten().map(|value| value.len() + 1).sum::<usize>() > MAXIMUM_STATE
             || !state.iter().all(is_finite)
             || !self.known.insert((level, key.clone()))
         {
-            return;
+            return None;
         }
-        self.computed.push(Group {
+        Some(Group {
             level,
             key,
             rows,
             state: state.iter().map(|value| value.map(str::to_string)).collect(),
-        });
+        })
     }
 }
 
@@ -144,7 +166,7 @@ mod tests {
         let groups = |tickets: &[i32]| {
             let note = || {
                 for (n, ticket) in tickets.iter().enumerate() {
-                    note(*ticket, 600, &[Some(&n.to_string())], &[], 500);
+                    computed_at(*ticket, 600, &[Some(&n.to_string())], &[], 500);
                 }
             };
             collecting(note).1.computed.len()
@@ -158,14 +180,26 @@ mod tests {
     #[test]
     fn groups_that_cannot_be_moved_are_not_noted() {
         let mut noted = Noted::default();
-        noted.add(1, 600, &[None], &[Some("600")]);
-        noted.add(1, 600, &[Some("a")], &[Some("600"), Some("NaN")]);
-        noted.add(1, 600, &[Some(&"a".repeat(1_001))], &[]);
-        assert_eq!(noted.computed, []);
-        noted.add(1, 600, &[Some("a")], &[Some("600"), None]);
-        noted.add(1, 600, &[Some("a")], &[Some("600"), None]);
-        noted.add(2, 600, &[], &[]);
-        let levels: Vec<i32> = noted.computed.iter().map(|group| group.level).collect();
-        assert_eq!(levels, [1, 2]);
+        let mut is_noted = |level, key: &[Option<&str>], state: &[Option<&str>]| {
+            noted.group(level, 600, key, state).is_some()
+        };
+        assert!(!is_noted(1, &[None], &[Some("600")]));
+        assert!(!is_noted(1, &[Some("a")], &[Some("600"), Some("NaN")]));
+        assert!(!is_noted(1, &[Some(&"a".repeat(1_001))], &[]));
+        assert!(is_noted(1, &[Some("a")], &[Some("600"), None]));
+        assert!(!is_noted(1, &[Some("a")], &[Some("600"), None]), "twice");
+        assert!(is_noted(2, &[], &[]));
+    }
+
+    #[test]
+    fn small_groups_of_joins_are_kept_apart() {
+        let note = || {
+            computed_at(ticket(1, 2), 249, &[Some("a")], &[], 500);
+            computed_at(ticket(1, 2), 250, &[Some("b")], &[], 500);
+            computed_at(ticket(2, 1), 499, &[Some("c")], &[], 500);
+        };
+        let ((), noted) = collecting(note);
+        let keys = |groups: &[Group]| groups.iter().map(|group| group.key.concat()).collect::<String>();
+        assert_eq!([keys(&noted.computed), keys(&noted.small)], ["b", "a"]);
     }
 }

@@ -12,7 +12,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::moving;
 use super::net;
-use super::noted::{self, Noted};
+use super::noted::{self, Group, Noted};
 use super::statements::Statements;
 use super::{Level, Table};
 use crate::capture;
@@ -264,16 +264,23 @@ pub fn keep(plan: &Plan, snapshot: &Position, noted: &Noted) {
     if noted.helped > 0 {
         HELPED.with_borrow_mut(|helped| *helped.entry(plan.definition.tview).or_default() += noted.helped);
     }
-    if noted.computed.is_empty() {
+    let mut groups: Vec<&Group> = noted.computed.iter().collect();
+    if !noted.small.is_empty() {
+        let number = (noted.computed.len() + noted.small.len()) as i64;
+        if visited(plan) / number >= settings::running_threshold() {
+            groups.extend(&noted.small);
+        }
+    }
+    if groups.is_empty() {
         return;
     }
     if plan.running.iter().any(is_changed_here) {
         return;
     }
     let tview = (pg_sys::OIDOID, Value::of(plan.definition.tview));
-    let groups = noted
-        .computed
-        .iter()
+    let number = groups.len();
+    let groups = groups
+        .into_iter()
         .map(|group| serde_json::json!([group.level, group.rows, group.key, group.state]));
     let groups = serde_json::Value::Array(groups.collect()).to_string();
     let run = |sql: String, more: &[(Oid, Value)]| {
@@ -289,7 +296,7 @@ pub fn keep(plan: &Plan, snapshot: &Position, noted: &Noted) {
             ],
         );
         run(statement!("running_add"), &[(pg_sys::TEXTOID, Value::of(groups))]);
-        let added = plan.stored.added.get().map(|added| added + noted.computed.len());
+        let added = plan.stored.added.get().map(|added| added + number);
         plan.stored.added.set(Some(added.unwrap_or(0)));
         if added.is_none_or(|added| added >= UNCOUNTED) {
             let maximum = (noted::MAXIMUM - UNCOUNTED) as i64;
@@ -300,6 +307,18 @@ pub fn keep(plan: &Plan, snapshot: &Position, noted: &Noted) {
             plan.stored.added.set(Some(0));
         }
     });
+}
+
+/// How many rows of the tables of its levels this transaction has visited.
+fn visited(plan: &Plan) -> i64 {
+    let tables = plan.running.iter().flat_map(|level| &level.tables);
+    let mut tables: Vec<Oid> = tables.map(|table| table.oid).collect();
+    tables.sort_by_key(|table| table.to_u32());
+    tables.dedup();
+    let args = [(pg_sys::OIDARRAYOID, Value::of(tables))];
+    let visited =
+        run_internal(|| spi::run(&statement!("running_visited"), Access::Snapshot, &args).one::<i64>());
+    visited.unwrap_or(0)
 }
 
 /// Deletes all stored groups of a TVIEW. Inside an SPI session.
