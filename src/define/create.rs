@@ -111,6 +111,7 @@ fn define(request: &Request, target: &Target) -> Created {
     let before = target.before.as_ref();
     let mut notices = Vec::new();
     let fresh = before.and_then(fresh_name::find);
+    let keys_before = before.map(|before| key_types(target.view, &before.key_columns));
     let defined = define_view(request, target, fresh, &mut notices);
     let view = view::check(entity, target.owner).or_raise();
     let in_view = columns::of(view);
@@ -140,7 +141,8 @@ fn define(request: &Request, target: &Target) -> Created {
     } else {
         register::register(&plan, Fill::IfSmall, operation, details);
     }
-    if before.is_some_and(|before| before.feed && before.key_columns != plan.definition.key_columns) {
+    let keys = key_types(Some(view), &plan.definition.key_columns);
+    if plan.definition.feed && keys_before.is_some_and(|before| before != keys) {
         // Consumers know the rows by other keys.
         feed::everything(plan.definition.tview, &plan.definition.entity_name);
     }
@@ -148,6 +150,16 @@ fn define(request: &Request, target: &Target) -> Created {
         notices.extend(fresh_view::follow(&plan.definition, defined.replaced.is_some()));
     }
     Created { plan, notices }
+}
+
+/// Names and types of the key columns in a backing view.
+fn key_types(view: Option<Oid>, key: &[String]) -> Vec<(String, Option<Oid>)> {
+    let columns = view.map(columns::of).unwrap_or_default();
+    let of = |name: &String| {
+        let column = columns.iter().find(|column| column.name == *name);
+        (name.clone(), column.map(|column| column.type_oid))
+    };
+    key.iter().map(of).collect()
 }
 
 /// Gives the backing view the query of the call, if there is one.

@@ -333,7 +333,7 @@ fn a_tview_that_is_not_refreshed_fails_with_the_reason() {
     reader.run("SET pg_tviews.on_stale = error");
     assert_too_late(
         &reader.fails("SELECT * FROM tv_doubled"),
-        "pg_tviews_wait('public.tv_counter')",
+        "pg_tviews_resume('public.tv_counter')",
     );
     // A function that declares itself STABLE has the snapshot of its caller.
     reader.run("SET pg_tviews.on_stale = wait");

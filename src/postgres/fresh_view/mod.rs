@@ -61,7 +61,8 @@ struct Kept {
     answers: Rc<dyn Answers>,
     /// The types of the arguments are those of the key.
     is_checked: bool,
-    keys: Option<Datum>,
+    /// A key column, and its array.
+    keys: Option<(usize, Datum)>,
 }
 
 macro_rules! declare {
@@ -147,7 +148,7 @@ pub unsafe extern "C-unwind" fn pg_tviews_behind_keys(fcinfo: pg_sys::FunctionCa
     unsafe {
         let kept = kept(fcinfo);
         let place = argument(fcinfo, 1).map_or(0, |place| place.value() as i32 as usize);
-        if let Some(array) = kept.keys {
+        if let Some((_, array)) = kept.keys.filter(|(of, _)| *of == place) {
             return array;
         }
         let returned = pg_sys::get_fn_expr_rettype((*fcinfo).flinfo);
@@ -158,7 +159,7 @@ pub unsafe extern "C-unwind" fn pg_tviews_behind_keys(fcinfo: pg_sys::FunctionCa
         }
         let mut context = PgMemoryContexts::For((*(*fcinfo).flinfo).fn_mcxt);
         let array = context.switch_to(|_| kept.answers.keys(place)).datum();
-        kept.keys = Some(array);
+        kept.keys = Some((place, array));
         array
     }
 }

@@ -38,6 +38,12 @@ pub fn is_own(xid: u64) -> bool {
     has_xid() && own_xid() == xid
 }
 
+/// Whether this is the id of the running transaction, or of one of its subtransactions that were not rolled back.
+pub fn is_current(xid: u32) -> bool {
+    // SAFETY: reads the transaction state.
+    unsafe { pg_sys::TransactionIdIsCurrentTransactionId(pg_sys::TransactionId::from(xid)) }
+}
+
 /// Whether the isolation level is SERIALIZABLE.
 pub fn is_serializable() -> bool {
     // SAFETY: reads a backend-local variable.

@@ -23,11 +23,11 @@ pub struct Kept {
     pub is_refused: Cell<bool>,
     /// How many groups were stored since the last count of all of them. None: not counted yet.
     pub added: Cell<Option<usize>>,
-    /// How many large groups were computed of late.
+    /// How many groups were computed of late that may be stored.
     computed: Cell<usize>,
 }
 
-/// If so many large groups were computed and none was read from the store, stored groups do not help.
+/// If so many such groups were computed and none was read from the store, stored groups do not help.
 const TOO_MANY: usize = 60;
 
 /// The positions of changed tables, and whether each has few changes.
@@ -61,7 +61,7 @@ impl Kept {
         self.computed.set(if noted.helped > 0 {
             before / 2
         } else {
-            before + noted.computed.len()
+            before + noted.computed.len() + noted.small.len()
         });
     }
 

@@ -35,7 +35,8 @@ pub fn acknowledge(name: Option<&str>, token: Option<&str>) -> Result<(), Proble
         .hint("Acknowledge the tokens that pg_tviews_changes() returns on this server."));
     }
     let before = consumer.acknowledged();
-    if !read_here::knows(consumer.subscription, &before) {
+    let is_known = consumer.is_by_this_transaction || read_here::is_unchanged(consumer.subscription, &before);
+    if !is_known {
         return Err(Problem::new(
             PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
             format!("another session has acknowledged changes of consumer {}", shown(name)),

@@ -58,7 +58,9 @@ pub fn changes(name: Option<&str>, max_rows: Option<i32>) -> Result<Vec<Change>,
     }
     let mut consumer = consumer::find(name)?;
     consumer.check_complete()?;
-    read_here::note(consumer.subscription, consumer.acknowledged());
+    if !consumer.is_by_this_transaction {
+        read_here::note(consumer.subscription, consumer.acknowledged());
+    }
     let tviews = tviews(&consumer)?;
     if let Some((target, place)) = consumer.part.clone() {
         let rest = batch(&consumer, &tviews, &target, place, max_rows);

@@ -3,7 +3,6 @@
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::read_here;
 use super::token::{Place, Token, Upto};
 use crate::catalog::session_statement::SessionStatement;
 use crate::catalog::version;
@@ -34,6 +33,8 @@ pub struct Consumer {
     pub part: Option<(Position, Place)>,
     /// Nothing was acknowledged for a minute.
     pub is_idle: bool,
+    /// The running transaction has acknowledged the last of it.
+    pub is_by_this_transaction: bool,
 }
 
 thread_local! {
@@ -106,6 +107,10 @@ pub fn read(name: &str) -> Option<Consumer> {
                 position: snapshot(6)?,
                 part: snapshot(7).zip(place()),
                 is_idle: rows.get(0, 11)?,
+                is_by_this_transaction: rows
+                    .get::<String>(0, 12)
+                    .and_then(|xid| xid.parse().ok())
+                    .is_some_and(transaction::is_current),
             })
         })
     })
@@ -213,7 +218,6 @@ impl Consumer {
                     .run(Access::Current, &args, 0);
             })
         });
-        read_here::note(self.subscription, upto.clone());
     }
 }
 

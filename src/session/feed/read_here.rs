@@ -1,48 +1,41 @@
-//! What the consumers whose changes this transaction has read had acknowledged. If another session acknowledges
-//! the same changes, the effects of one of the two transactions must not be committed.
+//! What consumers had acknowledged when this transaction first read their changes. If another session has
+//! acknowledged the same changes since, the effects of one of the two transactions must not be committed.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use super::token::Upto;
 use crate::postgres::hooks::transaction_events::{Handlers, SubtransactionEvent, TransactionEvent};
 
 thread_local! {
-    /// By consumer: what it had acknowledged when its changes were read, and what this transaction has
-    /// acknowledged since, which a savepoint may undo.
-    static KNOWN: RefCell<Vec<(i64, Upto)>> = const { RefCell::new(Vec::new()) };
+    /// By consumer. The first time counts: changes that were read later are not the only ones.
+    static FIRST: RefCell<HashMap<i64, Upto>> = RefCell::default();
 }
 
 pub const HANDLERS: Handlers = Handlers {
     transaction: on_transaction,
-    subtransaction: on_subtransaction,
+    subtransaction: |_: SubtransactionEvent| {},
 };
 
-/// Notes what a consumer has acknowledged.
+/// Notes what a consumer has acknowledged, in another transaction.
 pub fn note(subscription: i64, acknowledged: Upto) {
-    KNOWN.with_borrow_mut(|known| {
-        let entry = (subscription, acknowledged);
-        if !known.contains(&entry) {
-            known.push(entry);
-        }
+    FIRST.with_borrow_mut(|first| {
+        first.entry(subscription).or_insert(acknowledged);
     });
 }
 
-/// Whether only this transaction has acknowledged changes since it has read some; also if it has read none.
-pub fn knows(subscription: i64, acknowledged: &Upto) -> bool {
-    KNOWN.with_borrow(|known| {
-        let mut of_consumer = known.iter().filter(|(of, _)| *of == subscription).peekable();
-        of_consumer.peek().is_none() || of_consumer.any(|(_, known)| known == acknowledged)
-    })
+/// Whether a consumer has acknowledged no more, in another transaction, than when its changes were first read;
+/// also if none were.
+pub fn is_unchanged(subscription: i64, acknowledged: &Upto) -> bool {
+    FIRST.with_borrow(|first| first.get(&subscription).is_none_or(|first| first == acknowledged))
 }
 
 fn on_transaction(event: TransactionEvent) {
     if event != TransactionEvent::BeforeEnd {
-        KNOWN.with(|known| {
-            if let Ok(mut known) = known.try_borrow_mut() {
-                known.clear();
+        FIRST.with(|first| {
+            if let Ok(mut first) = first.try_borrow_mut() {
+                first.clear();
             }
         });
     }
 }
-
-fn on_subtransaction(_: SubtransactionEvent) {}

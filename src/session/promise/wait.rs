@@ -32,10 +32,16 @@ pub fn is_settled(stale: &Stale, bound: &Bound, no_wait: Option<NoWait>) -> bool
         (on_stale, _) => on_stale == OnStale::Notice,
     };
     let lag = staleness::lag(stale.tview);
-    let why = no_wait.map_or("", NoWait::why);
-    let problem = too_late(stale, lag.as_ref(), bound.maximum, why);
-    let problem = problem.hint(match no_wait {
-        Some(no_wait) if !is_notice => no_wait.hint(stale, bound.maximum),
+    let not_refreshing = reason_not_refreshing(stale);
+    let why = match (&not_refreshing, no_wait) {
+        (_, Some(no_wait)) => no_wait.why().to_string(),
+        (Some(reason), None) => format!("{}.", reason.message),
+        (None, None) => String::new(),
+    };
+    let problem = too_late(stale, lag.as_ref(), bound.maximum, &why);
+    let problem = problem.hint(match (no_wait, not_refreshing.and_then(|reason| reason.hint)) {
+        (Some(no_wait), _) if !is_notice => no_wait.hint(stale, bound.maximum),
+        (_, Some(hint)) => hint,
         _ => format!(
             "Run SELECT pg_tviews_wait({}); first, or SET pg_tviews.on_stale = wait.",
             name(stale)
@@ -78,11 +84,17 @@ fn gave_up(stale: &Stale, bound: &Bound) -> Problem {
 
 /// Nobody refreshes a TVIEW that is paused or suspended.
 fn refuse_if_not_refreshing(stale: &Stale) {
-    if !stale.state.refreshes() {
-        if let Some(definition) = run_internal(|| definition::load(stale.tview)) {
-            not_refreshing(&definition).raise();
-        }
+    if let Some(reason) = reason_not_refreshing(stale) {
+        reason.raise();
     }
+}
+
+/// "TVIEW is paused", or why else it is not refreshed; None if it is.
+fn reason_not_refreshing(stale: &Stale) -> Option<Problem> {
+    if stale.state.refreshes() {
+        return None;
+    }
+    run_internal(|| definition::load(stale.tview)).map(|definition| not_refreshing(&definition))
 }
 
 /// A refresh that waits for a row which this transaction has written would wait as long as the query.

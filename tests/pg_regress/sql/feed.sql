@@ -128,6 +128,11 @@ SELECT pg_tviews_create('post', 'SELECT pk_post, CASE WHEN pk_post = 5 THEN uppe
 CALL pg_tviews_drain();
 SELECT entity_name, operation, key FROM pg_tviews_changes('cache');
 SELECT count(pg_tviews_ack('cache', token)) > 0 FROM pg_tviews_changes('cache');
+-- The same key column with another type: rows are known by other keys.
+SELECT pg_tviews_create('pair', 'SELECT fk_user::text AS "User", title, count(*) AS n FROM tb_post GROUP BY 1, 2', key_columns => '{User,title}');
+CALL pg_tviews_drain();
+SELECT DISTINCT entity_name, operation FROM pg_tviews_changes('cache') WHERE key IS NULL;
+SELECT count(pg_tviews_ack('cache', token)) > 0 FROM pg_tviews_changes('cache');
 TRUNCATE tb_post;
 CALL pg_tviews_drain();
 SELECT entity_name, operation, count(*) FROM pg_tviews_changes('cache') GROUP BY 1, 2 ORDER BY 1, 2;
