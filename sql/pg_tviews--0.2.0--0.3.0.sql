@@ -105,6 +105,11 @@ CREATE FUNCTION @extschema@.pg_tviews_explain(name_or_query text, key_columns te
 COMMENT ON FUNCTION @extschema@.pg_tviews_explain(text, text[]) IS
     'How changes of each source of a TVIEW, a view or a query are followed, which indexes would make this cheaper, and which aggregates run along. Changes nothing.';
 
+CREATE FUNCTION @extschema@.pg_tviews_export(schema_name name DEFAULT NULL) RETURNS text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_export_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_export(name) IS
+    'SQL that makes the TVIEWs of a schema, or of all schemas, again, settings included. Run where they exist, it leaves them unchanged.';
+
 CREATE FUNCTION @extschema@.pg_tviews_stored_groups(tview regclass) RETURNS TABLE (groups bigint, reads bigint)
     LANGUAGE c STABLE STRICT ROWS 1 AS 'MODULE_PATHNAME', 'pg_tviews_stored_groups_wrapper';
 COMMENT ON FUNCTION @extschema@.pg_tviews_stored_groups(regclass) IS

@@ -71,6 +71,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_ack(text, text) IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_unsubscribe(text) IS 'Removes a consumer of the change feed.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_provenance(text, text) IS
     'The changes of a row that are in the change feed, newest first, with the audit rows of their refreshes and where the changes came from.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_export(name) IS 'SQL that makes the TVIEWs of a schema, or of all schemas, again, settings included. Run where they exist, it leaves them unchanged.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
     'Trigger function of pg_tview_meta: updates fk_columns, max_latency and feed, refuses other updates, and adds the rows of a dump in which it was a table.';

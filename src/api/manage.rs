@@ -8,7 +8,7 @@ use pgrx::Array;
 
 use crate::define::arguments::{check_max_latency, column_names, seconds, tview_name};
 use crate::define::create::{self, Request, Triggers};
-use crate::define::{conversion_plan, convert, drop, fresh_view, pause};
+use crate::define::{conversion_plan, convert, drop, export, fresh_view, pause};
 use crate::error::OrRaise;
 use crate::postgres::sql_types::{texts, Name, RegClass};
 use crate::postgres::transaction::refuse_read_only;
@@ -56,6 +56,11 @@ fn pg_tviews_drop(name: &str, if_exists: default!(bool, "false"), keep_table: de
 fn pg_tviews_create_fresh_view(name: Option<&str>) -> RegClass {
     refuse_read_only("pg_tviews_create_fresh_view()");
     RegClass(fresh_view::create(tview_name(name).or_raise()))
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_export(schema_name: default!(Option<Name>, "NULL")) -> String {
+    export::export(schema_name.as_ref().map(|name| name.0.as_str())).or_raise()
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

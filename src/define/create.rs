@@ -6,23 +6,25 @@ use std::time::Duration;
 use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
+use super::effect::{self, Effect};
 use super::fill::Fill;
 use super::notice::Notice;
 use super::view::{self, Defined};
 use super::{
-    follow_columns, fresh_name, fresh_source, fresh_view, full_recomputes, key, own_ddl, patience,
-    pinned_settings, register, subscriptions, table, untracked_inputs,
+    definition_row, follow_columns, fresh_name, fresh_source, fresh_view, full_recomputes, key, own_ddl,
+    patience, pinned_settings, register, subscriptions, table, untracked_inputs,
 };
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::entity::Entity;
 use crate::catalog::owner::by_whom;
 use crate::catalog::state::State;
-use crate::catalog::{limits, name, version};
+use crate::catalog::{announce, limits, name, version};
 use crate::error::{OrRaise, Problem};
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::{self, lock};
 use crate::postgres::{quote, relation, relation_changes, role, spi};
+use crate::refresh::audit::{self, Entry};
 use crate::refresh::feed;
 use crate::refresh::plan::{self, Plan};
 
@@ -58,9 +60,10 @@ struct Target {
     view: Option<Oid>,
 }
 
-/// The TVIEW that was created or redefined, and what to report.
+/// The TVIEW that the call was about, and what to report.
 struct Created {
     plan: Rc<Plan>,
+    effect: Effect,
     notices: Vec<Notice>,
 }
 
@@ -69,6 +72,9 @@ pub fn create(request: Request) -> Oid {
     version::check().or_raise();
     check_isolation().or_raise();
     let created = patience::patiently(|| target(&request.name), |target| define(&request, &target));
+    if request.triggers == Triggers::Now {
+        created.effect.notice(&created.plan.definition).send();
+    }
     created.notices.into_iter().for_each(Notice::send);
     full_recomputes::report(&created.plan);
     untracked_inputs::warn(&created.plan);
@@ -133,14 +139,8 @@ fn define(request: &Request, target: &Target) -> Created {
     definition.view_created = defined.created || before.is_some_and(created_before);
     let plan = run_internal(|| plan::prepare(definition)).or_raise();
     fresh_source::refuse_below(&plan).or_raise();
-    let operation = if before.is_some() { "redefine" } else { "create" };
-    let mut details = by_whom();
-    details["function"] = request.called.into();
-    if request.triggers == Triggers::ByWorker && before.is_none() {
-        register::register_for_worker(&plan, operation, details);
-    } else {
-        register::register(&plan, Fill::IfSmall, operation, details);
-    }
+    let effect = effect::of(&plan, before, &defined, !notices.is_empty());
+    record(request, &plan, before, effect);
     let keys = key_types(Some(view), &plan.definition.key_columns);
     if plan.definition.feed && keys_before.is_some_and(|before| before != keys) {
         // Consumers know the rows by other keys.
@@ -149,7 +149,45 @@ fn define(request: &Request, target: &Target) -> Created {
     if fresh.is_some() {
         notices.extend(fresh_view::follow(&plan.definition, defined.replaced.is_some()));
     }
-    Created { plan, notices }
+    Created {
+        plan,
+        effect,
+        notices,
+    }
+}
+
+/// Writes what the call changes in the catalog, with one row in the audit.
+fn record(request: &Request, plan: &Plan, before: Option<&Definition>, effect: Effect) {
+    let mut details = by_whom();
+    details["function"] = request.called.into();
+    details["effect"] = effect.name().into();
+    match (effect, before) {
+        (Effect::Created, _) if request.triggers == Triggers::ByWorker => {
+            register::register_for_worker(plan, "create", details)
+        }
+        (Effect::Created, _) => register::register(plan, Fill::IfSmall, "create", details),
+        (Effect::Altered, Some(before)) => alter(plan, before.state, details),
+        (Effect::Unchanged, _) => run_internal(|| definition_row::note_view(plan)),
+        (Effect::Redefined | Effect::Altered, _) => {
+            register::register(plan, Fill::IfSmall, "redefine", details)
+        }
+    }
+}
+
+/// Writes properties that no row depends on. `state`: as it is and stays.
+fn alter(plan: &Plan, state: State, mut details: serde_json::Value) {
+    let definition = &plan.definition;
+    run_internal(|| spi::session(|| definition_row::write(plan, state)));
+    details["max_latency_seconds"] = definition.max_latency.map(|bound| bound.as_secs_f64()).into();
+    let mut entry = Entry::new(
+        &definition.entity_name,
+        definition.tview,
+        "configure",
+        audit::now(),
+    );
+    entry.details = Some(details);
+    audit::add(entry);
+    announce::catalog_change();
 }
 
 /// Names and types of the key columns in a backing view.
@@ -201,7 +239,7 @@ fn definition(request: &Request, target: &Target, table: Oid, view: Oid, key: Ve
         state: State::Populating,
         sources: Vec::new(),
         pinned: spi::session(pinned_settings::of_session),
-        hash: String::new(),
+        hash: before.map_or(String::new(), |before| before.hash.clone()),
         owner: target.owner,
         seen_view: view,
         max_latency: request

@@ -12,6 +12,8 @@ pub mod create;
 pub mod ddl_events;
 pub mod definition_row;
 pub mod drop;
+mod effect;
+pub mod export;
 pub mod feed;
 pub mod fill;
 pub mod follow_columns;

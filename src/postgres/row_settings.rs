@@ -1,6 +1,8 @@
 //! Settings that the value of a row can depend on: those whose values a TVIEW keeps, as they belong to the
 //! data, and those that are the same for all TVIEWs.
 
+use std::collections::BTreeMap;
+
 /// A TVIEW keeps the values that these have when it is created. A setting without a kept value has the value
 /// given here; without that too, the value of the session.
 pub const PINNED: [(&str, Option<&str>); 16] = [
@@ -21,6 +23,24 @@ pub const PINNED: [(&str, Option<&str>); 16] = [
     ("pg_trgm.word_similarity_threshold", Some("0.6")),
     ("pg_trgm.strict_word_similarity_threshold", Some("0.5")),
 ];
+
+/// The values that rows are computed with, by name, of what a TVIEW keeps. A setting of a library that was not loaded when
+/// the TVIEW was created is not kept.
+pub fn effective(kept: &[(String, String)]) -> BTreeMap<&'static str, &str> {
+    let value = |name: &str, otherwise: Option<&'static str>| {
+        let kept = kept.iter().find(|(kept, _)| kept == name);
+        kept.map(|(_, value)| value.as_str()).or(otherwise)
+    };
+    PINNED
+        .iter()
+        .filter_map(|(name, otherwise)| Some((*name, value(name, *otherwise)?)))
+        .collect()
+}
+
+/// Whether a setting has a value whatever the session says, and this is that value.
+pub fn is_default(name: &str, value: &str) -> bool {
+    PINNED.contains(&(name, Some(value)))
+}
 
 /// Settings of all statements of the extension, besides those that [`super::run_as::pinned`] sets: how SQL
 /// text is read and written, and which relations may be read.

@@ -94,6 +94,7 @@ const CALLS: &[&str] = &[
     "SELECT pg_tviews_retry('dirty')",
     "SELECT * FROM pg_tviews_health_check()",
     "SELECT pg_tviews_version()",
+    "SELECT pg_tviews_export()",
     "SELECT * FROM pg_tview_meta",
     "SELECT * FROM pg_tview_status",
     "SELECT * FROM pg_tview_queue",
