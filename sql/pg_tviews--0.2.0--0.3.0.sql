@@ -105,6 +105,18 @@ CREATE FUNCTION @extschema@.pg_tviews_explain(name_or_query text, key_columns te
 COMMENT ON FUNCTION @extschema@.pg_tviews_explain(text, text[]) IS
     'How changes of each source of a TVIEW, a view or a query are followed, which indexes would make this cheaper, and which aggregates run along. Changes nothing.';
 
+-- One more argument.
+DROP FUNCTION @extschema@.pg_tviews_create(text, text, interval, text[]);
+CREATE FUNCTION @extschema@.pg_tviews_create(name text, query text DEFAULT NULL, max_latency interval DEFAULT NULL, key_columns text[] DEFAULT NULL, allow_full text DEFAULT NULL) RETURNS regclass
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_create_allowing_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_create(text, text, interval, text[], text) IS
+    'Creates or redefines a TVIEW: the tv_ table that is kept equal to the v_ view of an entity. Returns the table.';
+
+CREATE FUNCTION @extschema@.pg_tviews_lint(schema_name name DEFAULT NULL) RETURNS TABLE (
+    tview_oid regclass, rule text, severity text, source regclass, message text, hint text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_lint_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_lint(name) IS
+    'What in the definitions of the TVIEWs of a schema, or of all schemas, will be slow, late, or not followed. Changes nothing.';
 CREATE FUNCTION @extschema@.pg_tviews_export(schema_name name DEFAULT NULL) RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_export_wrapper';
 COMMENT ON FUNCTION @extschema@.pg_tviews_export(name) IS

@@ -20,6 +20,20 @@ pub enum OnStale {
     Notice,
 }
 
+/// What creation does with sources of which any change recomputes the whole TVIEW.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PostgresGucEnum)]
+pub enum AllowFull {
+    /// It accepts them.
+    #[name = c"on"]
+    On,
+    /// It accepts them, and a NOTICE names each.
+    #[name = c"notice"]
+    Notice,
+    /// It fails.
+    #[name = c"off"]
+    Off,
+}
+
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
 static ALLOW_TABLE_WRITES: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -29,6 +43,7 @@ static PREVIEW_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static MAX_STALENESS: GucSetting<i32> = GucSetting::<i32>::new(-1);
 static ON_STALE: GucSetting<OnStale> = GucSetting::<OnStale>::new(OnStale::Wait);
 static STALE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+static ALLOW_FULL: GucSetting<AllowFull> = GucSetting::<AllowFull>::new(AllowFull::Notice);
 static WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static MAX_LATENCY: GucSetting<i32> = GucSetting::<i32>::new(250);
 static BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
@@ -99,6 +114,11 @@ pub fn on_stale() -> OnStale {
 pub fn stale_timeout() -> Option<Duration> {
     let limit = Duration::from_millis(STALE_TIMEOUT.get() as u64);
     (!limit.is_zero()).then_some(limit)
+}
+
+/// What creation does with sources of which any change recomputes the whole TVIEW.
+pub fn allow_full() -> AllowFull {
+    ALLOW_FULL.get()
 }
 
 /// Refresh workers per database.
@@ -458,6 +478,14 @@ fn init_promise(none: GucFlags) {
         i32::MAX,
         GucContext::Userset,
         GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_enum_guc(
+        c"pg_tviews.allow_full",
+        c"Whether a TVIEW may be created of which any change of some table recomputes all rows.",
+        c"With notice, a NOTICE names each such table and the reason. With off, pg_tviews_create fails.",
+        &ALLOW_FULL,
+        GucContext::Userset,
+        none,
     );
     GucRegistry::define_enum_guc(
         c"pg_tviews.on_stale",

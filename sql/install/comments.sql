@@ -1,4 +1,4 @@
-COMMENT ON FUNCTION @extschema@.pg_tviews_create(text, text, interval, text[]) IS
+COMMENT ON FUNCTION @extschema@.pg_tviews_create(text, text, interval, text[], text) IS
     'Creates or redefines a TVIEW: the tv_ table that is kept equal to the v_ view of an entity. Returns the table.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_drop(text, boolean, boolean) IS
     'Drops a TVIEW: its definition, its table unless keep_table is true, and its view if the extension created it.';
@@ -72,6 +72,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_unsubscribe(text) IS 'Removes a consum
 COMMENT ON FUNCTION @extschema@.pg_tviews_provenance(text, text) IS
     'The changes of a row that are in the change feed, newest first, with the audit rows of their refreshes and where the changes came from.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_export(name) IS 'SQL that makes the TVIEWs of a schema, or of all schemas, again, settings included. Run where they exist, it leaves them unchanged.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_lint(name) IS 'What in the definitions of the TVIEWs of a schema, or of all schemas, will be slow, late, or not followed. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
     'Trigger function of pg_tview_meta: updates fk_columns, max_latency and feed, refuses other updates, and adds the rows of a dump in which it was a table.';

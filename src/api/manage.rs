@@ -6,12 +6,13 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use pgrx::Array;
 
-use crate::define::arguments::{check_max_latency, column_names, seconds, tview_name};
+use crate::define::arguments::{allow_full_named, check_max_latency, column_names, seconds, tview_name};
 use crate::define::create::{self, Request, Triggers};
 use crate::define::{conversion_plan, convert, drop, export, fresh_view, pause};
 use crate::error::OrRaise;
 use crate::postgres::sql_types::{texts, Name, RegClass};
 use crate::postgres::transaction::refuse_read_only;
+use crate::settings::{self, AllowFull};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/fresh_views.sql",
@@ -19,12 +20,35 @@ use crate::postgres::transaction::refuse_read_only;
     requires = ["relations"]
 );
 
-#[pg_extern(volatile, parallel_unsafe)]
-fn pg_tviews_create(
+#[pg_extern(volatile, parallel_unsafe, name = "pg_tviews_create")]
+fn pg_tviews_create_allowing(
     name: Option<&str>,
     query: default!(Option<&str>, "NULL"),
     max_latency: default!(Option<Interval>, "NULL"),
     key_columns: default!(Option<Array<&str>>, "NULL"),
+    allow_full: default!(Option<&str>, "NULL"),
+) -> RegClass {
+    let allow_full = allow_full.map_or(Ok(settings::allow_full()), allow_full_named);
+    created(name, query, max_latency, key_columns, allow_full.or_raise())
+}
+
+/// The function as objects of version 0.2 declare it.
+#[pg_extern(sql = false)]
+fn pg_tviews_create(
+    name: Option<&str>,
+    query: Option<&str>,
+    max_latency: Option<Interval>,
+    key_columns: Option<Array<&str>>,
+) -> RegClass {
+    created(name, query, max_latency, key_columns, settings::allow_full())
+}
+
+fn created(
+    name: Option<&str>,
+    query: Option<&str>,
+    max_latency: Option<Interval>,
+    key_columns: Option<Array<&str>>,
+    allow_full: AllowFull,
 ) -> RegClass {
     refuse_read_only("pg_tviews_create()");
     let max_latency = max_latency.map(|interval| {
@@ -40,6 +64,7 @@ fn pg_tviews_create(
         query: query.map(str::to_string),
         max_latency,
         key_columns,
+        allow_full,
         called: "pg_tviews_create",
         triggers: Triggers::Now,
     });

@@ -6,9 +6,9 @@ use pgrx::Array;
 use crate::catalog::status;
 use crate::define::arguments::{column_names, tview_name};
 use crate::error::OrRaise;
-use crate::explain::{explain, Row};
+use crate::explain::{explain, lint, Row};
 use crate::health;
-use crate::postgres::sql_types::{texts, Document, RegClass};
+use crate::postgres::sql_types::{texts, Document, Name, RegClass};
 use crate::session::{affected, check, pending};
 
 ::pgrx::extension_sql_file!(
@@ -97,6 +97,34 @@ fn explained(name_or_query: Option<&str>, key_columns: Option<Array<&str>>) -> i
         .map(|columns| column_names("key_columns", &texts(columns)).or_raise());
     let rows = name_or_query.map(|text| explain(text, key).or_raise());
     rows.unwrap_or_default().into_iter()
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
+fn pg_tviews_lint(
+    schema_name: default!(Option<Name>, "NULL"),
+) -> TableIterator<
+    'static,
+    (
+        name!(tview_oid, RegClass),
+        name!(rule, String),
+        name!(severity, String),
+        name!(source, Option<RegClass>),
+        name!(message, String),
+        name!(hint, Option<String>),
+    ),
+> {
+    let found = lint::lint(schema_name.as_ref().map(|name| name.0.as_str())).or_raise();
+    TableIterator::new(found.into_iter().map(|finding| {
+        (
+            RegClass(finding.tview),
+            finding.rule.to_string(),
+            finding.severity.to_string(),
+            finding.source.map(RegClass),
+            finding.message,
+            finding.hint,
+        )
+    }))
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

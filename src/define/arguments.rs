@@ -7,6 +7,8 @@ use pgrx::PgSqlErrorCode;
 
 use crate::catalog::limits;
 use crate::error::Problem;
+use crate::postgres::quote;
+use crate::settings::AllowFull;
 
 /// Months count as 30 days, days as 24 hours.
 pub fn seconds(interval: &Interval) -> f64 {
@@ -49,6 +51,20 @@ pub fn bound(max_staleness: Option<&Interval>) -> Result<Duration, Problem> {
             .detail(format!("The interval is {} seconds long.", seconds(interval)))
             .hint(HINT)
         })
+}
+
+/// What the argument `allow_full` says, in the words of the setting.
+pub fn allow_full_named(value: &str) -> Result<AllowFull, Problem> {
+    match value {
+        "on" => Ok(AllowFull::On),
+        "notice" => Ok(AllowFull::Notice),
+        "off" => Ok(AllowFull::Off),
+        _ => Err(Problem::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("allow_full is {}", quote::literal(value)),
+        )
+        .hint("Give 'on', 'notice' or 'off'.")),
+    }
 }
 
 /// A list of column names. `argument`: the name of the argument or column.

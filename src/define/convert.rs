@@ -6,6 +6,7 @@ use super::{basic_view, patience};
 use crate::catalog::entity::Entity;
 use crate::catalog::key_choice::has_unique_index;
 use crate::postgres::{spi, transaction};
+use crate::settings;
 
 /// The outcome for one entity.
 pub struct Outcome {
@@ -106,6 +107,7 @@ fn convert_one(entity: &Entity) -> String {
         query,
         max_latency: None,
         key_columns: None,
+        allow_full: settings::allow_full(),
         called: "pg_tviews_auto_convert",
         triggers: Triggers::ByWorker,
     });

@@ -27,6 +27,7 @@ use crate::postgres::{quote, relation, relation_changes, role, spi};
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::feed;
 use crate::refresh::plan::{self, Plan};
+use crate::settings::AllowFull;
 
 /// The arguments of pg_tviews_create.
 pub struct Request {
@@ -34,6 +35,8 @@ pub struct Request {
     pub query: Option<String>,
     pub max_latency: Option<Duration>,
     pub key_columns: Option<Vec<String>>,
+    /// Whether there may be sources of which any change recomputes all rows.
+    pub allow_full: AllowFull,
     /// The SQL function that was called.
     pub called: &'static str,
     pub triggers: Triggers,
@@ -76,7 +79,7 @@ pub fn create(request: Request) -> Oid {
         created.effect.notice(&created.plan.definition).send();
     }
     created.notices.into_iter().for_each(Notice::send);
-    full_recomputes::report(&created.plan);
+    full_recomputes::report(&created.plan, request.allow_full);
     untracked_inputs::warn(&created.plan);
     subscriptions::leave();
     created.plan.definition.tview
@@ -140,6 +143,9 @@ fn define(request: &Request, target: &Target) -> Created {
     let plan = run_internal(|| plan::prepare(definition)).or_raise();
     fresh_source::refuse_below(&plan).or_raise();
     let effect = effect::of(&plan, before, &defined, !notices.is_empty());
+    if effect != Effect::Unchanged {
+        full_recomputes::check(&plan, request.allow_full).or_raise();
+    }
     record(request, &plan, before, effect);
     let keys = key_types(Some(view), &plan.definition.key_columns);
     if plan.definition.feed && keys_before.is_some_and(|before| before != keys) {

@@ -1,23 +1,73 @@
-//! The NOTICE about sources of which any change recomputes the whole TVIEW.
+//! Sources of which any change recomputes the whole TVIEW: accepted, reported or refused.
+
+use pgrx::PgSqlErrorCode;
 
 use crate::error::Problem;
-use crate::lineage::{Source, Strategy};
-use crate::postgres::{relation, role};
+use crate::lineage::{rewrite, Source, Strategy};
+use crate::postgres::{quote, relation, role};
 use crate::refresh::plan::Plan;
+use crate::settings::AllowFull;
 
-/// Reports the sources whose changes are not mapped to keys, each with the reasons.
-pub fn report(plan: &Plan) {
-    for source in &plan.lineage.sources {
-        for reason in reasons(plan, source) {
-            Problem::for_notice(format!(
-                "any change of {} recomputes all of {}",
-                relation::display(source.relation),
-                plan.definition.display()
-            ))
-            .detail(format!("Reason: {reason}."))
-            .notice();
-        }
+/// A source whose changes are not mapped to keys, and why.
+struct Full {
+    source: String,
+    reason: String,
+    rewrite: Option<&'static str>,
+}
+
+/// An error if such sources are not allowed.
+pub fn check(plan: &Plan, allowed: AllowFull) -> Result<(), Problem> {
+    let found = find(plan);
+    let Some(first) = found.first().filter(|_| allowed == AllowFull::Off) else {
+        return Ok(());
+    };
+    let tview = plan.definition.display();
+    let reasons: Vec<String> = found
+        .iter()
+        .map(|full| format!("{}: {}.", full.source, full.reason))
+        .collect();
+    let allow = "SET pg_tviews.allow_full = notice;";
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        format!("any change of {} would recompute all of {tview}", first.source),
+    )
+    .detail(reasons.join("\n"))
+    .hint(match first.rewrite {
+        Some(rewrite) => format!("{rewrite} Or accept the cost: {allow}"),
+        None => format!(
+            "Accept the cost: {allow} To see how other sources are followed, run SELECT * FROM pg_tviews_explain({});",
+            quote::literal("SELECT ...")
+        ),
+    }))
+}
+
+/// A NOTICE for each of these sources, with the reason.
+pub fn report(plan: &Plan, allowed: AllowFull) {
+    if allowed == AllowFull::On {
+        return;
     }
+    for full in find(plan) {
+        Problem::for_notice(format!(
+            "any change of {} recomputes all of {}",
+            full.source,
+            plan.definition.display()
+        ))
+        .detail(format!("Reason: {}.", full.reason))
+        .notice();
+    }
+}
+
+fn find(plan: &Plan) -> Vec<Full> {
+    let of = |source: &Source| -> Vec<Full> {
+        let reasons = reasons(plan, source).into_iter();
+        let full = |reason: String| Full {
+            source: relation::display(source.relation),
+            rewrite: rewrite::instead_of(&reason),
+            reason,
+        };
+        reasons.map(full).collect()
+    };
+    plan.lineage.sources.iter().flat_map(of).collect()
 }
 
 fn reasons(plan: &Plan, source: &Source) -> Vec<String> {

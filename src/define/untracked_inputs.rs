@@ -82,8 +82,13 @@ impl Kind {
 
 /// Warns of such values in the backing view and in the views that it reads.
 pub fn warn(plan: &Plan) {
+    problems(plan).into_iter().for_each(Problem::warn);
+}
+
+/// A warning for each kind of such values.
+pub fn problems(plan: &Plan) -> Vec<Problem> {
     let display = plan.definition.display();
-    for (kind, names) in find(plan) {
+    let problem = |(kind, names): (Kind, BTreeSet<String>)| {
         let names: Vec<String> = names.into_iter().collect();
         let message = format!(
             "TVIEW {display} does not follow {}: {}",
@@ -93,8 +98,8 @@ pub fn warn(plan: &Plan) {
         Problem::new(PgSqlErrorCode::ERRCODE_WARNING, message)
             .detail(kind.detail())
             .hint(kind.hint(&display))
-            .warn();
-    }
+    };
+    find(plan).into_iter().map(problem).collect()
 }
 
 fn find(plan: &Plan) -> BTreeMap<Kind, BTreeSet<String>> {

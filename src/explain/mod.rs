@@ -8,6 +8,7 @@
 
 mod advice;
 mod examine;
+pub mod lint;
 mod plans;
 mod running;
 mod subject;

@@ -21,6 +21,7 @@ mod inheriting;
 mod key;
 mod key_query;
 pub mod policies;
+pub mod rewrite;
 mod search;
 mod shorten;
 mod shown_query;

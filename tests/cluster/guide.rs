@@ -205,6 +205,53 @@ fn helper_script_fails_when_one_table_cannot_be_converted_but_converts_the_other
 }
 
 #[test]
+fn the_lint_script_reports_in_three_formats_and_by_its_exit_status() {
+    let project = Project::new("guide_lint");
+    project.tables();
+    let mut client = project.database.client();
+    client.run(
+        "INSERT INTO tb_user (email, name) SELECT n || '@example.org', 'user ' || n FROM generate_series(1, 3) n;
+         SELECT pg_tviews_create('user', max_latency => '1 s', query => 'SELECT pk_user, name FROM tb_user')",
+    );
+    assert_eq!(project.succeeds("./sql/lint_tviews.sh -d guide_lint"), "");
+    client.run("SELECT pg_tviews_create('top', 'SELECT pk_user AS pk_top, name || ''100%'' AS name FROM tb_user ORDER BY 1 LIMIT 2')");
+    let text = project.refused("./sql/lint_tviews.sh -d guide_lint -s public");
+    assert!(
+        text.contains("tv_top: warning: any change of public.tb_user"),
+        "{text}"
+    );
+    assert!(
+        text.contains("(full_comparison)") && text.contains("Leave LIMIT"),
+        "{text}"
+    );
+    project.succeeds("./sql/lint_tviews.sh -d guide_lint --fail-on error");
+    let json = project.succeeds("./sql/lint_tviews.sh -d guide_lint --fail-on=error --format=json");
+    let found: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(found[0]["rule"], "full_comparison", "{json}");
+    let annotations = project.refused("./sql/lint_tviews.sh -d guide_lint --format github");
+    let lines: Vec<&str> = annotations
+        .lines()
+        .filter(|line| line.starts_with("::"))
+        .collect();
+    assert_eq!(lines.len(), 2, "{annotations}");
+    assert!(
+        lines[0].starts_with("::warning title=full_comparison public.tv_top::any change"),
+        "{annotations}"
+    );
+    assert!(lines[0].contains("%0A"), "{annotations}");
+    assert!(lines[1].starts_with("::notice title=no_bound"), "{annotations}");
+    for wrong in [
+        "",
+        "-d guide_lint --format xml",
+        "-d guide_lint --fail-on never",
+        "-d no_such_database",
+        "-d guide_lint -s missing",
+    ] {
+        project.refused(&format!("./sql/lint_tviews.sh {wrong}"));
+    }
+}
+
+#[test]
 fn metadata_can_be_updated_and_bad_values_are_refused() {
     let project = Project::new("guide_metadata");
     project.succeeds("bash build.sh");

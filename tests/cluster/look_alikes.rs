@@ -95,6 +95,7 @@ const CALLS: &[&str] = &[
     "SELECT * FROM pg_tviews_health_check()",
     "SELECT pg_tviews_version()",
     "SELECT pg_tviews_export()",
+    "SELECT * FROM pg_tviews_lint()",
     "SELECT * FROM pg_tview_meta",
     "SELECT * FROM pg_tview_status",
     "SELECT * FROM pg_tview_queue",

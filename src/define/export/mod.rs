@@ -6,7 +6,6 @@ mod tview;
 use std::collections::HashMap;
 
 use pgrx::pg_sys::Oid;
-use pgrx::PgSqlErrorCode;
 
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::{feeds, name, version};
@@ -18,8 +17,8 @@ use script::Script;
 /// The script for the TVIEWs of a schema, or of all schemas. Run where the TVIEWs exist, it leaves them unchanged.
 pub fn export(schema_name: Option<&str>) -> Result<String, Problem> {
     version::check()?;
-    if let Some(name) = schema_name {
-        check_schema(name)?;
+    if let Some(schema) = schema_name.filter(|schema| !run_internal(|| name::schema_exists(schema))) {
+        return Err(name::unknown_schema(schema));
     }
     let functions = extension::schema().and_then(schema::name).unwrap_or_default();
     let mut script = Script::new(quote::identifier(&functions));
@@ -31,17 +30,6 @@ pub fn export(schema_name: Option<&str>) -> Result<String, Problem> {
         wanted.for_each(|definition| tview::add(&mut script, definition));
     });
     Ok(script.finish())
-}
-
-fn check_schema(schema: &str) -> Result<(), Problem> {
-    if run_internal(|| name::schema_exists(schema)) {
-        return Ok(());
-    }
-    Err(Problem::new(
-        PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
-        format!("schema \"{schema}\" does not exist"),
-    )
-    .hint("Run SELECT entity_name, tview_oid FROM pg_tview_meta; to list the TVIEWs with their schemas."))
 }
 
 /// By schema and name, and each after the TVIEWs that it reads.
