@@ -247,6 +247,17 @@ CREATE TABLE @extschema@.pg_tview_lost_consumer (
     lost_at         timestamptz NOT NULL
 );
 
+-- The greatest revisions among rows that were deleted of TVIEWs whose table has a column revision; the greatest of a TVIEW counts.
+-- Append-only, without a unique index: sessions that delete rows do not wait for each other.
+CREATE TABLE @extschema@.pg_tview_revision (
+    tview_oid regclass NOT NULL,
+    revision  bigint   NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE @extschema@.pg_tview_revision REPLICA IDENTITY FULL;
+CREATE INDEX pg_tview_revision_tview_oid_revision_idx ON @extschema@.pg_tview_revision (tview_oid, revision);
+-- Dumped: revisions do not go back by a restore either.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.pg_tview_revision', '');
+
 -- Each role sees its own consumers, members of pg_monitor all.
 CREATE VIEW @extschema@.pg_tview_consumer WITH (security_barrier) AS
 SELECT s.consumer, s.owner::regrole AS owner, s.names, CASE WHEN l.lost_at IS NULL THEN 'active' ELSE 'resnapshot' END AS state,
@@ -274,6 +285,8 @@ ALTER TABLE @extschema@.pg_tview_change ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_change FOR SELECT
     USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
            OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
+-- Numbers only. The owner of the database runs pg_dump, and refreshes read them as the owner of the TVIEW.
+GRANT SELECT ON @extschema@.pg_tview_revision TO PUBLIC;
 -- The view shows each role its own consumers.
 GRANT SELECT ON @extschema@.pg_tview_consumer TO PUBLIC;
 
@@ -302,6 +315,7 @@ COMMENT ON TABLE @extschema@.pg_tview_change IS 'The change feed: which rows of 
 COMMENT ON TABLE @extschema@.pg_tview_subscription IS 'The table behind pg_tview_consumer: who reads the change feed.';
 COMMENT ON TABLE @extschema@.pg_tview_acknowledgement IS 'What consumers of the change feed have acknowledged. The newest row of each counts.';
 COMMENT ON TABLE @extschema@.pg_tview_lost_consumer IS 'Consumers that have missed changes, as these were removed first. They have to subscribe again.';
+COMMENT ON TABLE @extschema@.pg_tview_revision IS 'The greatest revisions among deleted rows of TVIEWs whose table has a column revision. New rows begin after them.';
 COMMENT ON VIEW @extschema@.pg_tview_consumer IS 'Consumers of the change feed: what each has acknowledged, and how far behind it is.';
 
 -- Back to the search_path of ALTER EXTENSION.

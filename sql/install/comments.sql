@@ -99,4 +99,5 @@ COMMENT ON TABLE @extschema@.pg_tview_change IS 'The change feed: which rows of 
 COMMENT ON TABLE @extschema@.pg_tview_subscription IS 'The table behind pg_tview_consumer: who reads the change feed.';
 COMMENT ON TABLE @extschema@.pg_tview_acknowledgement IS 'What consumers of the change feed have acknowledged. The newest row of each counts.';
 COMMENT ON TABLE @extschema@.pg_tview_lost_consumer IS 'Consumers that have missed changes, as these were removed first. They have to subscribe again.';
+COMMENT ON TABLE @extschema@.pg_tview_revision IS 'The greatest revisions among deleted rows of TVIEWs whose table has a column revision. New rows begin after them.';
 COMMENT ON VIEW @extschema@.pg_tview_consumer IS 'Consumers of the change feed: what each has acknowledged, and how far behind it is.';

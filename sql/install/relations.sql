@@ -237,6 +237,17 @@ CREATE TABLE @extschema@.pg_tview_lost_consumer (
     lost_at         timestamptz NOT NULL
 );
 
+-- The greatest revisions among rows that were deleted of TVIEWs whose table has a column revision; the greatest of a TVIEW counts.
+-- Append-only, without a unique index: sessions that delete rows do not wait for each other.
+CREATE TABLE @extschema@.pg_tview_revision (
+    tview_oid regclass NOT NULL,
+    revision  bigint   NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE @extschema@.pg_tview_revision REPLICA IDENTITY FULL;
+CREATE INDEX pg_tview_revision_tview_oid_revision_idx ON @extschema@.pg_tview_revision (tview_oid, revision);
+-- Dumped: revisions do not go back by a restore either.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.pg_tview_revision', '');
+
 -- Each role sees its own consumers, members of pg_monitor all.
 CREATE VIEW @extschema@.pg_tview_consumer WITH (security_barrier) AS
 SELECT s.consumer, s.owner::regrole AS owner, s.names, CASE WHEN l.lost_at IS NULL THEN 'active' ELSE 'resnapshot' END AS state,

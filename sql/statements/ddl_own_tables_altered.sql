@@ -32,6 +32,7 @@ SELECT c.objid
                 ('pg_tview_acknowledgement',
                  '{acknowledgement_id,subscription_id,position,upto,upto_xid,upto_change_id,upto_key,acknowledged_at}'),
                 ('pg_tview_lost_consumer', '{subscription_id,lost_at}'),
+                ('pg_tview_revision', '{tview_oid,revision}'),
                 ('pg_tview_comparison',
                  '{tview_oid,populates,by_range,compared_to,keys_at_once,held_keys,oldest_xid,oldest_change_at,changes_read,again_xid,again_change_at,again_changes,started_at,batches,rows_expected,rows_inserted,rows_updated,rows_deleted,rows_unchanged,sqlstate,message,details}'),
                 ('pg_tview_dead_letter',

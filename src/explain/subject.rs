@@ -238,6 +238,7 @@ fn shape(view: String, columns: &[Column], key: &[String]) -> Result<Shape, Prob
             .collect(),
         converted: Vec::new(),
         touch: None,
+        revision: None,
         returns_keys: false,
     })
 }

@@ -39,6 +39,13 @@ impl Refresh<'_> {
             Attempt::Held => return Some(Step::Done(Status::Busy)),
             Attempt::Gone => return Some(Step::Done(Status::NotReady)),
         }
+        if let Some(revision) = &plan.shape.revision {
+            match lock::try_table(revision.deleted, TableLock::RowExclusive) {
+                Attempt::Locked => {}
+                Attempt::Held => return Some(Step::Done(Status::Busy)),
+                Attempt::Gone => return Some(Step::Stale),
+            }
+        }
         (!plan.is_current()).then_some(Step::Stale)
     }
 }

@@ -13,6 +13,7 @@ pub mod batch;
 pub mod comparison;
 pub mod cost;
 pub mod current;
+pub mod deleted_revisions;
 pub mod discretion;
 pub mod equal_keys;
 pub mod existing_keys;

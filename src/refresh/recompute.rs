@@ -7,6 +7,7 @@ use pgrx::pg_sys;
 use super::audit::{Entry, Written};
 use super::batch::Batch;
 use super::cost;
+use super::deleted_revisions;
 use super::feed::Changed;
 use super::left_out::problems;
 use super::plan::key::Key;
@@ -25,7 +26,7 @@ use crate::postgres::transaction;
 const FEW_GROUPS: usize = 20;
 
 /// The column of a recompute statement from which on it returns what was written.
-const FIRST_CHANGED: usize = 6;
+const FIRST_CHANGED: usize = 7;
 
 /// What was written, and which rows have no place in the table.
 #[must_use]
@@ -218,11 +219,13 @@ fn filled(plan: &Plan, rows: &Rows) -> Result {
     if plan.shape.returns_keys {
         return result(plan, rows);
     }
+    let written = Written {
+        inserted: rows.len() as i64,
+        ..Written::default()
+    };
+    keep_revisions(plan, &written, None);
     Result {
-        written: Written {
-            inserted: rows.len() as i64,
-            ..Written::default()
-        },
+        written,
         ..Result::default()
     }
 }
@@ -230,16 +233,29 @@ fn filled(plan: &Plan, rows: &Rows) -> Result {
 /// Reads the rows that a recompute statement returns: the first has the counts.
 fn result(plan: &Plan, rows: &Rows) -> Result {
     let count = |column| rows.get::<i64>(0, column).unwrap_or(0);
+    let written = Written {
+        inserted: count(0),
+        updated: count(1),
+        deleted: count(2),
+        unchanged: count(3),
+    };
+    keep_revisions(plan, &written, rows.get(0, 6));
     Result {
-        written: Written {
-            inserted: count(0),
-            updated: count(1),
-            deleted: count(2),
-            unchanged: count(3),
-        },
+        written,
         problem: rows
             .get::<String>(0, 4)
             .map(|keys| problems::repeated_key(plan, &keys)),
         changed: Changed::read(plan, rows, FIRST_CHANGED),
+    }
+}
+
+/// Revisions must not go back: a deleted one is kept, and a crash takes none back that a reader has seen.
+fn keep_revisions(plan: &Plan, written: &Written, deleted: Option<i64>) {
+    if plan.shape.revision.is_none() || !written.any() {
+        return;
+    }
+    transaction::commit_durably();
+    if let Some(revision) = deleted {
+        deleted_revisions::keep(plan.definition.tview, revision);
     }
 }

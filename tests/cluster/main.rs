@@ -51,6 +51,7 @@ mod random_views;
 mod reads_with_a_promise;
 mod redefinition;
 mod replication;
+mod revisions;
 mod running_aggregates;
 mod security;
 mod sharing;

@@ -19,7 +19,7 @@ pub use invalidations_of::await_invalidations_of;
 pub use procedure::{in_procedure, may_commit};
 pub use snapshot::{with_latest_snapshot, with_snapshot};
 pub use state::{
-    command, has_xid, in_block, in_parallel_mode, in_recovery, is_current, is_over, is_own,
+    command, commit_durably, has_xid, in_block, in_parallel_mode, in_recovery, is_current, is_over, is_own,
     is_read_committed, is_read_only, is_serializable, make_commits_durable, next_command, next_xid, own_xid,
     refuse_read_only,
 };

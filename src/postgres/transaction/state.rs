@@ -117,6 +117,12 @@ pub fn make_commits_durable() {
     }
 }
 
+/// The commit of the current transaction waits for the disk, whatever `synchronous_commit` says.
+pub fn commit_durably() {
+    // SAFETY: sets a variable of the backend, which the end of the transaction resets.
+    unsafe { pg_sys::ForceSyncCommit() }
+}
+
 /// The number of the current command, which sees the changes of earlier commands.
 pub fn command() -> u32 {
     // SAFETY: reads backend-local state.

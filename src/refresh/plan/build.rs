@@ -11,7 +11,7 @@ use super::fingerprint::Fingerprint;
 use super::partition_locks::Locks;
 use super::reachable_code::Reachable;
 use super::running;
-use super::shape::shape;
+use super::shape::{shape, Shape};
 use super::source_plan::{requested, source_plan};
 use super::sql::Reach;
 use super::unmatched::Unmatched;
@@ -59,7 +59,7 @@ pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
         .filter(|partition| relation::kind(*partition) == Some('p'))
         .collect();
     let fingerprint = Fingerprint::of(&definition, &shape, &lineage, view);
-    let named = named(&definition, &lineage);
+    let named = named(&definition, &shape, &lineage);
     Ok(Plan {
         each_key: Statement::new(shape.recompute(Reach::EachKey), &arrays),
         // The text differs: this one is planned in another way.
@@ -91,11 +91,12 @@ pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
 }
 
 /// The objects that statements made from the view may find by name.
-fn named(definition: &Definition, lineage: &Lineage) -> Named {
+fn named(definition: &Definition, shape: &Shape, lineage: &Lineage) -> Named {
     let views = lineage.views.iter().copied().chain(lineage.root_view);
     let relations = views
         .clone()
         .chain([definition.tview])
+        .chain(shape.revision.iter().map(|revision| revision.deleted))
         .chain(lineage.sources.iter().flat_map(Source::tables));
     Named::new(definition.owner, views.map(Select::of_view), relations)
 }

@@ -12,6 +12,7 @@ pub mod key_column;
 pub mod partition_locks;
 pub mod reachable_code;
 mod refusal;
+mod revision;
 pub mod running;
 pub mod shape;
 pub mod source_plan;

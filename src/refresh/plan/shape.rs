@@ -5,6 +5,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::key_cast;
 use super::key_column::KeyColumn;
+use super::revision::Revision;
 use super::updated_at;
 use crate::catalog::columns::{self, Column};
 use crate::catalog::definition::Definition;
@@ -34,6 +35,7 @@ pub struct Shape {
     pub converted: Vec<String>,
     /// See [`updated_at::assignment`].
     pub touch: Option<String>,
+    pub revision: Option<Revision>,
     /// Statements that write rows return their keys, for the change feed.
     pub returns_keys: bool,
 }
@@ -46,6 +48,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
     refuse_generated(definition, &in_view, &in_table)?;
     let (content, converted) = content(definition, &in_view, &in_table)?;
     let touch = updated_at::assignment(&in_view, &in_table);
+    let revision = Revision::of(definition.tview, &in_view, &in_table);
     let missing = || {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
@@ -62,6 +65,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
         content,
         converted,
         touch,
+        revision,
         returns_keys: definition.feed,
     })
 }

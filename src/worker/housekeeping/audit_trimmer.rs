@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use crate::postgres::process::background_worker;
 use crate::postgres::transaction::worker_transaction::short_transaction;
 use crate::refresh::audit;
+use crate::refresh::deleted_revisions;
 use crate::refresh::running::store;
 use crate::refresh::shared_backlog::parts;
 use crate::wake::database::Database;
@@ -19,12 +20,14 @@ pub fn due_at(database: &Database) -> i64 {
     database.trim_audit_at.load(SeqCst)
 }
 
-/// Deletes one batch, and what is stored of shared backlogs that no refresh works on.
+/// Deletes one batch; also what is stored of shared backlogs that no refresh works on, and revisions that a greater
+/// one has replaced.
 pub fn run(database: &Database, now: i64) {
     background_worker::report_running("trimming pg_tview_meta_audit");
     let deleted = short_transaction(|| {
         parts::forget_stale();
         store::forget_dropped();
+        deleted_revisions::trim();
         audit::trim(BATCH)
     })
     .unwrap_or(0);

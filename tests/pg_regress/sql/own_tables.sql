@@ -40,6 +40,8 @@ ALTER TABLE pg_tview_acknowledgement SET (fillfactor = 90);
 ALTER TABLE pg_tview_acknowledgement RESET (fillfactor);
 ALTER TABLE pg_tview_lost_consumer SET (fillfactor = 90);
 ALTER TABLE pg_tview_lost_consumer RESET (fillfactor);
+ALTER TABLE pg_tview_revision SET (fillfactor = 90);
+ALTER TABLE pg_tview_revision RESET (fillfactor);
 -- Where nobody listens, columns are found by name.
 BEGIN;
 ALTER EVENT TRIGGER pg_tviews_ddl_happened DISABLE;

@@ -16,9 +16,9 @@ impl Shape {
     }
 
     fn filled_with(&self, fresh: String) -> String {
-        let names = self.names();
+        let (names, values) = self.inserted();
         let insert = format!(
-            "INSERT INTO {} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM ({fresh}) fresh",
+            "INSERT INTO {} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM ({fresh}) fresh",
             self.table,
         );
         if !self.returns_keys {
@@ -28,7 +28,7 @@ impl Shape {
         let (keys, written) = self.written_keys(&[Operation::Insert]);
         format!(
             "WITH inserted AS ({insert} RETURNING {}) \
-             SELECT n, 0::bigint, 0::bigint, 0::bigint, NULL::text, false{keys} \
+             SELECT n, 0::bigint, 0::bigint, 0::bigint, NULL::text, false, NULL::bigint{keys} \
                FROM (SELECT count(*) AS n FROM inserted) AS counts{written}",
             self.returned("t"),
         )

@@ -122,6 +122,18 @@ impl Shape {
         all.collect::<Vec<_>>().join(", ")
     }
 
+    /// The columns that new rows get values for, and these values from the rows of the view.
+    pub(super) fn inserted(&self) -> (String, String) {
+        let names = self.names();
+        match &self.revision {
+            Some(revision) => (
+                format!("{names}, revision"),
+                format!("{names}, {}", revision.first),
+            ),
+            None => (names.clone(), names),
+        }
+    }
+
     /// The rows of the table, without those of tables that inherit from it.
     pub fn rows(&self) -> String {
         format!("ONLY {}", self.table)

@@ -1,13 +1,14 @@
 //! The statement that recomputes rows and writes those that differ.
 
 use super::{KeyRange, Reach};
+use crate::refresh::plan::revision::Revision;
 use crate::refresh::plan::shape::Shape;
 use crate::refresh::plan::sql::written_keys::Operation;
 
 impl Shape {
     /// Recomputes rows and writes those that differ. Returns one row: the numbers of rows inserted, updated,
-    /// deleted and unchanged, up to ten keys (as JSON) that the view returns more than once, and whether the
-    /// whole view returns rows whose key is NULL.
+    /// deleted and unchanged, up to ten keys (as JSON) that the view returns more than once, whether the whole
+    /// view returns rows whose key is NULL, and the greatest revision that was deleted.
     ///
     /// With `returns_keys`, one row for each key that was written: the same, and what [`Shape::written_keys`]
     /// returns.
@@ -23,7 +24,7 @@ impl Shape {
     }
 
     fn recomputed(&self, reach: Reach, range: Option<&KeyRange>) -> String {
-        let (table, names) = (&self.table, self.names());
+        let (table, (names, values)) = (&self.table, self.inserted());
         // The ctid of the row in the table with the same key, and whether that row differs.
         let (place, differs) = (self.unused_name("place"), self.unused_name("differs"));
         let key_names = self.key_names();
@@ -49,6 +50,10 @@ impl Shape {
         };
         let deleted = self.deleted(keyed, range);
         let updated = self.updated(&place, &differs);
+        let (deleted_revision, greatest_deleted) = match self.revision {
+            Some(_) => (", tv.revision", "(SELECT max(revision) FROM deleted)"),
+            None => ("", "NULL::bigint"),
+        };
         let (keys, written) = self.written_keys(&self.operations());
         format!(
             "WITH {wanted}\
@@ -59,14 +64,14 @@ impl Shape {
                FROM (SELECT count(*) AS n FROM compared AS fresh{with_key} GROUP BY {key_names}) AS each_key), \
              repeated AS MATERIALIZED (SELECT {key_names} FROM compared AS fresh WHERE (SELECT rows > keys FROM found){and_with_key} \
                GROUP BY {key_names} HAVING count(*) > 1), \
-             deleted AS (DELETE FROM ONLY {table} AS tv {deleted} RETURNING {of_deleted}), \
+             deleted AS (DELETE FROM ONLY {table} AS tv {deleted} RETURNING {of_deleted}{deleted_revision}), \
              updated AS ({updated}), \
-             inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM compared AS fresh \
+             inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM compared AS fresh \
                WHERE fresh.{place} IS NULL{and_with_key} AND {not_repeated} RETURNING {of_inserted}), \
              counts AS MATERIALIZED (SELECT (SELECT count(*) FROM deleted) AS deleted, \
                (SELECT count(*) FROM updated) AS updated, (SELECT count(*) FROM inserted) AS inserted) \
              SELECT inserted, updated, deleted, greatest(found.rows - inserted - updated, 0), \
-               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text, {without_key}{keys} FROM counts CROSS JOIN found{written}",
+               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text, {without_key}, {greatest_deleted}{keys} FROM counts CROSS JOIN found{written}",
             fresh = match range {
                 Some(range) => self.fresh_of_range(range),
                 None => self.fresh(reach),
@@ -116,6 +121,7 @@ impl Shape {
             .may_differ()
             .map(|name| format!("{name} = fresh.{name}"))
             .chain(self.touch.iter().cloned())
+            .chain(self.revision.iter().map(|_| Revision::next().to_string()))
             .collect();
         format!(
             "UPDATE ONLY {} AS tv SET {} FROM compared AS fresh \
