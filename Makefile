@@ -56,6 +56,10 @@ fuzz: setup ## random views, changes and queries for a long time (PG_TVIEWS_FUZZ
 	scripts/install.sh
 	PG_TVIEWS_FUZZ_ROUNDS="$${PG_TVIEWS_FUZZ_ROUNDS:-1000}" scripts/cargo.sh test --test cluster -- random_views random_queries --nocapture
 
+soak: setup ## consumers of the change feed through crashes and DDL for a long time (PG_TVIEWS_SOAK_SECONDS, default an hour)
+	scripts/install.sh
+	PG_TVIEWS_SOAK_SECONDS="$${PG_TVIEWS_SOAK_SECONDS:-3600}" scripts/cargo.sh test --test cluster -- feed::soak --nocapture
+
 bench: setup ## what TVIEWs cost and how late they are, measured on private clusters (about an hour)
 	scripts/install.sh --release
 	scripts/cargo.sh bench --bench scenarios
@@ -67,4 +71,4 @@ bench-quick: setup ## fewer groups with less data, under three minutes
 release: setup ## set the version everywhere (VERSION=1.2.3), and check that the release is complete
 	scripts/release.sh "$(VERSION)"
 
-.PHONY: bench bench-quick fuzz package package-test release help demo demo-stop test test-all setup build install lint clippy unit regress cluster
+.PHONY: bench bench-quick fuzz soak package package-test release help demo demo-stop test test-all setup build install lint clippy unit regress cluster

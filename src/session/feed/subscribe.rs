@@ -46,6 +46,8 @@ pub fn subscribe(name: Option<&str>, tviews: Option<&[Option<&str>]>) -> Result<
     if consumer::read(name).is_some_and(|before| before.is_lost()) {
         unsubscribe::remove(consumer::find(Some(name))?.subscription);
     }
+    // What the transaction reads of the tables must not be lost by a crash, either.
+    transaction::commit_durably();
     let own = transaction::own_xid();
     let target = run_internal(now::seen).with_in_progress(own);
     let args = [

@@ -43,6 +43,11 @@ impl<'a> Database<'a> {
         self.cluster.client(&self.name)
     }
 
+    /// A connection as superuser, if the server accepts one.
+    pub fn try_client(&self) -> Result<Client, postgres::Error> {
+        self.cluster.try_client(&self.name, "postgres")
+    }
+
     /// A connection as `user`.
     pub fn client_as(&self, user: &str) -> Client {
         self.cluster.client_as(&self.name, user)
