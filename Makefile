@@ -49,6 +49,7 @@ regress: setup ## SQL regression tests in tests/pg_regress
 	scripts/regress.sh
 
 cluster: setup ## real clusters: workers, crashes, concurrency
+	scripts/test_programs.sh
 	scripts/install.sh
 	from="$${PG_TVIEWS_UPGRADE_FROM-$$(scripts/older_server.sh)}" && PG_TVIEWS_UPGRADE_FROM="$$from" scripts/cargo.sh test --test cluster
 

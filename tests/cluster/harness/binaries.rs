@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// The version of the server that these tests are compiled for.
@@ -36,12 +36,46 @@ pub fn folder() -> &'static Path {
 pub fn older_server() -> Option<PathBuf> {
     let pg_config = std::env::var("PG_TVIEWS_UPGRADE_FROM").unwrap_or_default();
     if VERSION > 15 && pg_config.is_empty() {
-        // Not by a macro, whose output is shown only if the test fails.
-        let text = "\n*** pg_upgrade is NOT tested: PG_TVIEWS_UPGRADE_FROM names no older server (make cluster does) ***\n";
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        warn("pg_upgrade is NOT tested: PG_TVIEWS_UPGRADE_FROM names no older server (make cluster does)");
     }
     (VERSION > 15 && !pg_config.is_empty())
         .then(|| PathBuf::from(output(Command::new(pg_config).arg("--bindir"))))
+}
+
+/// A Python that has psycopg2; None, with a message on the terminal, if there is none.
+pub fn python() -> Option<String> {
+    let has_it = |python: &&str| {
+        let mut import = Command::new(python);
+        import.args(["-c", "import psycopg2"]).stderr(Stdio::null());
+        import.status().is_ok_and(|status| status.success())
+    };
+    let found = ["/usr/bin/python3", "python3"].into_iter().find(has_it);
+    if found.is_none() {
+        warn("examples/feed is NOT tested: no Python with psycopg2 (scripts/test_programs.sh installs it)");
+    }
+    found.map(str::to_owned)
+}
+
+/// pgbouncer; None, with a message on the terminal, if it is not here.
+pub fn pgbouncer() -> Option<PathBuf> {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let named = std::env::var("PG_TVIEWS_PGBOUNCER").unwrap_or_default();
+    let places = [
+        named,
+        "/usr/sbin/pgbouncer".to_owned(),
+        "/var/cache/pg_tviews/pgbouncer/run".to_owned(),
+        format!("{home}/.cache/pg_tviews/pgbouncer/run"),
+    ];
+    let found = places.iter().map(PathBuf::from).find(|place| place.is_file());
+    if found.is_none() {
+        warn("pgbouncer is NOT tested: it is not here (scripts/test_programs.sh fetches it)");
+    }
+    found
+}
+
+/// Not by a macro, whose output is shown only if the test fails.
+fn warn(text: &str) {
+    let _ = std::io::stderr().write_all(format!("\n*** {text} ***\n").as_bytes());
 }
 
 /// A program that belongs to the server (`postgres`, `initdb`, `sh` on its folders): PostgreSQL refuses to
