@@ -13,6 +13,7 @@ mod compare;
 mod count;
 mod cpu;
 mod ddl;
+mod feed;
 mod groups;
 mod half_rate;
 mod hub;
@@ -62,6 +63,7 @@ const ALONE: &[Group<Scale>] = &[
     ("many", many::measure),
     ("sizes", sizes::measure),
     ("large", large::measure),
+    ("feed", feed::measure),
     ("groups", groups::measure),
     ("slots", slots::measure),
     ("ddl", ddl::measure),
