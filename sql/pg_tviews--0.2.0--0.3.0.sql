@@ -292,5 +292,11 @@ COMMENT ON TABLE @extschema@.pg_tview_acknowledgement IS 'What consumers of the 
 COMMENT ON TABLE @extschema@.pg_tview_lost_consumer IS 'Consumers that have missed changes, as these were removed first. They have to subscribe again.';
 COMMENT ON VIEW @extschema@.pg_tview_consumer IS 'Consumers of the change feed: what each has acknowledged, and how far behind it is.';
 
+-- Bulk loads.
+CREATE FUNCTION @extschema@.pg_tviews_bulk_load(source regclass) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_bulk_load_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_bulk_load(regclass) IS
+    'Counts all rows of a table as changed, and no longer captures those that the calling transaction changes one by one.';
+
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -82,6 +82,7 @@ pub extern "C-unwind" fn _PG_init() {
     // The library may be loaded late, even inside a savepoint.
     transaction_events::register(&[
         capture::HANDLERS,
+        capture::bulk_load::HANDLERS,
         announce::HANDLERS,
         preview::HANDLERS,
         session::behind::HANDLERS,
@@ -91,6 +92,7 @@ pub extern "C-unwind" fn _PG_init() {
     invalidation::register(&[
         postgres::extension::forget,
         capture::plan::CapturePlan::forget,
+        capture::bulk_load::forget,
         postgres::relation_changes::note,
         catalog::tview_cache::forget,
     ]);
@@ -103,6 +105,11 @@ pub extern "C-unwind" fn _PG_init() {
         is_bounded: settings::bounds_staleness,
         keep_bound: session::promise::query::before,
         preview: preview::before,
+    });
+    executor::watch_writes(executor::Writes {
+        are_watched: capture::bulk_load::is_any,
+        before: |_| capture::bulk_load::before_write(),
+        after: capture::bulk_load::after_write,
     });
     postgres::fresh_view::register(session::behind::answers, define::fresh_source::check_queries);
     utility::install(utility::Handlers {

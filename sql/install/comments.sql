@@ -10,6 +10,8 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_auto_convert(name) IS
     'Creates a TVIEW for each tv_ table of a schema that has a v_ view or a tb_ table. A table that fails does not stop the others.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_refresh(text, text[]) IS
     'Requests that these keys of a TVIEW, or all rows, are recomputed after the calling transaction commits.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_bulk_load(regclass) IS
+    'Counts all rows of a table as changed, and no longer captures those that the calling transaction changes one by one.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_wait(text, interval) IS
     'Waits until everything committed before the call is visible in a TVIEW, or in all TVIEWs. False on timeout.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_wait(text, text) IS

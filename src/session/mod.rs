@@ -4,6 +4,7 @@
 pub mod absorbed;
 pub mod affected;
 pub mod behind;
+pub mod bulk_load;
 pub mod check;
 pub mod current_row;
 pub mod dead_keys;
