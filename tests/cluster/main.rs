@@ -23,6 +23,7 @@ mod dump_restore;
 mod failures;
 mod feed;
 mod foreign_keys;
+mod fresh_changes;
 mod fresh_views;
 mod guide;
 mod health;
