@@ -87,6 +87,7 @@ pub extern "C-unwind" fn _PG_init() {
         preview::HANDLERS,
         session::behind::HANDLERS,
         session::feed::read_here::HANDLERS,
+        session::throttle::HANDLERS,
         insistent_cancel::HANDLERS,
     ]);
     invalidation::register(&[
@@ -107,8 +108,11 @@ pub extern "C-unwind" fn _PG_init() {
         preview: preview::before,
     });
     executor::watch_writes(executor::Writes {
-        are_watched: capture::bulk_load::is_any,
-        before: |_| capture::bulk_load::before_write(),
+        are_watched: || capture::bulk_load::is_any() || wake::throttle::is_any(),
+        before: |tables| {
+            session::throttle::before_write(tables);
+            capture::bulk_load::before_write();
+        },
         after: capture::bulk_load::after_write,
     });
     postgres::fresh_view::register(session::behind::answers, define::fresh_source::check_queries);

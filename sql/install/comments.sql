@@ -76,7 +76,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_provenance(text, text) IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_export(name) IS 'SQL that makes the TVIEWs of a schema, or of all schemas, again, settings included. Run where they exist, it leaves them unchanged.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
-    'Trigger function of pg_tview_meta: updates fk_columns, max_latency and feed, refuses other updates, and adds the rows of a dump in which it was a table.';
+    'Trigger function of pg_tview_meta: updates fk_columns, max_latency, feed and throttle_lag, refuses other updates, and adds the rows of a dump in which it was a table.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_added() IS
     'Trigger function of pg_tview_definition: for a restored definition, all rows of the TVIEW are compared.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_guard() IS
@@ -86,7 +86,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_ddl_happened() IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_objects_dropped() IS
     'Event trigger function: removes the definitions of TVIEWs whose table was dropped.';
 
-COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency and feed.';
+COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency, feed and throttle_lag.';
 COMMENT ON TABLE @extschema@.pg_tview_definition IS 'The table behind pg_tview_meta. Only the extension writes it.';
 COMMENT ON TABLE @extschema@.pg_tview_queue IS 'Committed changes that at least one TVIEW has not absorbed yet.';
 COMMENT ON TABLE @extschema@.pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';

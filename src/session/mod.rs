@@ -23,6 +23,7 @@ pub mod request;
 pub mod retry_dead_keys;
 pub mod rights;
 pub mod source_rows;
+pub mod throttle;
 pub mod token;
 pub mod wait;
 pub mod wait_argument;

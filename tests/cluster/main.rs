@@ -57,6 +57,7 @@ mod security;
 mod sharing;
 mod slow_documents;
 mod strangers;
+mod throttle;
 mod time_limits;
 mod tokens;
 mod two_phase;

@@ -208,6 +208,17 @@ unsafe extern "C-unwind" fn leave(query: *mut pg_sys::QueryDesc) {
     RUNNING.with_borrow_mut(|all| all.retain(|running| running.query != query));
 }
 
+/// Whether a statement that writes or locks rows is running: the next one belongs to a function that it
+/// calls, or to a trigger.
+pub fn writes_already() -> bool {
+    RUNNING.with_borrow(|all| all.iter().any(|running| !running.written.is_empty())) || in_trigger()
+}
+
+fn in_trigger() -> bool {
+    // SAFETY: a function without arguments.
+    unsafe { pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]) > Some(0) }
+}
+
 /// Whether a statement that is still running writes or locks rows of a table.
 pub fn is_being_written(table: Oid) -> bool {
     RUNNING.with_borrow(|all| all.iter().any(|running| running.written.contains(&table)))
@@ -216,11 +227,11 @@ pub fn is_being_written(table: Oid) -> bool {
 /// Whether a statement that writes is still running, and the active snapshot sees what it has written: in its
 /// triggers, and in functions that it calls. Its changes may not be captured yet.
 pub fn sees_unfinished_writes() -> bool {
-    // SAFETY: a function without arguments; the descriptions of running statements, which have their states.
+    if in_trigger() {
+        return true;
+    }
+    // SAFETY: the descriptions of running statements, which have their states.
     unsafe {
-        if pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]) > Some(0) {
-            return true;
-        }
         let command = (*pg_sys::GetActiveSnapshot()).curcid;
         let is_seen = |running: &Running| {
             let writes = !running.written.is_empty();
