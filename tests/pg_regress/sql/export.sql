@@ -19,7 +19,7 @@ SELECT pg_tviews_create('shop.a_book', $$SELECT b.pk_book, b.title, a.label FROM
 CREATE TABLE shop.tv_price (id bigint, price numeric(10, 2) DEFAULT 0, note text COLLATE "C", fk_author bigint REFERENCES shop.tv_author, twice numeric GENERATED ALWAYS AS (price * 2) STORED, PRIMARY KEY (id), UNIQUE (note)) WITH (fillfactor = 70);
 CREATE VIEW shop.v_price WITH (security_barrier) AS SELECT b.pk_book AS id, b.price, a.pk_author AS fk_author FROM tb_book b JOIN tb_author a ON a.pk_author = b.fk_author;
 SELECT pg_tviews_create('shop.price');
-UPDATE pg_tview_meta SET feed = true WHERE entity_name = 'price';
+UPDATE pg_tview_meta SET feed = true, throttle_lag = '90 seconds' WHERE entity_name = 'price';
 SELECT pg_tviews_create_fresh_view('shop.price');
 SELECT pg_tviews_pause('shop.price');
 SELECT pg_tviews_create('"Odd ''schema''"."Odd ""name"""', $$SELECT pk_author AS "the 'key'", name FROM tb_author$$, key_columns => ARRAY['the ''key''']);
