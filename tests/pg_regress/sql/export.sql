@@ -42,7 +42,7 @@ RESET client_min_messages;
 SELECT count(*) - :audited AS rows_in_the_audit FROM pg_tview_meta_audit;
 
 -- Run in an empty schema, it makes them again.
-CREATE TABLE before AS SELECT entity_name, key_columns, fk_columns, max_latency, state, feed FROM pg_tview_meta;
+CREATE TABLE before AS SELECT entity_name, key_columns, fk_columns, max_latency, state, feed, throttle_lag FROM pg_tview_meta;
 DROP VIEW shop.fv_price;
 SELECT pg_tviews_drop('shop.price'), pg_tviews_drop('shop.a_book');
 DROP VIEW shop.v_price;
@@ -51,7 +51,7 @@ SELECT count(*) FROM pg_class WHERE relnamespace = 'shop'::regnamespace;
 \set ECHO none
 :script
 \set ECHO all
-SELECT * FROM before EXCEPT ALL SELECT entity_name, key_columns, fk_columns, max_latency, state, feed FROM pg_tview_meta;
+SELECT * FROM before EXCEPT ALL SELECT entity_name, key_columns, fk_columns, max_latency, state, feed, throttle_lag FROM pg_tview_meta;
 SELECT pg_tviews_export('shop') = :'script' AS same_script;
 \d shop.tv_price
 \d shop.tv_author
