@@ -184,19 +184,20 @@ CREATE OR REPLACE VIEW @extschema@.pg_tview_status AS
 SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads
   FROM @extschema@.pg_tviews_status() s, @extschema@.pg_tviews_stored_groups(s.tview_oid) g;
 
--- The change feed.
+-- The change feed, and back-pressure.
 ALTER TABLE @extschema@.pg_tview_definition ADD COLUMN feed boolean NOT NULL DEFAULT false;
+ALTER TABLE @extschema@.pg_tview_definition ADD COLUMN throttle_lag interval;
 CREATE OR REPLACE VIEW @extschema@.pg_tview_meta AS
 WITH definition AS (
     SELECT entity_name, tview_oid, view_oid, key_columns, fk_columns, max_latency, state, created_at, view_schema,
-           view_name, view_created, source_oids, pinned_settings, definition_hash, feed
+           view_name, view_created, source_oids, pinned_settings, definition_hash, feed, throttle_lag
       FROM @extschema@.pg_tview_definition
 )
 SELECT * FROM definition;
-GRANT UPDATE (feed) ON @extschema@.pg_tview_meta TO PUBLIC;
-COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency and feed.';
+GRANT UPDATE (feed, throttle_lag) ON @extschema@.pg_tview_meta TO PUBLIC;
+COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency, feed and throttle_lag.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
-    'Trigger function of pg_tview_meta: updates fk_columns, max_latency and feed, refuses other updates, and adds the rows of a dump in which it was a table.';
+    'Trigger function of pg_tview_meta: updates fk_columns, max_latency, feed and throttle_lag, refuses other updates, and adds the rows of a dump in which it was a table.';
 
 -- Which rows of TVIEWs with a feed were written: one row per transaction and operation, written in that transaction. keys: a JSON
 -- array of keys; NULL, with the operation EVERYTHING: any row may have been written. xid: the transaction. A consumer reads by
@@ -317,6 +318,12 @@ COMMENT ON TABLE @extschema@.pg_tview_acknowledgement IS 'What consumers of the 
 COMMENT ON TABLE @extschema@.pg_tview_lost_consumer IS 'Consumers that have missed changes, as these were removed first. They have to subscribe again.';
 COMMENT ON TABLE @extschema@.pg_tview_revision IS 'The greatest revisions among deleted rows of TVIEWs whose table has a column revision. New rows begin after them.';
 COMMENT ON VIEW @extschema@.pg_tview_consumer IS 'Consumers of the change feed: what each has acknowledged, and how far behind it is.';
+
+-- Bulk loads.
+CREATE FUNCTION @extschema@.pg_tviews_bulk_load(source regclass) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_bulk_load_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_bulk_load(regclass) IS
+    'Counts all rows of a table as changed, and no longer captures those that the calling transaction changes one by one.';
 
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

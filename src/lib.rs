@@ -82,15 +82,18 @@ pub extern "C-unwind" fn _PG_init() {
     // The library may be loaded late, even inside a savepoint.
     transaction_events::register(&[
         capture::HANDLERS,
+        capture::bulk_load::HANDLERS,
         announce::HANDLERS,
         preview::HANDLERS,
         session::behind::HANDLERS,
         session::feed::read_here::HANDLERS,
+        session::throttle::HANDLERS,
         insistent_cancel::HANDLERS,
     ]);
     invalidation::register(&[
         postgres::extension::forget,
         capture::plan::CapturePlan::forget,
+        capture::bulk_load::forget,
         postgres::relation_changes::note,
         catalog::tview_cache::forget,
     ]);
@@ -103,6 +106,14 @@ pub extern "C-unwind" fn _PG_init() {
         is_bounded: settings::bounds_staleness,
         keep_bound: session::promise::query::before,
         preview: preview::before,
+    });
+    executor::watch_writes(executor::Writes {
+        are_watched: || capture::bulk_load::is_any() || wake::throttle::is_any(),
+        before: |tables| {
+            session::throttle::before_write(tables);
+            capture::bulk_load::before_write();
+        },
+        after: capture::bulk_load::after_write,
     });
     postgres::fresh_view::register(session::behind::answers, define::fresh_source::check_queries);
     utility::install(utility::Handlers {

@@ -10,6 +10,8 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_auto_convert(name) IS
     'Creates a TVIEW for each tv_ table of a schema that has a v_ view or a tb_ table. A table that fails does not stop the others.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_refresh(text, text[]) IS
     'Requests that these keys of a TVIEW, or all rows, are recomputed after the calling transaction commits.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_bulk_load(regclass) IS
+    'Counts all rows of a table as changed, and no longer captures those that the calling transaction changes one by one.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_wait(text, interval) IS
     'Waits until everything committed before the call is visible in a TVIEW, or in all TVIEWs. False on timeout.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_wait(text, text) IS
@@ -75,7 +77,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_export(name) IS 'SQL that makes the TV
 COMMENT ON FUNCTION @extschema@.pg_tviews_lint(name) IS 'What in the definitions of the TVIEWs of a schema, or of all schemas, will be slow, late, or not followed. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
-    'Trigger function of pg_tview_meta: updates fk_columns, max_latency and feed, refuses other updates, and adds the rows of a dump in which it was a table.';
+    'Trigger function of pg_tview_meta: updates fk_columns, max_latency, feed and throttle_lag, refuses other updates, and adds the rows of a dump in which it was a table.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_added() IS
     'Trigger function of pg_tview_definition: for a restored definition, all rows of the TVIEW are compared.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_guard() IS
@@ -85,7 +87,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_ddl_happened() IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_objects_dropped() IS
     'Event trigger function: removes the definitions of TVIEWs whose table was dropped.';
 
-COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency and feed.';
+COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency, feed and throttle_lag.';
 COMMENT ON TABLE @extschema@.pg_tview_definition IS 'The table behind pg_tview_meta. Only the extension writes it.';
 COMMENT ON TABLE @extschema@.pg_tview_queue IS 'Committed changes that at least one TVIEW has not absorbed yet.';
 COMMENT ON TABLE @extschema@.pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';

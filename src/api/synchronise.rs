@@ -8,12 +8,12 @@ use pgrx::{AnyElement, Array};
 
 use crate::define::arguments::{bound, tview_name};
 use crate::error::{OrRaise, Problem};
-use crate::postgres::sql_types::{text_of, texts};
+use crate::postgres::sql_types::{text_of, texts, RegClass};
 use crate::postgres::transaction::{may_commit, refuse_read_only};
 use crate::session::promise::require;
 use crate::session::token::Token;
 use crate::session::wait_argument::{self, Argument};
-use crate::session::{drain, request, retry_dead_keys, wait, wait_for_key, wait_for_token};
+use crate::session::{bulk_load, drain, request, retry_dead_keys, wait, wait_for_key, wait_for_token};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -22,6 +22,21 @@ fn pg_tviews_refresh(name: Option<&str>, keys: default!(Option<Array<&str>>, "NU
     refuse_read_only("pg_tviews_refresh()");
     let keys = keys.as_ref().map(texts);
     request::request(tview_name(name).or_raise(), keys.as_deref());
+}
+
+/// NULL is refused in Rust, with the hint that a strict function could not give.
+#[pg_extern(volatile, parallel_unsafe)]
+fn pg_tviews_bulk_load(source: Option<RegClass>) {
+    refuse_read_only("pg_tviews_bulk_load()");
+    bulk_load::begin(source.ok_or_else(no_source).or_raise().0);
+}
+
+fn no_source() -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+        "the table to load must not be NULL",
+    )
+    .hint("Run SELECT pg_tviews_bulk_load('tb_post'); in the transaction that loads the table.")
 }
 
 #[pg_extern(volatile, parallel_unsafe)]

@@ -10,6 +10,7 @@
 //! Capture runs inside the transactions of users. Where capture does not understand a change, all keys of the
 //! source count as changed: never too few, and the statement does not fail.
 
+pub mod bulk_load;
 pub mod change_buffer;
 pub mod change_history;
 pub mod flush;

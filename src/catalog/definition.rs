@@ -41,6 +41,8 @@ pub struct Definition {
     pub seen_view: Oid,
     /// Rows that are written go to the change feed.
     pub feed: bool,
+    /// Writers of the sources are delayed while the TVIEW is later than this.
+    pub throttle_lag: Option<Duration>,
     /// A moment before the definition was read: what is made from it is out of date once the table has changed
     /// since. See [`relation_changes`].
     pub stamp: u64,
@@ -129,14 +131,19 @@ fn from_row(rows: &Rows, row: usize, stamp: u64) -> Option<Definition> {
         pinned: pinned(&rows.get::<String>(row, 9)?)?,
         hash: rows.get(row, 10)?,
         owner: rows.get(row, 11)?,
-        max_latency: rows
-            .get::<f64>(row, 12)
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        max_latency: interval(rows, row, 12),
         seen_view: rows.get(row, 13)?,
         table_created: rows.get(row, 14)?,
         feed: rows.get(row, 15)?,
+        throttle_lag: interval(rows, row, 16),
         stamp,
     })
+}
+
+/// An interval in seconds.
+fn interval(rows: &Rows, row: usize, column: usize) -> Option<Duration> {
+    let seconds = rows.get::<f64>(row, column)?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// Settings that are stored as a JSON object.

@@ -42,8 +42,9 @@ fn is_queued(sources: &str, tview: &str, since: &str, seen: &str) -> String {
 }
 
 /// Columns that these versions do not have, with what takes their place.
-const COLUMNS: [(&str, &str); 4] = [
+const COLUMNS: [(&str, &str); 5] = [
     ("m.feed", "false"),
+    ("m.throttle_lag", "NULL::interval"),
     ("q.origin", "NULL::text AS origin"),
     (", origins)", ")"),
     (" END, $17", " END"),

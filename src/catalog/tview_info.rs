@@ -15,6 +15,8 @@ pub struct TviewInfo {
     /// As messages name the TVIEW.
     pub name: String,
     pub max_latency: Duration,
+    /// Writers of the sources are delayed while the TVIEW is later than this.
+    pub throttle_lag: Option<Duration>,
     pub state: State,
     pub sources: Vec<Oid>,
 }
@@ -27,6 +29,7 @@ pub fn infos() -> Vec<TviewInfo> {
             tview: definition.tview,
             name: definition.display(),
             max_latency: definition.max_latency.unwrap_or_else(settings::max_latency),
+            throttle_lag: definition.throttle_lag,
             state: definition.state,
             sources: definition.sources,
         })

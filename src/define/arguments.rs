@@ -17,18 +17,30 @@ pub fn seconds(interval: &Interval) -> f64 {
 
 /// Checks that `max_latency` is in the range of the setting `pg_tviews.max_latency`.
 pub fn check_max_latency(seconds: f64) -> Result<(), Problem> {
+    const HINT: &str = "Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency.";
+    check_range("max_latency", seconds, HINT)
+}
+
+/// Checks that `throttle_lag` is in the same range.
+pub fn check_throttle_lag(seconds: f64) -> Result<(), Problem> {
+    const HINT: &str = "Give an interval such as '1 minute', or NULL to delay no writer.";
+    check_range("throttle_lag", seconds, HINT)
+}
+
+fn check_range(column: &str, seconds: f64, hint: &str) -> Result<(), Problem> {
     let problem = if seconds <= 0.0 {
-        "max_latency must be greater than zero"
+        "must be greater than zero"
     } else if seconds > f64::from(i32::MAX) / 1000.0 {
-        "max_latency must not be greater than 24 days"
+        "must not be greater than 24 days"
     } else {
         return Ok(());
     };
-    Err(
-        Problem::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, problem)
-            .detail(format!("The interval is {seconds} seconds long."))
-            .hint("Give an interval such as '250 ms', or NULL for the setting pg_tviews.max_latency."),
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        format!("{column} {problem}"),
     )
+    .detail(format!("The interval is {seconds} seconds long."))
+    .hint(hint))
 }
 
 /// How late rows may be.

@@ -1,11 +1,11 @@
-//! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns`, `max_latency` and `feed` of one's own
-//! TVIEWs.
+//! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns`, `max_latency`, `feed` and `throttle_lag` of one's
+//! own TVIEWs.
 
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
-use super::arguments::{check_max_latency, column_names, seconds};
+use super::arguments::{check_max_latency, check_throttle_lag, column_names, seconds};
 use super::fill::Fill;
 use super::{definition_row, feed, patience, register};
 use crate::catalog::announce;
@@ -21,7 +21,7 @@ use crate::refresh::plan;
 use crate::statement;
 
 /// Columns that users may change.
-const CHANGEABLE: [&str; 3] = ["fk_columns", "max_latency", "feed"];
+const CHANGEABLE: [&str; 4] = ["fk_columns", "max_latency", "feed", "throttle_lag"];
 
 /// Checks and performs an update of a row. Only columns that change are written: another session may be
 /// changing the rest.
@@ -43,6 +43,9 @@ pub fn update(row: &MetaUpdateCall) {
     if changes("max_latency") {
         change_max_latency(tview, row.max_latency());
     }
+    if changes("throttle_lag") {
+        change_throttle_lag(tview, row.throttle_lag());
+    }
     if changes("feed") {
         feed::change(tview, row.feed());
     }
@@ -53,7 +56,7 @@ fn refuse_column(column: &str) -> ! {
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         format!("column \"{column}\" of pg_tview_meta cannot be changed"),
     )
-    .hint("Change fk_columns, max_latency or feed; call pg_tviews_create, pg_tviews_pause or pg_tviews_resume for the rest.")
+    .hint("Change fk_columns, max_latency, feed or throttle_lag; call pg_tviews_create, pg_tviews_pause or pg_tviews_resume for the rest.")
     .raise()
 }
 
@@ -112,11 +115,24 @@ fn check_isolation() -> Result<(), Problem> {
 fn change_max_latency(tview: Oid, bound: Option<Interval>) {
     let seconds = bound.as_ref().map(seconds);
     seconds.map_or(Ok(()), check_max_latency).or_raise();
-    let value = (pg_sys::INTERVALOID, Value::of(bound));
-    let definition = definition_row::write_column(tview, &statement!("meta_set_max_latency"), value);
+    let statement = statement!("meta_set_max_latency");
+    change_interval(tview, &statement, bound, ("max_latency_seconds", seconds));
+}
+
+fn change_throttle_lag(tview: Oid, lag: Option<Interval>) {
+    let seconds = lag.as_ref().map(seconds);
+    seconds.map_or(Ok(()), check_throttle_lag).or_raise();
+    let statement = statement!("meta_set_throttle_lag");
+    change_interval(tview, &statement, lag, ("throttle_lag_seconds", seconds));
+}
+
+/// Writes a column. `detail`: what the audit row says of it.
+fn change_interval(tview: Oid, statement: &str, value: Option<Interval>, detail: (&str, Option<f64>)) {
+    let value = (pg_sys::INTERVALOID, Value::of(value));
+    let definition = definition_row::write_column(tview, statement, value);
     let mut entry = Entry::new(&definition.entity_name, tview, "configure", audit::now());
     let mut details = by_whom();
-    details["max_latency_seconds"] = seconds.into();
+    details[detail.0] = detail.1.into();
     entry.details = Some(details);
     audit::add(entry);
     announce::catalog_change();

@@ -49,6 +49,15 @@ pub fn ancestors(relation: Oid) -> Vec<Oid> {
     }
 }
 
+/// The same of a table that may be no partition: then none, without a scan of the catalogs.
+pub fn ancestors_of_partition(relation: Oid) -> Vec<Oid> {
+    // SAFETY: a catalog look-up inside a transaction.
+    match unsafe { pg_sys::get_rel_relispartition(relation) } {
+        true => ancestors(relation),
+        false => Vec::new(),
+    }
+}
+
 /// The partitioned tables above any table. Ordinary tables that the table inherits from are left out.
 pub fn above(relation: Oid) -> Vec<Oid> {
     let mut above = ancestors(relation);

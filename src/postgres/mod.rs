@@ -41,3 +41,4 @@ pub mod triggers;
 pub mod type_facts;
 pub mod type_operators;
 mod versions;
+pub mod wait_event;

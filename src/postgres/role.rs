@@ -11,6 +11,12 @@ pub fn current_role() -> Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
+/// Whether the session, or the role that is current now, is a superuser.
+pub fn is_privileged() -> bool {
+    // SAFETY: catalog look-ups inside a transaction.
+    unsafe { pg_sys::superuser() || pg_sys::superuser_arg(pg_sys::GetSessionUserId()) }
+}
+
 /// Whether `role` has the rights of `member_of` (superusers have all).
 pub fn has_rights_of(role: Oid, member_of: Oid) -> bool {
     // SAFETY: catalog look-up inside a transaction.

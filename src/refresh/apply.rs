@@ -5,12 +5,15 @@ use pgrx::pg_sys::Oid;
 
 use super::affected_keys::{self, Affected};
 use super::audit::{self, Entry};
+use super::comparison::batch_size;
+use super::cost;
 use super::current::{self, Now};
 use super::existing_keys;
 use super::failing::dead_letter::DeadKeys;
 use super::keys::Keys;
 use super::left_out::kept_problem::KeptProblem;
 use super::left_out::{report, unmatched};
+use super::news::News;
 use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan::{self, Plan};
@@ -176,11 +179,18 @@ impl Refresh<'_> {
             audit::write_feed(&mut entry);
             return Err(Step::Shared(Box::new(Shared {
                 parts: parts::store(self.tview, keys.batches(size), before.as_ref()),
+                news: News::after(entry.position.as_ref()),
                 entry,
                 before,
             })));
         }
-        let mut batches = keys.batches(settings::batch_size());
+        let in_small_batches =
+            keys.len() > settings::batch_size() && self.as_owner(plan, || cost::is_by_key(plan));
+        let mut batches = keys.batches(if in_small_batches {
+            batch_size::first()
+        } else {
+            settings::batch_size()
+        });
         if let Some(first) = batches.next() {
             self.apply_batch(plan, first, stored, &mut entry);
         }
@@ -190,8 +200,10 @@ impl Refresh<'_> {
         audit::write_feed(&mut entry);
         Err(Step::More(Box::new(Backlog {
             batches,
+            news: News::after(entry.position.as_ref()),
             entry,
             before,
+            in_small_batches,
         })))
     }
 

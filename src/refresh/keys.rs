@@ -186,6 +186,16 @@ impl Batches {
         self.next.is_empty()
     }
 
+    /// The maximum number of keys of the next batch.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The next batches have at most so many keys.
+    pub fn resize(&mut self, size: usize) {
+        self.size = size.max(1);
+    }
+
     /// Reads from the file until so many keys are in memory, or no more keys are left.
     fn read_until(&mut self, keys: usize) {
         let Some(spilled) = &mut self.spilled else { return };

@@ -7,6 +7,7 @@
 pub mod affected_keys;
 mod apply;
 mod apply_batch;
+mod apply_news;
 pub mod audit;
 pub mod backlog_limit;
 pub mod batch;
@@ -22,6 +23,7 @@ pub mod feed;
 pub mod keys;
 pub mod left_out;
 pub mod locks;
+mod news;
 pub mod one_refresh;
 pub mod outcome;
 mod partitions;

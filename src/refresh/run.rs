@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use pgrx::pg_sys::Oid;
 
 use super::audit;
+use super::comparison::batch_size;
 use super::current;
 use super::one_refresh::{Prepare, Refresh};
 use super::outcome::{Outcome, Status};
@@ -142,9 +143,10 @@ impl Refresh<'_> {
 
     /// The rest of a backlog: one batch per transaction, each under its own snapshot. The last transaction
     /// moves the position to the snapshot of the first, which read the queue. Later changes are still ahead
-    /// of the position.
+    /// of the position. Small ones are applied in between, see [`Refresh::apply_news`].
     fn work_off(&self, plan: &Rc<Plan>, mut backlog: Box<Backlog>) -> Result<Status, Caught> {
         while let Some(batch) = backlog.batches.next() {
+            let begin = Instant::now();
             let last = backlog.batches.is_empty();
             let entry = &mut backlog.entry;
             let before = backlog.before.as_ref();
@@ -173,9 +175,18 @@ impl Refresh<'_> {
                 },
             )?;
             match step.status() {
+                Status::UpToDate if last => break,
                 Status::UpToDate => {}
                 other => return Ok(other),
             }
+            if backlog.in_small_batches {
+                let size = batch_size::next(backlog.batches.size(), begin.elapsed());
+                backlog.batches.resize(size);
+            }
+            let Backlog {
+                news, entry, before, ..
+            } = &mut *backlog;
+            self.apply_news(plan, news, entry, before.as_ref(), ObjectLock::Exclusive)?;
         }
         Ok(Status::UpToDate)
     }

@@ -2,6 +2,7 @@
 
 use super::audit::Entry;
 use super::keys::Batches;
+use super::news::News;
 use super::outcome::Status;
 use crate::queue::position::Position;
 
@@ -10,6 +11,7 @@ pub struct Shared {
     pub parts: usize,
     pub entry: Entry,
     pub before: Option<Position>,
+    pub news: News,
 }
 
 /// What a transaction of a refresh leads to.
@@ -62,4 +64,7 @@ pub struct Backlog {
     pub batches: Batches,
     pub entry: Entry,
     pub before: Option<Position>,
+    pub news: News,
+    /// Batches are as large as fits between two reads of the queue; otherwise as large as they may be.
+    pub in_small_batches: bool,
 }

@@ -4,6 +4,7 @@
 pub mod absorbed;
 pub mod affected;
 pub mod behind;
+pub mod bulk_load;
 pub mod check;
 pub mod current_row;
 pub mod dead_keys;
@@ -22,6 +23,7 @@ pub mod request;
 pub mod retry_dead_keys;
 pub mod rights;
 pub mod source_rows;
+pub mod throttle;
 pub mod token;
 pub mod wait;
 pub mod wait_argument;

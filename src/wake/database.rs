@@ -1,5 +1,6 @@
 //! A database that has, or may have, the extension: whether it needs workers, and what its workers share.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
 
@@ -9,6 +10,7 @@ use pgrx::pg_sys::Oid;
 use super::blockers::Blockers;
 use super::queue_known::Known;
 use super::sources::Sources;
+use super::throttle::{Delays, Throttle};
 use super::tview::Tview;
 use super::workers::Workers;
 use crate::postgres::process::shared_memory::SharedArray;
@@ -81,6 +83,7 @@ pub struct Database {
     /// Which rows of the queue have left their ids. Readers of the queue, and statements that change it.
     pub queue_known: Known,
     pub sources: Sources,
+    pub throttle: Throttle,
     pub workers: Workers,
 }
 
@@ -113,9 +116,20 @@ impl Default for Database {
             waiting_since: AtomicI64::new(0),
             queue_known: Known::default(),
             sources: Sources::default(),
+            throttle: Throttle::default(),
             workers: Workers::default(),
         }
     }
+}
+
+/// How often writers were delayed since the server has started, in all databases.
+pub fn delays() -> Delays {
+    let databases = DATABASES.get().iter();
+    let each = databases.map(|database| database.throttle.delays());
+    each.fold(Delays::default(), |sum, of| Delays {
+        transactions: sum.transactions + of.transactions,
+        microseconds: sum.microseconds + of.microseconds,
+    })
 }
 
 impl Database {
@@ -157,6 +171,7 @@ impl Database {
             .iter()
             .for_each(|worker| worker.failed_starts.store(0, SeqCst));
         self.queue_known.release();
+        self.throttle.keep(&HashSet::new());
         self.trim_at.store(0, SeqCst);
         self.rested_tick.store(0, SeqCst);
         self.waiting_since.store(0, SeqCst);

@@ -20,6 +20,8 @@ pub struct Launcher {
     pub databases_full: AtomicBool,
     /// `pg_tviews.enabled` is on and `pg_tviews.workers` is not 0, as the launcher has read them. Launcher.
     pub refreshing: AtomicBool,
+    /// How many databases have TVIEWs with a `throttle_lag`. Workers.
+    pub throttling: AtomicU32,
     /// When to look for new databases. Lowered by sessions that ran database DDL, raised by the launcher.
     pub scan_at: AtomicI64,
 }
@@ -31,6 +33,7 @@ impl Default for Launcher {
             pid: AtomicI32::new(0),
             databases_full: AtomicBool::new(false),
             refreshing: AtomicBool::new(true),
+            throttling: AtomicU32::new(0),
             scan_at: AtomicI64::new(0),
         }
     }

@@ -25,6 +25,7 @@ pub mod quiet;
 pub mod signal;
 pub mod slots;
 pub mod sources;
+pub mod throttle;
 pub mod tview;
 pub mod undrained;
 pub mod worker;

@@ -25,6 +25,9 @@ pub struct Tview {
     pub runner: AtomicU32,
     /// When pending changes were first noticed. Workers; the runner resets it.
     pub dirty_since: AtomicI64,
+    /// Since when it has not shown all changes, for back-pressure; 0: it shows all that are known of. Set by
+    /// the worker that notices them; the runner moves it on once they are shown.
+    pub behind_since: AtomicI64,
     /// Not to be refreshed before: a pause between refreshes, or after a failure. The runner.
     pub not_before: AtomicI64,
     /// The same without what gathering changes has added to the pause. The runner.
@@ -184,6 +187,7 @@ impl Tview {
     pub fn forget(&self) {
         self.absorbed_tick.store(0, SeqCst);
         self.dirty_since.store(0, SeqCst);
+        self.behind_since.store(0, SeqCst);
         self.not_before.store(0, SeqCst);
         self.paused_until.store(0, SeqCst);
         self.awaited.store(false, SeqCst);

@@ -1,6 +1,7 @@
 //! One TVIEW, as a worker knows it: its definition as loaded, its progress as all workers share it.
 
 use std::ops::Deref;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::SeqCst;
 
 use pgrx::pg_sys::Oid;
@@ -107,15 +108,25 @@ impl Tracked {
     pub(super) fn candidate(&self, database: &Database, now: i64) -> Candidate {
         let progress = self.progress();
         let need = self.need(database, now);
-        if matches!(need, Need::Look | Need::Refresh | Need::Compare)
-            && progress.dirty_since.load(SeqCst) == 0
-        {
+        let since = || {
             let (started, finished) = (
                 progress.started_at.load(SeqCst),
                 progress.finished_at.load(SeqCst),
             );
-            let since = schedule::dirty_since(now, started, finished, self.max_latency);
-            let _ = progress.dirty_since.compare_exchange(0, since, SeqCst, SeqCst);
+            schedule::dirty_since(now, started, finished, self.max_latency)
+        };
+        let set = |time: &AtomicI64| {
+            if time.load(SeqCst) == 0 {
+                let _ = time.compare_exchange(0, since(), SeqCst, SeqCst);
+            }
+        };
+        match need {
+            Need::Look => set(&progress.dirty_since),
+            Need::Refresh | Need::Compare => {
+                set(&progress.dirty_since);
+                set(&progress.behind_since);
+            }
+            Need::Help | Need::Running | Need::Nothing => {}
         }
         Candidate {
             need,
@@ -165,6 +176,27 @@ impl Tracked {
             progress.gathered_tick.store(newest, SeqCst);
         }
         true
+    }
+
+    /// A refresh that began at `started`, and showed all commits up to `tick`, has brought it up to date.
+    pub fn note_shown(&self, database: &Database, tick: u64, started: i64) {
+        let shows_all = self.newest_tick(database) <= tick;
+        let since = if shows_all { 0 } else { started };
+        self.progress.behind_since.store(since, SeqCst);
+    }
+
+    /// From when on writers of its sources are delayed, and the `throttle_lag` of that time; a time of 0 if it
+    /// is not behind. None: never.
+    pub fn throttles_from(&self) -> Option<(i64, i64)> {
+        let lag = self
+            .info
+            .throttle_lag
+            .filter(|_| self.info.state == State::Active)?;
+        let lag = i64::try_from(lag.as_micros())
+            .unwrap_or(i64::MAX / 4)
+            .min(i64::MAX / 4);
+        let since = self.progress.behind_since.load(SeqCst);
+        Some((if since == 0 { 0 } else { since + lag }, lag))
     }
 
     /// The tick of the newest commit that changed one of its sources.

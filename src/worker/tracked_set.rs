@@ -11,6 +11,7 @@ use super::tracked::Tracked;
 use crate::catalog::{State, TviewInfo};
 use crate::wake::database::Database;
 use crate::wake::quiet::LONGEST_QUIET;
+use crate::wake::sources::Sources;
 use crate::wake::tview::Tview;
 
 /// For how long the answer is kept which refreshes are harmless.
@@ -66,6 +67,7 @@ impl TrackedSet {
                 self.readers.entry(*source).or_default().push(index);
             }
         }
+        self.announce_throttled();
         self.database.sources.end_quiet();
         self.database.sources.mark_all();
         some_gone
@@ -109,11 +111,49 @@ impl TrackedSet {
         let longest = if only_short { self.harmless(now) } else { i64::MAX };
         self.consider(now, generation);
         let considered = self.considered.iter();
-        schedule::next(
+        let next = schedule::next(
             now,
             longest,
             considered.map(|index| (*index, self.list[*index].candidate(self.database, now))),
-        )
+        );
+        self.considered
+            .iter()
+            .for_each(|index| self.announce_lateness(*index));
+        next
+    }
+
+    /// Publishes for writers of each source of the TVIEW at `index` when the first of the TVIEWs that read the
+    /// source is later than its `throttle_lag`.
+    pub fn announce_lateness(&self, index: usize) {
+        let tracked = self.get(index);
+        if tracked.throttles_from().is_none() {
+            return;
+        }
+        for source in &tracked.info.sources {
+            let readers = self
+                .readers
+                .get(&Sources::place_of(*source))
+                .into_iter()
+                .flatten();
+            let readers = readers.map(|reader| &self.list[*reader]);
+            let of_source = readers.filter(|reader| reader.info.sources.contains(source));
+            let earliest = of_source
+                .filter_map(Tracked::throttles_from)
+                .min_by_key(|(from, _)| if *from == 0 { i64::MAX } else { *from });
+            if let Some((from, lag)) = earliest {
+                self.database.throttle.publish(*source, from, lag);
+            }
+        }
+    }
+
+    fn announce_throttled(&self) {
+        let throttling = |tracked: &&Tracked| tracked.throttles_from().is_some();
+        let sources = self.list.iter().filter(throttling);
+        let sources: HashSet<Oid> = sources
+            .flat_map(|tracked| tracked.info.sources.iter().copied())
+            .collect();
+        self.database.throttle.keep(&sources);
+        (0..self.list.len()).for_each(|index| self.announce_lateness(index));
     }
 
     /// Gathers the TVIEWs of places where there is something to do. Places where there is not are settled.

@@ -47,6 +47,8 @@ pub struct Scale {
     pub idle: Duration,
     /// Rows of the tv tables whose refreshes are compared.
     pub sizes: [i32; 3],
+    /// Rows of the one COPY.
+    pub load: i32,
     /// Rows of the one huge UPDATE.
     pub huge: i32,
     /// Rows of the largest group that an aggregate reads.
@@ -81,6 +83,7 @@ impl Scale {
         many_sources: 200,
         idle: Duration::from_secs(60),
         sizes: [30_000, 300_000, 3_000_000],
+        load: 1_000_000,
         huge: 10_000_000,
         group: 1_000_000,
         unrelated_ddl: 300,
@@ -109,9 +112,10 @@ impl Scale {
         many_sources: 20,
         idle: Duration::from_secs(5),
         sizes: [10_000, 30_000, 100_000],
+        load: 200_000,
         huge: 300_000,
         group: 200_000,
         unrelated_ddl: 100,
-        left_out: &["groups", "half", "clients", "slots", "ddl", "count"],
+        left_out: &["load", "groups", "half", "clients", "slots", "ddl", "count"],
     };
 }

@@ -8,6 +8,7 @@
 #[path = "../cluster/harness/mod.rs"]
 mod harness;
 
+mod bulk_load;
 mod by_hand;
 mod compare;
 mod count;
@@ -64,6 +65,7 @@ const ALONE: &[Group<Scale>] = &[
     ("sizes", sizes::measure),
     ("large", large::measure),
     ("feed", feed::measure),
+    ("load", bulk_load::measure),
     ("groups", groups::measure),
     ("slots", slots::measure),
     ("ddl", ddl::measure),

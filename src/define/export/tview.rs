@@ -108,6 +108,9 @@ fn add_properties(script: &mut Script, definition: &Definition, name: &str) {
     if definition.feed {
         properties.push(("feed", "true".to_string()));
     }
+    if let Some(lag) = definition.throttle_lag {
+        properties.push(("throttle_lag", format!("{}::interval", interval(lag))));
+    }
     let meta = script.own("pg_tview_meta");
     let table = quote::literal(&definition.display());
     for (column, value) in properties {

@@ -53,7 +53,18 @@ pub struct Before {
     pub preview: fn(&mut Query),
 }
 
+/// What is called around statements that write rows: those of the executor, and COPY FROM.
+pub struct Writes {
+    /// Whether anything is to be called. Asked before every such statement: it must be cheap, and raise
+    /// nothing.
+    pub are_watched: fn() -> bool,
+    /// Called before the statement opens its tables, with the tables that it names.
+    pub before: fn(&[Oid]),
+    pub after: fn(),
+}
+
 static BEFORE: OnceLock<Before> = OnceLock::new();
+static WRITES: OnceLock<Writes> = OnceLock::new();
 static mut NEXT_START: pg_sys::ExecutorStart_hook_type = None;
 static mut NEXT_END: pg_sys::ExecutorEnd_hook_type = None;
 
@@ -79,12 +90,39 @@ pub fn install(before: Before) {
     }
 }
 
+/// Has these called around statements that write; call once per process, from `_PG_init`.
+pub fn watch_writes(writes: Writes) {
+    WRITES.get_or_init(|| writes);
+}
+
+/// Whether functions given to [`watch_writes`] are called.
+pub fn writes_are_watched() -> bool {
+    WRITES.get().is_some_and(|writes| (writes.are_watched)())
+}
+
+/// A statement is about to write these tables.
+pub fn before_write(tables: &[Oid]) {
+    if let Some(writes) = WRITES.get() {
+        (writes.before)(tables);
+    }
+}
+
+/// The statement has written.
+pub fn after_write() {
+    if let Some(writes) = WRITES.get() {
+        (writes.after)();
+    }
+}
+
 /// Deliberately without `#[pg_guard]`: an ERROR of the query jumps over this frame, which owns nothing. Code
 /// of the extension that can raise or panic runs behind the guards of `before` and `enter`.
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: std::ffi::c_int) {
     // SAFETY: PostgreSQL passes a valid description of the query; it is handed on as it came.
     unsafe {
         let explained_only = flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as std::ffi::c_int != 0;
+        if !explained_only && writes_rows(query) && writes_are_watched() {
+            before_writing(query);
+        }
         if !explained_only && may_call_before() {
             before(query);
         }
@@ -105,6 +143,9 @@ unsafe extern "C-unwind" fn end(query: *mut pg_sys::QueryDesc) {
     // SAFETY: as above.
     unsafe {
         leave(query);
+        if writes_rows(query) && writes_are_watched() {
+            after_writing();
+        }
         match NEXT_END {
             Some(next) => next(query),
             None => raw::standard_ExecutorEnd(query),
@@ -115,6 +156,21 @@ unsafe extern "C-unwind" fn end(query: *mut pg_sys::QueryDesc) {
 /// Whether functions given to [`install`] are called before queries.
 pub fn may_call_before() -> bool {
     ANNOUNCED.get() || is_bounded()
+}
+
+unsafe fn writes_rows(query: *mut pg_sys::QueryDesc) -> bool {
+    // SAFETY: the description is valid.
+    unsafe { !(*(*query).plannedstmt).resultRelations.is_null() }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn before_writing(query: *mut pg_sys::QueryDesc) {
+    before_write(&Query { description: query }.results());
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn after_writing() {
+    after_write();
 }
 
 fn is_bounded() -> bool {
@@ -152,6 +208,17 @@ unsafe extern "C-unwind" fn leave(query: *mut pg_sys::QueryDesc) {
     RUNNING.with_borrow_mut(|all| all.retain(|running| running.query != query));
 }
 
+/// Whether a statement that writes or locks rows is running: the next one belongs to a function that it
+/// calls, or to a trigger.
+pub fn writes_already() -> bool {
+    RUNNING.with_borrow(|all| all.iter().any(|running| !running.written.is_empty())) || in_trigger()
+}
+
+fn in_trigger() -> bool {
+    // SAFETY: a function without arguments.
+    unsafe { pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]) > Some(0) }
+}
+
 /// Whether a statement that is still running writes or locks rows of a table.
 pub fn is_being_written(table: Oid) -> bool {
     RUNNING.with_borrow(|all| all.iter().any(|running| running.written.contains(&table)))
@@ -160,11 +227,11 @@ pub fn is_being_written(table: Oid) -> bool {
 /// Whether a statement that writes is still running, and the active snapshot sees what it has written: in its
 /// triggers, and in functions that it calls. Its changes may not be captured yet.
 pub fn sees_unfinished_writes() -> bool {
-    // SAFETY: a function without arguments; the descriptions of running statements, which have their states.
+    if in_trigger() {
+        return true;
+    }
+    // SAFETY: the descriptions of running statements, which have their states.
     unsafe {
-        if pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]) > Some(0) {
-            return true;
-        }
         let command = (*pg_sys::GetActiveSnapshot()).curcid;
         let is_seen = |running: &Running| {
             let writes = !running.written.is_empty();
@@ -269,24 +336,37 @@ impl Query {
 
     /// The tables whose rows it writes or locks.
     fn written(&self) -> Vec<Oid> {
-        // SAFETY: lists of a valid plan: range table entries, integers, and PlanRowMark nodes.
-        unsafe {
-            let plan = (*self.description).plannedstmt;
-            let entries = pgrx::PgList::<pg_sys::RangeTblEntry>::from_pg((*plan).rtable);
-            let table = |index: usize| Some((*entries.get_ptr(index.checked_sub(1)?)?).relid);
-            let results = pgrx::PgList::<std::ffi::c_void>::from_pg((*plan).resultRelations);
-            let results = (0..results.len()).filter_map(|n| results.get_int(n));
-            let marks = pgrx::PgList::<pg_sys::PlanRowMark>::from_pg((*plan).rowMarks);
+        // SAFETY: a list of a valid plan, of PlanRowMark nodes.
+        let locked: Vec<Oid> = unsafe {
+            let marks = (*(*self.description).plannedstmt).rowMarks;
+            let marks = pgrx::PgList::<pg_sys::PlanRowMark>::from_pg(marks);
             let marks = marks
                 .iter_ptr()
-                .filter(|mark| (**mark).markType < pg_sys::RowMarkType::ROW_MARK_REFERENCE)
-                .map(|mark| (*mark).rti as usize);
-            results
-                .map(|index| index as usize)
-                .chain(marks)
-                .filter_map(table)
+                .filter(|mark| (**mark).markType < pg_sys::RowMarkType::ROW_MARK_REFERENCE);
+            marks
+                .filter_map(|mark| self.table_at((*mark).rti as usize))
                 .collect()
-        }
+        };
+        let mut written = self.results();
+        written.extend(locked);
+        written
+    }
+
+    /// The tables whose rows it writes, as it names them.
+    fn results(&self) -> Vec<Oid> {
+        // SAFETY: a list of integers of a valid plan.
+        let results = unsafe {
+            pgrx::PgList::<std::ffi::c_void>::from_pg((*(*self.description).plannedstmt).resultRelations)
+        };
+        let results = (0..results.len()).filter_map(|place| results.get_int(place));
+        results
+            .filter_map(|index| self.table_at(index as usize))
+            .collect()
+    }
+
+    /// The table at an index of the range table, which counts from 1.
+    fn table_at(&self, index: usize) -> Option<Oid> {
+        Some(self.range_table().get(index.checked_sub(1)?)?.relid)
     }
 
     fn range_table(&self) -> Vec<&pg_sys::RangeTblEntry> {

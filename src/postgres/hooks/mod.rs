@@ -1,6 +1,7 @@
 //! Functions that PostgreSQL calls: around queries, functions and utility statements, in the planner, at the end of
 //! transactions, at cache invalidations.
 
+pub mod copy_from;
 pub mod copy_to;
 pub mod create_view;
 pub mod dropped_tables;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::{copy_to, create_view};
+use super::{copy_from, copy_to, create_view, executor};
 use crate::postgres::extension;
 use crate::postgres::versions::ownership;
 
@@ -153,6 +153,14 @@ unsafe extern "C-unwind" fn process_utility(
         // SAFETY: as above.
         return next(unsafe { query_for_copy(pstmt) });
     }
+    // SAFETY: as above. The parse tree outlives the command.
+    if unsafe { copy_from::may_be_watched((*pstmt).utilityStmt) } {
+        // SAFETY: as above.
+        unsafe { before_copy(pstmt) };
+        next(pstmt);
+        // SAFETY: takes no argument.
+        return unsafe { after_copy() };
+    }
     // Recognised before: the command may free its parse tree.
     let mut statement = None;
     // SAFETY: the statement is valid at this time, and the result for the whole call.
@@ -179,6 +187,18 @@ unsafe extern "C-unwind" fn query_for_copy(pstmt: *mut pg_sys::PlannedStmt) -> *
         .get()
         .and_then(|handlers| unsafe { copy_to::with_query(pstmt, handlers.query_to_copy) })
         .unwrap_or(pstmt)
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn before_copy(pstmt: *mut pg_sys::PlannedStmt) {
+    // SAFETY: the caller recognised a COPY FROM.
+    let table = unsafe { copy_from::table((*pstmt).utilityStmt) };
+    executor::before_write(table.as_slice());
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn after_copy() {
+    executor::after_write();
 }
 
 #[pgrx::pg_guard]
@@ -215,7 +235,7 @@ unsafe fn is_interesting(pstmt: *mut pg_sys::PlannedStmt) -> bool {
                     == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
             }
             pg_sys::NodeTag::T_ViewStmt => create_view::may_repeat_columns(node),
-            pg_sys::NodeTag::T_CopyStmt => copy_to::may_read_table(node),
+            pg_sys::NodeTag::T_CopyStmt => copy_to::may_read_table(node) || copy_from::may_be_watched(node),
             pg_sys::NodeTag::T_DropdbStmt
             | pg_sys::NodeTag::T_CreatedbStmt
             | pg_sys::NodeTag::T_AlterDatabaseStmt

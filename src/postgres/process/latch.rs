@@ -5,7 +5,7 @@ use std::time::Duration;
 use pgrx::pg_sys;
 
 use crate::postgres::process;
-use crate::postgres::versions::process_number;
+use crate::postgres::versions::{process_number, wait_event};
 
 /// Stands for no process.
 pub const NOBODY: u32 = u32::MAX;
@@ -43,7 +43,12 @@ pub fn pause_or_raise(timeout: Duration) {
 /// which is raised by PostgreSQL's own code: raised from here, it would carry a Rust backtrace. Other
 /// requests, such as closing the files of a dropped database, are served here.
 pub fn pause(timeout: Duration) -> bool {
-    sleep(timeout);
+    pause_at(timeout, wait_event::UNNAMED)
+}
+
+/// The same under a wait event of its own.
+pub fn pause_at(timeout: Duration, event: u32) -> bool {
+    sleep_at(timeout, event);
     reset();
     // SAFETY: flags of this process, set by its own signal handlers.
     let (ended, asked) = unsafe {
@@ -71,18 +76,17 @@ pub fn wait_idle(timeout: Duration, restartable: bool) {
 }
 
 fn sleep(timeout: Duration) {
+    sleep_at(timeout, wait_event::UNNAMED);
+}
+
+fn sleep_at(timeout: Duration, event: u32) {
     // Rounded up, or the last fraction of a millisecond before a deadline would be spent spinning.
     let milliseconds = timeout.as_micros().div_ceil(1000).min(60_000) as i64;
     let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
     // SAFETY: MyLatch is valid for the life of the process and WL_EXIT_ON_PM_DEATH covers the postmaster's
     // end.
     unsafe {
-        pg_sys::WaitLatch(
-            pg_sys::MyLatch,
-            events as i32,
-            milliseconds,
-            pg_sys::PG_WAIT_EXTENSION,
-        );
+        pg_sys::WaitLatch(pg_sys::MyLatch, events as i32, milliseconds, event);
     }
 }
 

@@ -23,6 +23,16 @@ pub fn database() -> pg_sys::Oid {
     unsafe { pg_sys::MyDatabaseId }
 }
 
+/// Whether this is the session of a client, and writes what the client writes: no worker, and nothing that
+/// replication or a restore script has taken from elsewhere.
+pub fn serves_client() -> bool {
+    // SAFETY: plain variables of this process.
+    unsafe {
+        pg_sys::MyBackendType == pg_sys::BackendType::B_BACKEND
+            && pg_sys::SessionReplicationRole != pg_sys::SESSION_REPLICATION_ROLE_REPLICA as i32
+    }
+}
+
 /// Whether this is a background worker, not a session.
 pub fn is_background_worker() -> bool {
     // SAFETY: a plain variable of this process, set at its start.

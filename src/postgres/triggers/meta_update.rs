@@ -65,6 +65,10 @@ impl MetaUpdateCall<'_> {
         self.get(c"max_latency")
     }
 
+    pub fn throttle_lag(&self) -> Option<Interval> {
+        self.get(c"throttle_lag")
+    }
+
     pub fn feed(&self) -> Option<bool> {
         self.get(c"feed")
     }

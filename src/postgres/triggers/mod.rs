@@ -7,5 +7,6 @@ pub mod ddl_event;
 pub mod meta_insert;
 pub mod meta_update;
 pub mod queue_written;
+pub mod row_triggers_off;
 pub mod write_guard;
 pub mod written_row;

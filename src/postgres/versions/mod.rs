@@ -16,4 +16,5 @@ pub mod signals;
 pub mod transaction_timeout;
 pub mod tree_mutator;
 pub mod virtual_columns;
+pub mod wait_event;
 pub mod xact_lock;

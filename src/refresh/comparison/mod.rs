@@ -1,6 +1,6 @@
 //! All rows compared in batches of keys, for a TVIEW that is large.
 
-mod batch_size;
+pub mod batch_size;
 pub mod batches;
 pub mod key_order;
 mod method;

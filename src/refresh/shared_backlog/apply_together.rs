@@ -131,6 +131,10 @@ impl Refresh<'_> {
                 Status::UpToDate => {}
                 other => return Ok(Some(other)),
             }
+            let Shared {
+                news, entry, before, ..
+            } = shared;
+            self.apply_news(plan, news, entry, before.as_ref(), ObjectLock::Share)?;
         }
         Ok(None)
     }

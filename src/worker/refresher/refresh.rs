@@ -139,6 +139,9 @@ impl Refresher {
                 // A first population has absorbed changes, too, without counting them.
                 queue_trimmer::request_soon(self.database, now);
                 progress.absorbed_tick.fetch_max(tick, SeqCst);
+                if ended.status == Status::UpToDate {
+                    tracked.note_shown(self.database, tick, started);
+                }
             }
             Status::Refused => self.used = true,
             _ => {}
@@ -154,6 +157,7 @@ impl Refresher {
             return;
         }
         self.tracked.announce_quiet(index);
+        self.tracked.announce_lateness(index);
     }
 
     /// Applies one part of a backlog that another worker has offered. Only one: something more urgent may be

@@ -50,8 +50,17 @@ SELECT error_of($$INSERT INTO pg_tview_meta SELECT * FROM pg_tview_meta$$);
 SELECT error_of($$UPDATE pg_tview_meta SET max_latency = '1 second' WHERE entity_name = 'post'$$);
 SELECT error_of($$UPDATE pg_tview_meta SET max_latency = max_latency WHERE entity_name = 'post'$$);
 SELECT error_of($$SELECT * FROM pg_tview_definition FOR UPDATE$$);
+SELECT error_of($$UPDATE pg_tview_meta SET throttle_lag = '1 second' WHERE entity_name = 'post'$$);
 RESET ROLE;
 SELECT * FROM seen;
+-- Back-pressure: kept when the TVIEW is defined again.
+UPDATE pg_tview_meta SET throttle_lag = '90 seconds' WHERE entity_name = 'post' RETURNING entity_name, throttle_lag;
+SELECT pg_tviews_create('post', 'SELECT pk_post, title FROM tb_post');
+SELECT throttle_lag FROM pg_tview_definition WHERE tview_oid = 'tv_post'::regclass;
+SELECT details ->> 'throttle_lag_seconds' FROM pg_tview_meta_audit WHERE tview_oid = 'tv_post'::regclass AND operation = 'configure' ORDER BY audit_id DESC LIMIT 1;
+SELECT error_of($$UPDATE pg_tview_meta SET throttle_lag = '0' WHERE entity_name = 'post'$$);
+SELECT error_of($$UPDATE pg_tview_meta SET throttle_lag = '1 year' WHERE entity_name = 'post'$$);
+UPDATE pg_tview_meta SET throttle_lag = NULL WHERE entity_name = 'post' RETURNING entity_name, throttle_lag;
 
 DROP SCHEMA meta_update CASCADE;
 DROP ROLE regress_tviews_user;

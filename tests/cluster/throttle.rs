@@ -1,0 +1,171 @@
+//! Back-pressure: sessions that write sources of a TVIEW that is later than its `throttle_lag` are delayed a little, and nobody
+//! else is.
+
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+
+use crate::harness::{shared, Ask, Database, WAIT};
+
+/// The longest delay of a transaction.
+const MOST: Duration = Duration::from_millis(100);
+
+/// A TVIEW over two tables, and one over a third table without a `throttle_lag`; the role writes all of them.
+fn open(name: &str, role: &str) -> (Database<'static>, Client) {
+    let database = Database::new(shared(), name);
+    let mut client = database.client();
+    client.run(&format!(
+        "DROP ROLE IF EXISTS {role};
+         CREATE ROLE {role} LOGIN;
+         CREATE TABLE tb_a (pk_a int PRIMARY KEY, name text);
+         CREATE TABLE tb_b (pk_b int PRIMARY KEY, name text);
+         CREATE TABLE tb_c (pk_c int PRIMARY KEY, name text);
+         CREATE TABLE tb_p (pk_p int PRIMARY KEY, name text) PARTITION BY RANGE (pk_p);
+         CREATE TABLE leaf PARTITION OF tb_p FOR VALUES FROM (0) TO (100);
+         INSERT INTO tb_a VALUES (1, ''); INSERT INTO tb_b VALUES (1, ''); INSERT INTO tb_c VALUES (1, ''); INSERT INTO tb_p VALUES (1, '');
+         GRANT ALL ON tb_a, tb_b, tb_c, tb_p, leaf TO {role};
+         SELECT pg_tviews_create('a', 'SELECT a.pk_a, a.name, b.name AS b, p.name AS p
+                                         FROM tb_a a LEFT JOIN tb_b b ON b.pk_b = a.pk_a LEFT JOIN tb_p p ON p.pk_p = a.pk_a');
+         SELECT pg_tviews_create('c', 'SELECT pk_c, name FROM tb_c')"
+    ));
+    client.assert_follows(&["a", "c"]);
+    client.started_workers();
+    (database, client)
+}
+
+/// How long a script takes, at the least of several times.
+fn least(client: &mut Client, script: &str) -> Duration {
+    let time = |_| {
+        let begin = Instant::now();
+        client.run(script);
+        begin.elapsed()
+    };
+    (0..20).map(time).min().unwrap_or_default()
+}
+
+const WRITE: &str = "UPDATE tb_a SET name = name || '.' WHERE pk_a = 1";
+
+#[test]
+fn writers_of_a_late_tview_are_delayed_and_nobody_else() {
+    let (database, mut client) = open("throttle_delays", "throttle_app");
+    client.run(
+        "GRANT pg_execute_server_program TO throttle_app;
+         GRANT TEMPORARY ON DATABASE throttle_delays TO throttle_app;
+         GRANT SET ON PARAMETER session_replication_role TO throttle_app",
+    );
+    let mut app = database.client_as("throttle_app");
+    // Without a throttle_lag, nothing is delayed however late it is.
+    let mut holder = database.client();
+    holder.run("BEGIN; LOCK TABLE tb_b IN ACCESS EXCLUSIVE MODE");
+    app.run(WRITE);
+    client.wait_until(
+        "SELECT lag > interval '300 ms' FROM pg_tview_status WHERE entity_name = 'a'",
+        WAIT,
+    );
+    assert!(least(&mut app, WRITE) < MOST);
+
+    client.run("UPDATE pg_tview_meta SET throttle_lag = '100 ms' WHERE entity_name = 'a'");
+    let delayed = |app: &mut Client| {
+        let begin = Instant::now();
+        app.run(WRITE);
+        begin.elapsed() >= MOST
+    };
+    let begin = Instant::now();
+    while !delayed(&mut app) {
+        assert!(begin.elapsed() < WAIT, "no writer is delayed");
+    }
+    // Every way to write it, and a partition below a source.
+    for script in [
+        WRITE,
+        "INSERT INTO tb_a VALUES (2, '') ON CONFLICT DO NOTHING",
+        "DELETE FROM tb_a WHERE pk_a = 7",
+        "WITH written AS (UPDATE tb_a SET name = '' RETURNING 1) SELECT count(*) FROM written",
+        "UPDATE tb_p SET name = '.'",
+        "UPDATE leaf SET name = '.'",
+        "COPY tb_a FROM PROGRAM 'true'",
+    ] {
+        assert!(least(&mut app, script) >= MOST, "{script}");
+    }
+    // Once per transaction.
+    let many = format!("BEGIN; {}; COMMIT", vec![WRITE; 20].join("; "));
+    assert!(least(&mut app, &many) < MOST * 10);
+    // Statements that write nothing of it, and what must not wait.
+    for script in [
+        "SELECT count(*) FROM tb_a",
+        "SELECT name FROM tb_a FOR UPDATE",
+        "UPDATE tb_c SET name = '.'",
+        "CREATE TEMP TABLE mine (id int); INSERT INTO mine VALUES (1); DROP TABLE mine",
+    ] {
+        assert!(least(&mut app, script) < MOST, "{script}");
+    }
+    assert!(least(&mut client, WRITE) < MOST, "a superuser");
+    app.run("SET session_replication_role = replica");
+    assert!(least(&mut app, WRITE) < MOST, "what replication writes");
+    app.run("RESET session_replication_role");
+    assert!(least(&mut app, WRITE) >= MOST);
+
+    // Never an error, but a session ends its wait when it is told to.
+    app.run("SET statement_timeout = '50 ms'");
+    assert_eq!(app.fails(WRITE).code().code(), "57014");
+    app.run("RESET statement_timeout");
+
+    // Caught up.
+    holder.run("ROLLBACK");
+    client.assert_follows(&["a"]);
+    let begin = Instant::now();
+    while delayed(&mut app) {
+        assert!(begin.elapsed() < WAIT, "writers are delayed without a cause");
+    }
+    assert!(least(&mut app, WRITE) < MOST);
+}
+
+#[test]
+fn a_session_that_is_delayed_shows_what_it_waits_for() {
+    let (database, mut client) = open("throttle_shown", "throttle_shown_app");
+    client.run("UPDATE pg_tview_meta SET throttle_lag = '1 ms' WHERE entity_name = 'a'");
+    let mut holder = database.client();
+    holder.run("BEGIN; LOCK TABLE tb_b IN ACCESS EXCLUSIVE MODE");
+    let mut app = database.client_as("throttle_shown_app");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                app.run(WRITE);
+            }
+        });
+        client.wait_until(
+            "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE usename = 'throttle_shown_app' AND query LIKE 'UPDATE tb_a%'
+                             AND wait_event_type = 'Extension'
+                             AND wait_event = CASE WHEN current_setting('server_version_num')::int < 170000 THEN 'Extension' ELSE 'PgTviewsThrottle' END
+                             AND NOT EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = pg_stat_activity.pid AND l.locktype = 'transactionid'))",
+            WAIT,
+        );
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn paused_and_suspended_tviews_delay_nobody() {
+    let (database, mut client) = open("throttle_states", "throttle_states_app");
+    client.run("UPDATE pg_tview_meta SET throttle_lag = '1 ms' WHERE entity_name = 'a'");
+    let mut app = database.client_as("throttle_states_app");
+    client.run("SELECT pg_tviews_pause('a')");
+    app.run(WRITE);
+    client.wait_until(
+        "SELECT lag > interval '300 ms' FROM pg_tview_status WHERE entity_name = 'a'",
+        WAIT,
+    );
+    assert!(least(&mut app, WRITE) < MOST, "paused");
+    client.run("SELECT pg_tviews_resume('a')");
+    client.assert_follows(&["a"]);
+    client.run("DROP VIEW v_a");
+    app.run(WRITE);
+    client.wait_until(
+        "SELECT state = 'suspended' FROM pg_tview_meta WHERE entity_name = 'a'",
+        WAIT,
+    );
+    let begin = Instant::now();
+    while least(&mut app, WRITE) >= MOST {
+        assert!(begin.elapsed() < WAIT, "suspended");
+    }
+}
