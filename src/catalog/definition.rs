@@ -41,6 +41,8 @@ pub struct Definition {
     pub seen_view: Oid,
     /// Rows that are written go to the change feed.
     pub feed: bool,
+    /// The TVIEWs that it is refreshed with.
+    pub refresh_group: Option<String>,
     /// A moment before the definition was read: what is made from it is out of date once the table has changed
     /// since. See [`relation_changes`].
     pub stamp: u64,
@@ -135,6 +137,7 @@ fn from_row(rows: &Rows, row: usize, stamp: u64) -> Option<Definition> {
         seen_view: rows.get(row, 13)?,
         table_created: rows.get(row, 14)?,
         feed: rows.get(row, 15)?,
+        refresh_group: rows.get(row, 16),
         stamp,
     })
 }

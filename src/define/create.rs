@@ -252,6 +252,7 @@ fn definition(request: &Request, target: &Target, table: Oid, view: Oid, key: Ve
             .max_latency
             .or(before.and_then(|before| before.max_latency)),
         feed: before.is_some_and(|before| before.feed),
+        refresh_group: before.and_then(|before| before.refresh_group.clone()),
         stamp: relation_changes::stamp(),
     }
 }

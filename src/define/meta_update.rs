@@ -1,5 +1,5 @@
-//! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns`, `max_latency` and `feed` of one's own
-//! TVIEWs.
+//! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns`, `max_latency`, `feed` and `refresh_group` of one's
+//! own TVIEWs.
 
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Oid};
@@ -7,7 +7,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::arguments::{check_max_latency, column_names, seconds};
 use super::fill::Fill;
-use super::{definition_row, feed, patience, register};
+use super::{definition_row, feed, patience, refresh_group, register};
 use crate::catalog::announce;
 use crate::catalog::owner::{by_whom, check_owner};
 use crate::error::{OrRaise, Problem};
@@ -21,7 +21,7 @@ use crate::refresh::plan;
 use crate::statement;
 
 /// Columns that users may change.
-const CHANGEABLE: [&str; 3] = ["fk_columns", "max_latency", "feed"];
+const CHANGEABLE: [&str; 4] = ["fk_columns", "max_latency", "feed", "refresh_group"];
 
 /// Checks and performs an update of a row. Only columns that change are written: another session may be
 /// changing the rest.
@@ -46,6 +46,9 @@ pub fn update(row: &MetaUpdateCall) {
     if changes("feed") {
         feed::change(tview, row.feed());
     }
+    if changes("refresh_group") {
+        refresh_group::change(tview, row.refresh_group());
+    }
 }
 
 fn refuse_column(column: &str) -> ! {
@@ -53,7 +56,7 @@ fn refuse_column(column: &str) -> ! {
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         format!("column \"{column}\" of pg_tview_meta cannot be changed"),
     )
-    .hint("Change fk_columns, max_latency or feed; call pg_tviews_create, pg_tviews_pause or pg_tviews_resume for the rest.")
+    .hint("Change fk_columns, max_latency, feed or refresh_group; call pg_tviews_create, pg_tviews_pause or pg_tviews_resume for the rest.")
     .raise()
 }
 

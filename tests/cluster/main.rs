@@ -24,6 +24,7 @@ mod failures;
 mod feed;
 mod foreign_keys;
 mod fresh_views;
+mod groups;
 mod guide;
 mod health;
 mod large_queries;

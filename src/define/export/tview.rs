@@ -108,6 +108,9 @@ fn add_properties(script: &mut Script, definition: &Definition, name: &str) {
     if definition.feed {
         properties.push(("feed", "true".to_string()));
     }
+    if let Some(group) = &definition.refresh_group {
+        properties.push(("refresh_group", quote::literal(group)));
+    }
     let meta = script.own("pg_tview_meta");
     let table = quote::literal(&definition.display());
     for (column, value) in properties {
