@@ -180,24 +180,38 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_behind_query(regclass, text) IS
     'Condition in fresh views over other TVIEWs: an error if a view below has another query by now.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_behind_support(internal) IS 'Planner support function of the conditions in fresh views.';
 
+CREATE FUNCTION @extschema@.pg_tviews_consistent(names text[]) RETURNS boolean
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'pg_tviews_consistent_wrapper';
+CREATE FUNCTION @extschema@.pg_tviews_refresh_groups() RETURNS TABLE (
+    tview_oid regclass, refresh_group text, consistent boolean, latency_p50_ms float8, latency_p95_ms float8)
+    LANGUAGE c STABLE STRICT ROWS 10 COST 1000 AS 'MODULE_PATHNAME', 'pg_tviews_refresh_groups_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_consistent(text[]) IS
+    'Whether TVIEWs, and those that feed them, show the same moment in the snapshot of the calling statement.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_refresh_groups() IS 'The columns of pg_tview_status that are about groups of TVIEWs.';
+
 CREATE OR REPLACE VIEW @extschema@.pg_tview_status AS
-SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads
-  FROM @extschema@.pg_tviews_status() s, @extschema@.pg_tviews_stored_groups(s.tview_oid) g;
+SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads, r.refresh_group, r.consistent,
+       r.latency_p50_ms AS group_latency_p50_ms, r.latency_p95_ms AS group_latency_p95_ms
+  FROM @extschema@.pg_tviews_status() s
+ CROSS JOIN LATERAL @extschema@.pg_tviews_stored_groups(s.tview_oid) g
+  LEFT JOIN @extschema@.pg_tviews_refresh_groups() r ON r.tview_oid = s.tview_oid;
 
 -- The change feed, and back-pressure.
 ALTER TABLE @extschema@.pg_tview_definition ADD COLUMN feed boolean NOT NULL DEFAULT false;
 ALTER TABLE @extschema@.pg_tview_definition ADD COLUMN throttle_lag interval;
+-- Groups of TVIEWs.
+ALTER TABLE @extschema@.pg_tview_definition ADD COLUMN refresh_group text;
 CREATE OR REPLACE VIEW @extschema@.pg_tview_meta AS
 WITH definition AS (
     SELECT entity_name, tview_oid, view_oid, key_columns, fk_columns, max_latency, state, created_at, view_schema,
-           view_name, view_created, source_oids, pinned_settings, definition_hash, feed, throttle_lag
+           view_name, view_created, source_oids, pinned_settings, definition_hash, feed, throttle_lag, refresh_group
       FROM @extschema@.pg_tview_definition
 )
 SELECT * FROM definition;
-GRANT UPDATE (feed, throttle_lag) ON @extschema@.pg_tview_meta TO PUBLIC;
-COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency, feed and throttle_lag.';
+GRANT UPDATE (feed, throttle_lag, refresh_group) ON @extschema@.pg_tview_meta TO PUBLIC;
+COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency, feed, refresh_group and throttle_lag.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
-    'Trigger function of pg_tview_meta: updates fk_columns, max_latency, feed and throttle_lag, refuses other updates, and adds the rows of a dump in which it was a table.';
+    'Trigger function of pg_tview_meta: updates fk_columns, max_latency, feed, refresh_group and throttle_lag, refuses other updates, and adds the rows of a dump in which it was a table.';
 
 -- Which rows of TVIEWs with a feed were written: one row per transaction and operation, written in that transaction. keys: a JSON
 -- array of keys; NULL, with the operation EVERYTHING: any row may have been written. xid: the transaction. A consumer reads by

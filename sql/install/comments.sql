@@ -62,6 +62,9 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_behind_support(internal) IS 'Planner s
 COMMENT ON FUNCTION @extschema@.pg_tviews_queue_written() IS
     'Trigger function of pg_tview_queue, for rows that capture has not written.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_status() IS 'Rows of the view pg_tview_status.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_consistent(text[]) IS
+    'Whether TVIEWs, and those that feed them, show the same moment in the snapshot of the calling statement.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_refresh_groups() IS 'The columns of pg_tview_status that are about groups of TVIEWs.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_stored_groups(regclass) IS
     'How many groups of a TVIEW are stored as running aggregates, and how often refreshes have read one. 0 on a standby.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_subscribe(text, text[]) IS
@@ -77,7 +80,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_export(name) IS 'SQL that makes the TV
 COMMENT ON FUNCTION @extschema@.pg_tviews_lint(name) IS 'What in the definitions of the TVIEWs of a schema, or of all schemas, will be slow, late, or not followed. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_version() IS 'Version of the extension''s library.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_written() IS
-    'Trigger function of pg_tview_meta: updates fk_columns, max_latency, feed and throttle_lag, refuses other updates, and adds the rows of a dump in which it was a table.';
+    'Trigger function of pg_tview_meta: updates fk_columns, max_latency, feed, refresh_group and throttle_lag, refuses other updates, and adds the rows of a dump in which it was a table.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_meta_added() IS
     'Trigger function of pg_tview_definition: for a restored definition, all rows of the TVIEW are compared.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_guard() IS
@@ -87,7 +90,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_ddl_happened() IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_objects_dropped() IS
     'Event trigger function: removes the definitions of TVIEWs whose table was dropped.';
 
-COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency, feed and throttle_lag.';
+COMMENT ON VIEW @extschema@.pg_tview_meta IS 'One row per TVIEW. Owners may update fk_columns, max_latency, feed, refresh_group and throttle_lag.';
 COMMENT ON TABLE @extschema@.pg_tview_definition IS 'The table behind pg_tview_meta. Only the extension writes it.';
 COMMENT ON TABLE @extschema@.pg_tview_queue IS 'Committed changes that at least one TVIEW has not absorbed yet.';
 COMMENT ON TABLE @extschema@.pg_tview_meta_audit IS 'One row per refresh and per management action, kept for pg_tviews.audit_retention.';

@@ -4,7 +4,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 -- All roles can read definitions, like the catalogs. They can read the table too: the owner of the database runs pg_dump.
 -- A trigger checks that updates come from the owner of the TVIEW.
 GRANT SELECT ON @extschema@.pg_tview_definition TO PUBLIC;
-GRANT SELECT, UPDATE (fk_columns, max_latency, feed, throttle_lag) ON @extschema@.pg_tview_meta TO PUBLIC;
+GRANT SELECT, UPDATE (fk_columns, max_latency, feed, refresh_group, throttle_lag) ON @extschema@.pg_tview_meta TO PUBLIC;
 -- The view shows each role its own TVIEWs.
 GRANT SELECT ON @extschema@.pg_tview_status TO PUBLIC;
 -- Change keys hold values of the sources.

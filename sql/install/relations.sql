@@ -25,7 +25,8 @@ CREATE TABLE @extschema@.pg_tview_definition (
     definition_hash text        NOT NULL DEFAULT '',
     table_created   boolean     NOT NULL DEFAULT false,
     feed            boolean     NOT NULL DEFAULT false,
-    throttle_lag    interval
+    throttle_lag    interval,
+    refresh_group   text
 );
 -- By these indexes the event triggers find out that a command affects no TVIEW.
 CREATE INDEX pg_tview_definition_view_oid_idx ON @extschema@.pg_tview_definition (view_oid);
@@ -36,12 +37,12 @@ CREATE INDEX pg_tview_definition_text_search_idx ON @extschema@.pg_tview_definit
 -- Dumped. The contents of the other tables are derived again after a restore, or mean nothing in another database.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.pg_tview_definition', '');
 
--- The definitions as users see them. Owners may update fk_columns, max_latency, feed and throttle_lag, through the trigger of the view. The
+-- The definitions as users see them. Owners may update fk_columns, max_latency, feed, refresh_group and throttle_lag, through the trigger of the view. The
 -- WITH query is needed: SELECT ... FOR UPDATE does not lock rows through it.
 CREATE VIEW @extschema@.pg_tview_meta AS
 WITH definition AS (
     SELECT entity_name, tview_oid, view_oid, key_columns, fk_columns, max_latency, state, created_at, view_schema,
-           view_name, view_created, source_oids, pinned_settings, definition_hash, feed, throttle_lag
+           view_name, view_created, source_oids, pinned_settings, definition_hash, feed, throttle_lag, refresh_group
       FROM @extschema@.pg_tview_definition
 )
 SELECT * FROM definition;

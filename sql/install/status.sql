@@ -4,8 +4,11 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 -- One row per TVIEW that the reader owns; all TVIEWs for members of pg_monitor. The statement is inside a function, where JIT
 -- is off: the planner overestimates its cost, and compiling it would take a hundred times as long as running it.
 CREATE VIEW @extschema@.pg_tview_status AS
-SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads
-  FROM @extschema@.pg_tviews_status() s, @extschema@.pg_tviews_stored_groups(s.tview_oid) g;
+SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads, r.refresh_group, r.consistent,
+       r.latency_p50_ms AS group_latency_p50_ms, r.latency_p95_ms AS group_latency_p95_ms
+  FROM @extschema@.pg_tviews_status() s
+ CROSS JOIN LATERAL @extschema@.pg_tviews_stored_groups(s.tview_oid) g
+  LEFT JOIN @extschema@.pg_tviews_refresh_groups() r ON r.tview_oid = s.tview_oid;
 
 -- Back to the search_path of CREATE EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

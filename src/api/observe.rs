@@ -9,12 +9,18 @@ use crate::error::OrRaise;
 use crate::explain::{explain, lint, Row};
 use crate::health;
 use crate::postgres::sql_types::{texts, Document, Name, RegClass};
+use crate::session::promise::{consistent, groups};
 use crate::session::{affected, check, pending};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/status.sql",
     name = "status",
-    requires = ["relations", pg_tviews_status, pg_tviews_stored_groups]
+    requires = [
+        "relations",
+        pg_tviews_status,
+        pg_tviews_stored_groups,
+        pg_tviews_refresh_groups
+    ]
 );
 
 #[pg_extern(stable, parallel_safe)]
@@ -165,6 +171,11 @@ fn pg_tviews_pending(
     }))
 }
 
+#[pg_extern(stable, parallel_unsafe)]
+fn pg_tviews_consistent(names: Array<&str>) -> bool {
+    consistent::consistent(&texts(&names)).or_raise()
+}
+
 #[pg_extern(volatile, parallel_unsafe)]
 fn pg_tviews_health_check() -> TableIterator<
     'static,
@@ -236,5 +247,30 @@ fn pg_tviews_status() -> TableIterator<
             row.dead_letter_keys,
             row.last_error,
         )
+    }))
+}
+
+/// Groups of TVIEWs, for the view pg_tview_status.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_refresh_groups() RETURNS TABLE (
+    tview_oid regclass, refresh_group text, consistent boolean, latency_p50_ms float8, latency_p95_ms float8)
+    LANGUAGE c STABLE STRICT ROWS 10 COST 1000
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+#[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
+fn pg_tviews_refresh_groups() -> TableIterator<
+    'static,
+    (
+        name!(tview_oid, RegClass),
+        name!(refresh_group, String),
+        name!(consistent, bool),
+        name!(latency_p50_ms, Option<f64>),
+        name!(latency_p95_ms, Option<f64>),
+    ),
+> {
+    let members = groups::members().or_raise().into_iter();
+    TableIterator::new(members.map(|member| {
+        let [p50, p95] = member.latency;
+        (RegClass(member.tview), member.group, member.consistent, p50, p95)
     }))
 }

@@ -6,10 +6,12 @@
 use std::cell::RefCell;
 
 use pgrx::pg_sys::Oid;
+use pgrx::PgSqlErrorCode;
 
 use super::change_buffer::{ChangeBuffer, Limits};
 use super::net_changes::RowChange;
 use super::shown;
+use crate::error::Problem;
 use crate::postgres::hooks::invalidation;
 use crate::postgres::hooks::transaction_events::{self, SubtransactionEvent, TransactionEvent};
 use crate::postgres::process::memory;
@@ -26,6 +28,20 @@ struct State {
     flushed: Vec<Oid>,
     /// TVIEWs whose definition is to be checked, each with the subtransaction that asked for it.
     definition_checks: Vec<(u32, Oid)>,
+    /// In a transaction that refreshes several TVIEWs: what was written since they asked last.
+    asked: Option<Vec<WrittenSource>>,
+    /// That transaction has added its positions: nothing may be written any more.
+    complete: bool,
+}
+
+/// A source with rows in the queue that this transaction has written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WrittenSource {
+    pub source: Oid,
+    /// The TVIEW `source` was requested to be refreshed.
+    pub requested: bool,
+    /// All rows of the source.
+    pub all_keys: bool,
 }
 
 thread_local! {
@@ -35,6 +51,8 @@ thread_local! {
             ending: false,
             flushed: Vec::new(),
             definition_checks: Vec::new(),
+            asked: None,
+            complete: false,
         })
     };
 }
@@ -121,6 +139,27 @@ pub fn check_definition(tview: Oid) {
     }
 }
 
+/// Writes the changes of this transaction so far, and returns which sources have had rows written since this was
+/// called last, or since the transaction began. Outside subtransactions.
+pub fn write_now() -> Vec<WrittenSource> {
+    let rows = STATE.with_borrow_mut(|state| {
+        state.asked.get_or_insert_default();
+        memory::room(4 * state.buffer.bytes());
+        state.buffer.take_rest()
+    });
+    write(rows);
+    STATE.with_borrow_mut(|state| state.asked.replace(Vec::new()).unwrap_or_default())
+}
+
+/// This transaction has absorbed its own changes of some sources: no worker needs to know of these. Another change
+/// would be lost, and is an ERROR.
+pub fn complete(absorbed: &[Oid]) {
+    STATE.with_borrow_mut(|state| {
+        state.flushed.retain(|source| !absorbed.contains(source));
+        state.complete = true;
+    });
+}
+
 /// Whether the transaction is about to end: changes from now on are not noted for readers.
 pub fn is_ending() -> bool {
     STATE.with_borrow(|state| state.ending)
@@ -189,6 +228,8 @@ fn end(signal: impl FnOnce(&State)) {
             state.flushed.clear();
             state.ending = false;
             state.definition_checks.clear();
+            state.asked = None;
+            state.complete = false;
         }
     });
     append::applies_since(None);
@@ -202,13 +243,31 @@ fn write(rows: Vec<Row>) {
     let Some(queue) = append::table() else {
         return;
     };
-    STATE.with_borrow_mut(|state| {
+    let is_complete = STATE.with_borrow_mut(|state| {
         for row in &rows {
             let source = Oid::from(row.source);
             if !state.flushed.contains(&source) {
                 state.flushed.push(source);
             }
+            if let Some(asked) = &mut state.asked {
+                asked.push(WrittenSource {
+                    source,
+                    requested: row.is_request(),
+                    all_keys: row.keys.is_none(),
+                });
+            }
         }
+        state.complete
     });
+    if is_complete {
+        too_late().raise();
+    }
     append::append(queue, &rows);
+}
+
+fn too_late() -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
+        "a source was changed at the end of a transaction that refreshes TVIEWs together",
+    )
 }

@@ -37,7 +37,7 @@ pub const HANDLERS: Handlers = Handlers {
     subtransaction: on_subtransaction,
 };
 
-pub use flush::{check_definition, is_ending, pending_sources};
+pub use flush::{check_definition, complete, is_ending, pending_sources, write_now, WrittenSource};
 
 ::pgrx::extension_sql_file!(
     "../../sql/install/capture.sql",

@@ -43,6 +43,8 @@ pub struct Definition {
     pub feed: bool,
     /// Writers of the sources are delayed while the TVIEW is later than this.
     pub throttle_lag: Option<Duration>,
+    /// The TVIEWs that it is refreshed with.
+    pub refresh_group: Option<String>,
     /// A moment before the definition was read: what is made from it is out of date once the table has changed
     /// since. See [`relation_changes`].
     pub stamp: u64,
@@ -136,6 +138,7 @@ fn from_row(rows: &Rows, row: usize, stamp: u64) -> Option<Definition> {
         table_created: rows.get(row, 14)?,
         feed: rows.get(row, 15)?,
         throttle_lag: interval(rows, row, 16),
+        refresh_group: rows.get(row, 17),
         stamp,
     })
 }

@@ -16,6 +16,19 @@ const KEYS_BYTES: usize = 16 << 20;
 /// Maximum number of column names. No table has more columns.
 const COLUMNS: usize = 1_600;
 
+/// Maximum number of TVIEWs that one call names.
+const NAMES: usize = 1_000;
+
+pub fn check_names(number: usize) -> Result<(), Problem> {
+    if number <= NAMES {
+        return Ok(());
+    }
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        format!("names has {number} elements, more than {NAMES}"),
+    ))
+}
+
 pub fn check_query(query: &str) -> Result<(), Problem> {
     check_size("the query", query.len(), QUERY)
 }

@@ -6,6 +6,7 @@ pub mod definition;
 pub mod document;
 pub mod entity;
 pub mod feeds;
+pub mod groups;
 pub mod key_choice;
 pub mod limits;
 pub mod name;

@@ -1,5 +1,5 @@
 //! Statements for the SQL objects of versions before 0.3.0, which have one function that returns all rows of
-//! the queue, and no change feed.
+//! the queue, no change feed and no groups.
 
 /// A call of a function that these versions do not have, with what takes its place.
 struct Call {
@@ -42,9 +42,10 @@ fn is_queued(sources: &str, tview: &str, since: &str, seen: &str) -> String {
 }
 
 /// Columns that these versions do not have, with what takes their place.
-const COLUMNS: [(&str, &str); 5] = [
+const COLUMNS: [(&str, &str); 6] = [
     ("m.feed", "false"),
     ("m.throttle_lag", "NULL::interval"),
+    ("m.refresh_group", "NULL::text"),
     ("q.origin", "NULL::text AS origin"),
     (", origins)", ")"),
     (" END, $17", " END"),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
-use super::definition;
 use super::state::State;
+use super::{definition, groups};
 use crate::settings;
 
 /// A TVIEW as the schedule of a worker knows it.
@@ -19,13 +19,19 @@ pub struct TviewInfo {
     pub throttle_lag: Option<Duration>,
     pub state: State,
     pub sources: Vec<Oid>,
+    /// The unit of those that it is refreshed with; None: it is refreshed alone.
+    pub unit: Option<usize>,
 }
 
 /// All TVIEWs of this database.
 pub fn infos() -> Vec<TviewInfo> {
-    definition::load_all()
+    let definitions = definition::load_all();
+    let units = groups::of(&definitions);
+    let unit_of = |tview: Oid| units.iter().position(|unit| unit.contains(&tview));
+    definitions
         .into_iter()
         .map(|definition| TviewInfo {
+            unit: unit_of(definition.tview),
             tview: definition.tview,
             name: definition.display(),
             max_latency: definition.max_latency.unwrap_or_else(settings::max_latency),

@@ -253,6 +253,7 @@ fn definition(request: &Request, target: &Target, table: Oid, view: Oid, key: Ve
             .or(before.and_then(|before| before.max_latency)),
         feed: before.is_some_and(|before| before.feed),
         throttle_lag: before.and_then(|before| before.throttle_lag),
+        refresh_group: before.and_then(|before| before.refresh_group.clone()),
         stamp: relation_changes::stamp(),
     }
 }

@@ -17,7 +17,7 @@ use crate::postgres::transaction::lock::{self, TableLock};
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::feed;
 use crate::refresh::plan;
-use crate::refresh::running::store;
+use crate::refresh::running::forget;
 use crate::statement;
 
 /// Drops a TVIEW: the definition, and the triggers that no other TVIEW needs. The table is dropped unless it
@@ -68,7 +68,7 @@ fn drop_found(definition: &Definition, keep_table: bool, with_triggers: bool) {
     let with_unused_triggers = run_internal(|| {
         spi::session(|| {
             definition_row::delete(definition.tview);
-            store::throw_away(definition.tview);
+            forget::throw_away(definition.tview);
             capture_triggers::with_unused()
         })
     });

@@ -9,7 +9,7 @@ use crate::queue::{self, now};
 use crate::refresh::failing::search_path_hint::with_search_path_hint;
 use crate::refresh::plan::Plan;
 use crate::refresh::recompute;
-use crate::refresh::running::store;
+use crate::refresh::running::forget;
 
 /// When the table is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Fill {
 pub fn fill(plan: &Plan, writers_wait: bool) -> Option<(Position, recompute::Result)> {
     queue::keep(&plan.source_oids());
     let position = now::this_moment();
-    spi::session(|| store::throw_away(plan.definition.tview));
+    spi::session(|| forget::throw_away(plan.definition.tview));
     let fill = || plan.as_owner(|| spi::session(|| recompute::everything(plan)));
     match time_limit::at_most(size::limit(writers_wait), fill)? {
         Ok(mut result) => {

@@ -1,4 +1,4 @@
-//! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns`, `max_latency`, `feed` and `throttle_lag` of one's
+//! A user's `UPDATE pg_tview_meta`: allowed for `fk_columns`, `max_latency`, `feed`, `refresh_group` and `throttle_lag` of one's
 //! own TVIEWs.
 
 use pgrx::datum::Interval;
@@ -7,7 +7,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::arguments::{check_max_latency, check_throttle_lag, column_names, seconds};
 use super::fill::Fill;
-use super::{definition_row, feed, patience, register};
+use super::{definition_row, feed, patience, refresh_group, register};
 use crate::catalog::announce;
 use crate::catalog::owner::{by_whom, check_owner};
 use crate::error::{OrRaise, Problem};
@@ -21,7 +21,13 @@ use crate::refresh::plan;
 use crate::statement;
 
 /// Columns that users may change.
-const CHANGEABLE: [&str; 4] = ["fk_columns", "max_latency", "feed", "throttle_lag"];
+const CHANGEABLE: [&str; 5] = [
+    "fk_columns",
+    "max_latency",
+    "feed",
+    "throttle_lag",
+    "refresh_group",
+];
 
 /// Checks and performs an update of a row. Only columns that change are written: another session may be
 /// changing the rest.
@@ -49,6 +55,9 @@ pub fn update(row: &MetaUpdateCall) {
     if changes("feed") {
         feed::change(tview, row.feed());
     }
+    if changes("refresh_group") {
+        refresh_group::change(tview, row.refresh_group());
+    }
 }
 
 fn refuse_column(column: &str) -> ! {
@@ -56,7 +65,7 @@ fn refuse_column(column: &str) -> ! {
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         format!("column \"{column}\" of pg_tview_meta cannot be changed"),
     )
-    .hint("Change fk_columns, max_latency, feed or throttle_lag; call pg_tviews_create, pg_tviews_pause or pg_tviews_resume for the rest.")
+    .hint("Change fk_columns, max_latency, feed, refresh_group or throttle_lag; call pg_tviews_create, pg_tviews_pause or pg_tviews_resume for the rest.")
     .raise()
 }
 

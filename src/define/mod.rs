@@ -30,6 +30,7 @@ pub mod patience;
 pub mod pause;
 pub mod pinned_settings;
 pub mod protected_objects;
+pub mod refresh_group;
 pub mod register;
 pub mod renames;
 pub mod restored;

@@ -56,6 +56,16 @@ impl StoredSnapshot {
         }
     }
 
+    /// The first id that had not been given out.
+    pub fn xmax(&self) -> u64 {
+        self.xmax
+    }
+
+    /// The lower ids that were in progress, in ascending order.
+    pub fn in_progress(&self) -> &[u64] {
+        &self.in_progress
+    }
+
     /// The lowest id of a transaction that it does not see: all earlier ones had ended.
     pub fn lowest_unseen(&self) -> u64 {
         self.in_progress.first().copied().unwrap_or(self.xmax)

@@ -15,9 +15,9 @@ thread_local! {
 
 /// Whether the transactions outside a position (None: all) that logged all rows of a source (TRUNCATE, DDL),
 /// or a check of a definition, have finished their commit. Until then other sessions see the queue rows, but may not know of the DDL.
-/// Not if the running transaction is one of them.
+/// `own`: what counts for the running transaction, if it is one of them.
 /// Under the snapshot of a refresh, inside an SPI session, with internal rights.
-pub fn is_announced(position: Option<&Position>, sources: &[Oid]) -> bool {
+pub fn is_announced(position: Option<&Position>, sources: &[Oid], own: bool) -> bool {
     let rows = LOGGED_BY.with(|read| {
         read.get(|| statement!("queue_every_row_by"), &OUTSIDE).run(
             Access::Snapshot,
@@ -27,5 +27,11 @@ pub fn is_announced(position: Option<&Position>, sources: &[Oid]) -> bool {
     });
     (0..rows.len())
         .filter_map(|row| rows.get::<String>(row, 0)?.parse().ok())
-        .all(|xid| !transaction::is_own(xid) && transaction::is_over(xid))
+        .all(|xid| {
+            if transaction::is_own(xid) {
+                own
+            } else {
+                transaction::is_over(xid)
+            }
+        })
 }

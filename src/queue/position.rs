@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::postgres::stored_snapshot::StoredSnapshot;
+
 /// A TVIEW has absorbed the transactions that are visible in this snapshot. Same text form as `pg_snapshot`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -10,6 +12,16 @@ pub struct Position {
     pub xmax: u64,
     /// Transactions in progress when the snapshot was taken, in ascending order.
     pub xip: Vec<u64>,
+}
+
+impl From<&StoredSnapshot> for Position {
+    fn from(stored: &StoredSnapshot) -> Position {
+        Position {
+            xmin: stored.lowest_unseen(),
+            xmax: stored.xmax(),
+            xip: stored.in_progress().to_vec(),
+        }
+    }
 }
 
 impl Position {
@@ -25,6 +37,17 @@ impl Position {
         let beyond = other.xmax.saturating_sub(self.xmax);
         let first = other.xip.partition_point(|xid| *xid < self.xmax);
         (other.xip.len() - first) as u64 == beyond && self.xip.iter().all(in_progress_for_other)
+    }
+
+    /// The same snapshot after the end of a transaction that had no id when the snapshot was taken. Transactions
+    /// that were given lower ids meanwhile are still not covered.
+    pub fn with_ended(mut self, xid: u64) -> Position {
+        if xid >= self.xmax {
+            self.xip.extend(self.xmax..xid);
+            self.xmax = xid + 1;
+            self.xmin = self.xip.first().copied().unwrap_or(self.xmax);
+        }
+        self
     }
 
     /// The same snapshot with one more transaction in progress.
@@ -163,6 +186,20 @@ mod tests {
                 let covers_all = (1..8).all(|xid| !other.covers(xid) || one.covers(xid));
                 assert_eq!(one.is_at_or_ahead_of(other), covers_all, "{one} {other}");
             }
+        }
+    }
+
+    #[test]
+    fn a_transaction_without_an_id_ends_after_the_snapshot() {
+        for (before, xid, after) in [
+            ("10:20:10,14", 20, "10:21:10,14"),
+            ("20:20:", 20, "21:21:"),
+            ("20:20:", 22, "20:23:20,21"),
+            ("10:20:10,14", 22, "10:23:10,14,20,21"),
+        ] {
+            let position = position(before).with_ended(xid);
+            assert_eq!(position.to_string(), after);
+            assert!(position.covers(xid) && position.is_at_or_ahead_of(&before.parse().unwrap()));
         }
     }
 

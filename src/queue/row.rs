@@ -21,6 +21,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether the row requests a refresh.
+    pub fn is_request(&self) -> bool {
+        self.operation == Operations::of(Operation::Refresh).name()
+    }
+
     /// Requests a refresh of no key, which checks the definition of the TVIEW first.
     pub fn definition_check(tview: Oid) -> Row {
         Row {

@@ -17,9 +17,10 @@ use super::news::News;
 use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan::{self, Plan};
-use super::running::store;
+use super::running::forget;
 use super::shared_backlog::parts;
 use super::step::{Backlog, First, Shared, Step};
+use super::together;
 use crate::catalog::state::{needs_population, State};
 use crate::postgres::run_as::run_internal;
 use crate::queue::append;
@@ -31,9 +32,12 @@ use crate::settings;
 impl Refresh<'_> {
     /// Runs the first transaction.
     pub fn apply_first(&self, plan: &Plan) -> First {
-        let Some(now) = current::now(self.tview).filter(|now| now.state.may_refresh()) else {
+        let Some(mut now) = current::now(self.tview).filter(|now| now.state.may_refresh()) else {
             return First::done(Status::NotReady);
         };
+        if self.together.is_some() && !together::takes(&now) {
+            return First::done(Status::NotReady);
+        }
         if now.hash != plan.hash {
             plan::forget(self.tview);
             return First::stale();
@@ -63,6 +67,9 @@ impl Refresh<'_> {
                 return First::stale();
             }
         }
+        if let Some(together) = &self.together {
+            now.snapshot = together.position(&now.snapshot);
+        }
         self.apply_pending(plan, now, populates, &dead, &pending, entry)
     }
 
@@ -84,7 +91,8 @@ impl Refresh<'_> {
 
     /// Whether the transactions that logged all rows, or a check of the definition, have announced their DDL.
     fn is_announced(&self, plan: &Plan, now: &Now) -> bool {
-        run_internal(|| is_announced(now.position.as_ref(), &self.logged_for(plan)))
+        let own = self.together.is_some();
+        run_internal(|| is_announced(now.position.as_ref(), &self.logged_for(plan), own))
     }
 
     /// The sources whose queue rows this TVIEW reads, and the TVIEW itself for requests.
@@ -111,7 +119,7 @@ impl Refresh<'_> {
             append::note_applied(Some(entry.origins.clone().unwrap_or_default()));
             affected = self.as_owner(plan, || affected_keys::of(plan, pending));
         }
-        entry.pass_age_on();
+        self.pass_age_on(&entry);
         if matches!(affected, Affected::Everything) && self.spares_partitions() {
             self.all_partitions.set(true);
             return First::stale();
@@ -119,7 +127,7 @@ impl Refresh<'_> {
         let changes = entry.changes_read.unwrap_or(0) as u64;
         let stored = if matches!(affected, Affected::Everything) {
             if populates || !plan.running.is_empty() {
-                store::throw_away(self.tview);
+                forget::throw_away(self.tview);
             }
             None
         } else {
@@ -128,6 +136,9 @@ impl Refresh<'_> {
             self.move_on(plan, &now).filter(|_| !requested)
         };
         entry.position = Some(now.snapshot);
+        if matches!(affected, Affected::Everything) && self.is_to_be_compared_alone(plan) {
+            return First::new(Step::Alone, changes, 0);
+        }
         if matches!(affected, Affected::Everything) && self.compare_in_batches(plan, populates, pending) {
             self.enter_state_after(plan, now.state);
             entry.operation = "compare";
@@ -157,7 +168,7 @@ impl Refresh<'_> {
             return First::new(Step::Done(Status::Busy), changes, total);
         }
         self.enter_state_after(plan, now.state);
-        audit::add(entry);
+        self.add_audit_row(plan, entry);
         let step = if populates {
             Step::Populated
         } else {
@@ -183,6 +194,9 @@ impl Refresh<'_> {
                 entry,
                 before,
             })));
+        }
+        if let Some(together) = &self.together {
+            return self.all_keys(plan, keys, entry, stored, together);
         }
         let in_small_batches =
             keys.len() > settings::batch_size() && self.as_owner(plan, || cost::is_by_key(plan));

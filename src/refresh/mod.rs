@@ -38,6 +38,7 @@ pub mod shared_backlog;
 mod state_after;
 mod step;
 mod team;
+pub mod together;
 
 pub use outcome::{Outcome, Status};
 pub use run::run;

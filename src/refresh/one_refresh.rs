@@ -13,6 +13,7 @@ use super::failing::skip::Skip;
 use super::outcome::Status;
 use super::plan::Plan;
 use super::team::Team;
+use super::together::Together;
 use crate::error::Caught;
 use crate::postgres::hooks::function_calls;
 use crate::postgres::transaction::Driver;
@@ -33,6 +34,8 @@ pub struct Refresh<'a> {
     pub prepare: Prepare,
     /// The workers that a large backlog can be shared with.
     pub team: Option<&'a dyn Team>,
+    /// The transaction refreshes other TVIEWs, too.
+    pub together: Option<Rc<Together>>,
     /// How long a step may take. A refresh with a longer step ends as [`Status::TooLong`].
     pub limit: Option<Duration>,
     /// All partitions are to be locked before the snapshot, because all rows are compared.
@@ -77,6 +80,7 @@ impl<'a> Refresh<'a> {
             prepare,
             tview,
             team,
+            together: None,
             limit: None,
             all_partitions: Cell::new(false),
             spared_partitions: Cell::new(None),

@@ -109,6 +109,7 @@ impl Refresh<'_> {
                     return Ok(status);
                 }
                 Step::Stale => continue,
+                Step::Alone => return Ok(Status::Busy),
                 Step::More(backlog) => {
                     let status = self.work_off(&plan, backlog);
                     self.duration = started.elapsed();

@@ -25,6 +25,8 @@ pub enum Step {
     More(Box<Backlog>),
     /// All keys are stored, in parts for several workers.
     Shared(Box<Shared>),
+    /// More than one transaction with other TVIEWs is to apply: the TVIEW is refreshed alone.
+    Alone,
 }
 
 impl Step {
@@ -33,7 +35,7 @@ impl Step {
     pub fn status(self) -> Status {
         match self {
             Step::Done(status) => status,
-            Step::Stale | Step::Populated | Step::More(_) | Step::Shared(_) => Status::Busy,
+            Step::Stale | Step::Populated | Step::More(_) | Step::Shared(_) | Step::Alone => Status::Busy,
         }
     }
 }

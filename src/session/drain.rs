@@ -7,6 +7,7 @@ use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
 use super::drain_order::drain_order;
+use super::drain_together::Together;
 use super::not_refreshing::not_refreshing;
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::owner::must_own;
@@ -81,13 +82,20 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
     let mut error = None;
     let mut failed: HashSet<Oid> = HashSet::new();
     for round in 0..MAX_ROUNDS {
-        let (tviews, left) = drain_order(driver, only);
+        let order = drain_order(driver, only);
         if round == 0 {
-            report_left(left);
+            report_left(order.left);
         }
         let mut changed = false;
-        for tview in tviews {
+        let mut together = Together::default();
+        for tview in order.tviews {
             if failed.contains(&tview) {
+                continue;
+            }
+            if let Some(caught) = together.refresh(&order.units, tview, &failed) {
+                return Some(caught);
+            }
+            if together.has_refreshed(tview) {
                 continue;
             }
             let (outcome, caught) = refresh_or_wait(driver, tview, round < AWAITING_ROUNDS);
@@ -103,7 +111,7 @@ fn rounds(driver: Driver, only: Option<&Definition>) -> Option<Caught> {
                 error = error.or(caught);
             }
         }
-        if !changed {
+        if !changed && !together.changed {
             break;
         }
     }

@@ -10,6 +10,7 @@ pub mod current_row;
 pub mod dead_keys;
 pub mod drain;
 pub mod drain_order;
+mod drain_together;
 pub mod feed;
 pub mod kept_snapshot;
 pub mod named_key;

@@ -55,7 +55,7 @@ pub fn look(plan: &Plan, any: fn(Oid) -> bool) -> PendingKeys {
     }
     // Committed DDL that this session may not know of yet.
     let is_known =
-        || run_internal(|| is_announced(now.position.as_ref(), &followed(plan))) && plan.is_current();
+        || run_internal(|| is_announced(now.position.as_ref(), &followed(plan), false)) && plan.is_current();
     if is_behind && !is_known() {
         return PendingKeys::All;
     }

@@ -48,6 +48,8 @@ pub struct Tview {
     pub expected: AtomicI64,
     /// All rows are being compared with the view, batch by batch. The runner.
     pub comparing: AtomicBool,
+    /// It could not be refreshed with the others of its unit: it is refreshed alone, until that succeeds. The runner.
+    pub alone: AtomicBool,
     /// Failures in a row. The runner.
     pub failures: AtomicU32,
     /// Number of the parts of the backlog that no worker has taken. The runner sets it; a worker that takes
@@ -183,6 +185,14 @@ impl Tview {
         self.helpers.fetch_and(!(1 << index), SeqCst);
     }
 
+    /// A refresh begins, which absorbs all ticks up to `tick`.
+    pub fn begin(&self, now: i64, tick: u64) {
+        self.started_at.store(now, SeqCst);
+        self.dirty_since.store(0, SeqCst);
+        self.gathered_tick.store(tick, SeqCst);
+        self.awaited.store(false, SeqCst);
+    }
+
     /// Resets the progress as for a new TVIEW, which will be checked.
     pub fn forget(&self) {
         self.absorbed_tick.store(0, SeqCst);
@@ -196,6 +206,7 @@ impl Tview {
         self.retry_at.store(0, SeqCst);
         self.failures.store(0, SeqCst);
         self.comparing.store(false, SeqCst);
+        self.alone.store(false, SeqCst);
         self.expected.store(0, Relaxed);
     }
 }

@@ -19,3 +19,4 @@ pub mod slots;
 pub mod team;
 pub mod tracked;
 pub mod tracked_set;
+pub mod units;

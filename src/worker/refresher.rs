@@ -2,6 +2,7 @@
 
 mod definitions;
 mod refresh;
+mod together;
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;

@@ -75,6 +75,15 @@ impl Tracked {
         &self.progress
     }
 
+    /// Whether it is refreshed in one transaction with the others of its unit.
+    pub(super) fn is_with_others(&self) -> bool {
+        self.info.unit.is_some()
+            && self.info.state == State::Active
+            && matches!(self.progress, Progress::Shared(_))
+            && !self.progress.alone.load(SeqCst)
+            && !self.progress.comparing.load(SeqCst)
+    }
+
     fn need(&self, database: &Database, now: i64) -> Need {
         let absorbed = self.progress.absorbed_tick.load(SeqCst);
         if self.progress.runner.load(SeqCst) != 0 {

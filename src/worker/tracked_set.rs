@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
-use super::schedule::{self, averages, long};
+use super::schedule::{self, averages, long, Candidate, Need};
 use super::tracked::Tracked;
+use super::units::Units;
 use crate::catalog::{State, TviewInfo};
 use crate::wake::database::Database;
 use crate::wake::quiet::LONGEST_QUIET;
@@ -23,6 +24,7 @@ pub struct TrackedSet {
     list: Vec<Tracked>,
     /// For each source place: which TVIEWs read it.
     readers: HashMap<usize, Vec<usize>>,
+    units: Units,
     /// Those that may have something to do, as last gathered.
     considered: Vec<usize>,
     /// For each TVIEW the round in which it was gathered last.
@@ -39,6 +41,7 @@ impl TrackedSet {
             database,
             list: Vec::new(),
             readers: HashMap::new(),
+            units: Units::default(),
             considered: Vec::new(),
             considered_in: Vec::new(),
             round: 0,
@@ -59,6 +62,7 @@ impl TrackedSet {
         let some_gone = !gone.is_empty();
         Tview::release_all(oid, |tview| !gone.contains(&tview));
         self.load(oid, infos);
+        self.units = Units::of(&self.list);
         self.considered_in = vec![0; self.list.len()];
         self.harmless = (0, i64::MAX);
         self.readers.clear();
@@ -110,11 +114,12 @@ impl TrackedSet {
     pub fn next(&mut self, now: i64, only_short: bool, generation: Option<u64>) -> schedule::Next {
         let longest = if only_short { self.harmless(now) } else { i64::MAX };
         self.consider(now, generation);
-        let considered = self.considered.iter();
+        let units = self.units.first_of_each(&self.list, &self.considered);
+        let candidates = units.into_iter();
         let next = schedule::next(
             now,
             longest,
-            considered.map(|index| (*index, self.list[*index].candidate(self.database, now))),
+            candidates.map(|index| (index, self.candidate(index, now))),
         );
         self.considered
             .iter()
@@ -156,6 +161,21 @@ impl TrackedSet {
         (0..self.list.len()).for_each(|index| self.announce_lateness(index));
     }
 
+    /// Those that are refreshed in one transaction with the TVIEW at `index`, each after those that feed it.
+    pub fn unit(&self, index: usize) -> Vec<usize> {
+        self.units.with(&self.list, index)
+    }
+
+    /// What the schedule needs to know of the TVIEW at `index`, with those that are refreshed with it.
+    fn candidate(&self, index: usize, now: i64) -> Candidate {
+        let alone = |index: usize| self.list[index].candidate(self.database, now);
+        if self.list[index].info.unit.is_none() {
+            return alone(index);
+        }
+        let candidates: Vec<Candidate> = self.unit(index).into_iter().map(alone).collect();
+        schedule::together(&candidates).unwrap_or_else(|| alone(index))
+    }
+
     /// Gathers the TVIEWs of places where there is something to do. Places where there is not are settled.
     fn consider(&mut self, now: i64, generation: Option<u64>) {
         self.considered.clear();
@@ -183,9 +203,15 @@ impl TrackedSet {
 
     /// Whether the TVIEW at `index`, which is due, waits for more changes: its pause is longer now.
     pub fn gathers(&self, index: usize, now: i64) -> bool {
-        let gathers = self.list[index].gathers(self.database, now);
+        let unit = self.unit(index);
+        let mut pending = unit
+            .iter()
+            .map(|member| &self.list[*member])
+            .filter(|member| member.candidate(self.database, now).need == Need::Refresh)
+            .peekable();
+        let gathers = pending.peek().is_some() && pending.all(|member| member.gathers(self.database, now));
         if gathers {
-            self.announce_quiet(index);
+            unit.into_iter().for_each(|member| self.announce_quiet(member));
         }
         gathers
     }
@@ -202,24 +228,26 @@ impl TrackedSet {
     /// Whether a refresh of the TVIEW at `index` may make other TVIEWs late.
     pub fn is_long(&mut self, index: usize, now: i64) -> bool {
         let longest = self.harmless(now);
-        long::is_long(now, &self.list[index].candidate(self.database, now), longest)
+        long::is_long(now, &self.candidate(index, now), longest)
     }
 
     /// Whether it is unknown how long a refresh of the TVIEW at `index` takes.
     pub fn is_unknown(&self, index: usize, now: i64) -> bool {
-        long::is_unknown(&self.list[index].candidate(self.database, now))
+        long::is_unknown(&self.candidate(index, now))
     }
 
     /// How long a refresh of the TVIEW at `index` may take in a worker that is kept free for urgent
     /// refreshes. Batches of a comparison are limited by their size.
     pub fn limit(&mut self, index: usize, now: i64) -> Option<Duration> {
         let longest = self.harmless(now);
-        let tracked = &self.list[index];
-        let progress = tracked.progress();
-        if progress.comparing.load(SeqCst) || progress.failures.load(SeqCst) > 0 {
+        let is_unlimited = |member: usize| {
+            let progress = self.list[member].progress();
+            progress.comparing.load(SeqCst) || progress.failures.load(SeqCst) > 0
+        };
+        if self.unit(index).into_iter().any(is_unlimited) {
             return None;
         }
-        let limit = long::limit(&tracked.candidate(self.database, now), longest)?;
+        let limit = long::limit(&self.candidate(index, now), longest)?;
         Some(Duration::from_micros(limit.unsigned_abs()))
     }
 

@@ -26,6 +26,7 @@ mod feed_example;
 mod foreign_keys;
 mod fresh_changes;
 mod fresh_views;
+mod groups;
 mod guide;
 mod health;
 mod large_queries;

@@ -111,8 +111,8 @@ fn management_actions_are_audited() {
     assert_eq!(
         actions,
         [
-            r#"create|{"function": "pg_tviews_auto_convert"}"#,
-            r#"redefine|{"function": "pg_tviews_create"}"#,
+            r#"create|{"effect": "created", "function": "pg_tviews_auto_convert"}"#,
+            r#"redefine|{"effect": "redefined", "function": "pg_tviews_create"}"#,
             r#"configure|{"max_latency_seconds": 1.0}"#,
             r#"redefine|{"fk_columns": ["fk_user"]}"#,
             "pause|{}",

@@ -111,6 +111,9 @@ fn add_properties(script: &mut Script, definition: &Definition, name: &str) {
     if let Some(lag) = definition.throttle_lag {
         properties.push(("throttle_lag", format!("{}::interval", interval(lag))));
     }
+    if let Some(group) = &definition.refresh_group {
+        properties.push(("refresh_group", quote::literal(group)));
+    }
     let meta = script.own("pg_tview_meta");
     let table = quote::literal(&definition.display());
     for (column, value) in properties {

@@ -73,6 +73,10 @@ impl MetaUpdateCall<'_> {
         self.get(c"feed")
     }
 
+    pub fn refresh_group(&self) -> Option<String> {
+        self.get(c"refresh_group")
+    }
+
     pub fn fk_columns(&self) -> Option<Vec<Option<String>>> {
         self.get(c"fk_columns")
     }

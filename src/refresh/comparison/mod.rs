@@ -3,6 +3,6 @@
 pub mod batch_size;
 pub mod batches;
 pub mod key_order;
-mod method;
+pub mod method;
 mod next_keys;
 pub mod state;

@@ -9,6 +9,7 @@
 //! The store is a cache: whatever is not certain throws entries away. docs/how-it-works.md shows why a stored
 //! group is exact.
 
+pub mod forget;
 pub mod moving;
 pub mod net;
 pub mod noted;

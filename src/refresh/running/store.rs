@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pgrx::pg_sys::{self, Oid};
 
+use super::forget::throw_away;
 use super::moving;
 use super::net;
 use super::noted::{self, Group, Noted};
@@ -319,21 +320,6 @@ fn visited(plan: &Plan) -> i64 {
     let visited =
         run_internal(|| spi::run(&statement!("running_visited"), Access::Snapshot, &args).one::<i64>());
     visited.unwrap_or(0)
-}
-
-/// Deletes all stored groups of a TVIEW. Inside an SPI session.
-pub fn throw_away(tview: Oid) {
-    if !extension::is_before_0_3() {
-        let args = [(pg_sys::OIDOID, Value::of(tview))];
-        run_internal(|| spi::run(&statement!("running_remove"), Access::Current, &args));
-    }
-}
-
-/// Deletes stored groups of TVIEWs that no longer exist.
-pub fn forget_dropped() {
-    if extension::relation(c"pg_tview_running").is_some() {
-        run_internal(|| spi::session(|| spi::run(&statement!("running_forget"), Access::Current, &[])));
-    }
 }
 
 /// Distinguishes sets of levels, and the settings that texts of values depend on.

@@ -12,6 +12,8 @@
 //! oldest change that it applies, so a TVIEW over TVIEWs is late by as much as the whole chain.
 
 mod bound;
+pub mod consistent;
+pub mod groups;
 mod known_current;
 mod no_wait;
 pub mod query;

@@ -41,16 +41,16 @@ pub struct Found {
 }
 
 /// A TVIEW as the snapshot shows it.
-struct Shown {
+pub(super) struct Shown {
     tview: Oid,
     state: State,
     /// The sources whose rows in the queue it reads, and itself for requests.
     sources: Vec<Oid>,
-    position: Option<StoredSnapshot>,
+    pub position: Option<StoredSnapshot>,
     /// The position as PostgreSQL has it.
     position_value: Value,
     /// Since when all rows, or some of them, must be compared with the view.
-    unfilled_since: Option<i64>,
+    pub unfilled_since: Option<i64>,
 }
 
 /// How late a TVIEW is in the active snapshot; None if it was dropped. Reads all that is pending.
@@ -95,7 +95,8 @@ pub fn of(tviews: &[Oid], bound: &Bound) -> Found {
     })
 }
 
-fn read(tviews: &[Oid]) -> (Vec<Shown>, Vec<Oid>) {
+/// The TVIEWs as the active snapshot shows them, and those with dead keys. Inside an SPI session, with internal rights.
+pub(super) fn read(tviews: &[Oid]) -> (Vec<Shown>, Vec<Oid>) {
     planned_once();
     let rows = STALENESS.with(|s| {
         s.get(|| statement!("staleness"), &[pg_sys::OIDARRAYOID]).run(
@@ -152,7 +153,7 @@ impl Shown {
     }
 
     /// Calls `use_row` with the changes that are not absorbed; false ends the search.
-    fn pending(&self, mut use_row: impl FnMut(&QueueRow) -> bool) {
+    pub fn pending(&self, mut use_row: impl FnMut(&QueueRow) -> bool) {
         queue_scan::search(&self.sources, self.position.as_ref(), |row| {
             let is_own = row.is_request == (row.source == self.tview);
             !is_own || use_row(row)

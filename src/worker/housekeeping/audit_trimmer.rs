@@ -6,7 +6,7 @@ use crate::postgres::process::background_worker;
 use crate::postgres::transaction::worker_transaction::short_transaction;
 use crate::refresh::audit;
 use crate::refresh::deleted_revisions;
-use crate::refresh::running::store;
+use crate::refresh::running::forget;
 use crate::refresh::shared_backlog::parts;
 use crate::wake::database::Database;
 
@@ -26,7 +26,7 @@ pub fn run(database: &Database, now: i64) {
     background_worker::report_running("trimming pg_tview_meta_audit");
     let deleted = short_transaction(|| {
         parts::forget_stale();
-        store::forget_dropped();
+        forget::forget_dropped();
         deleted_revisions::trim();
         audit::trim(BATCH)
     })

@@ -49,6 +49,12 @@ impl Refresher {
             return;
         }
         let tracked = self.tracked.get(index);
+        if tracked.info.unit.is_some() {
+            let unit = self.tracked.unit(index);
+            if unit.len() > 1 {
+                return self.refresh_together(&unit, limit);
+            }
+        }
         let progress = tracked.progress();
         if progress.parts.load(SeqCst) > 0 {
             return self.help(index);
@@ -61,10 +67,7 @@ impl Refresher {
         let tick = self.database.tick.load(SeqCst);
         let delay = self.run_delay.so_far();
         let started = clock::now();
-        progress.started_at.store(started, SeqCst);
-        progress.dirty_since.store(0, SeqCst);
-        progress.gathered_tick.store(tick, SeqCst);
-        progress.awaited.store(false, SeqCst);
+        progress.begin(started, tick);
         self.tracked.announce_quiet(index);
         background_worker::report_running(&format!("refreshing {}", tracked.info.name));
 
@@ -87,7 +90,7 @@ impl Refresher {
     /// Notes how long the worker waited for a CPU during a refresh of the TVIEW at `index`, and before that since
     /// it was woken. A short refresh is rarely interrupted. `begin`: what was counted when the refresh began;
     /// `elapsed`: since then.
-    fn note_delay(&mut self, index: usize, begin: i64, elapsed: i64) {
+    pub(super) fn note_delay(&mut self, index: usize, begin: i64, elapsed: i64) {
         let (before, now) = (self.delay_then, self.run_delay.so_far());
         self.tracked
             .note_delay(index, now - before, begin - before + elapsed);
@@ -96,7 +99,7 @@ impl Refresher {
 
     /// Notes in the progress of the TVIEW at `index` what came of its refresh, and ends the refresh. None: it
     /// failed in a way that left no outcome. `tick`: all commits up to this were visible.
-    fn note(
+    pub(super) fn note(
         &mut self,
         index: usize,
         outcome: Option<Outcome>,
@@ -141,14 +144,21 @@ impl Refresher {
                 progress.absorbed_tick.fetch_max(tick, SeqCst);
                 if ended.status == Status::UpToDate {
                     tracked.note_shown(self.database, tick, started);
+                    progress.alone.store(false, SeqCst);
                 }
             }
             Status::Refused => self.used = true,
             _ => {}
         }
-        progress.finished_at.store(now, SeqCst);
-        progress.paused_until.store(now + pause, SeqCst);
-        progress.not_before.store(now + pause, SeqCst);
+        self.end(index, now + pause);
+    }
+
+    /// Ends the refresh of the TVIEW at `index`. The next one begins at `next_at` at the earliest.
+    pub(super) fn end(&mut self, index: usize, next_at: i64) {
+        let progress = self.tracked.get(index).progress();
+        progress.finished_at.store(self.worked_until, SeqCst);
+        progress.paused_until.store(next_at, SeqCst);
+        progress.not_before.store(next_at, SeqCst);
         progress.runner.store(0, SeqCst);
         if !self.tracked.holds_place(index) {
             // The place went to another TVIEW meanwhile: that one has absorbed nothing of this.
@@ -177,7 +187,7 @@ impl Refresher {
 
     /// Something has been refreshed since `started`. A launcher that wanted the slot of an idle worker takes
     /// another one's.
-    fn worked(&mut self, started: i64) {
+    pub(super) fn worked(&mut self, started: i64) {
         let now = clock::now();
         self.load = averages::load(self.load, started - self.worked_until, now - started);
         self.worked_until = now;

@@ -11,6 +11,8 @@ pub mod retry;
 mod simulation;
 #[cfg(test)]
 mod tests;
+pub mod together;
 
 pub use candidate::{dirty_since, is_due, Candidate, Need};
 pub use next::{next, Next};
+pub use together::together;

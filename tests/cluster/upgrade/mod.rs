@@ -120,7 +120,7 @@ fn objects_of_released_versions_work_and_are_updated_under_load() {
             WAIT,
         );
         let kept = "SELECT (SELECT count(*) FROM pg_tview_meta_audit WHERE operation NOT IN ('refresh', 'resume', 'suspend')) AS audit,
-                           (SELECT string_agg(concat_ws(' ', to_jsonb(m) - 'feed' - 'throttle_lag', t.n), E'\\n' ORDER BY entity_name)
+                           (SELECT string_agg(concat_ws(' ', to_jsonb(m) - '{feed,throttle_lag,refresh_group}'::text[], t.n), E'\\n' ORDER BY entity_name)
                               FROM pg_tview_meta m CROSS JOIN (SELECT count(*) AS n FROM pg_tview_dead_letter) t) AS meta";
         let before = client.rows(kept);
         let random = Random::announced("update_load");

@@ -19,7 +19,7 @@ SELECT pg_tviews_create('shop.a_book', $$SELECT b.pk_book, b.title, a.label FROM
 CREATE TABLE shop.tv_price (id bigint, price numeric(10, 2) DEFAULT 0, note text COLLATE "C", fk_author bigint REFERENCES shop.tv_author, twice numeric GENERATED ALWAYS AS (price * 2) STORED, PRIMARY KEY (id), UNIQUE (note)) WITH (fillfactor = 70);
 CREATE VIEW shop.v_price WITH (security_barrier) AS SELECT b.pk_book AS id, b.price, a.pk_author AS fk_author FROM tb_book b JOIN tb_author a ON a.pk_author = b.fk_author;
 SELECT pg_tviews_create('shop.price');
-UPDATE pg_tview_meta SET feed = true, throttle_lag = '90 seconds' WHERE entity_name = 'price';
+UPDATE pg_tview_meta SET feed = true, throttle_lag = '90 seconds', refresh_group = 'the shop''s' WHERE entity_name = 'price';
 SELECT pg_tviews_create_fresh_view('shop.price');
 SELECT pg_tviews_pause('shop.price');
 SELECT pg_tviews_create('"Odd ''schema''"."Odd ""name"""', $$SELECT pk_author AS "the 'key'", name FROM tb_author$$, key_columns => ARRAY['the ''key''']);
@@ -42,7 +42,7 @@ RESET client_min_messages;
 SELECT count(*) - :audited AS rows_in_the_audit FROM pg_tview_meta_audit;
 
 -- Run in an empty schema, it makes them again.
-CREATE TABLE before AS SELECT entity_name, key_columns, fk_columns, max_latency, state, feed, throttle_lag FROM pg_tview_meta;
+CREATE TABLE before AS SELECT entity_name, key_columns, fk_columns, max_latency, state, feed, throttle_lag, refresh_group FROM pg_tview_meta;
 DROP VIEW shop.fv_price;
 SELECT pg_tviews_drop('shop.price'), pg_tviews_drop('shop.a_book');
 DROP VIEW shop.v_price;
@@ -51,7 +51,7 @@ SELECT count(*) FROM pg_class WHERE relnamespace = 'shop'::regnamespace;
 \set ECHO none
 :script
 \set ECHO all
-SELECT * FROM before EXCEPT ALL SELECT entity_name, key_columns, fk_columns, max_latency, state, feed, throttle_lag FROM pg_tview_meta;
+SELECT * FROM before EXCEPT ALL SELECT entity_name, key_columns, fk_columns, max_latency, state, feed, throttle_lag, refresh_group FROM pg_tview_meta;
 SELECT pg_tviews_export('shop') = :'script' AS same_script;
 \d shop.tv_price
 \d shop.tv_author
