@@ -292,5 +292,12 @@ COMMENT ON TABLE @extschema@.pg_tview_acknowledgement IS 'What consumers of the 
 COMMENT ON TABLE @extschema@.pg_tview_lost_consumer IS 'Consumers that have missed changes, as these were removed first. They have to subscribe again.';
 COMMENT ON VIEW @extschema@.pg_tview_consumer IS 'Consumers of the change feed: what each has acknowledged, and how far behind it is.';
 
+-- Reports for operators.
+ALTER TABLE @extschema@.pg_tview_definition ADD COLUMN strategies text[] NOT NULL DEFAULT '{}';
+CREATE FUNCTION @extschema@.pg_tviews_graph(name text DEFAULT NULL, format text DEFAULT 'mermaid') RETURNS text
+    LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_graph_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_graph(text, text) IS
+    'Which tables and TVIEWs feed which, as text that other programs draw: mermaid, dot or json. Of one TVIEW, or of all.';
+
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -167,7 +167,7 @@ fn record(request: &Request, plan: &Plan, before: Option<&Definition>, effect: E
         }
         (Effect::Created, _) => register::register(plan, Fill::IfSmall, "create", details),
         (Effect::Altered, Some(before)) => alter(plan, before.state, details),
-        (Effect::Unchanged, _) => run_internal(|| definition_row::note_view(plan)),
+        (Effect::Unchanged, _) => run_internal(|| definition_row::note_plan(plan)),
         (Effect::Redefined | Effect::Altered, _) => {
             register::register(plan, Fill::IfSmall, "redefine", details)
         }

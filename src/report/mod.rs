@@ -1,0 +1,3 @@
+//! What an operator asks for: which TVIEWs read what ([`graph`]), and which changes cost most ([`cost`]).
+
+pub mod graph;
