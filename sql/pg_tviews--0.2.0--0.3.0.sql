@@ -298,6 +298,12 @@ CREATE FUNCTION @extschema@.pg_tviews_graph(name text DEFAULT NULL, format text 
     LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_graph_wrapper';
 COMMENT ON FUNCTION @extschema@.pg_tviews_graph(text, text) IS
     'Which tables and TVIEWs feed which, as text that other programs draw: mermaid, dot or json. Of one TVIEW, or of all.';
+CREATE FUNCTION @extschema@.pg_tviews_cost(since interval DEFAULT '1 hour') RETURNS TABLE (
+    entity_name text, tview_oid regclass, source regclass, refreshes bigint, comparisons bigint, changes bigint, keys bigint,
+    keys_per_change float8, seconds float8, worst_transactions jsonb)
+    LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_cost_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_cost(interval) IS
+    'What changes of each source have cost the refreshes of each TVIEW, with the transactions that cost most. From the audit table.';
 
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

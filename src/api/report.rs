@@ -1,10 +1,12 @@
 //! Functions for operators, which report what the extension has recorded; they change nothing.
 
+use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
-use crate::define::arguments::tview_name;
+use crate::define::arguments::{seconds, tview_name};
 use crate::error::OrRaise;
-use crate::report::graph;
+use crate::postgres::sql_types::{Document, RegClass};
+use crate::report::{cost, graph};
 
 #[pg_extern(stable, parallel_unsafe)]
 fn pg_tviews_graph(
@@ -13,4 +15,40 @@ fn pg_tviews_graph(
 ) -> String {
     let name = name.map(|name| tview_name(Some(name)).or_raise());
     graph::graph(name, format.unwrap_or("mermaid")).or_raise()
+}
+
+#[pg_extern(stable, parallel_unsafe)]
+#[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
+fn pg_tviews_cost(
+    since: default!(Option<Interval>, "'1 hour'"),
+) -> TableIterator<
+    'static,
+    (
+        name!(entity_name, String),
+        name!(tview_oid, RegClass),
+        name!(source, Option<RegClass>),
+        name!(refreshes, i64),
+        name!(comparisons, i64),
+        name!(changes, Option<i64>),
+        name!(keys, Option<i64>),
+        name!(keys_per_change, Option<f64>),
+        name!(seconds, f64),
+        name!(worst_transactions, Option<Document>),
+    ),
+> {
+    let since = since.as_ref().map(seconds);
+    TableIterator::new(cost::cost(since).into_iter().map(|row| {
+        (
+            row.entity_name,
+            RegClass(row.tview),
+            row.source.map(RegClass),
+            row.refreshes,
+            row.comparisons,
+            row.changes,
+            row.keys,
+            row.keys_per_change,
+            row.seconds,
+            row.worst_transactions.map(Document),
+        )
+    }))
 }

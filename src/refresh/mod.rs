@@ -10,6 +10,7 @@ mod apply_batch;
 pub mod audit;
 pub mod backlog_limit;
 pub mod batch;
+mod by_source;
 pub mod comparison;
 pub mod cost;
 pub mod current;

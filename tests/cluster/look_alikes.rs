@@ -91,6 +91,7 @@ const CALLS: &[&str] = &[
     "SELECT * FROM pg_tview_status",
     "SELECT pg_tviews_resume('item')",
     "SELECT pg_tviews_graph(), pg_tviews_graph('item', 'dot'), pg_tviews_graph(format => 'json')",
+    "SELECT * FROM pg_tviews_cost()",
     "SELECT pg_tviews_retry()",
     "SELECT pg_tviews_retry('dirty')",
     "SELECT * FROM pg_tviews_health_check()",
