@@ -304,6 +304,11 @@ CREATE FUNCTION @extschema@.pg_tviews_cost(since interval DEFAULT '1 hour') RETU
     LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_cost_wrapper';
 COMMENT ON FUNCTION @extschema@.pg_tviews_cost(interval) IS
     'What changes of each source have cost the refreshes of each TVIEW, with the transactions that cost most. From the audit table.';
+CREATE FUNCTION @extschema@.pg_tviews_compare(name text, query text, max_rows int DEFAULT 100) RETURNS TABLE (
+    key jsonb, change text, path text, old jsonb, new jsonb)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_compare_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_compare(text, text, int) IS
+    'What another query for a TVIEW would change: rows inserted and deleted, and paths in rows that are updated. Changes nothing.';
 
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -4,6 +4,7 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use crate::define::arguments::{seconds, tview_name};
+use crate::define::compare;
 use crate::error::OrRaise;
 use crate::postgres::sql_types::{Document, RegClass};
 use crate::report::{cost, graph};
@@ -15,6 +16,34 @@ fn pg_tviews_graph(
 ) -> String {
     let name = name.map(|name| tview_name(Some(name)).or_raise());
     graph::graph(name, format.unwrap_or("mermaid")).or_raise()
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
+fn pg_tviews_compare(
+    name: Option<&str>,
+    query: Option<&str>,
+    max_rows: default!(Option<i32>, "100"),
+) -> TableIterator<
+    'static,
+    (
+        name!(key, Document),
+        name!(change, String),
+        name!(path, Option<String>),
+        name!(old, Option<Document>),
+        name!(new, Option<Document>),
+    ),
+> {
+    let rows = compare::compare(tview_name(name).or_raise(), query, max_rows).or_raise();
+    TableIterator::new(rows.into_iter().map(|[key, change, path, old, new]| {
+        (
+            Document(key.unwrap_or_default()),
+            change.unwrap_or_default(),
+            path,
+            old.map(Document),
+            new.map(Document),
+        )
+    }))
 }
 
 #[pg_extern(stable, parallel_unsafe)]

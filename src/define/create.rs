@@ -138,7 +138,7 @@ fn define(request: &Request, target: &Target) -> Created {
     let created_before = |before: &Definition| before.view_created && Some(before.seen_view) == target.view;
     definition.view_created = defined.created || before.is_some_and(created_before);
     let plan = run_internal(|| plan::prepare(definition)).or_raise();
-    fresh_source::refuse_below(&plan).or_raise();
+    fresh_source::refuse_below(&plan.definition, plan.view_oids()).or_raise();
     let effect = effect::of(&plan, before, &defined, !notices.is_empty());
     record(request, &plan, before, effect);
     let keys = key_types(Some(view), &plan.definition.key_columns);

@@ -92,6 +92,7 @@ const CALLS: &[&str] = &[
     "SELECT pg_tviews_resume('item')",
     "SELECT pg_tviews_graph(), pg_tviews_graph('item', 'dot'), pg_tviews_graph(format => 'json')",
     "SELECT * FROM pg_tviews_cost()",
+    "SELECT * FROM pg_tviews_compare('item', 'SELECT pk_item, name, n OPERATOR(pg_catalog.+) 1 AS n FROM tb_item')",
     "SELECT pg_tviews_retry()",
     "SELECT pg_tviews_retry('dirty')",
     "SELECT * FROM pg_tviews_health_check()",
