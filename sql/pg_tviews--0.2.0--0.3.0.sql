@@ -338,6 +338,23 @@ CREATE FUNCTION @extschema@.pg_tviews_bulk_load(source regclass) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_bulk_load_wrapper';
 COMMENT ON FUNCTION @extschema@.pg_tviews_bulk_load(regclass) IS
     'Counts all rows of a table as changed, and no longer captures those that the calling transaction changes one by one.';
+-- Reports for operators.
+ALTER TABLE @extschema@.pg_tview_definition ADD COLUMN strategies text[] NOT NULL DEFAULT '{}';
+CREATE FUNCTION @extschema@.pg_tviews_graph(name text DEFAULT NULL, format text DEFAULT 'mermaid') RETURNS text
+    LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_graph_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_graph(text, text) IS
+    'Which tables and TVIEWs feed which, as text that other programs draw: mermaid, dot or json. Of one TVIEW, or of all.';
+CREATE FUNCTION @extschema@.pg_tviews_cost(since interval DEFAULT '1 hour') RETURNS TABLE (
+    entity_name text, tview_oid regclass, source regclass, refreshes bigint, comparisons bigint, changes bigint, keys bigint,
+    keys_per_change float8, seconds float8, worst_transactions jsonb)
+    LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_cost_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_cost(interval) IS
+    'What changes of each source have cost the refreshes of each TVIEW, with the transactions that cost most. From the audit table.';
+CREATE FUNCTION @extschema@.pg_tviews_compare(name text, query text, max_rows int DEFAULT 100) RETURNS TABLE (
+    key jsonb, change text, path text, old jsonb, new jsonb)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_compare_wrapper';
+COMMENT ON FUNCTION @extschema@.pg_tviews_compare(text, text, int) IS
+    'What another query for a TVIEW would change: rows inserted and deleted, and paths in rows that are updated. Changes nothing.';
 
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

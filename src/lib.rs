@@ -15,6 +15,7 @@
 //! preview     read your own writes
 //! session     what a session asks for
 //! explain     what changes of a source would cost
+//! report      what an operator asks for: graph, cost
 //! worker      launcher and workers: drive queue and refresh
 //! health      what is wrong, and what to type about it
 //! api         the SQL functions
@@ -47,6 +48,8 @@ pub mod preview;
 pub mod queue;
 #[deny(unsafe_code)]
 pub mod refresh;
+#[deny(unsafe_code)]
+pub mod report;
 #[deny(unsafe_code)]
 pub mod session;
 #[deny(unsafe_code)]

@@ -38,6 +38,12 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_check(text) IS
     'Compares the table of a TVIEW with its view now: keys that are missing, extra or different.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_explain(text, text[]) IS
     'How changes of each source of a TVIEW, a view or a query are followed, which indexes would make this cheaper, and which aggregates run along. Changes nothing.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_graph(text, text) IS
+    'Which tables and TVIEWs feed which, as text that other programs draw: mermaid, dot or json. Of one TVIEW, or of all.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_cost(interval) IS
+    'What changes of each source have cost the refreshes of each TVIEW, with the transactions that cost most. From the audit table.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_compare(text, text, int) IS
+    'What another query for a TVIEW would change: rows inserted and deleted, and paths in rows that are updated. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_affected(text, regclass, jsonb) IS
     'Keys of a TVIEW that changes of these rows of a source would refresh. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_health_check() IS

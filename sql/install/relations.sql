@@ -8,6 +8,7 @@ SELECT @extschema@.pg_tviews_check_encoding();
 DROP FUNCTION @extschema@.pg_tviews_check_encoding();
 
 -- One row per TVIEW. Only the extension writes or locks these rows. Roles use the view pg_tview_meta.
+-- strategies: how changes of each of source_oids are followed, for reports.
 CREATE TABLE @extschema@.pg_tview_definition (
     entity_name     text        NOT NULL,
     tview_oid       regclass    PRIMARY KEY,
@@ -26,7 +27,8 @@ CREATE TABLE @extschema@.pg_tview_definition (
     table_created   boolean     NOT NULL DEFAULT false,
     feed            boolean     NOT NULL DEFAULT false,
     throttle_lag    interval,
-    refresh_group   text
+    refresh_group   text,
+    strategies      text[]      NOT NULL DEFAULT '{}'
 );
 -- By these indexes the event triggers find out that a command affects no TVIEW.
 CREATE INDEX pg_tview_definition_view_oid_idx ON @extschema@.pg_tview_definition (view_oid);

@@ -4,6 +4,7 @@ mod feed;
 mod install;
 mod manage;
 mod observe;
+mod report;
 mod running;
 mod synchronise;
 mod triggers;

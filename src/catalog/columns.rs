@@ -2,6 +2,7 @@
 
 use pgrx::pg_sys::{self, Oid};
 
+use crate::postgres::query_tree::Select;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::{collation, quote, type_facts};
 use crate::statement;
@@ -49,6 +50,26 @@ pub fn of(relation: Oid) -> Vec<Column> {
         let rows = spi::run(&statement!("relation_columns"), Access::Current, &args);
         (0..rows.len()).filter_map(|row| from_row(&rows, row)).collect()
     })
+}
+
+/// The columns that a view of this query would have.
+pub fn of_query(query: &Select) -> Vec<Column> {
+    let names = query.targets().into_iter().filter(|target| !target.hidden);
+    names
+        .enumerate()
+        .map(|(place, target)| {
+            let (type_oid, modifier, collation) = target.expr.column_type();
+            Column {
+                number: place as i16 + 1,
+                name: target.name,
+                type_oid,
+                modifier,
+                collation,
+                generated: false,
+                identity_always: false,
+            }
+        })
+        .collect()
 }
 
 fn from_row(rows: &Rows, row: usize) -> Option<Column> {

@@ -5,8 +5,25 @@ use pgrx::pg_sys::Oid;
 use pgrx::PgSqlErrorCode;
 
 use crate::error::Problem;
-use crate::postgres::{privileges, relation, role};
+use crate::postgres::{extension, privileges, relation, role};
 use crate::settings;
+
+/// What reports of definitions need: the privilege to read pg_tview_meta, which all roles have by default.
+pub fn check_meta_reader() -> Result<(), Problem> {
+    let Some(meta) = extension::relation(c"pg_tview_meta") else {
+        return Ok(());
+    };
+    let role = role::current_role();
+    if privileges::may_select(role, meta) {
+        return Ok(());
+    }
+    let (meta, role) = (relation::display(meta), role::name(role));
+    Err(Problem::new(
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for view {meta}"),
+    )
+    .hint(format!("Run GRANT SELECT ON {meta} TO {role};")))
+}
 
 /// Code of the view runs with the rights of the TVIEW's owner, so the owner of the view must have these
 /// rights anyway. Any role that may create objects in the schema can create a view of the registered name.

@@ -141,7 +141,7 @@ fn define(request: &Request, target: &Target) -> Created {
     let created_before = |before: &Definition| before.view_created && Some(before.seen_view) == target.view;
     definition.view_created = defined.created || before.is_some_and(created_before);
     let plan = run_internal(|| plan::prepare(definition)).or_raise();
-    fresh_source::refuse_below(&plan).or_raise();
+    fresh_source::refuse_below(&plan.definition, plan.view_oids()).or_raise();
     let effect = effect::of(&plan, before, &defined, !notices.is_empty());
     if effect != Effect::Unchanged {
         full_recomputes::check(&plan, request.allow_full).or_raise();
@@ -173,7 +173,7 @@ fn record(request: &Request, plan: &Plan, before: Option<&Definition>, effect: E
         }
         (Effect::Created, _) => register::register(plan, Fill::IfSmall, "create", details),
         (Effect::Altered, Some(before)) => alter(plan, before.state, details),
-        (Effect::Unchanged, _) => run_internal(|| definition_row::note_view(plan)),
+        (Effect::Unchanged, _) => run_internal(|| definition_row::note_plan(plan)),
         (Effect::Redefined | Effect::Altered, _) => {
             register::register(plan, Fill::IfSmall, "redefine", details)
         }

@@ -5,10 +5,10 @@ use pgrx::pg_sys::{Oid, BOOLOID, FLOAT8OID, OIDARRAYOID, OIDOID, TEXTARRAYOID, T
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::state::State;
 use crate::error::OrRaise;
-use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::lock;
+use crate::postgres::{extension, relation};
 use crate::refresh::feed;
 use crate::refresh::plan::Plan;
 use crate::statement;
@@ -36,6 +36,20 @@ pub fn write(plan: &Plan, state: State) {
         (BOOLOID, Value::of(definition.table_created)),
     ];
     spi::run(&statement!("meta_write"), Access::Current, &args);
+    note_strategies(plan);
+}
+
+/// Records how changes of each source are followed, for reports. Inside an SPI session.
+fn note_strategies(plan: &Plan) {
+    if extension::is_before_0_3() {
+        return;
+    }
+    let args = [
+        (OIDOID, Value::of(plan.definition.tview)),
+        (OIDARRAYOID, Value::of(plan.source_oids())),
+        (TEXTARRAYOID, Value::of(plan.strategies())),
+    ];
+    spi::run(&statement!("meta_note_strategies"), Access::Current, &args);
 }
 
 fn json_object(settings: &[(String, String)]) -> String {
@@ -45,14 +59,16 @@ fn json_object(settings: &[(String, String)]) -> String {
     serde_json::Value::Object(members.collect()).to_string()
 }
 
-/// Writes the OID of a view that was dropped and created again with the same text.
-pub fn note_view(plan: &Plan) {
+/// Writes what a new plan knows and the row may not: the OID of a view that was dropped and created again with the
+/// same text, and how changes of each source are followed.
+pub fn note_plan(plan: &Plan) {
     spi::session(|| {
         let args = [
             (OIDOID, Value::of(plan.definition.tview)),
             (OIDOID, Value::of(plan.lineage.root_view)),
         ];
         spi::run(&statement!("meta_note_view"), Access::Current, &args);
+        note_strategies(plan);
     });
 }
 

@@ -7,6 +7,7 @@ use crate::postgres::{spi, transaction};
 use crate::queue::position::Position;
 use crate::queue::{self, now};
 use crate::refresh::failing::search_path_hint::with_search_path_hint;
+use crate::refresh::plan::shape::Shape;
 use crate::refresh::plan::Plan;
 use crate::refresh::recompute;
 use crate::refresh::running::forget;
@@ -49,7 +50,7 @@ pub fn fill(plan: &Plan, writers_wait: bool) -> Option<(Position, recompute::Res
             Some((position, result))
         }
         Err(caught) if size::is_for_a_worker(&caught) => None,
-        Err(caught) => not_filled(plan, caught).raise(),
+        Err(caught) => not_filled(&plan.shape, caught).raise(),
     }
 }
 
@@ -65,9 +66,9 @@ pub fn try_out(plan: &Plan) {
 }
 
 /// Why the table could not be filled.
-fn not_filled(plan: &Plan, caught: Caught) -> Problem {
+pub fn not_filled(shape: &Shape, caught: Caught) -> Problem {
     let mut problem = Problem::from(with_search_path_hint(caught));
-    let converted = &plan.shape.converted;
+    let converted = &shape.converted;
     if !converted.is_empty() && problem.detail.is_none() {
         let columns = converted.join(", ");
         problem.detail = Some(format!(

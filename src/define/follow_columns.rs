@@ -49,6 +49,29 @@ pub fn follow(
         .collect()
 }
 
+/// The columns that the table would have then.
+pub fn followed(table: Oid, before: &Definition, view_before: &[Column], view: &[Column]) -> Vec<Column> {
+    let have = columns::of(table);
+    if !before.table_created {
+        return have;
+    }
+    let maintained = run_internal(|| write_guard::maintained(table));
+    let mut followed = have.clone();
+    for difference in differences(&have, &maintained, Some(view_before), view) {
+        match difference {
+            Difference::New(column) => followed.push(column.clone()),
+            Difference::Gone(column) => followed.retain(|kept| kept.name != column.name),
+            Difference::Retyped(column) => {
+                for kept in followed.iter_mut().filter(|kept| kept.name == column.name) {
+                    (kept.type_oid, kept.modifier) = (column.type_oid, column.modifier);
+                    kept.collation = column.collation;
+                }
+            }
+        }
+    }
+    followed
+}
+
 fn differences<'a>(
     have: &'a [Column],
     maintained: &[String],

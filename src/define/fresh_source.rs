@@ -163,12 +163,11 @@ pub fn check(plan: &Plan, fresh: Oid) -> Result<(), Problem> {
 }
 
 /// An error if a TVIEW reads a fresh view: its rows would depend on how far another TVIEW is behind.
-pub fn refuse_below(plan: &Plan) -> Result<(), Problem> {
-    let mut views = plan.view_oids();
+pub fn refuse_below(definition: &Definition, mut views: impl Iterator<Item = Oid>) -> Result<(), Problem> {
     let Some(fresh) = views.find(|view| is_fresh(*view)) else {
         return Ok(());
     };
-    let (table, fresh) = (plan.definition.display(), relation::display(fresh));
+    let (table, fresh) = (definition.display(), relation::display(fresh));
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
         format!("TVIEW {table} cannot read the fresh view {fresh}"),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use pgrx::pg_sys::Oid;
 
-use super::definition_row::note_view;
+use super::definition_row::note_plan;
 use super::fill::Fill;
 use super::register::reregister;
 use super::{capture_triggers, restored, write_guard};
@@ -44,7 +44,7 @@ fn make_plan(driver: Driver, tview: Oid) -> Option<Rc<Plan>> {
     }
     match out_of_step(&plan) {
         None => {
-            note_view(&plan);
+            note_plan(&plan);
             plan.in_step.set(true);
             Some(plan)
         }

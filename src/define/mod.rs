@@ -6,6 +6,7 @@ pub mod basic_view;
 pub mod capture_triggers;
 pub mod captured_columns;
 pub mod command_objects;
+pub mod compare;
 pub mod conversion_plan;
 pub mod convert;
 pub mod create;

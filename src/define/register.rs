@@ -8,7 +8,7 @@ use super::fill::Fill;
 use super::patience::{self, LockRequest};
 use super::uncaptured_rows::holds_rows;
 use super::{capture_triggers, definition_row, fill, write_guard};
-use crate::catalog::definition;
+use crate::catalog::definition::{self, Definition};
 use crate::catalog::state::{change_state, State};
 use crate::catalog::{announce, feeds, rights};
 use crate::error::{OrRaise, Problem};
@@ -28,7 +28,7 @@ use crate::refresh::plan::Plan;
 /// position of the filled table is kept in the queue until it is visible to refreshes.
 pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde_json::Value) {
     let definition = &plan.definition;
-    refuse_circles(plan).or_raise();
+    refuse_circles(definition, &plan.source_oids()).or_raise();
     let measured = fill.measure(plan);
     let locks = lock_tables(plan, fill);
     if fill == Fill::Unneeded {
@@ -62,7 +62,7 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
 /// rows that the worker compares then.
 pub fn register_for_worker(plan: &Plan, operation: &'static str, details: serde_json::Value) {
     let definition = &plan.definition;
-    refuse_circles(plan).or_raise();
+    refuse_circles(definition, &plan.source_oids()).or_raise();
     rights::check_sources(definition.owner, &plan.source_oids()).or_raise();
     fill::try_out(plan);
     run_internal(|| spi::session(|| definition_row::write(plan, State::Populating)));
@@ -154,13 +154,13 @@ fn new_sources_are_empty(plan: &Plan) -> bool {
 }
 
 /// A TVIEW must not read its own table, directly or through other TVIEWs.
-fn refuse_circles(plan: &Plan) -> Result<(), Problem> {
-    if !feeds::is_circle(plan.definition.tview, &plan.source_oids()) {
+pub fn refuse_circles(definition: &Definition, sources: &[Oid]) -> Result<(), Problem> {
+    if !feeds::is_circle(definition.tview, sources) {
         return Ok(());
     }
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
-        format!("TVIEW {} would read its own table", plan.definition.display()),
+        format!("TVIEW {} would read its own table", definition.display()),
     )
     .detail("Its view reads that table, directly or through other TVIEWs.")
     .hint("Let the view read base tables or TVIEWs that do not depend on this one."))

@@ -29,9 +29,7 @@ pub struct Defined {
 /// this query already is not touched: replacing the view would block its readers. `fresh`: the fresh view that
 /// reads the old one.
 pub fn define(entity: &Entity, owner: Oid, query: &str, fresh: Option<Oid>) -> Result<Defined, Problem> {
-    let select = Select::analyse(query).ok_or_else(|| not_a_select(entity))?;
-    // Refused before the view exists: a view that reads temporary tables would be temporary itself.
-    run_as::pinned(|| lineage::analyse(select, &[]))?;
+    let select = analyse(entity, query)?;
     let body = if select.collapse_repeated_columns() {
         select.sql()
     } else {
@@ -50,6 +48,14 @@ pub fn define(entity: &Entity, owner: Oid, query: &str, fresh: Option<Oid>) -> R
         return Ok(Defined::default());
     }
     Ok(replace(entity, old, select, &body, fresh))
+}
+
+/// Parses the query of a TVIEW, with the search_path of the caller.
+pub fn analyse(entity: &Entity, query: &str) -> Result<Select, Problem> {
+    let select = Select::analyse(query).ok_or_else(|| not_a_select(entity))?;
+    // Refused before the view exists: a view that reads temporary tables would be temporary itself.
+    run_as::pinned(|| lineage::analyse(select, &[]))?;
+    Ok(select)
 }
 
 /// Gives a view another query. A view with other columns has to be dropped and created again, and so has its

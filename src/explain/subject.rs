@@ -139,22 +139,7 @@ fn of_query(query: &str, key: Option<Vec<String>>) -> Result<Subject, Problem> {
         .hint("Run SELECT * FROM pg_tviews_explain('SELECT ... FROM ...'); with a query.")
     })?;
     select.collapse_repeated_columns();
-    let names = select.targets().into_iter().filter(|target| !target.hidden);
-    let columns: Vec<Column> = names
-        .enumerate()
-        .map(|(place, target)| {
-            let (type_oid, modifier, collation) = target.expr.column_type();
-            Column {
-                number: place as i16 + 1,
-                name: target.name,
-                type_oid,
-                modifier,
-                collation,
-                generated: false,
-                identity_always: false,
-            }
-        })
-        .collect();
+    let columns = columns::of_query(&select);
     let key = match key {
         Some(key) => key_choice::check_key("the query", &columns, key)?,
         None => vec![key_of_query(&columns)?],

@@ -84,7 +84,7 @@ fn source(key: &ForeignKey, query: KeyQuery) -> Source {
         relation: key.target,
         occurrences: vec![Occurrence {
             label: format!("fk_columns: {}", key.column),
-            order: usize::MAX,
+            order: Occurrence::DECLARED,
             strategy: Strategy::Keyed(vec![query]),
             captured: BTreeSet::from([key.target_column.clone()]),
         }],

@@ -28,6 +28,15 @@ pub struct Occurrence {
     pub captured: BTreeSet<String>,
 }
 
+impl Occurrence {
+    /// The order of an occurrence that the view does not have: `fk_columns` declares it.
+    pub const DECLARED: usize = usize::MAX;
+
+    pub fn is_declared(&self) -> bool {
+        self.order == Self::DECLARED
+    }
+}
+
 /// A table whose changes affect rows of the view.
 #[derive(Debug, Clone)]
 pub struct Source {

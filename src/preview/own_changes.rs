@@ -25,6 +25,7 @@ pub fn pending(changes: &Changes) -> Vec<Pending> {
                 changes: source.count as i64,
                 oldest: None,
                 oldest_xid: None,
+                largest: None,
             }
         })
         .collect()

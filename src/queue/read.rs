@@ -25,6 +25,15 @@ pub struct Pending {
     pub oldest_xid: Option<u64>,
     /// Where all pending changes come from, as far as the sessions have set that.
     pub origins: Option<Vec<String>>,
+    /// The largest of the queue rows.
+    pub largest: Option<Largest>,
+}
+
+/// The row of a transaction with many changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Largest {
+    pub changes: i64,
+    pub xid: i64,
 }
 
 thread_local! {
@@ -77,6 +86,12 @@ fn pending(rows: &Rows) -> Vec<Pending> {
                 oldest: rows.get(row, 5),
                 oldest_xid: rows.get::<String>(row, 6).and_then(|xid| xid.parse().ok()),
                 origins: rows.get(row, 7),
+                largest: rows
+                    .get::<Vec<i64>>(row, 8)
+                    .and_then(|largest| match largest[..] {
+                        [changes, xid] => Some(Largest { changes, xid }),
+                        _ => None,
+                    }),
             })
         })
         .collect()

@@ -1,8 +1,10 @@
 //! From pending changes to the keys of tv rows that they affect.
 
+use std::time::Instant;
+
 use super::cost;
 use super::equal_keys;
-use super::keys::{Keys, MAXIMUM_KEYS};
+use super::keys::{Found, Keys, MAXIMUM_KEYS};
 use super::plan::source_plan::SourcePlan;
 use super::plan::Plan;
 use super::planner_settings::few_rows;
@@ -91,10 +93,20 @@ fn gather(
     let few = changes.changes <= FEW_CHANGES;
     few_rows(few);
     let statement = if few { &source.few } else { &source.many };
+    let (begin, mut returned) = (Instant::now(), 0);
     transaction::attempt(|| {
         let mut add = keys.adding(|rows, row| source.key(&plan.shape, rows, row));
-        statement.stream(&[changes.keys], |rows| add(rows) <= maximum);
-    })
+        statement.stream(&[changes.keys], |rows| {
+            returned += rows.len();
+            add(rows) <= maximum
+        });
+    })?;
+    keys.found.push(Found {
+        source: changes.source,
+        keys: returned,
+        took: begin.elapsed(),
+    });
+    Ok(())
 }
 
 /// Key queries leave out conditions that may protect an expression of the view from values on which it fails

@@ -5,6 +5,7 @@ use pgrx::pg_sys::Oid;
 
 use super::affected_keys::{self, Affected};
 use super::audit::{self, Entry};
+use super::by_source;
 use super::comparison::batch_size;
 use super::cost;
 use super::current::{self, Now};
@@ -118,6 +119,7 @@ impl Refresh<'_> {
             entry.origins = pending.iter().find_map(|pending| pending.origins.clone());
             append::note_applied(Some(entry.origins.clone().unwrap_or_default()));
             affected = self.as_owner(plan, || affected_keys::of(plan, pending));
+            entry.sources = by_source::costs(plan, pending, &affected);
         }
         self.pass_age_on(&entry);
         if matches!(affected, Affected::Everything) && self.spares_partitions() {

@@ -1,6 +1,9 @@
 //! A list of keys of tv rows: in memory, and in a temporary file once they take too much memory.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use pgrx::pg_sys::Oid;
 
 use super::batch::Batch;
 use super::equal_keys;
@@ -30,6 +33,16 @@ pub struct Keys {
     spilled: Option<Spilled>,
     /// The view may return rows whose key is NULL.
     pub null_key: bool,
+    /// How the changes of each source led to keys.
+    pub found: Vec<Found>,
+}
+
+/// What the key query of a source returned.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    pub source: Oid,
+    pub keys: usize,
+    pub took: Duration,
 }
 
 /// Keys in a temporary file.

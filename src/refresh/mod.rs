@@ -11,6 +11,7 @@ mod apply_news;
 pub mod audit;
 pub mod backlog_limit;
 pub mod batch;
+mod by_source;
 pub mod comparison;
 pub mod cost;
 pub mod current;

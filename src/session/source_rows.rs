@@ -190,6 +190,7 @@ pub fn find(source: &Source, conditions: &[Condition]) -> Vec<Pending> {
             changes: rows.len() as i64,
             oldest: None,
             oldest_xid: None,
+            largest: None,
         })
     });
     found.collect()

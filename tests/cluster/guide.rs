@@ -394,3 +394,20 @@ fn repeated_key_column_collapses() {
     client.assert_follows(&["post"]);
     assert_eq!(client.rows("SELECT data->>'title' FROM tv_post"), ["T"]);
 }
+
+#[test]
+fn graph_of_the_documentation_is_what_the_function_prints() {
+    let project = Project::new("guide_graph");
+    project.succeeds("bash build.sh");
+    project.succeeds("psql -v ON_ERROR_STOP=1 -d guide_graph -f schema/03_tview_metadata.sql");
+    let mut client = project.database.client();
+    client.assert_follows(&ENTITIES);
+    let page =
+        std::fs::read_to_string(repository().join("docs/operations.md")).expect("the page can be read");
+    let section = page.split("\n## Which TVIEW reads what?\n").nth(1);
+    let picture = section.and_then(|section| section.split("```mermaid\n").nth(1)?.split("```").next());
+    assert_eq!(
+        client.rows("SELECT pg_tviews_graph()"),
+        [picture.expect("the section has a picture")]
+    );
+}

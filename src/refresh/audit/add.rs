@@ -55,7 +55,7 @@ fn add_row(entry: Entry) -> Option<i64> {
         Value::of(entry.sqlstate),
         Value::of(entry.message),
         Value::of(entry.position.map(|position| position.to_string())),
-        Value::of(entry.details.map(|details| details.to_string())),
+        Value::of(details(entry.details, entry.sources)),
         Value::of(entry.origins),
     ];
     use pg_sys::{INT8OID, OIDOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
@@ -86,6 +86,15 @@ fn add_row(entry: Entry) -> Option<i64> {
                 .one::<i64>()
         })
     })
+}
+
+fn details(details: Option<serde_json::Value>, sources: Option<serde_json::Value>) -> Option<String> {
+    let Some(sources) = sources else {
+        return details.map(|details| details.to_string());
+    };
+    let mut details = details.unwrap_or_else(|| serde_json::json!({}));
+    details["sources"] = sources;
+    Some(details.to_string())
 }
 
 /// The time by the wall clock.

@@ -70,6 +70,8 @@ pub struct Entry {
     pub sqlstate: Option<String>,
     pub message: Option<String>,
     pub details: Option<serde_json::Value>,
+    /// What the changes of each source led to: `sources` in the details.
+    pub sources: Option<serde_json::Value>,
     pub position: Option<Position>,
     /// Where the changes come from, as far as the sessions have set that.
     pub origins: Option<Vec<String>>,
@@ -106,6 +108,7 @@ impl Entry {
             sqlstate: None,
             message: None,
             details: None,
+            sources: None,
             position: None,
             origins: None,
             changed: Changed::default(),

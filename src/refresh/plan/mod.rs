@@ -17,6 +17,7 @@ pub mod running;
 pub mod shape;
 pub mod source_plan;
 pub mod sql;
+mod strategies;
 pub mod unmatched;
 mod updated_at;
 

@@ -42,13 +42,27 @@ pub struct Shape {
 
 /// Columns and key of a TVIEW. Inside an SPI session.
 pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
-    let in_view = columns::of(view);
-    let in_table = columns::of(definition.tview);
-    let key = key(definition, &in_view, &in_table)?;
-    refuse_generated(definition, &in_view, &in_table)?;
-    let (content, converted) = content(definition, &in_view, &in_table)?;
-    let touch = updated_at::assignment(&in_view, &in_table);
-    let revision = Revision::of(definition.tview, &in_view, &in_table);
+    let name = relation::qualified_name(view);
+    shape_of(
+        definition,
+        name,
+        &columns::of(view),
+        &columns::of(definition.tview),
+    )
+}
+
+/// The same for a view and a table with these columns. `view`: the view as SQL.
+pub fn shape_of(
+    definition: &Definition,
+    view: Option<String>,
+    in_view: &[Column],
+    in_table: &[Column],
+) -> Result<Shape, Problem> {
+    let key = key(definition, in_view, in_table)?;
+    refuse_generated(definition, in_view, in_table)?;
+    let (content, converted) = content(definition, in_view, in_table)?;
+    let touch = updated_at::assignment(in_view, in_table);
+    let revision = Revision::of(definition.tview, in_view, in_table);
     let missing = || {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
@@ -60,7 +74,7 @@ pub fn shape(definition: &Definition, view: Oid) -> Result<Shape, Problem> {
     };
     Ok(Shape {
         table: relation::qualified_name(definition.tview).ok_or_else(missing)?,
-        view: relation::qualified_name(view).ok_or_else(missing)?,
+        view: view.ok_or_else(missing)?,
         key,
         content,
         converted,

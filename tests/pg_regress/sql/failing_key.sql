@@ -10,7 +10,7 @@ SELECT pg_tviews_create('plain', 'SELECT pk_part AS id, total, pieces FROM tb_pa
 CREATE VIEW dead AS
 SELECT entity_name, key, sqlstate, message, attempts, next_retry_at > last_failed_at AS later FROM pg_tview_dead_letter WHERE entity_name = 'part' ORDER BY key;
 CREATE VIEW newest AS
-SELECT operation, status, keys_refreshed, rows_updated, sqlstate, message, details FROM pg_tview_meta_audit WHERE entity_name = 'part' ORDER BY audit_id DESC LIMIT 1;
+SELECT operation, status, keys_refreshed, rows_updated, sqlstate, message, details - 'sources' AS details FROM pg_tview_meta_audit WHERE entity_name = 'part' ORDER BY audit_id DESC LIMIT 1;
 
 UPDATE tb_part SET pieces = 0 WHERE pk_part IN (3, 444);
 UPDATE tb_part SET total = 20000;

@@ -2,6 +2,7 @@
 //!
 //! Names are quoted already. Values are parameters: one array per key column, in the types of the view.
 
+mod changes;
 mod check;
 mod difference;
 mod explain;
