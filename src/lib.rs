@@ -15,6 +15,7 @@
 //! preview     read your own writes
 //! session     what a session asks for
 //! explain     what changes of a source would cost
+//! verify      compares tables with their views in the background
 //! worker      launcher and workers: drive queue and refresh
 //! health      what is wrong, and what to type about it
 //! api         the SQL functions
@@ -49,6 +50,8 @@ pub mod queue;
 pub mod refresh;
 #[deny(unsafe_code)]
 pub mod session;
+#[deny(unsafe_code)]
+pub mod verify;
 #[deny(unsafe_code)]
 pub mod wake;
 #[deny(unsafe_code)]

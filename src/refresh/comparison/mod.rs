@@ -1,8 +1,8 @@
 //! All rows compared in batches of keys, for a TVIEW that is large.
 
-mod batch_size;
+pub mod batch_size;
 pub mod batches;
 pub mod key_order;
-mod method;
-mod next_keys;
+pub mod method;
+pub mod next_keys;
 pub mod state;

@@ -7,6 +7,7 @@ use crate::postgres::transaction::worker_transaction::short_transaction;
 use crate::refresh::audit;
 use crate::refresh::running::store;
 use crate::refresh::shared_backlog::parts;
+use crate::verify;
 use crate::wake::database::Database;
 
 /// How often to trim, at least.
@@ -25,6 +26,7 @@ pub fn run(database: &Database, now: i64) {
     let deleted = short_transaction(|| {
         parts::forget_stale();
         store::forget_dropped();
+        verify::forget_dropped();
         audit::trim(BATCH)
     })
     .unwrap_or(0);

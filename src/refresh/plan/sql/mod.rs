@@ -4,6 +4,7 @@
 
 mod check;
 mod difference;
+mod drift;
 mod explain;
 mod fill;
 mod fragments;
