@@ -52,9 +52,7 @@ pub struct Next {
 /// The TVIEW that is to be verified next; None: there is none. Inside a transaction with a snapshot.
 pub fn next() -> Option<Next> {
     // Also where the extension does not exist.
-    if extension::relation(c"pg_tview_verification").is_none() {
-        return None;
-    }
+    extension::relation(c"pg_tview_verification")?;
     run_internal(|| {
         spi::session(|| {
             let cycle = settings::verify_cycle()?.as_secs_f64();

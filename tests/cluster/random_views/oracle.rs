@@ -122,7 +122,7 @@ impl Player {
         Ok(None)
     }
 
-    /// Runs a script while workers refresh and verify. Returns what they take for damage, and how many rows they have verified.
+    /// Runs a script while workers refresh and verify. Returns what they take for damage, and how many TVIEWs they have verified.
     pub fn verify(&mut self, script: &Script) -> (Vec<String>, i64) {
         self.start_over(&script.setup).expect("tables can be created");
         for tview in &script.tviews {
@@ -142,14 +142,19 @@ impl Player {
             if self.is_stable(&entity) {
                 let rows = self.rows(&format!("SELECT message, details FROM pg_tview_meta_audit WHERE operation = 'drift' AND entity_name = '{entity}'"));
                 let tview = script.tviews.iter().find(|tview| tview.entity == entity);
-                reported.push(format!("{}\n{}", tview.map_or("", |tview| &tview.sql), rows.unwrap_or_default().join("\n")));
+                reported.push(format!(
+                    "{}\n{}",
+                    tview.map_or("", |tview| &tview.sql),
+                    rows.unwrap_or_default().join("\n")
+                ));
             }
         }
-        let verified = self.value("SELECT coalesce(sum(verified_rows), 0) FROM pg_tview_status");
+        let verified = self.value("SELECT count(verified_at) FROM pg_tview_status");
         let verified = verified.ok().and_then(|rows| rows.parse().ok()).unwrap_or(0);
         // The next script uses the names again.
         let _ = self.run("DROP SCHEMA fuzz CASCADE");
-        self.run("DELETE FROM pg_tview_meta_audit WHERE operation = 'drift'").expect("the audit can be deleted");
+        self.run("DELETE FROM pg_tview_meta_audit WHERE operation = 'drift'")
+            .expect("the audit can be deleted");
         (reported, verified)
     }
 
