@@ -6,7 +6,7 @@ use pgrx::pg_sys::Oid;
 
 use super::portion;
 use super::suspects;
-use super::walk::{self, Method, Walk};
+use super::walk::{self, Method, Walk, SUSPECTED};
 use super::Times;
 use crate::catalog::state::State;
 use crate::define::in_step;
@@ -25,15 +25,13 @@ use crate::settings;
 const POSTPONED: Duration = Duration::from_secs(2);
 /// The same of one whose view fails.
 const FAILED: Duration = Duration::from_secs(600);
-/// Suspects are examined after that.
-pub const SUSPECTED: Duration = Duration::from_secs(1);
 /// A slice has at least so many keys.
 const FEWEST: usize = 20;
 
 /// What is needed of a slice.
-pub struct Slice<'s> {
-    pub refresh: &'s Refresh<'s>,
-    pub plan: &'s Plan,
+struct Slice<'s> {
+    refresh: &'s Refresh<'s>,
+    plan: &'s Plan,
     times: Times,
 }
 
@@ -122,7 +120,7 @@ impl Slice<'_> {
         }
         let mut walk = Walk::of(tview, &now.hash);
         if !walk.suspects.is_empty() {
-            return suspects::examine(self, &now, walk);
+            return suspects::examine(self.refresh, self.plan, &now, walk);
         }
         if !walk.walking {
             walk.begin(portion::method(self.refresh, self.plan));

@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::pending;
 use super::portion;
 use super::report::{self, Drift, Problem};
-use super::slice::{Slice, SUSPECTED};
-use super::walk::Walk;
+use super::walk::{Walk, SUSPECTED};
 use crate::capture;
 use crate::catalog::definition;
 use crate::define::untracked_inputs;
@@ -31,8 +30,7 @@ const DESCRIBED: usize = 20;
 const ATTEMPTS: i32 = 2;
 
 /// Examines the suspects of a walk. False: that cannot be done now.
-pub fn examine(slice: &Slice, now: &Now, mut walk: Walk) -> bool {
-    let (refresh, plan) = (slice.refresh, slice.plan);
+pub fn examine(refresh: &Refresh, plan: &Plan, now: &Now, mut walk: Walk) -> bool {
     let Some(pending) = pending::keys(refresh, plan, now) else {
         return false;
     };
@@ -59,14 +57,8 @@ pub fn examine(slice: &Slice, now: &Now, mut walk: Walk) -> bool {
         walk.store(Duration::ZERO);
         return true;
     }
-    if !plan.running.is_empty() {
-        // The values may come from stored groups.
-        let tview = plan.definition.tview;
-        let locked = |class| lock::try_object(class, tview, ObjectLock::Exclusive);
-        if !definition::table().is_some_and(locked) {
-            return false;
-        }
-        store::throw_away(tview);
+    if !without_stored_groups(plan) {
+        return false;
     }
     if walk.attempts == 0 {
         let some: Vec<Key> = drifted
@@ -83,6 +75,20 @@ pub fn examine(slice: &Slice, now: &Now, mut walk: Walk) -> bool {
     walk.suspects = drifted.into_iter().map(|drift| drift.key).collect();
     walk.store(SUSPECTED);
     true
+}
+
+/// Throws stored groups away, which the values may come from. False: another process holds the TVIEW.
+fn without_stored_groups(plan: &Plan) -> bool {
+    if plan.running.is_empty() {
+        return true;
+    }
+    let tview = plan.definition.tview;
+    let locked = |class| lock::try_object(class, tview, ObjectLock::Exclusive);
+    let is_mine = definition::table().is_some_and(locked);
+    if is_mine {
+        store::throw_away(tview);
+    }
+    is_mine
 }
 
 /// Requests a refresh: of these keys, or with `more` of all rows.

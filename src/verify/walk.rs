@@ -17,6 +17,8 @@ use crate::statement;
 /// The number of keys of the first slice.
 const FIRST: usize = 500;
 
+/// Suspects are examined after that.
+pub const SUSPECTED: Duration = Duration::from_secs(1);
 /// For how long suspects wait until they are not pending any more, in microseconds.
 const AWAITED: i64 = 60_000_000;
 
