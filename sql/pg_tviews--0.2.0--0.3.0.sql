@@ -89,6 +89,32 @@ CREATE UNLOGGED TABLE @extschema@.pg_tview_running_position (
     helped    bigint      NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 GRANT SELECT ON @extschema@.pg_tview_running, @extschema@.pg_tview_running_position TO pg_monitor;
+
+-- How far the verification of each TVIEW is. verified_to: the last key; suspects: keys whose rows differed, to be looked at once
+-- more; unseen: rows differ for reasons that no change shows.
+CREATE TABLE @extschema@.pg_tview_verification (
+    tview_oid          oid         PRIMARY KEY,
+    definition_hash    text        NOT NULL,
+    method             text        NOT NULL CHECK (method IN ('all', 'ranges', 'keys')),
+    begun_at           timestamptz NOT NULL,
+    walking            boolean     NOT NULL,
+    verified_to        text,
+    keys_at_once       int         NOT NULL,
+    rows               bigint      NOT NULL,
+    not_before         timestamptz NOT NULL,
+    suspects           text,
+    more_suspects      boolean     NOT NULL,
+    attempts           int         NOT NULL,
+    unseen             boolean     NOT NULL,
+    unverified_because text,
+    verified_at        timestamptz,
+    verified_rows      bigint,
+    drifted_keys       bigint      NOT NULL,
+    drifted_at         timestamptz
+) WITH (fillfactor = 50);
+
+GRANT SELECT ON @extschema@.pg_tview_verification TO pg_monitor;
+COMMENT ON TABLE @extschema@.pg_tview_verification IS 'How far the verification of each TVIEW is, and what it has found.';
 COMMENT ON TABLE @extschema@.pg_tview_running IS 'Aggregates of large groups that refreshes move on instead of reading the groups again. A cache: entries come and go.';
 COMMENT ON TABLE @extschema@.pg_tview_running_position IS 'Which changes the stored groups of each TVIEW have absorbed, and how often these groups were read.';
 
@@ -191,10 +217,12 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_refresh_groups() IS 'The columns of pg
 
 CREATE OR REPLACE VIEW @extschema@.pg_tview_status AS
 SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads, r.refresh_group, r.consistent,
-       r.latency_p50_ms AS group_latency_p50_ms, r.latency_p95_ms AS group_latency_p95_ms
+       r.latency_p50_ms AS group_latency_p50_ms, r.latency_p95_ms AS group_latency_p95_ms,
+       v.verified_at, v.verified_rows, coalesce(v.drifted_keys, 0) AS drifted_keys, v.unverified_because
   FROM @extschema@.pg_tviews_status() s
  CROSS JOIN LATERAL @extschema@.pg_tviews_stored_groups(s.tview_oid) g
-  LEFT JOIN @extschema@.pg_tviews_refresh_groups() r ON r.tview_oid = s.tview_oid;
+  LEFT JOIN @extschema@.pg_tviews_refresh_groups() r ON r.tview_oid = s.tview_oid
+  LEFT JOIN @extschema@.pg_tview_verification v ON v.tview_oid = s.tview_oid;
 
 -- The change feed, and back-pressure.
 ALTER TABLE @extschema@.pg_tview_definition ADD COLUMN feed boolean NOT NULL DEFAULT false;

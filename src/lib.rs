@@ -16,6 +16,7 @@
 //! session     what a session asks for
 //! explain     what changes of a source would cost
 //! report      what an operator asks for: graph, cost
+//! verify      compares tables with their views in the background
 //! worker      launcher and workers: drive queue and refresh
 //! health      what is wrong, and what to type about it
 //! api         the SQL functions
@@ -52,6 +53,8 @@ pub mod refresh;
 pub mod report;
 #[deny(unsafe_code)]
 pub mod session;
+#[deny(unsafe_code)]
+pub mod verify;
 #[deny(unsafe_code)]
 pub mod wake;
 #[deny(unsafe_code)]

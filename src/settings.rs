@@ -58,6 +58,8 @@ static FEED_NOTIFY: GucSetting<bool> = GucSetting::<bool>::new(false);
 static FEED_MAX_KEYS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static FEED_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
 static FEED_MAX_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static VERIFY_CYCLE: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
+static VERIFY_SHARE: GucSetting<f64> = GucSetting::<f64>::new(1.0);
 static RUNNING_THRESHOLD: GucSetting<i32> = GucSetting::<i32>::new(500);
 static PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(5 * 1024);
 static WORKER_PLAN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
@@ -191,6 +193,17 @@ pub fn feed_retention() -> Duration {
 /// Maximum size of the changes that are kept for such consumers, in bytes.
 pub fn feed_max_size() -> i64 {
     i64::from(FEED_MAX_SIZE.get()) * 1024 * 1024
+}
+
+/// In what time every row of every TVIEW is compared with the view once; None: rows are not verified.
+pub fn verify_cycle() -> Option<Duration> {
+    let seconds = VERIFY_CYCLE.get() as u64;
+    (seconds > 0).then_some(Duration::from_secs(seconds))
+}
+
+/// The share of its time that one CPU may spend on that, in each database: from 0 to 1.
+pub fn verify_share() -> f64 {
+    VERIFY_SHARE.get() / 100.0
 }
 
 /// Minimum number of source rows of a group whose aggregates are stored; zero: no group is stored.
@@ -440,6 +453,7 @@ pub fn init(preloading: bool, define_short_text: DefineShortText) {
         GucContext::Sighup,
         GucFlags::UNIT_MB,
     );
+    init_verification(none);
     // Without preloading there is no shared memory to size. A session that loads the library late may not
     // define settings of this kind.
     if !preloading {
@@ -463,6 +477,30 @@ pub fn init(preloading: bool, define_short_text: DefineShortText) {
         16,
         1_000_000,
         GucContext::Postmaster,
+        none,
+    );
+}
+
+/// Settings of the comparison in the background.
+fn init_verification(none: GucFlags) {
+    GucRegistry::define_int_guc(
+        c"pg_tviews.verify_cycle",
+        c"Time in which workers compare every row of every TVIEW with its view once.",
+        c"Rows that differ, and have no pending change, are reported and recomputed. 0 turns this off.",
+        &VERIFY_CYCLE,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_float_guc(
+        c"pg_tviews.verify_share",
+        c"Maximum share of one CPU that this takes in each database, in percent.",
+        c"If it is too small for all rows, comparing them takes longer than pg_tviews.verify_cycle.",
+        &VERIFY_SHARE,
+        0.001,
+        100.0,
+        GucContext::Sighup,
         none,
     );
 }

@@ -105,6 +105,7 @@ COMMENT ON TABLE @extschema@.pg_tview_backlog_part IS 'Parts of a large backlog 
 COMMENT ON TABLE @extschema@.pg_tview_running IS 'Aggregates of large groups that refreshes move on instead of reading the groups again. A cache: entries come and go.';
 COMMENT ON TABLE @extschema@.pg_tview_running_position IS 'Which changes the stored groups of each TVIEW have absorbed, and how often these groups were read.';
 COMMENT ON TABLE @extschema@.pg_tview_comparison IS 'Running comparisons of all rows of a large TVIEW with its view, and the progress of each.';
+COMMENT ON TABLE @extschema@.pg_tview_verification IS 'How far the verification of each TVIEW is, and what it has found.';
 COMMENT ON VIEW @extschema@.pg_tview_status IS 'State, backlog and latency of each TVIEW.';
 COMMENT ON TABLE @extschema@.pg_tview_change IS 'The change feed: which rows of TVIEWs with a feed were written. Consumers read it by pg_tviews_changes().';
 COMMENT ON TABLE @extschema@.pg_tview_subscription IS 'The table behind pg_tview_consumer: who reads the change feed.';

@@ -9,7 +9,7 @@ GRANT SELECT, UPDATE (fk_columns, max_latency, feed, refresh_group, throttle_lag
 GRANT SELECT ON @extschema@.pg_tview_status TO PUBLIC;
 -- Change keys hold values of the sources.
 GRANT SELECT ON @extschema@.pg_tview_queue, @extschema@.pg_tview_backlog_part, @extschema@.pg_tview_comparison,
-    @extschema@.pg_tview_running, @extschema@.pg_tview_running_position TO pg_monitor;
+    @extschema@.pg_tview_running, @extschema@.pg_tview_running_position, @extschema@.pg_tview_verification TO pg_monitor;
 -- Dead keys and messages hold such values too. Owners see those of their own TVIEWs.
 GRANT SELECT ON @extschema@.pg_tview_dead_letter, @extschema@.pg_tview_meta_audit TO PUBLIC;
 ALTER TABLE @extschema@.pg_tview_dead_letter ENABLE ROW LEVEL SECURITY;

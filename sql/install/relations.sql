@@ -176,6 +176,29 @@ CREATE TABLE @extschema@.pg_tview_comparison (
     details          jsonb
 );
 
+-- How far the verification of each TVIEW is. verified_to: the last key; suspects: keys whose rows differed, to be looked at once
+-- more; unseen: rows differ for reasons that no change shows.
+CREATE TABLE @extschema@.pg_tview_verification (
+    tview_oid          oid         PRIMARY KEY,
+    definition_hash    text        NOT NULL,
+    method             text        NOT NULL CHECK (method IN ('all', 'ranges', 'keys')),
+    begun_at           timestamptz NOT NULL,
+    walking            boolean     NOT NULL,
+    verified_to        text,
+    keys_at_once       int         NOT NULL,
+    rows               bigint      NOT NULL,
+    not_before         timestamptz NOT NULL,
+    suspects           text,
+    more_suspects      boolean     NOT NULL,
+    attempts           int         NOT NULL,
+    unseen             boolean     NOT NULL,
+    unverified_because text,
+    verified_at        timestamptz,
+    verified_rows      bigint,
+    drifted_keys       bigint      NOT NULL,
+    drifted_at         timestamptz
+) WITH (fillfactor = 50);
+
 -- Keys that could not be recomputed while all others were. A key that succeeds is removed.
 CREATE TABLE @extschema@.pg_tview_dead_letter (
     entity_name     text        NOT NULL,

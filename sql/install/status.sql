@@ -5,10 +5,12 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 -- is off: the planner overestimates its cost, and compiling it would take a hundred times as long as running it.
 CREATE VIEW @extschema@.pg_tview_status AS
 SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads, r.refresh_group, r.consistent,
-       r.latency_p50_ms AS group_latency_p50_ms, r.latency_p95_ms AS group_latency_p95_ms
+       r.latency_p50_ms AS group_latency_p50_ms, r.latency_p95_ms AS group_latency_p95_ms,
+       v.verified_at, v.verified_rows, coalesce(v.drifted_keys, 0) AS drifted_keys, v.unverified_because
   FROM @extschema@.pg_tviews_status() s
  CROSS JOIN LATERAL @extschema@.pg_tviews_stored_groups(s.tview_oid) g
-  LEFT JOIN @extschema@.pg_tviews_refresh_groups() r ON r.tview_oid = s.tview_oid;
+  LEFT JOIN @extschema@.pg_tviews_refresh_groups() r ON r.tview_oid = s.tview_oid
+  LEFT JOIN @extschema@.pg_tview_verification v ON v.tview_oid = s.tview_oid;
 
 -- Back to the search_path of CREATE EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -102,6 +102,11 @@ pub fn problems(plan: &Plan) -> Vec<Problem> {
     find(plan).into_iter().map(problem).collect()
 }
 
+/// What the view calls that can change without a change of a source.
+pub fn names(plan: &Plan) -> Vec<String> {
+    find(plan).into_values().flatten().collect()
+}
+
 fn find(plan: &Plan) -> BTreeMap<Kind, BTreeSet<String>> {
     let mut found: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
     for view in plan.view_oids() {

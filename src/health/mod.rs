@@ -1,6 +1,7 @@
 //! `pg_tviews_health_check`: what is wrong, and the command that corrects it. What cannot be checked is an
 //! error.
 
+mod drift;
 mod fault;
 mod server;
 mod tviews;
@@ -32,7 +33,7 @@ struct Component {
 }
 
 /// In the order in which they depend on each other.
-const COMPONENTS: [Component; 9] = [
+const COMPONENTS: [Component; 10] = [
     Component {
         name: "library",
         well: "preloaded, and of the version of the extension",
@@ -86,6 +87,12 @@ const COMPONENTS: [Component; 9] = [
         well: "no key is set aside",
         well_on_standby: None,
         check: tviews::dead_keys,
+    },
+    Component {
+        name: "verification",
+        well: "no row was found to differ from its view",
+        well_on_standby: None,
+        check: drift::found,
     },
 ];
 

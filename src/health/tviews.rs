@@ -190,7 +190,11 @@ pub(super) fn dead_keys(inspection: &Inspection) -> Faults {
     })
 }
 
-fn read<T>(sql: &str, args: &[(pg_sys::Oid, Value)], row: impl Fn(&Rows, usize) -> Option<T>) -> Vec<T> {
+pub(super) fn read<T>(
+    sql: &str,
+    args: &[(pg_sys::Oid, Value)],
+    row: impl Fn(&Rows, usize) -> Option<T>,
+) -> Vec<T> {
     spi::session(|| {
         let rows = spi::run(sql, Access::Snapshot, args);
         (0..rows.len()).filter_map(|at| row(&rows, at)).collect()

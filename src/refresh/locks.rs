@@ -26,13 +26,8 @@ impl Refresh<'_> {
         // Locks on rows of the tv table cannot be tried first. Sessions may wait for this transaction, and other
         // TVIEWs for this worker.
         lock_timeout::limit_transaction(settings::lock_timeout());
-        let reads = self.tables_to_lock(plan).into_iter().chain(plan.view_oids());
-        for relation in reads {
-            match lock::try_table(relation, TableLock::AccessShare) {
-                Attempt::Locked => {}
-                Attempt::Held => return Some(Step::Done(Status::Busy)),
-                Attempt::Gone => return Some(Step::Stale),
-            }
+        if let Some(step) = self.lock_what_is_read(plan) {
+            return Some(step);
         }
         match lock::try_table(self.tview, TableLock::RowExclusive) {
             Attempt::Locked => {}
@@ -47,6 +42,31 @@ impl Refresh<'_> {
             }
         }
         (!plan.is_current()).then_some(Step::Stale)
+    }
+
+    /// Locks the sources and views, or says why not.
+    fn lock_what_is_read(&self, plan: &Plan) -> Option<Step> {
+        let reads = self.tables_to_lock(plan).into_iter().chain(plan.view_oids());
+        for relation in reads {
+            match lock::try_table(relation, TableLock::AccessShare) {
+                Attempt::Locked => {}
+                Attempt::Held => return Some(Step::Done(Status::Busy)),
+                Attempt::Gone => return Some(Step::Stale),
+            }
+        }
+        None
+    }
+
+    /// Locks before the snapshot of a transaction that compares rows and writes none of the table. Refreshes of the
+    /// TVIEW go on meanwhile. False: a lock is not free, or the plan does not fit any more.
+    pub fn lock_to_compare(&self, plan: &Plan) -> bool {
+        if own_tables().is_err() {
+            return false;
+        }
+        lock_timeout::limit_transaction(settings::lock_timeout());
+        self.lock_what_is_read(plan).is_none()
+            && lock::try_table(self.tview, TableLock::AccessShare) == Attempt::Locked
+            && plan.is_current()
     }
 }
 

@@ -125,6 +125,11 @@ fn find(plan: &Plan, found: &mut Found) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Whether all rows wait to be compared with the view, or may do so.
+pub fn is_unfilled(plan: &Plan, now: &Now) -> bool {
+    unfilled(plan, now).is_some()
+}
+
 /// Since when all rows wait to be compared with the view: for the first time, after a redefinition, or after
 /// changes were given up.
 pub(super) fn unfilled(plan: &Plan, now: &Now) -> Option<Since> {

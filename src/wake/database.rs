@@ -57,6 +57,8 @@ pub struct Database {
     pub trim_audit_at: AtomicI64,
     /// When the change feed is to be trimmed.
     pub trim_feed_at: AtomicI64,
+    /// When rows are to be verified next. The worker that keeps house.
+    pub verify_at: AtomicI64,
     /// When to remove what dropped TVIEWs have left. Workers.
     pub tidy_at: AtomicI64,
     /// How long to wait for the next attempt at tables that were in use. The worker that tidies.
@@ -104,6 +106,7 @@ impl Default for Database {
             trim_pause: AtomicI64::new(0),
             trim_audit_at: AtomicI64::new(0),
             trim_feed_at: AtomicI64::new(0),
+            verify_at: AtomicI64::new(0),
             tidy_at: AtomicI64::new(0),
             tidy_pause: AtomicI64::new(0),
             backlogs_at: AtomicI64::new(0),

@@ -179,7 +179,8 @@ impl Refresher {
         if due_at > now {
             return Some(due_at);
         }
-        if self.work(|refresher| housekeeping::run(refresher.database, refresher.index, now)) {
+        let bound = self.tracked.least_bound();
+        if self.work(|refresher| housekeeping::run(refresher.database, refresher.index, now, bound)) {
             return None;
         }
         // Another worker is keeping house, and will continue.

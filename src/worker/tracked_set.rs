@@ -266,6 +266,12 @@ impl TrackedSet {
         self.harmless.1
     }
 
+    /// The shortest bound of a TVIEW, in microseconds.
+    pub fn least_bound(&self) -> i64 {
+        let bounds = self.list.iter().map(|tracked| tracked.max_latency);
+        bounds.min().unwrap_or(i64::MAX / 4)
+    }
+
     /// Whether the TVIEW at `index` still has its place; if not, definitions have to be loaded again.
     pub fn holds_place(&self, index: usize) -> bool {
         self.get(index).holds_place(self.database)

@@ -51,7 +51,7 @@ impl Health for Client {
             assert!(std::time::Instant::now() < deadline, "still wrong: {faults:#?}");
             std::thread::sleep(Duration::from_millis(20));
         }
-        let components = "SELECT count(DISTINCT component) = 9 AND bool_and(severity = 'info') FROM pg_tviews_health_check()";
+        let components = "SELECT count(DISTINCT component) = 10 AND bool_and(severity = 'info') FROM pg_tviews_health_check()";
         assert!(self.one::<bool>(components));
     }
 

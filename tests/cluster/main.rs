@@ -68,6 +68,7 @@ mod two_phase;
 mod unrelated_ddl;
 mod unrelated_ddl_cost;
 mod upgrade;
+mod verification;
 mod versions;
 mod waiting;
 mod worker_slots;

@@ -17,9 +17,14 @@ pub fn first() -> usize {
 
 /// The number of keys of the next batch, if one of `size` keys took so long.
 pub fn next(size: usize, taken: Duration) -> usize {
-    let fitting = size as f64 * BATCH_TIME.as_secs_f64() / taken.as_secs_f64().max(0.001);
+    fitting(size, taken, BATCH_TIME, MINIMUM)
+}
+
+/// The number of keys that take `time`, if `size` keys took so long; at least `minimum`.
+pub fn fitting(size: usize, taken: Duration, time: Duration, minimum: usize) -> usize {
+    let fitting = size as f64 * time.as_secs_f64() / taken.as_secs_f64().max(0.001);
     let maximum = settings::batch_size();
     (fitting as usize)
-        .clamp(size / 2, (size * 2).max(MINIMUM))
-        .clamp(MINIMUM.min(maximum), maximum)
+        .clamp(size / 2, (size * 2).max(minimum))
+        .clamp(minimum.min(maximum), maximum)
 }

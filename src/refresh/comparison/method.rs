@@ -32,7 +32,11 @@ pub struct Method {
 /// How to compare all rows in batches. None if the rows fit one batch, or if a batch costs much more than its
 /// share of all rows. As the owner of the TVIEW, inside an SPI session.
 pub fn in_batches(plan: &Plan) -> Option<Method> {
-    let maximum = settings::batch_size();
+    in_batches_of(plan, settings::batch_size())
+}
+
+/// The same for batches of so many keys.
+pub fn in_batches_of(plan: &Plan, maximum: usize) -> Option<Method> {
     few_rows(false);
     let all = expected(&plan.shape.explain(Reach::Everything), &[]);
     let is_small = all.rows * 10.0 < maximum as f64 && all.cost < CHEAP_VIEW;

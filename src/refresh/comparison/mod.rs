@@ -4,5 +4,5 @@ pub mod batch_size;
 pub mod batches;
 pub mod key_order;
 pub mod method;
-mod next_keys;
+pub mod next_keys;
 pub mod state;

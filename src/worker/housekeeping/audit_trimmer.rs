@@ -8,6 +8,7 @@ use crate::refresh::audit;
 use crate::refresh::deleted_revisions;
 use crate::refresh::running::forget;
 use crate::refresh::shared_backlog::parts;
+use crate::verify;
 use crate::wake::database::Database;
 
 /// How often to trim, at least.
@@ -28,6 +29,7 @@ pub fn run(database: &Database, now: i64) {
         parts::forget_stale();
         forget::forget_dropped();
         deleted_revisions::trim();
+        verify::forget_dropped();
         audit::trim(BATCH)
     })
     .unwrap_or(0);

@@ -32,6 +32,34 @@ fn random_views_follow_random_changes_with_stored_groups() {
     follow_random_changes(options.set("pg_tviews.running_threshold", "1"));
 }
 
+/// Workers refresh and verify meanwhile: no change is taken for damage.
+#[test]
+fn random_views_are_verified_without_a_false_alarm() {
+    let options = Options::preloaded()
+        .set("jit", "off")
+        .set("pg_tviews.max_latency", "20ms");
+    let verify = options
+        .set("pg_tviews.verify_cycle", "1")
+        .set("pg_tviews.verify_share", "100");
+    let cluster = Cluster::start(verify);
+    let database = Database::new(&cluster, "fuzz_verified");
+    let (_sender, notices) = mpsc::channel();
+    let client = database.client();
+    let mut player = Player { client, notices };
+    let first = Random::announced("random_views_are_verified").upto(1_000_000_000);
+    let asked = std::env::var("PG_TVIEWS_FUZZ_ROUNDS")
+        .ok()
+        .and_then(|value| value.parse().ok());
+    let mut verified = 0;
+    for seed in first..first + asked.unwrap_or(3) {
+        let (script, _) = script(&mut player, seed, &mut Totals::default());
+        let (alarms, complete) = player.verify(&script);
+        assert!(alarms.is_empty(), "seed {seed}\n{}", alarms.join("\n"));
+        verified += complete;
+    }
+    assert!(verified > 3, "{verified} TVIEWs were verified");
+}
+
 fn follow_random_changes(options: Options) {
     let cluster = Cluster::start(options);
     let database = Database::new(&cluster, "fuzz");
@@ -66,7 +94,8 @@ fn follow_random_changes(options: Options) {
     totals.assert_plausible();
 }
 
-fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
+/// A schema with views, and what happens to it.
+fn script(player: &mut Player, seed: u64, totals: &mut Totals) -> (Script, Vec<(Tview, View)>) {
     let mut random = Random::from_seed(seed);
     let schema = Schema::random(&mut random);
     let mut setup = [schema.definitions, schema.rows].concat();
@@ -111,11 +140,16 @@ fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
         views: &replacements,
     };
     let steps = (0..STEPS).map(|_| changes::step(&mut random, &targets)).collect();
-    let mut script = Script {
+    let script = Script {
         setup,
         tviews: tviews.iter().map(|(tview, _)| tview.clone()).collect(),
         steps,
     };
+    (script, tviews)
+}
+
+fn round(player: &mut Player, seed: u64, totals: &mut Totals) {
+    let (mut script, mut tviews) = script(player, seed, totals);
     // A view that fails is reported and left out, so that the others of its schema are still tried.
     while let Some(failure) = player.play(&script).expect("the script is valid") {
         let failed = failure.tview;

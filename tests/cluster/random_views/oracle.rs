@@ -1,6 +1,7 @@
 //! Plays a script and compares every TVIEW with its view.
 
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use postgres::error::DbError;
 use postgres::{Client, SimpleQueryMessage};
@@ -119,6 +120,42 @@ impl Player {
             }
         }
         Ok(None)
+    }
+
+    /// Runs a script while workers refresh and verify. Returns what they take for damage, and how many TVIEWs they have verified.
+    pub fn verify(&mut self, script: &Script) -> (Vec<String>, i64) {
+        self.start_over(&script.setup).expect("tables can be created");
+        for tview in &script.tviews {
+            // Not every query can be followed here.
+            let _ = self.run(&tview.create());
+        }
+        for step in &script.steps {
+            self.change(step);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let _ = self.run("SELECT pg_tviews_wait(timeout => '20 s')");
+        std::thread::sleep(Duration::from_secs(6));
+        let alarms = "SELECT DISTINCT entity_name FROM pg_tview_meta_audit WHERE operation = 'drift' AND status = 'ERROR'";
+        let alarms = self.rows(alarms).expect("the audit is readable");
+        let mut reported = Vec::new();
+        for entity in alarms {
+            if self.is_stable(&entity) {
+                let rows = self.rows(&format!("SELECT message, details FROM pg_tview_meta_audit WHERE operation = 'drift' AND entity_name = '{entity}'"));
+                let tview = script.tviews.iter().find(|tview| tview.entity == entity);
+                reported.push(format!(
+                    "{}\n{}",
+                    tview.map_or("", |tview| &tview.sql),
+                    rows.unwrap_or_default().join("\n")
+                ));
+            }
+        }
+        let verified = self.value("SELECT count(verified_at) FROM pg_tview_status");
+        let verified = verified.ok().and_then(|rows| rows.parse().ok()).unwrap_or(0);
+        // The next script uses the names again.
+        let _ = self.run("DROP SCHEMA fuzz CASCADE");
+        self.run("DELETE FROM pg_tview_meta_audit WHERE operation = 'drift'")
+            .expect("the audit can be deleted");
+        (reported, verified)
     }
 
     fn change(&mut self, step: &Step) {

@@ -5,6 +5,7 @@
 mod changes;
 mod check;
 mod difference;
+mod drift;
 mod explain;
 mod fill;
 mod fragments;
