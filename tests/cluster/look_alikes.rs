@@ -68,6 +68,7 @@ const CALLS: &[&str] = &[
     "SELECT * FROM pg_tviews_pending('item', '{1,2}')",
     "SELECT pg_tviews_refresh('item')",
     "SELECT pg_tviews_refresh('parts', '{1,2}')",
+    "SELECT * FROM pg_tview_progress",
     "SELECT * FROM pg_tviews_check('item')",
     "SELECT * FROM pg_tviews_check('parts')",
     "SELECT * FROM pg_tviews_explain('item')",

@@ -43,6 +43,7 @@ mod physical_copies;
 mod policies;
 mod preloaded_beside_others;
 mod previews;
+mod progress;
 mod promises;
 mod queue_blocks;
 mod queue_full;
