@@ -383,6 +383,20 @@ CREATE FUNCTION @extschema@.pg_tviews_compare(name text, query text, max_rows in
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pg_tviews_compare_wrapper';
 COMMENT ON FUNCTION @extschema@.pg_tviews_compare(text, text, int) IS
     'What another query for a TVIEW would change: rows inserted and deleted, and paths in rows that are updated. Changes nothing.';
+CREATE FUNCTION @extschema@.pg_tviews_progress() RETURNS TABLE (
+    pid int, datid oid, tview_oid oid, entity_name text, operation text, phase text, keys_total bigint, keys_done bigint,
+    rows_total bigint, rows_read bigint, rows_written bigint, total_is_estimate boolean, started_at timestamptz,
+    estimated_remaining interval)
+    LANGUAGE c VOLATILE STRICT ROWS 10 COST 1000 AS 'MODULE_PATHNAME', 'pg_tviews_progress_wrapper';
+-- Operations on TVIEWs that are running now, in all databases. The function returns the rows that the reader may see.
+CREATE VIEW @extschema@.pg_tview_progress AS
+SELECT p.pid, p.datid, d.datname, p.tview_oid, p.entity_name, p.operation, p.phase, p.keys_total, p.keys_done, p.rows_total,
+       p.rows_read, p.rows_written, p.total_is_estimate, p.started_at, p.estimated_remaining
+  FROM @extschema@.pg_tviews_progress() p
+  LEFT JOIN pg_database d ON d.oid = p.datid;
+GRANT SELECT ON @extschema@.pg_tview_progress TO PUBLIC;
+COMMENT ON FUNCTION @extschema@.pg_tviews_progress() IS 'Rows of the view pg_tview_progress.';
+COMMENT ON VIEW @extschema@.pg_tview_progress IS 'Operations on TVIEWs that are running now, and how far they are.';
 
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -5,8 +5,8 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 -- A trigger checks that updates come from the owner of the TVIEW.
 GRANT SELECT ON @extschema@.pg_tview_definition TO PUBLIC;
 GRANT SELECT, UPDATE (fk_columns, max_latency, feed, refresh_group, throttle_lag) ON @extschema@.pg_tview_meta TO PUBLIC;
--- The view shows each role its own TVIEWs.
-GRANT SELECT ON @extschema@.pg_tview_status TO PUBLIC;
+-- The views show each role its own TVIEWs.
+GRANT SELECT ON @extschema@.pg_tview_status, @extschema@.pg_tview_progress TO PUBLIC;
 -- Change keys hold values of the sources.
 GRANT SELECT ON @extschema@.pg_tview_queue, @extschema@.pg_tview_backlog_part, @extschema@.pg_tview_comparison,
     @extschema@.pg_tview_running, @extschema@.pg_tview_running_position, @extschema@.pg_tview_verification TO pg_monitor;

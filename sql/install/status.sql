@@ -12,5 +12,12 @@ SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads, r.refresh_
   LEFT JOIN @extschema@.pg_tviews_refresh_groups() r ON r.tview_oid = s.tview_oid
   LEFT JOIN @extschema@.pg_tview_verification v ON v.tview_oid = s.tview_oid;
 
+-- Operations on TVIEWs that are running now, in all databases. The function returns the rows that the reader may see.
+CREATE VIEW @extschema@.pg_tview_progress AS
+SELECT p.pid, p.datid, d.datname, p.tview_oid, p.entity_name, p.operation, p.phase, p.keys_total, p.keys_done, p.rows_total,
+       p.rows_read, p.rows_written, p.total_is_estimate, p.started_at, p.estimated_remaining
+  FROM @extschema@.pg_tviews_progress() p
+  LEFT JOIN pg_database d ON d.oid = p.datid;
+
 -- Back to the search_path of CREATE EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -3,7 +3,7 @@
 use pgrx::prelude::*;
 use pgrx::Array;
 
-use crate::catalog::status;
+use crate::catalog::{progress, status};
 use crate::define::arguments::{column_names, tview_name};
 use crate::error::OrRaise;
 use crate::explain::{explain, lint, Row};
@@ -19,7 +19,8 @@ use crate::session::{affected, check, pending};
         "relations",
         pg_tviews_status,
         pg_tviews_stored_groups,
-        pg_tviews_refresh_groups
+        pg_tviews_refresh_groups,
+        pg_tviews_progress
     ]
 );
 
@@ -272,5 +273,56 @@ fn pg_tviews_refresh_groups() -> TableIterator<
     TableIterator::new(members.map(|member| {
         let [p50, p95] = member.latency;
         (RegClass(member.tview), member.group, member.consistent, p50, p95)
+    }))
+}
+
+/// The rows of the view pg_tview_progress.
+#[pg_extern(sql = "
+CREATE FUNCTION pg_tviews_progress() RETURNS TABLE (
+    pid int, datid oid, tview_oid oid, entity_name text, operation text, phase text, keys_total bigint, keys_done bigint,
+    rows_total bigint, rows_read bigint, rows_written bigint, total_is_estimate boolean, started_at timestamptz,
+    estimated_remaining interval)
+    LANGUAGE c VOLATILE STRICT ROWS 10 COST 1000
+    AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+#[allow(clippy::type_complexity)] // The columns of the result are spelt out where the function is declared.
+fn pg_tviews_progress() -> TableIterator<
+    'static,
+    (
+        name!(pid, Option<i32>),
+        name!(datid, pg_sys::Oid),
+        name!(tview_oid, pg_sys::Oid),
+        name!(entity_name, String),
+        name!(operation, String),
+        name!(phase, String),
+        name!(keys_total, Option<i64>),
+        name!(keys_done, Option<i64>),
+        name!(rows_total, Option<i64>),
+        name!(rows_read, Option<i64>),
+        name!(rows_written, i64),
+        name!(total_is_estimate, Option<bool>),
+        name!(started_at, Option<TimestampWithTimeZone>),
+        name!(estimated_remaining, Option<Interval>),
+    ),
+> {
+    TableIterator::new(progress::progress().into_iter().map(|row| {
+        let (keys_total, keys_done) = row.keys.unzip();
+        let (rows_total, rows_read) = row.rows.unzip();
+        (
+            row.pid,
+            row.database,
+            row.tview,
+            row.entity_name,
+            row.operation.to_string(),
+            row.phase.to_string(),
+            keys_total,
+            keys_done,
+            rows_total,
+            rows_read,
+            row.rows_written,
+            row.total_is_estimate,
+            row.started_at,
+            row.remaining,
+        )
     }))
 }

@@ -13,6 +13,7 @@ pub mod name;
 mod older_objects;
 pub mod own_tables;
 pub mod owner;
+pub mod progress;
 pub mod rights;
 pub mod session_statement;
 pub mod state;

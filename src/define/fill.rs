@@ -9,8 +9,10 @@ use crate::queue::{self, now};
 use crate::refresh::failing::search_path_hint::with_search_path_hint;
 use crate::refresh::plan::shape::Shape;
 use crate::refresh::plan::Plan;
+use crate::refresh::progress;
 use crate::refresh::recompute;
 use crate::refresh::running::forget;
+use crate::wake::operations::{self, Kind, Phase};
 
 /// When the table is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub fn fill(plan: &Plan, writers_wait: bool) -> Option<(Position, recompute::Res
     queue::keep(&plan.source_oids());
     let position = now::this_moment();
     spi::session(|| forget::throw_away(plan.definition.tview));
+    let _shown = progress::show(Kind::Populate, &plan.definition);
+    operations::phase(Phase::Comparing);
     let fill = || plan.as_owner(|| spi::session(|| recompute::everything(plan)));
     match time_limit::at_most(size::limit(writers_wait), fill)? {
         Ok(mut result) => {

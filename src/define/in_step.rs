@@ -17,7 +17,9 @@ use crate::postgres::transaction::{lock_timeout, with_snapshot, Driver};
 use crate::refresh::locks;
 use crate::refresh::plan::fingerprint::Difference;
 use crate::refresh::plan::{self, Plan};
+use crate::refresh::progress;
 use crate::refresh::Status;
+use crate::wake::operations::Kind;
 
 /// Makes the plan, in a transaction of its own; registers the TVIEW again if its view has changed. The tables
 /// and views below a view are found by locking the view, so their locks cannot all be tried first. DDL of an
@@ -38,6 +40,12 @@ fn make_plan(driver: Driver, tview: Oid) -> Option<Rc<Plan>> {
     if restored && restored::incomplete(&definition, None) {
         return None;
     }
+    let kind = if definition.state == State::Populating {
+        Kind::Populate
+    } else {
+        Kind::Refresh
+    };
+    progress::begin(kind, &definition);
     let plan = plan::prepare(definition).unwrap_or_else(|problem: Problem| problem.raise());
     if restored && restored::incomplete(&plan.definition, Some(&plan.source_oids())) {
         return None;

@@ -18,6 +18,7 @@ use super::news::News;
 use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan::{self, Plan};
+use super::progress;
 use super::running::forget;
 use super::shared_backlog::parts;
 use super::step::{Backlog, First, Shared, Step};
@@ -29,6 +30,7 @@ use crate::queue::is_announced::is_announced;
 use crate::queue::position::Position;
 use crate::queue::read::{self, Pending};
 use crate::settings;
+use crate::wake::operations::{self, Kind, Phase};
 
 impl Refresh<'_> {
     /// Runs the first transaction.
@@ -47,6 +49,8 @@ impl Refresh<'_> {
         // The time is taken after the snapshot: every change that is read was made before.
         let entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", audit::now());
         let populates = self.populates(&now);
+        progress::begin(kind(&now, populates), &plan.definition);
+        operations::phase(Phase::ReadingQueue);
         let dead = self.read_dead_keys(plan, &now);
         let pending = if populates {
             Vec::new()
@@ -118,6 +122,8 @@ impl Refresh<'_> {
             entry.oldest_change_at = pending.iter().filter_map(|pending| pending.oldest).min();
             entry.origins = pending.iter().find_map(|pending| pending.origins.clone());
             append::note_applied(Some(entry.origins.clone().unwrap_or_default()));
+            progress::begin(Kind::Refresh, &plan.definition);
+            operations::phase(Phase::FindingKeys);
             affected = self.as_owner(plan, || affected_keys::of(plan, pending));
             entry.sources = by_source::costs(plan, pending, &affected);
         }
@@ -141,6 +147,10 @@ impl Refresh<'_> {
         if matches!(affected, Affected::Everything) && self.is_to_be_compared_alone(plan) {
             return First::new(Step::Alone, changes, 0);
         }
+        if matches!(affected, Affected::Everything) {
+            progress::begin(Kind::of_all_rows(populates), &plan.definition);
+            operations::phase(Phase::Preparing);
+        }
         if matches!(affected, Affected::Everything) && self.compare_in_batches(plan, populates, pending) {
             self.enter_state_after(plan, now.state);
             entry.operation = "compare";
@@ -156,6 +166,8 @@ impl Refresh<'_> {
         let total = match affected {
             Affected::Everything => self.apply_everything(plan, now.has_dead_keys, &mut entry),
             Affected::Keys(mut keys) => {
+                operations::keys(keys.len());
+                operations::phase(Phase::Recomputing);
                 let total = self.retry_dead_keys(plan, &mut keys, dead, &mut entry);
                 self.report_left_out(plan, &keys, pending, earlier, &mut entry);
                 match self.first_keys(plan, keys, entry, now.position, stored.as_ref()) {
@@ -241,5 +253,14 @@ impl Refresh<'_> {
             });
             report::report_earlier(plan, earlier, entry);
         });
+    }
+}
+
+/// What is shown of a refresh, once it is known what it has to do first.
+fn kind(now: &Now, populates: bool) -> Kind {
+    match now.comparing {
+        Some(populates) => Kind::of_all_rows(populates),
+        None if populates => Kind::Populate,
+        None => Kind::Refresh,
     }
 }

@@ -7,14 +7,22 @@ use super::failing::isolate;
 use super::one_refresh::Refresh;
 use super::plan::key::Key;
 use super::plan::Plan;
+use super::progress;
 use super::recompute;
 use super::running::store;
 use crate::queue::position::Position;
+use crate::wake::operations::{self, Phase};
 
 impl Refresh<'_> {
     /// Recomputes a batch of keys. `stored`: the snapshot that stored groups were moved to, see
     /// [`Refresh::move_on`].
     pub fn apply_batch(&self, plan: &Plan, batch: Batch, stored: Option<&Position>, entry: &mut Entry) {
+        let (keys, written) = (batch.len(), progress::written(entry));
+        self.recompute_batch(plan, batch, stored, entry);
+        operations::advance(keys, progress::written(entry) - written);
+    }
+
+    fn recompute_batch(&self, plan: &Plan, batch: Batch, stored: Option<&Position>, entry: &mut Entry) {
         if let (true, Some(snapshot)) = (self.skip.is_nothing(), stored) {
             let (result, noted) = self.as_owner(plan, || recompute::keys_running(plan, &batch));
             result.note(entry);
@@ -46,6 +54,7 @@ impl Refresh<'_> {
             result.note(entry);
             return (Vec::new(), held);
         }
+        operations::phase(Phase::Isolating);
         let outcome = isolate::each(plan, vec![batch], self.sandbox(), self.skip);
         outcome.result.note(entry);
         held.extend(outcome.held);
@@ -54,6 +63,7 @@ impl Refresh<'_> {
 
     /// Compares the whole view with the table. Returns how many rows there are.
     pub fn apply_everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
+        operations::phase(Phase::Comparing);
         let result = self.as_owner(plan, || recompute::everything(plan));
         let written = result.written;
         let rows = written.inserted + written.updated + written.deleted + written.unchanged;

@@ -30,6 +30,7 @@ pub mod outcome;
 mod partitions;
 pub mod plan;
 pub mod planner_settings;
+pub mod progress;
 pub mod pushdown;
 pub mod recompute;
 mod retry_or_suspend;

@@ -14,6 +14,7 @@ use super::plan::key::Key;
 use super::plan::sql::KeyRange;
 use super::plan::{self, Plan};
 use super::planner_settings::few_rows;
+use super::progress::counting_rows;
 use super::pushdown::{push_down, push_down_with};
 use super::running::noted::{self, Noted};
 use crate::error::Problem;
@@ -157,7 +158,7 @@ pub fn everything(plan: &Plan) -> Result {
             ..filled
         };
     }
-    let rows = plan.everything.run(Access::Current, &[], 0);
+    let rows = counting_rows(|| plan.everything.run(Access::Current, &[], 0));
     let mut result = result(plan, &rows);
     if result.problem.is_none() && rows.get::<bool>(0, 5) == Some(true) {
         result.problem = Some(problems::null_key(plan));
@@ -206,7 +207,8 @@ fn fill(plan: &Plan) -> Option<Result> {
     if !spi::run(&plan.shape.some_keys(), Access::Current, &some).is_empty() {
         return None;
     }
-    unless_it_fails(|| filled(plan, &spi::run(&plan.shape.fill(), Access::Current, &[])))
+    let insert = || spi::run(&plan.shape.fill(), Access::Current, &[]);
+    unless_it_fails(|| filled(plan, &counting_rows(insert)))
 }
 
 /// None: filling failed. The comparison that follows reports why.

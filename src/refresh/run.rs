@@ -11,6 +11,7 @@ use super::current;
 use super::one_refresh::{Prepare, Refresh};
 use super::outcome::{Outcome, Status};
 use super::plan::{self, Plan};
+use super::progress::UntilEnd;
 use super::retry_or_suspend::AfterError;
 use super::shared_backlog::parts;
 use super::step::{Backlog, First, Step};
@@ -21,6 +22,7 @@ use crate::postgres::spi;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::postgres::transaction::Driver;
 use crate::queue::append;
+use crate::wake::operations::{self, Phase};
 
 /// Refreshes one TVIEW in a background worker, outside any transaction. Catches every ERROR.
 ///
@@ -48,6 +50,7 @@ pub fn drain(prepare: Prepare, tview: Oid, may_await: bool) -> (Outcome, Option<
 
 /// Makes attempts until one succeeds, or its error ends the refresh.
 fn run_to_end(mut refresh: Refresh) -> (Outcome, Option<Caught>) {
+    let _shown = UntilEnd;
     let (status, error) = loop {
         match refresh.attempt() {
             Ok(status) => break (status, None),
@@ -160,6 +163,7 @@ impl Refresh<'_> {
                         };
                         entry.pass_age_on();
                         self.checked(plan, || {
+                            operations::phase(Phase::Recomputing);
                             let stored = self.move_on(plan, &now);
                             self.apply_batch(plan, batch, stored.as_ref(), entry);
                         });

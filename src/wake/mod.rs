@@ -19,6 +19,7 @@ pub mod database;
 pub mod hash;
 pub mod health;
 pub mod launcher;
+pub mod operations;
 pub mod queue_blocks;
 pub mod queue_known;
 pub mod quiet;
@@ -41,6 +42,7 @@ pub static ALL: &[&dyn Reservation] = &[
     &LAUNCHER,
     &DATABASES,
     &TVIEWS,
+    &operations::OPERATIONS,
     &queue_blocks::BY_BLOCK,
     &queue_blocks::BY_SOURCE,
     &queue_blocks::NEWEST,

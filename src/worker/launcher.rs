@@ -30,7 +30,7 @@ pub fn main() {
     let Some(shared) = LAUNCHER.get().first() else {
         return;
     };
-    background_worker::at_exit(detach);
+    process::at_exit(detach);
     shared.number.store(latch::own_number(), SeqCst);
     shared.pid.store(process::pid(), SeqCst);
     shared.scan_at.store(0, SeqCst);

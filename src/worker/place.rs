@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::OnceLock;
 
-use crate::postgres::process::{self, background_worker, clock, latch};
+use crate::postgres::process::{self, clock, latch};
 use crate::wake::database::{Database, DATABASES};
 use crate::wake::launcher;
 use crate::wake::tview::TVIEWS;
@@ -55,7 +55,7 @@ impl Place {
             return None;
         }
         let _ = PLACE.set(self);
-        background_worker::at_exit(detach);
+        process::at_exit(detach);
         database.attend();
         let now = clock::now();
         worker.off.store(false, SeqCst);

@@ -70,6 +70,7 @@ const CALLS: &[&str] = &[
     "SELECT pg_tviews_refresh('item')",
     "SELECT pg_tviews_refresh('parts', '{1,2}')",
     "SELECT pg_tviews_bulk_load('tb_item')",
+    "SELECT * FROM pg_tview_progress",
     "SELECT * FROM pg_tviews_check('item')",
     "SELECT * FROM pg_tviews_check('parts')",
     "SELECT * FROM pg_tviews_explain('item')",

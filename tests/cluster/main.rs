@@ -47,6 +47,7 @@ mod policies;
 mod pooled;
 mod preloaded_beside_others;
 mod previews;
+mod progress;
 mod promises;
 mod queue_blocks;
 mod queue_full;

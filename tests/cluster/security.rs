@@ -334,6 +334,7 @@ fn names_and_values_with_quotes_inject_nothing() {
         format!("SELECT pg_tviews_affected({entity}, $${}$$, jsonb_build_array(jsonb_build_object($$pk\\'$$, $$'$$)))", r#""tb_y'\""""#),
         "SELECT * FROM pg_tviews_health_check()".to_string(),
         "TABLE pg_tview_status".to_string(),
+        "TABLE pg_tview_progress".to_string(),
     ] {
         client.run(&attempt);
     }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use pgrx::pg_sys::{self, Oid};
 
-use super::transaction_events;
+use super::{row_counts, transaction_events};
 use crate::postgres::fresh_view;
 use crate::postgres::versions::permissions;
 
@@ -129,6 +129,9 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: std::ffi
         match NEXT_START {
             Some(next) => next(query, flags),
             None => raw::standard_ExecutorStart(query, flags),
+        }
+        if row_counts::is_armed() && !explained_only {
+            row_counts::count(query);
         }
         let plan = (*query).plannedstmt;
         let writes = !(*plan).resultRelations.is_null() || !(*plan).rowMarks.is_null();

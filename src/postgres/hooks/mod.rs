@@ -12,5 +12,6 @@ pub mod insistent_cancel;
 pub mod invalidation;
 pub mod parse_analysis;
 pub mod planner;
+pub mod row_counts;
 pub mod transaction_events;
 pub mod utility;

@@ -144,24 +144,3 @@ pub fn report_running(what: &str) {
     // SAFETY: the text outlives the call, which copies it.
     unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr()) }
 }
-
-/// Runs `last_words` when this process ends in any way but a crash. Registered before connecting, it runs
-/// when the process has already left its database.
-pub fn at_exit(last_words: fn()) {
-    // SAFETY: stored by the only thread of this process and read by its exit callback; the callback owns
-    // nothing.
-    unsafe {
-        LAST_WORDS = Some(last_words);
-        pg_sys::on_shmem_exit(Some(say_last_words), pg_sys::Datum::from(0));
-    }
-}
-
-static mut LAST_WORDS: Option<fn()> = None;
-
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn say_last_words(_code: i32, _argument: pg_sys::Datum) {
-    // SAFETY: written once by `at_exit` of this process.
-    if let Some(last_words) = unsafe { LAST_WORDS } {
-        last_words();
-    }
-}

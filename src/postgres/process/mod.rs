@@ -60,6 +60,34 @@ pub fn terminate(pid: i32) {
     }
 }
 
+/// Whether process `pid` of this cluster has this number in the process array.
+pub fn has_number(pid: i32, number: u32) -> bool {
+    // SAFETY: the number is that of a place in shared memory which has as many as there are processes with
+    // transactions, and the array has more. The id may be read without a lock.
+    let pid_there = unsafe { (*(*pg_sys::ProcGlobal).allProcs.add(number as usize)).pid };
+    pid_there == pid && is_alive(pid)
+}
+
+/// How many processes can have a transaction at the same time. Known once libraries are preloaded.
+pub fn maximum_sessions() -> usize {
+    // SAFETY: a plain variable of this process, set once by the postmaster.
+    usize::try_from(unsafe { pg_sys::MaxBackends }).unwrap_or(0)
+}
+
+/// Runs `last_words` when this process ends in any way but a crash. Registered before connecting, it runs
+/// when the process has already left its database. Each call takes one of the few places that PostgreSQL has.
+pub fn at_exit(last_words: fn()) {
+    // SAFETY: the callback is a static function, and its argument the address of one.
+    unsafe { pg_sys::on_shmem_exit(Some(say_last_words), pg_sys::Datum::from(last_words as usize)) }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn say_last_words(_code: i32, last_words: pg_sys::Datum) {
+    // SAFETY: the argument that `at_exit` has made of such a function.
+    let last_words: fn() = unsafe { std::mem::transmute(last_words.value()) };
+    last_words();
+}
+
 /// The setting `max_worker_processes`.
 pub fn worker_slots() -> usize {
     // SAFETY: a plain variable of this process.

@@ -11,6 +11,7 @@ pub mod not_null;
 pub mod outer_joins;
 pub mod ownership;
 pub mod permissions;
+pub mod plan_state_walker;
 pub mod process_number;
 pub mod signals;
 pub mod transaction_timeout;

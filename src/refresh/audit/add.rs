@@ -9,6 +9,7 @@ use crate::postgres::run_as::{planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Value};
 use crate::refresh::feed;
 use crate::statement;
+use crate::wake::operations::{self, Phase};
 
 thread_local! {
     static ADD: SessionStatement = const { SessionStatement::new() };
@@ -22,6 +23,7 @@ pub fn add(mut entry: Entry) {
     if let Some(entry) = of_feed {
         feed::add(entry.tview, &entry.entity_name, changes, entry.origins, audit);
     }
+    operations::phase(Phase::Committing);
 }
 
 /// Adds what the transaction has written to the change feed, if the audit row follows in a later one.
@@ -34,6 +36,7 @@ pub fn write_feed(entry: &mut Entry) {
         entry.origins.clone(),
         None,
     );
+    operations::phase(Phase::Committing);
 }
 
 /// Returns the number of the row.

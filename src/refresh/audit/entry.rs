@@ -42,7 +42,12 @@ pub struct Written {
 impl Written {
     /// Whether a row was changed.
     pub fn any(&self) -> bool {
-        self.inserted + self.updated + self.deleted > 0
+        self.changed() > 0
+    }
+
+    /// The number of rows that were changed.
+    pub fn changed(&self) -> i64 {
+        self.inserted + self.updated + self.deleted
     }
 }
 

@@ -9,6 +9,7 @@
 //! A batch is computed in a later snapshot than P. Later changes are still ahead of the position, or follow
 //! from a change that is. So batches and changes may be applied in any order.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use pgrx::PgSqlErrorCode;
@@ -22,7 +23,7 @@ use crate::error::Caught;
 use crate::postgres::spi;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::queue::read::Pending;
-use crate::refresh::audit::{self, Entry};
+use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::batch::Batch;
 use crate::refresh::current;
 use crate::refresh::equal_keys;
@@ -32,8 +33,10 @@ use crate::refresh::one_refresh::Refresh;
 use crate::refresh::outcome::Status;
 use crate::refresh::plan::key::Key;
 use crate::refresh::plan::{self, Plan};
+use crate::refresh::progress;
 use crate::refresh::recompute;
 use crate::refresh::step::Step;
+use crate::wake::operations::{self, Kind, Phase};
 
 impl Refresh<'_> {
     /// Begins a comparison of all rows in batches, or schedules another one after the comparison in progress.
@@ -63,17 +66,23 @@ impl Refresh<'_> {
         };
         self.all_partitions.set(true);
         let this: &Refresh = self;
+        let compared = Cell::new(None);
         let step = this.driver.repeatable_read(
             || this.lock(&plan, ObjectLock::Exclusive),
-            || spi::session(|| this.next_batch(&plan)),
+            || spi::session(|| this.next_batch(&plan, &compared)),
         )?;
+        // What is shown is committed: if it were not, it could go back.
+        if let Some((comparison, written)) = compared.take() {
+            comparison.show(written);
+        }
         match step {
             Step::Stale => Ok(Status::Comparing),
             step => Ok(step.status()),
         }
     }
 
-    fn next_batch(&self, plan: &Plan) -> Step {
+    /// `compared`: the comparison as it was before this batch, and what the batch has compared.
+    fn next_batch(&self, plan: &Plan, compared: &Cell<Option<(Comparison, Written)>>) -> Step {
         let begin = Instant::now();
         let now = current::now(self.tview).filter(|now| now.state.may_refresh());
         let Some(now) = now else {
@@ -87,6 +96,9 @@ impl Refresh<'_> {
             return Step::Done(Status::UpToDate);
         };
         comparison.pass_age_on(self.tview);
+        progress::begin(Kind::of_all_rows(comparison.populates), &plan.definition);
+        operations::phase(Phase::Comparing);
+        comparison.show(Written::default());
         let mut entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", audit::now());
         // Keys that fail, or whose rows other sessions hold, can only be skipped key by key.
         let by_range = comparison.by_range && self.skip.is_nothing() && !now.has_dead_keys;
@@ -114,6 +126,7 @@ impl Refresh<'_> {
         if !complete || !comparison.held.is_empty() {
             comparison.advance(self.tview, &entry);
             audit::write_feed(&mut entry);
+            compared.set(Some((comparison, entry.written.unwrap_or_default())));
             return Step::Done(if complete { Status::Busy } else { Status::Comparing });
         }
         self.complete(plan, now, comparison, entry)

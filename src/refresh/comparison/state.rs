@@ -12,6 +12,7 @@ use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::batch::Batch;
 use crate::refresh::plan::Plan;
 use crate::statement;
+use crate::wake::operations;
 
 /// A comparison in progress.
 pub struct Comparison {
@@ -29,6 +30,7 @@ pub struct Comparison {
     changes_read: Option<i64>,
     oldest_change_at: Option<TimestampWithTimeZone>,
     started_at: TimestampWithTimeZone,
+    rows_expected: i64,
     written: Written,
     sqlstate: Option<String>,
     message: Option<String>,
@@ -119,6 +121,7 @@ pub fn read(tview: Oid) -> Option<Comparison> {
         sqlstate: rows.get(0, 12),
         message: rows.get(0, 13),
         details: rows.get(0, 14),
+        rows_expected: rows.get(0, 16)?,
     })
 }
 
@@ -131,6 +134,18 @@ impl Comparison {
             self.oldest_change_at
         };
         append::applies_since(since.map(i64::from));
+    }
+
+    /// Shows how far the comparison is. `more`: the rows compared since it was read.
+    pub fn show(&self, more: Written) {
+        let mut written = self.written;
+        written += more;
+        operations::resume(
+            self.started_at.into(),
+            self.rows_expected,
+            written.changed() + written.unchanged,
+            written.changed(),
+        );
     }
 
     /// Stores the progress, and what `entry` reports of the rows compared since.

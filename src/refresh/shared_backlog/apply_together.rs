@@ -1,6 +1,7 @@
 //! A large backlog applied by several workers. One worker has read the queue and moves the position; the
 //! others take parts, too.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::refresh::recompute;
 use crate::refresh::step::{Shared, Step};
 use crate::refresh::team::Team;
 use crate::settings;
+use crate::wake::operations::{self, Phase};
 
 /// Minimum number of keys of a part.
 const MINIMUM_KEYS: usize = 1_000;
@@ -55,6 +57,7 @@ fn since(entry: &Entry) -> i64 {
 }
 
 fn await_others(team: &dyn Team) {
+    operations::phase(Phase::WaitingForWorkers);
     while team.others_at_work() {
         latch::pause_or_raise(PAUSE);
     }
@@ -151,6 +154,8 @@ impl Refresh<'_> {
         let part = part as i32;
         // A worker that helps does not know them.
         let origins = entry.as_ref().and_then(|entry| entry.origins.clone());
+        let helps = entry.is_none();
+        let applied = Cell::new(None);
         let step = self.driver.repeatable_read(
             || self.lock(plan, ObjectLock::Share),
             || {
@@ -160,6 +165,9 @@ impl Refresh<'_> {
                     };
                     if current::unmoved(plan, found.before.as_ref()).is_none() {
                         return Step::Stale;
+                    }
+                    if !helps {
+                        operations::phase(Phase::Recomputing);
                     }
                     append::applies_since((since != 0).then_some(since));
                     let result = self.checked(plan, || {
@@ -171,11 +179,19 @@ impl Refresh<'_> {
                         (None, None) => {}
                     }
                     parts::done(self.tview, part, result.written);
+                    applied.set(Some((found.keys.len(), result.written.changed())));
                     feed::write(&plan.definition, result.changed, origins.clone());
                     Step::Done(Status::UpToDate)
                 })
             },
         )?;
+        if let Some((keys, written)) = applied.get() {
+            if helps {
+                operations::advance_other(self.tview, keys, written);
+            } else {
+                operations::advance(keys, written);
+            }
+        }
         Ok(step.status())
     }
 
