@@ -60,6 +60,8 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_behind_support(internal) IS 'Planner s
 COMMENT ON FUNCTION @extschema@.pg_tviews_queue_written() IS
     'Trigger function of pg_tview_queue, for rows that capture has not written.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_status() IS 'Rows of the view pg_tview_status.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_metrics() IS 'Rows of the view pg_tview_metrics.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_server_metrics() IS 'The row of the view pg_tview_server_metrics.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_stored_groups(regclass) IS
     'How many groups of a TVIEW are stored as running aggregates, and how often refreshes have read one. 0 on a standby.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_subscribe(text, text[]) IS
@@ -95,6 +97,8 @@ COMMENT ON TABLE @extschema@.pg_tview_running IS 'Aggregates of large groups tha
 COMMENT ON TABLE @extschema@.pg_tview_running_position IS 'Which changes the stored groups of each TVIEW have absorbed, and how often these groups were read.';
 COMMENT ON TABLE @extschema@.pg_tview_comparison IS 'Running comparisons of all rows of a large TVIEW with its view, and the progress of each.';
 COMMENT ON VIEW @extschema@.pg_tview_status IS 'State, backlog and latency of each TVIEW.';
+COMMENT ON VIEW @extschema@.pg_tview_metrics IS 'For monitoring: what refreshes of each TVIEW have done since the server started, and what waits.';
+COMMENT ON VIEW @extschema@.pg_tview_server_metrics IS 'For monitoring: launcher, workers and log of this database.';
 COMMENT ON TABLE @extschema@.pg_tview_change IS 'The change feed: which rows of TVIEWs with a feed were written. Consumers read it by pg_tviews_changes().';
 COMMENT ON TABLE @extschema@.pg_tview_subscription IS 'The table behind pg_tview_consumer: who reads the change feed.';
 COMMENT ON TABLE @extschema@.pg_tview_acknowledgement IS 'What consumers of the change feed have acknowledged. The newest row of each counts.';

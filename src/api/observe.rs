@@ -17,6 +17,12 @@ use crate::session::{affected, check, pending};
     requires = ["relations", pg_tviews_status, pg_tviews_stored_groups]
 );
 
+::pgrx::extension_sql_file!(
+    "../../sql/install/metrics.sql",
+    name = "metrics",
+    requires = ["relations"]
+);
+
 #[pg_extern(stable, parallel_safe)]
 fn pg_tviews_version() -> &'static str {
     env!("CARGO_PKG_VERSION")

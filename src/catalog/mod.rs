@@ -8,6 +8,7 @@ pub mod entity;
 pub mod feeds;
 pub mod key_choice;
 pub mod limits;
+pub mod metrics;
 pub mod name;
 mod older_objects;
 pub mod own_tables;

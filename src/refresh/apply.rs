@@ -17,6 +17,7 @@ use super::plan::{self, Plan};
 use super::running::store;
 use super::shared_backlog::parts;
 use super::step::{Backlog, First, Shared, Step};
+use super::tally;
 use crate::catalog::state::{needs_population, State};
 use crate::postgres::run_as::run_internal;
 use crate::queue::append;
@@ -24,6 +25,7 @@ use crate::queue::is_announced::is_announced;
 use crate::queue::position::Position;
 use crate::queue::read::{self, Pending};
 use crate::settings;
+use crate::wake::counters::Phase;
 
 impl Refresh<'_> {
     /// Runs the first transaction.
@@ -45,6 +47,7 @@ impl Refresh<'_> {
         } else {
             self.pending(plan, &now)
         };
+        tally::ended(Phase::ReadLog);
         if !populates && pending.is_empty() && dead.due.is_empty() && now.state == self.state_after() {
             return First::done(Status::UpToDate);
         }
@@ -107,6 +110,7 @@ impl Refresh<'_> {
             entry.origins = pending.iter().find_map(|pending| pending.origins.clone());
             append::note_applied(Some(entry.origins.clone().unwrap_or_default()));
             affected = self.as_owner(plan, || affected_keys::of(plan, pending));
+            tally::ended(Phase::FindKeys);
         }
         entry.pass_age_on();
         if matches!(affected, Affected::Everything) && self.spares_partitions() {

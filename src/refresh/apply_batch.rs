@@ -9,7 +9,9 @@ use super::plan::key::Key;
 use super::plan::Plan;
 use super::recompute;
 use super::running::store;
+use super::tally;
 use crate::queue::position::Position;
+use crate::wake::counters::Phase;
 
 impl Refresh<'_> {
     /// Recomputes a batch of keys. `stored`: the snapshot that stored groups were moved to, see
@@ -17,11 +19,13 @@ impl Refresh<'_> {
     pub fn apply_batch(&self, plan: &Plan, batch: Batch, stored: Option<&Position>, entry: &mut Entry) {
         if let (true, Some(snapshot)) = (self.skip.is_nothing(), stored) {
             let (result, noted) = self.as_owner(plan, || recompute::keys_running(plan, &batch));
+            tally::ended(Phase::Recompute);
             result.note(entry);
             store::keep(plan, snapshot, &noted);
             return;
         }
         let (failed, held) = self.apply_isolated(plan, batch, entry);
+        tally::ended(Phase::Recompute);
         self.held.set(self.held.get() || !held.is_empty());
         self.note_failed(plan, failed, entry);
     }
@@ -55,6 +59,7 @@ impl Refresh<'_> {
     /// Compares the whole view with the table. Returns how many rows there are.
     pub fn apply_everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
         let result = self.as_owner(plan, || recompute::everything(plan));
+        tally::ended(Phase::Recompute);
         let written = result.written;
         let rows = written.inserted + written.updated + written.deleted + written.unchanged;
         entry.keys_refreshed = Some(rows);

@@ -34,6 +34,7 @@ pub mod running;
 pub mod shared_backlog;
 mod state_after;
 mod step;
+pub mod tally;
 mod team;
 
 pub use outcome::{Outcome, Status};

@@ -35,6 +35,7 @@ mod long_running;
 mod look_alikes;
 mod many_tviews;
 mod memory;
+mod metrics;
 mod monitoring;
 mod ordinary_roles;
 mod out_of_memory;

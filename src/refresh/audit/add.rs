@@ -7,7 +7,7 @@ use super::Entry;
 use crate::catalog::session_statement::SessionStatement;
 use crate::postgres::run_as::{planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Value};
-use crate::refresh::feed;
+use crate::refresh::{feed, tally};
 use crate::statement;
 
 thread_local! {
@@ -18,6 +18,7 @@ thread_local! {
 pub fn add(mut entry: Entry) {
     let changes = entry.changed.take();
     let of_feed = (!changes.is_empty()).then(|| entry.clone());
+    tally::recorded(&entry);
     let audit = add_row(entry);
     if let Some(entry) = of_feed {
         feed::add(entry.tview, &entry.entity_name, changes, entry.origins, audit);

@@ -19,7 +19,6 @@ use super::method;
 use super::next_keys::{next_keys, parameters, NextKeys};
 use super::state::{self, Cause, Comparison};
 use crate::error::Caught;
-use crate::postgres::spi;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::queue::read::Pending;
 use crate::refresh::audit::{self, Entry};
@@ -34,6 +33,8 @@ use crate::refresh::plan::key::Key;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::recompute;
 use crate::refresh::step::Step;
+use crate::refresh::tally;
+use crate::wake::counters::Phase;
 
 impl Refresh<'_> {
     /// Begins a comparison of all rows in batches, or schedules another one after the comparison in progress.
@@ -63,9 +64,9 @@ impl Refresh<'_> {
         };
         self.all_partitions.set(true);
         let this: &Refresh = self;
-        let step = this.driver.repeatable_read(
+        let step = this.transaction(
             || this.lock(&plan, ObjectLock::Exclusive),
-            || spi::session(|| this.next_batch(&plan)),
+            || this.next_batch(&plan),
         )?;
         match step {
             Step::Stale => Ok(Status::Comparing),
@@ -90,7 +91,9 @@ impl Refresh<'_> {
         let mut entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", audit::now());
         // Keys that fail, or whose rows other sessions hold, can only be skipped key by key.
         let by_range = comparison.by_range && self.skip.is_nothing() && !now.has_dead_keys;
+        tally::ended(Phase::ReadLog);
         let next = self.as_owner(plan, || next_keys(plan, &comparison, !by_range));
+        tally::ended(Phase::FindKeys);
         let complete = match next {
             Some(next) => {
                 let after = comparison.compared_to.take();
@@ -111,6 +114,7 @@ impl Refresh<'_> {
                 true
             }
         };
+        tally::ended(Phase::Recompute);
         if !complete || !comparison.held.is_empty() {
             comparison.advance(self.tview, &entry);
             audit::write_feed(&mut entry);

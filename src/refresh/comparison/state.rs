@@ -11,6 +11,7 @@ use crate::queue::read::Pending;
 use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::batch::Batch;
 use crate::refresh::plan::Plan;
+use crate::refresh::tally;
 use crate::statement;
 
 /// A comparison in progress.
@@ -131,6 +132,7 @@ impl Comparison {
             self.oldest_change_at
         };
         append::applies_since(since.map(i64::from));
+        tally::applies_since(tview, since.map(i64::from));
     }
 
     /// Stores the progress, and what `entry` reports of the rows compared since.

@@ -1,0 +1,161 @@
+//! What a refresh adds to the counters of its TVIEW: after each of its transactions, once the commit is visible.
+
+use std::cell::Cell;
+use std::time::Instant;
+
+use pgrx::pg_sys::Oid;
+
+use super::audit::{Entry, Written};
+use super::failing::classes;
+use super::one_refresh::Refresh;
+use super::plan::Plan;
+use crate::error::Caught;
+use crate::postgres::process::{self, clock};
+use crate::postgres::spi;
+use crate::wake::counters::{Failure, Phase, Tally};
+use crate::wake::database::Database;
+use crate::wake::sources::Sources;
+use crate::wake::tview::Tview;
+
+thread_local! {
+    /// What the current transaction has done so far.
+    static TALLY: Cell<Tally> = const { Cell::new(Tally::NOTHING) };
+    /// When the last phase ended.
+    static LAP: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// When the oldest change was made that the current transaction makes visible.
+    static OLDEST: Cell<Option<i64>> = const { Cell::new(None) };
+}
+
+fn change(change: impl FnOnce(&mut Tally)) {
+    let mut tally = TALLY.get();
+    change(&mut tally);
+    TALLY.set(tally);
+}
+
+/// A phase ends now.
+pub fn ended(phase: Phase) {
+    let now = Instant::now();
+    if let Some(begin) = LAP.replace(Some(now)) {
+        let nanos = u64::try_from((now - begin).as_nanos()).unwrap_or(0);
+        change(|tally| tally.nanos[phase as usize] += nanos);
+    }
+}
+
+/// The current transaction has written these rows.
+pub fn wrote(written: Written) {
+    let rows = [
+        written.inserted,
+        written.updated,
+        written.deleted,
+        written.unchanged,
+    ];
+    change(|tally| {
+        for (sum, rows) in tally.rows.iter_mut().zip(rows) {
+            *sum += u64::try_from(rows).unwrap_or(0);
+        }
+    });
+}
+
+/// The current transaction adds this audit row.
+pub fn recorded(entry: &Entry) {
+    let number = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+    if entry.position.is_none() || !matches!(entry.operation, "refresh" | "populate") {
+        return;
+    }
+    change(|tally| {
+        tally.refreshes += 1;
+        tally.changes_read += number(entry.changes_read);
+        tally.keys_refreshed += number(entry.keys_refreshed);
+    });
+    if entry.operation == "refresh" {
+        OLDEST.set(entry.oldest_change_at.map(i64::from));
+    }
+}
+
+/// A refresh of the TVIEW applies changes that are as old as that, in microseconds since 2000.
+pub fn applies_since(tview: Oid, since: Option<i64>) {
+    if let (Some(place), Some(since)) = (Tview::find(process::database(), tview), since) {
+        place.note_applying(since);
+    }
+}
+
+/// Counts what a transaction of a refresh has done if it commits, and the time in any case.
+fn counting<R>(tview: Oid, transaction: impl FnOnce() -> Result<R, Caught>) -> Result<R, Caught> {
+    TALLY.set(Tally::NOTHING);
+    OLDEST.set(None);
+    LAP.set(Some(Instant::now()));
+    let result = transaction();
+    // Whoever takes a snapshot from now on sees what was committed.
+    let visible_at = clock::now();
+    ended(Phase::Commit);
+    LAP.set(None);
+    let mut tally = TALLY.get();
+    match &result {
+        Ok(_) => tally.latency = OLDEST.get().map(|oldest| visible_at - oldest),
+        Err(_) => tally = tally.rolled_back(),
+    }
+    if let Some(place) = Tview::find(process::database(), tview) {
+        place.counters.add(&tally);
+    }
+    result
+}
+
+/// An attempt at a refresh failed.
+pub fn failed(tview: Oid, class: Failure) {
+    if let Some(place) = Tview::find(process::database(), tview) {
+        place.counters.add_failure(class);
+    }
+}
+
+/// What an attempt failed by, as its SQLSTATE says.
+pub fn class(error: &Caught) -> Failure {
+    if classes::is_in_the_way(error) {
+        Failure::Lock
+    } else if error.is_cancel() {
+        Failure::Time
+    } else if classes::is_of_the_server(error) {
+        Failure::Server
+    } else if classes::is_of_the_view(error) {
+        Failure::View
+    } else {
+        Failure::Data
+    }
+}
+
+impl Refresh<'_> {
+    /// Runs a transaction: `lock` takes locks before the snapshot, and can return the result; otherwise `work` runs
+    /// under that snapshot, inside an SPI session.
+    pub fn transaction<R>(
+        &self,
+        lock: impl FnOnce() -> Option<R>,
+        work: impl FnOnce() -> R,
+    ) -> Result<R, Caught> {
+        let lock = || {
+            let instead = lock();
+            ended(Phase::Lock);
+            instead
+        };
+        let work = || {
+            let result = spi::session(work);
+            ended(Phase::Record);
+            result
+        };
+        counting(self.tview, || self.driver.repeatable_read(lock, work))
+    }
+
+    /// Notes how many commits the snapshot will see at least. Before the snapshot is taken.
+    pub fn note_commits(&self, plan: &Plan) {
+        let database = Database::find(process::database());
+        let places = || Sources::places_of(&plan.source_oids(), self.tview);
+        self.commits
+            .set(database.map(|database| database.sources.commits(&places())));
+    }
+
+    /// All that the snapshot saw is applied.
+    pub fn note_absorbed(&self) {
+        let place = Tview::find(process::database(), self.tview);
+        if let (Some(place), Some(commits)) = (place, self.commits.get()) {
+            place.note_absorbed(commits);
+        }
+    }
+}
