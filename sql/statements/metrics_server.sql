@@ -2,7 +2,7 @@
 -- that of this database: transactions, prepared ones, and what replication holds. Nothing depends on the size of the backlog.
 SELECT pg_catalog.current_database()::text,
        (SELECT count(*) FROM @extschema@.pg_tview_definition),
-       pg_catalog.pg_relation_size('@extschema@.pg_tview_queue'::regclass),
+       pg_catalog.pg_table_size('@extschema@.pg_tview_queue'::regclass),
        pg_catalog.pg_stat_get_live_tuples('@extschema@.pg_tview_running'::regclass),
        max(held.xids)::bigint,
        coalesce(max(extract(epoch FROM pg_catalog.clock_timestamp() - held.since)), 0)::float8,

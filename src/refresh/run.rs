@@ -65,8 +65,8 @@ fn run_to_end(mut refresh: Refresh) -> (Outcome, Option<Caught>) {
             }
         }
     };
-    if status == Status::UpToDate {
-        refresh.note_absorbed();
+    if matches!(status, Status::UpToDate | Status::Comparing) {
+        refresh.note_absorbed(status == Status::UpToDate);
     }
     append::note_applied(None);
     (

@@ -151,11 +151,11 @@ impl Refresh<'_> {
             .set(database.map(|database| database.sources.commits(&places())));
     }
 
-    /// All that the snapshot saw is applied.
-    pub fn note_absorbed(&self) {
+    /// All that the snapshot saw is applied, unless a comparison of all rows goes on.
+    pub fn note_absorbed(&self, all: bool) {
         let place = Tview::find(process::database(), self.tview);
         if let (Some(place), Some(commits)) = (place, self.commits.get()) {
-            place.note_absorbed(commits);
+            place.note_absorbed(commits, all);
         }
     }
 }

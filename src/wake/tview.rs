@@ -152,23 +152,29 @@ impl Tview {
             let key = place.key.load(SeqCst);
             if key != GONE && !keep(Oid::from(key as u32)) {
                 place.forget();
-                place.note_absorbed(0);
+                place.note_absorbed(0, true);
                 // Only now can it be claimed again.
                 let _ = place.key.compare_exchange(key, GONE, SeqCst, SeqCst);
             }
         }
     }
 
-    /// A refresh applies changes that are as old as that.
+    /// A refresh applies changes that are as old as that. Until all are applied, the oldest counts.
     pub fn note_applying(&self, since: i64) {
-        self.applying_since.store(since, SeqCst);
+        let known = self.applying_since.load(SeqCst);
+        if known == 0 || since < known {
+            self.applying_since.store(since, SeqCst);
+        }
     }
 
-    /// So many commits of the sources are in the table, and nothing waits that a refresh has read.
-    pub fn note_absorbed(&self, commits: u64) {
+    /// So many commits of the sources are in the table. `all`: nothing waits that a refresh has read; no comparison of
+    /// all rows goes on.
+    pub fn note_absorbed(&self, commits: u64, all: bool) {
         self.absorbed_commits.store(commits, SeqCst);
-        self.applying_since.store(0, SeqCst);
         self.waiting_since.store(0, SeqCst);
+        if all {
+            self.applying_since.store(0, SeqCst);
+        }
     }
 
     /// How many commits of its sources wait, of `commits` in all, and for how long, in microseconds. For metrics:
@@ -255,16 +261,17 @@ mod tests {
     #[test]
     fn changes_wait_from_when_the_first_of_all_noticed_them() {
         let tview = Tview::default();
-        tview.absorbed_commits.store(3, SeqCst);
+        tview.note_absorbed(3, true);
         assert_eq!(tview.behind(3, 100), (0, 0));
         assert_eq!(tview.behind(5, 100), (2, 0));
         assert_eq!(tview.behind(5, 140), (2, 40));
-        tview.applying_since.store(90, SeqCst);
+        tview.note_applying(90);
+        tview.note_applying(95);
         assert_eq!(tview.behind(5, 140), (2, 50));
-        tview.absorbed_commits.store(5, SeqCst);
-        // A comparison of all rows, say, still applies them.
+        // A comparison of all rows still applies the oldest.
+        tview.note_absorbed(5, false);
         assert_eq!(tview.behind(5, 140), (1, 50));
-        tview.note_absorbed(5);
+        tview.note_absorbed(5, true);
         assert_eq!(tview.behind(5, 150), (0, 0));
         assert_eq!(tview.behind(6, 200), (1, 0));
     }

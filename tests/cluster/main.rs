@@ -44,6 +44,7 @@ mod physical_copies;
 mod policies;
 mod preloaded_beside_others;
 mod previews;
+mod prometheus;
 mod promises;
 mod queue_blocks;
 mod queue_full;
