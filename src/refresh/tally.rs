@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use pgrx::pg_sys::Oid;
 
-use super::audit::{Entry, Written};
 use super::failing::classes;
 use super::one_refresh::Refresh;
 use super::plan::Plan;
@@ -41,14 +40,8 @@ pub fn ended(phase: Phase) {
     }
 }
 
-/// The current transaction has written these rows.
-pub fn wrote(written: Written) {
-    let rows = [
-        written.inserted,
-        written.updated,
-        written.deleted,
-        written.unchanged,
-    ];
+/// The current transaction has inserted, updated, deleted and found equal so many rows.
+pub fn wrote(rows: [i64; 4]) {
     change(|tally| {
         for (sum, rows) in tally.rows.iter_mut().zip(rows) {
             *sum += u64::try_from(rows).unwrap_or(0);
@@ -56,20 +49,16 @@ pub fn wrote(written: Written) {
     });
 }
 
-/// The current transaction adds this audit row.
-pub fn recorded(entry: &Entry) {
+/// The current transaction completes a refresh, and makes changes visible of which the oldest was made then, in
+/// microseconds since 2000.
+pub fn completed(changes_read: Option<i64>, keys_refreshed: Option<i64>, oldest: Option<i64>) {
     let number = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
-    if entry.position.is_none() || !matches!(entry.operation, "refresh" | "populate") {
-        return;
-    }
     change(|tally| {
         tally.refreshes += 1;
-        tally.changes_read += number(entry.changes_read);
-        tally.keys_refreshed += number(entry.keys_refreshed);
+        tally.changes_read += number(changes_read);
+        tally.keys_refreshed += number(keys_refreshed);
     });
-    if entry.operation == "refresh" {
-        OLDEST.set(entry.oldest_change_at.map(i64::from));
-    }
+    OLDEST.set(oldest);
 }
 
 /// A refresh of the TVIEW applies changes that are as old as that, in microseconds since 2000.

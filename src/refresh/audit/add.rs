@@ -18,10 +18,18 @@ thread_local! {
 pub fn add(mut entry: Entry) {
     let changes = entry.changed.take();
     let of_feed = (!changes.is_empty()).then(|| entry.clone());
-    tally::recorded(&entry);
+    count(&entry);
     let audit = add_row(entry);
     if let Some(entry) = of_feed {
         feed::add(entry.tview, &entry.entity_name, changes, entry.origins, audit);
+    }
+}
+
+/// Counts a refresh that moves the position. How late a first population is says nothing.
+fn count(entry: &Entry) {
+    if entry.position.is_some() && matches!(entry.operation, "refresh" | "populate") {
+        let oldest = entry.oldest_change_at.filter(|_| entry.operation == "refresh");
+        tally::completed(entry.changes_read, entry.keys_refreshed, oldest.map(i64::from));
     }
 }
 

@@ -121,7 +121,12 @@ impl Entry {
 
     /// Adds the rows that one more batch has written, and its rows without a place in the table.
     pub fn add_result(&mut self, written: Written, left_out: Option<Problem>, changed: Changed) {
-        tally::wrote(written);
+        tally::wrote([
+            written.inserted,
+            written.updated,
+            written.deleted,
+            written.unchanged,
+        ]);
         self.add_written(written);
         self.add_left_out(left_out);
         self.changed += changed;

@@ -162,7 +162,13 @@ impl Refresh<'_> {
                 self.as_owner(plan, || recompute::keys(plan, &found.keys))
             });
             tally::ended(Phase::Recompute);
-            tally::wrote(result.written);
+            let written = result.written;
+            tally::wrote([
+                written.inserted,
+                written.updated,
+                written.deleted,
+                written.unchanged,
+            ]);
             match (entry, result.problem) {
                 (Some(entry), problem) => entry.add_left_out(problem),
                 (None, Some(problem)) => problem.raise(),
