@@ -51,6 +51,7 @@ regress: setup ## SQL regression tests in tests/pg_regress
 cluster: setup ## real clusters: workers, crashes, concurrency
 	scripts/test_programs.sh
 	scripts/install.sh
+	scripts/monitoring.sh
 	from="$${PG_TVIEWS_UPGRADE_FROM-$$(scripts/older_server.sh)}" && PG_TVIEWS_UPGRADE_FROM="$$from" scripts/cargo.sh test --test cluster
 
 fuzz: setup ## random views, changes and queries for a long time (PG_TVIEWS_FUZZ_ROUNDS schemas, default 1000)

@@ -397,6 +397,36 @@ SELECT p.pid, p.datid, d.datname, p.tview_oid, p.entity_name, p.operation, p.pha
 GRANT SELECT ON @extschema@.pg_tview_progress TO PUBLIC;
 COMMENT ON FUNCTION @extschema@.pg_tviews_progress() IS 'Rows of the view pg_tview_progress.';
 COMMENT ON VIEW @extschema@.pg_tview_progress IS 'Operations on TVIEWs that are running now, and how far they are.';
+-- For monitoring: names and meanings of these columns do not change, and columns are added at the end. The views show rows as the
+-- functions return them, so a query of a view computes nothing that JIT would compile.
+CREATE FUNCTION @extschema@.pg_tviews_metrics() RETURNS SETOF record
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED ROWS 100 AS 'MODULE_PATHNAME', 'pg_tviews_metrics';
+CREATE VIEW @extschema@.pg_tview_metrics AS SELECT * FROM @extschema@.pg_tviews_metrics() AS metrics (
+    database text, schema_name text, entity_name text, tview_oid regclass, state text, bound_seconds float8,
+    lag_seconds float8, pending_commits bigint, dead_letter_keys bigint, stored_group_reads bigint,
+    refreshes bigint, changes_read bigint, keys_refreshed bigint,
+    rows_inserted bigint, rows_updated bigint, rows_deleted bigint, rows_unchanged bigint,
+    failures_lock bigint, failures_time bigint, failures_server bigint, failures_view bigint, failures_data bigint,
+    lock_seconds float8, read_log_seconds float8, find_keys_seconds float8, recompute_seconds float8, record_seconds float8,
+    commit_seconds float8, failed_seconds float8,
+    latency_bounds float8[], latency_buckets bigint[], latency_sum float8, latency_count bigint, counted_since timestamptz);
+
+CREATE FUNCTION @extschema@.pg_tviews_server_metrics() RETURNS SETOF record
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'pg_tviews_server_metrics';
+CREATE VIEW @extschema@.pg_tview_server_metrics AS SELECT * FROM @extschema@.pg_tviews_server_metrics() AS metrics (
+    database text, in_recovery boolean, preloaded boolean, launcher_alive boolean, refreshing boolean,
+    workers_configured bigint, workers_running bigint, workers_busy bigint, workers_wanted bigint, waiting_seconds float8,
+    worker_slots bigint, worker_slots_used bigint, tviews bigint, queue_bytes bigint, stored_groups bigint,
+    xmin_age bigint, xmin_seconds float8, server_started_at timestamptz);
+-- The view shows each role its own TVIEWs. Processes and sizes of the server are for monitoring.
+GRANT SELECT ON @extschema@.pg_tview_metrics TO PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_server_metrics() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.pg_tviews_server_metrics() TO pg_monitor;
+GRANT SELECT ON @extschema@.pg_tview_server_metrics TO pg_monitor;
+COMMENT ON FUNCTION @extschema@.pg_tviews_metrics() IS 'Rows of the view pg_tview_metrics.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_server_metrics() IS 'The row of the view pg_tview_server_metrics.';
+COMMENT ON VIEW @extschema@.pg_tview_metrics IS 'For monitoring: what refreshes of each TVIEW have done since the server started, and what waits.';
+COMMENT ON VIEW @extschema@.pg_tview_server_metrics IS 'For monitoring: launcher, workers and log of this database.';
 
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -74,7 +74,7 @@ use postgres::triggers;
 ::pgrx::extension_sql_file!(
     "../sql/install/privileges.sql",
     name = "privileges",
-    requires = ["triggers", "status"]
+    requires = ["triggers", "status", "metrics"]
 );
 ::pgrx::extension_sql_file!("../sql/install/comments.sql", name = "comments", finalize);
 
@@ -108,6 +108,7 @@ pub extern "C-unwind" fn _PG_init() {
     dropped_tables::install();
     triggers::capture::register(capture::capture);
     postgres::queue_scan::register(wake::queue_blocks::KNOWN);
+    postgres::metrics::register(catalog::metrics::METRICS);
     executor::install(executor::Before {
         is_bounded: settings::bounds_staleness,
         keep_bound: session::promise::query::before,

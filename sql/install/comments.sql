@@ -72,6 +72,8 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_consistent(text[]) IS
     'Whether TVIEWs, and those that feed them, show the same moment in the snapshot of the calling statement.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_refresh_groups() IS 'The columns of pg_tview_status that are about groups of TVIEWs.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_progress() IS 'Rows of the view pg_tview_progress.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_metrics() IS 'Rows of the view pg_tview_metrics.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_server_metrics() IS 'The row of the view pg_tview_server_metrics.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_stored_groups(regclass) IS
     'How many groups of a TVIEW are stored as running aggregates, and how often refreshes have read one. 0 on a standby.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_subscribe(text, text[]) IS
@@ -109,6 +111,8 @@ COMMENT ON TABLE @extschema@.pg_tview_comparison IS 'Running comparisons of all 
 COMMENT ON TABLE @extschema@.pg_tview_verification IS 'How far the verification of each TVIEW is, and what it has found.';
 COMMENT ON VIEW @extschema@.pg_tview_status IS 'State, backlog and latency of each TVIEW.';
 COMMENT ON VIEW @extschema@.pg_tview_progress IS 'Operations on TVIEWs that are running now, and how far they are.';
+COMMENT ON VIEW @extschema@.pg_tview_metrics IS 'For monitoring: what refreshes of each TVIEW have done since the server started, and what waits.';
+COMMENT ON VIEW @extschema@.pg_tview_server_metrics IS 'For monitoring: launcher, workers and log of this database.';
 COMMENT ON TABLE @extschema@.pg_tview_change IS 'The change feed: which rows of TVIEWs with a feed were written. Consumers read it by pg_tviews_changes().';
 COMMENT ON TABLE @extschema@.pg_tview_subscription IS 'The table behind pg_tview_consumer: who reads the change feed.';
 COMMENT ON TABLE @extschema@.pg_tview_acknowledgement IS 'What consumers of the change feed have acknowledged. The newest row of each counts.';

@@ -7,6 +7,11 @@ GRANT SELECT ON @extschema@.pg_tview_definition TO PUBLIC;
 GRANT SELECT, UPDATE (fk_columns, max_latency, feed, refresh_group, throttle_lag) ON @extschema@.pg_tview_meta TO PUBLIC;
 -- The views show each role its own TVIEWs.
 GRANT SELECT ON @extschema@.pg_tview_status, @extschema@.pg_tview_progress TO PUBLIC;
+-- The view shows each role its own TVIEWs. Processes and sizes of the server are for monitoring.
+GRANT SELECT ON @extschema@.pg_tview_metrics TO PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pg_tviews_server_metrics() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.pg_tviews_server_metrics() TO pg_monitor;
+GRANT SELECT ON @extschema@.pg_tview_server_metrics TO pg_monitor;
 -- Change keys hold values of the sources.
 GRANT SELECT ON @extschema@.pg_tview_queue, @extschema@.pg_tview_backlog_part, @extschema@.pg_tview_comparison,
     @extschema@.pg_tview_running, @extschema@.pg_tview_running_position, @extschema@.pg_tview_verification TO pg_monitor;

@@ -24,6 +24,12 @@ use crate::session::{affected, check, pending};
     ]
 );
 
+::pgrx::extension_sql_file!(
+    "../../sql/install/metrics.sql",
+    name = "metrics",
+    requires = ["relations"]
+);
+
 #[pg_extern(stable, parallel_safe)]
 fn pg_tviews_version() -> &'static str {
     env!("CARGO_PKG_VERSION")

@@ -9,6 +9,7 @@ pub mod feeds;
 pub mod groups;
 pub mod key_choice;
 pub mod limits;
+pub mod metrics;
 pub mod name;
 mod older_objects;
 pub mod own_tables;

@@ -13,6 +13,7 @@ pub mod hooks;
 pub mod inheritance;
 mod jsonb;
 pub mod key_type;
+pub mod metrics;
 pub mod named;
 mod own_column;
 pub mod own_sqlstate;

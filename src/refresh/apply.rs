@@ -22,6 +22,7 @@ use super::progress;
 use super::running::forget;
 use super::shared_backlog::parts;
 use super::step::{Backlog, First, Shared, Step};
+use super::tally;
 use super::together;
 use crate::catalog::state::{needs_population, State};
 use crate::postgres::run_as::run_internal;
@@ -30,6 +31,7 @@ use crate::queue::is_announced::is_announced;
 use crate::queue::position::Position;
 use crate::queue::read::{self, Pending};
 use crate::settings;
+use crate::wake::counters::Stage;
 use crate::wake::operations::{self, Kind, Phase};
 
 impl Refresh<'_> {
@@ -57,6 +59,7 @@ impl Refresh<'_> {
         } else {
             self.pending(plan, &now)
         };
+        tally::ended(Stage::ReadLog);
         if !populates && pending.is_empty() && dead.due.is_empty() && now.state == self.state_after() {
             return First::done(Status::UpToDate);
         }
@@ -125,6 +128,7 @@ impl Refresh<'_> {
             progress::begin(Kind::Refresh, &plan.definition);
             operations::phase(Phase::FindingKeys);
             affected = self.as_owner(plan, || affected_keys::of(plan, pending));
+            tally::ended(Stage::FindKeys);
             entry.sources = by_source::costs(plan, pending, &affected);
         }
         self.pass_age_on(&entry);

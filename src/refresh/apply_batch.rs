@@ -10,7 +10,9 @@ use super::plan::Plan;
 use super::progress;
 use super::recompute;
 use super::running::store;
+use super::tally;
 use crate::queue::position::Position;
+use crate::wake::counters::Stage;
 use crate::wake::operations::{self, Phase};
 
 impl Refresh<'_> {
@@ -25,11 +27,13 @@ impl Refresh<'_> {
     fn recompute_batch(&self, plan: &Plan, batch: Batch, stored: Option<&Position>, entry: &mut Entry) {
         if let (true, Some(snapshot)) = (self.skip.is_nothing(), stored) {
             let (result, noted) = self.as_owner(plan, || recompute::keys_running(plan, &batch));
+            tally::ended(Stage::Recompute);
             result.note(entry);
             store::keep(plan, snapshot, &noted);
             return;
         }
         let (failed, held) = self.apply_isolated(plan, batch, entry);
+        tally::ended(Stage::Recompute);
         self.held.set(self.held.get() || !held.is_empty());
         self.note_failed(plan, failed, entry);
     }
@@ -65,6 +69,7 @@ impl Refresh<'_> {
     pub fn apply_everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
         operations::phase(Phase::Comparing);
         let result = self.as_owner(plan, || recompute::everything(plan));
+        tally::ended(Stage::Recompute);
         let written = result.written;
         let rows = written.inserted + written.updated + written.deleted + written.unchanged;
         entry.keys_refreshed = Some(rows);

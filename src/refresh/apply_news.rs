@@ -17,7 +17,6 @@ use super::plan::Plan;
 use super::step::Step;
 use crate::error::Caught;
 use crate::postgres::run_as::run_internal;
-use crate::postgres::spi;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::queue::append;
 use crate::queue::position::Position;
@@ -43,18 +42,13 @@ impl Refresh<'_> {
             return Ok(());
         }
         let mut applied = None;
-        let result = self.driver.repeatable_read(
-            || self.lock(plan, lock),
-            || {
-                spi::session(|| {
-                    let now = current::unmoved(plan, before);
-                    if let Some(now) = now {
-                        applied = self.apply_after(plan, &now, news, lock);
-                    }
-                    Step::Done(Status::UpToDate)
-                })
-            },
-        );
+        let work = || {
+            if let Some(now) = current::unmoved(plan, before) {
+                applied = self.apply_after(plan, &now, news, lock);
+            }
+            Step::Done(Status::UpToDate)
+        };
+        let result = self.transaction(|| self.lock(plan, lock), work);
         news.read();
         append::note_applied(Some(backlog.origins.clone().unwrap_or_default()));
         match (result, applied.and_then(|applied: Entry| applied.written)) {

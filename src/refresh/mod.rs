@@ -14,6 +14,7 @@ pub mod batch;
 mod by_source;
 pub mod comparison;
 pub mod cost;
+mod counted;
 pub mod current;
 pub mod deleted_revisions;
 pub mod discretion;
@@ -39,6 +40,7 @@ pub mod running;
 pub mod shared_backlog;
 mod state_after;
 mod step;
+pub mod tally;
 mod team;
 pub mod together;
 

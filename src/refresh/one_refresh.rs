@@ -58,6 +58,8 @@ pub struct Refresh<'a> {
     pub refused: Cell<bool>,
     /// When the first of the dead keys is to be retried, in microseconds since 2000.
     pub retry_at: Cell<Option<i64>>,
+    /// How many commits of the sources its snapshot sees at least, for metrics.
+    pub commits: Cell<Option<u64>>,
     pub changes: u64,
     pub keys: u64,
     pub duration: Duration,
@@ -92,6 +94,7 @@ impl<'a> Refresh<'a> {
             comparing: Cell::new(None),
             refused: Cell::new(false),
             retry_at: Cell::new(None),
+            commits: Cell::new(None),
             changes: 0,
             keys: 0,
             duration: Duration::ZERO,

@@ -15,13 +15,14 @@ use super::progress::UntilEnd;
 use super::retry_or_suspend::AfterError;
 use super::shared_backlog::parts;
 use super::step::{Backlog, First, Step};
+use super::tally;
 use super::team::Team;
 use crate::error::Caught;
 use crate::postgres::hooks::invalidation;
-use crate::postgres::spi;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::postgres::transaction::Driver;
 use crate::queue::append;
+use crate::wake::counters::Stage;
 use crate::wake::operations::{self, Phase};
 
 /// Refreshes one TVIEW in a background worker, outside any transaction. Catches every ERROR.
@@ -54,12 +55,23 @@ fn run_to_end(mut refresh: Refresh) -> (Outcome, Option<Caught>) {
     let (status, error) = loop {
         match refresh.attempt() {
             Ok(status) => break (status, None),
-            Err(error) => match refresh.after_error(error) {
-                AfterError::Again => {}
-                AfterError::End(status, error) => break (status, error),
-            },
+            Err(error) => {
+                let class = tally::class(&error);
+                match refresh.after_error(error) {
+                    AfterError::Again => tally::failed(refresh.tview, class),
+                    AfterError::End(status, error) => {
+                        if !matches!(status, Status::Refused | Status::TooLong) {
+                            tally::failed(refresh.tview, class);
+                        }
+                        break (status, error);
+                    }
+                }
+            }
         }
     };
+    if matches!(status, Status::UpToDate | Status::Comparing) {
+        refresh.note_absorbed(status == Status::UpToDate);
+    }
     append::note_applied(None);
     (
         Outcome {
@@ -130,16 +142,13 @@ impl Refresh<'_> {
 
     /// The first transaction: reads the queue, and recomputes the first batch of keys or everything.
     fn first(&mut self, plan: &Rc<Plan>) -> Result<Step, Caught> {
-        let driver = self.driver;
         let this: &Refresh = self;
-        let result = driver.repeatable_read(
-            || {
-                this.lock(plan, ObjectLock::Exclusive)
-                    .map(|step| First::new(step, 0, 0))
-            },
-            || spi::session(|| this.checked(plan, || this.apply_first(plan))),
-        );
-        let first = result?;
+        let lock = || {
+            this.note_commits(plan);
+            this.lock(plan, ObjectLock::Exclusive)
+                .map(|step| First::new(step, 0, 0))
+        };
+        let first = this.transaction(lock, || this.checked(plan, || this.apply_first(plan)))?;
         self.changes += first.changes;
         self.keys += first.keys;
         Ok(first.step)
@@ -154,31 +163,28 @@ impl Refresh<'_> {
             let last = backlog.batches.is_empty();
             let entry = &mut backlog.entry;
             let before = backlog.before.as_ref();
-            let step = self.driver.repeatable_read(
-                || self.lock(plan, ObjectLock::Exclusive),
-                || {
-                    spi::session(|| {
-                        let Some(now) = current::unmoved(plan, before) else {
-                            return Step::Stale;
-                        };
-                        entry.pass_age_on();
-                        self.checked(plan, || {
-                            operations::phase(Phase::Recomputing);
-                            let stored = self.move_on(plan, &now);
-                            self.apply_batch(plan, batch, stored.as_ref(), entry);
-                        });
-                        if last && !self.held.get() {
-                            // Parts of a shared backlog whose worker exited early.
-                            parts::remove(self.tview);
-                            self.enter_state_after(plan, now.state);
-                            audit::add(entry.clone());
-                            return Step::Done(Status::UpToDate);
-                        }
-                        audit::write_feed(entry);
-                        Step::Done(if last { Status::Busy } else { Status::UpToDate })
-                    })
-                },
-            )?;
+            let work = || {
+                let Some(now) = current::unmoved(plan, before) else {
+                    return Step::Stale;
+                };
+                entry.pass_age_on();
+                tally::ended(Stage::ReadLog);
+                self.checked(plan, || {
+                    operations::phase(Phase::Recomputing);
+                    let stored = self.move_on(plan, &now);
+                    self.apply_batch(plan, batch, stored.as_ref(), entry);
+                });
+                if last && !self.held.get() {
+                    // Parts of a shared backlog whose worker exited early.
+                    parts::remove(self.tview);
+                    self.enter_state_after(plan, now.state);
+                    audit::add(entry.clone());
+                    return Step::Done(Status::UpToDate);
+                }
+                audit::write_feed(entry);
+                Step::Done(if last { Status::Busy } else { Status::UpToDate })
+            };
+            let step = self.transaction(|| self.lock(plan, ObjectLock::Exclusive), work)?;
             match step.status() {
                 Status::UpToDate if last => break,
                 Status::UpToDate => {}

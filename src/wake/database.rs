@@ -261,6 +261,22 @@ impl Database {
         at_rest.then_some(visit_at)
     }
 
+    /// How many workers are not waiting for work.
+    pub fn busy_workers(&self) -> usize {
+        self.workers
+            .running()
+            .filter(|worker| worker.busy.load(SeqCst))
+            .count()
+    }
+
+    /// For how long the database has needed a worker and had none.
+    pub fn waits_for(&self, now: i64) -> i64 {
+        match self.waiting_since.load(SeqCst) {
+            0 => 0,
+            since => (now - since).max(0),
+        }
+    }
+
     /// The workers have more to do than they can; false if that was noticed a moment ago.
     pub fn note_overload(&self, now: i64) -> bool {
         let known = self.overloaded_at.load(SeqCst);

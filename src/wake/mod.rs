@@ -15,6 +15,7 @@
 //! notices the other.
 
 pub mod blockers;
+pub mod counters;
 pub mod database;
 pub mod hash;
 pub mod health;

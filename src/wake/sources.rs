@@ -32,6 +32,8 @@ pub struct Source {
     /// Writers need not wake a worker before this time: every TVIEW of this source pauses, and a worker
     /// checks them at the end of the pause. Workers.
     pub quiet_until: AtomicI64,
+    /// How many commits have changed it. Writers.
+    commits: AtomicU64,
 }
 
 impl Default for Sources {
@@ -62,8 +64,24 @@ impl Sources {
     /// A commit that drew `tick` changed `source`.
     pub fn note_change(&self, source: Oid, tick: u64) {
         let place = Self::place_of(source);
+        self.places[place].commits.fetch_add(1, SeqCst);
         self.places[place].last_tick.fetch_max(tick, SeqCst);
         self.mark(place);
+    }
+
+    /// How many commits have changed the sources at these places.
+    pub fn commits(&self, places: &[usize]) -> u64 {
+        let commits = |place: &usize| self.places[*place].commits.load(SeqCst);
+        places.iter().map(commits).sum()
+    }
+
+    /// The places of the sources of a TVIEW. Requests to refresh the TVIEW are logged under its own OID.
+    pub fn places_of(sources: &[Oid], tview: Oid) -> Vec<usize> {
+        let all = sources.iter().chain([&tview]);
+        let mut places: Vec<usize> = all.map(|source| Self::place_of(*source)).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 
     /// Whether one of these sources has a TVIEW that may be refreshed now.

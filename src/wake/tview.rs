@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
 
 use pgrx::pg_sys::Oid;
 
+use super::counters::Counters;
 use super::hash::hash;
+use crate::postgres::process::clock;
 use crate::postgres::process::shared_memory::SharedArray;
 use crate::settings;
 
@@ -59,6 +61,17 @@ pub struct Tview {
     pub changed_at: AtomicI64,
     /// Which workers apply a part that the runner has offered, by index. Each sets and clears its bit.
     pub helpers: AtomicU64,
+    /// How many commits of its sources the tv table has absorbed, of those that [`Sources::commits`] counts. The
+    /// runner.
+    ///
+    /// [`Sources::commits`]: super::sources::Sources::commits
+    pub absorbed_commits: AtomicU64,
+    /// How old the oldest change is that a refresh has read and not applied. The runner.
+    pub applying_since: AtomicI64,
+    /// When a session that reads metrics first saw changes that wait. Sessions; the runner resets it.
+    pub waiting_since: AtomicI64,
+    /// What its refreshes have done.
+    pub counters: Counters,
 }
 
 /// A place whose TVIEW was dropped: searches skip it, a new TVIEW may claim it.
@@ -113,6 +126,7 @@ impl Tview {
             }
             let (place, was) = free?;
             if place.key.compare_exchange(was, key, SeqCst, SeqCst).is_ok() {
+                place.counters.reset(clock::now());
                 return Some(place);
             }
         }
@@ -143,10 +157,54 @@ impl Tview {
             let key = place.key.load(SeqCst);
             if key != GONE && !keep(Oid::from(key as u32)) {
                 place.forget();
+                place.note_absorbed(0, true);
                 // Only now can it be claimed again.
                 let _ = place.key.compare_exchange(key, GONE, SeqCst, SeqCst);
             }
         }
+    }
+
+    /// A refresh applies changes that are as old as that. Until all are applied, the oldest counts.
+    pub fn note_applying(&self, since: i64) {
+        let known = self.applying_since.load(SeqCst);
+        if known == 0 || since < known {
+            self.applying_since.store(since, SeqCst);
+        }
+    }
+
+    /// So many commits of the sources are in the table. `all`: nothing waits that a refresh has read; no comparison of
+    /// all rows goes on.
+    pub fn note_absorbed(&self, commits: u64, all: bool) {
+        self.absorbed_commits.store(commits, SeqCst);
+        self.waiting_since.store(0, SeqCst);
+        if all {
+            self.applying_since.store(0, SeqCst);
+        }
+    }
+
+    /// How many commits of its sources wait, of `commits` in all, and for how long, in microseconds. For metrics:
+    /// the time is exact once a refresh has read the changes. Before, it counts from when a worker noticed them, or
+    /// a session that reads metrics.
+    pub fn behind(&self, commits: u64, now: i64) -> (u64, i64) {
+        let absorbed = self.absorbed_commits.load(SeqCst);
+        let applying = self.applying_since.load(SeqCst);
+        let waiting = commits.saturating_sub(absorbed).max(u64::from(applying != 0));
+        if waiting == 0 {
+            self.waiting_since.store(0, SeqCst);
+            return (0, 0);
+        }
+        let _ = self.waiting_since.compare_exchange(0, now, SeqCst, SeqCst);
+        if self.absorbed_commits.load(SeqCst) != absorbed {
+            // Applied meanwhile: the time that was just noted would outlive what it is about.
+            self.waiting_since.store(0, SeqCst);
+        }
+        let known = [
+            applying,
+            self.dirty_since.load(SeqCst),
+            self.waiting_since.load(SeqCst),
+        ];
+        let since = known.into_iter().filter(|since| *since != 0).min();
+        (waiting, since.map_or(0, |since| (now - since).max(0)))
     }
 
     /// When its pause ends. A session that waits ends what gathering changes has added.
@@ -214,6 +272,24 @@ impl Tview {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_wait_from_when_the_first_of_all_noticed_them() {
+        let tview = Tview::default();
+        tview.note_absorbed(3, true);
+        assert_eq!(tview.behind(3, 100), (0, 0));
+        assert_eq!(tview.behind(5, 100), (2, 0));
+        assert_eq!(tview.behind(5, 140), (2, 40));
+        tview.note_applying(90);
+        tview.note_applying(95);
+        assert_eq!(tview.behind(5, 140), (2, 50));
+        // A comparison of all rows still applies the oldest.
+        tview.note_absorbed(5, false);
+        assert_eq!(tview.behind(5, 140), (1, 50));
+        tview.note_absorbed(5, true);
+        assert_eq!(tview.behind(5, 150), (0, 0));
+        assert_eq!(tview.behind(6, 200), (1, 0));
+    }
 
     #[test]
     fn a_session_that_waits_ends_only_what_was_added_to_a_pause() {

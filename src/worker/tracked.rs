@@ -46,15 +46,7 @@ pub struct Tracked {
 
 impl Tracked {
     pub(super) fn new(oid: Oid, info: TviewInfo) -> Self {
-        // Its own oid, too: requests to refresh it are logged under that.
-        let mut sources: Vec<usize> = info
-            .sources
-            .iter()
-            .chain([&info.tview])
-            .map(|source| Sources::place_of(*source))
-            .collect();
-        sources.sort_unstable();
-        sources.dedup();
+        let sources = Sources::places_of(&info.sources, info.tview);
         let progress = match Tview::find_or_claim(oid, info.tview) {
             Some(tview) => Progress::Shared(tview),
             None => Progress::Own(Box::default()),

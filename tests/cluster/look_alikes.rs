@@ -93,6 +93,8 @@ const CALLS: &[&str] = &[
     "UPDATE tb_item SET name = 'while paused'",
     "SELECT * FROM pg_tviews_pending('item')",
     "SELECT * FROM pg_tview_status",
+    "SELECT * FROM pg_tview_metrics",
+    "SELECT * FROM pg_tview_server_metrics",
     "SELECT pg_tviews_resume('item')",
     "SELECT pg_tviews_graph(), pg_tviews_graph('item', 'dot'), pg_tviews_graph(format => 'json')",
     "SELECT * FROM pg_tviews_cost()",

@@ -7,7 +7,7 @@ use super::Entry;
 use crate::catalog::session_statement::SessionStatement;
 use crate::postgres::run_as::{planned_once, run_internal};
 use crate::postgres::spi::{self, Access, Value};
-use crate::refresh::feed;
+use crate::refresh::{feed, tally};
 use crate::statement;
 use crate::wake::operations::{self, Phase};
 
@@ -19,11 +19,20 @@ thread_local! {
 pub fn add(mut entry: Entry) {
     let changes = entry.changed.take();
     let of_feed = (!changes.is_empty()).then(|| entry.clone());
+    count(&entry);
     let audit = add_row(entry);
     if let Some(entry) = of_feed {
         feed::add(entry.tview, &entry.entity_name, changes, entry.origins, audit);
     }
     operations::phase(Phase::Committing);
+}
+
+/// Counts a refresh that moves the position. How late a first population is says nothing.
+fn count(entry: &Entry) {
+    if entry.position.is_some() && matches!(entry.operation, "refresh" | "populate") {
+        let oldest = entry.oldest_change_at.filter(|_| entry.operation == "refresh");
+        tally::completed(entry.changes_read, entry.keys_refreshed, oldest.map(i64::from));
+    }
 }
 
 /// Adds what the transaction has written to the change feed, if the audit row follows in a later one.

@@ -9,6 +9,7 @@ use crate::queue::append;
 use crate::queue::position::Position;
 use crate::refresh::feed::Changed;
 use crate::refresh::left_out::kept_problem::{self, KeptProblem};
+use crate::refresh::tally;
 
 /// How a refresh or an action ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,6 +93,7 @@ impl Entry {
             _ => self.oldest_change_at,
         };
         append::applies_since(since.map(i64::from));
+        tally::applies_since(self.tview, since.map(i64::from));
     }
 
     pub fn new(
@@ -127,6 +129,12 @@ impl Entry {
 
     /// Adds the rows that one more batch has written, and its rows without a place in the table.
     pub fn add_result(&mut self, written: Written, left_out: Option<Problem>, changed: Changed) {
+        tally::wrote([
+            written.inserted,
+            written.updated,
+            written.deleted,
+            written.unchanged,
+        ]);
         self.add_written(written);
         self.add_left_out(left_out);
         self.changed += changed;

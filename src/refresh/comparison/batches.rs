@@ -20,7 +20,6 @@ use super::method;
 use super::next_keys::{next_keys, parameters, NextKeys};
 use super::state::{self, Cause, Comparison};
 use crate::error::Caught;
-use crate::postgres::spi;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::queue::read::Pending;
 use crate::refresh::audit::{self, Entry, Written};
@@ -36,6 +35,8 @@ use crate::refresh::plan::{self, Plan};
 use crate::refresh::progress;
 use crate::refresh::recompute;
 use crate::refresh::step::Step;
+use crate::refresh::tally;
+use crate::wake::counters::Stage;
 use crate::wake::operations::{self, Kind, Phase};
 
 impl Refresh<'_> {
@@ -67,9 +68,9 @@ impl Refresh<'_> {
         self.all_partitions.set(true);
         let this: &Refresh = self;
         let compared = Cell::new(None);
-        let step = this.driver.repeatable_read(
+        let step = this.transaction(
             || this.lock(&plan, ObjectLock::Exclusive),
-            || spi::session(|| this.next_batch(&plan, &compared)),
+            || this.next_batch(&plan, &compared),
         )?;
         // What is shown is committed: if it were not, it could go back.
         if let Some((comparison, written)) = compared.take() {
@@ -102,7 +103,9 @@ impl Refresh<'_> {
         let mut entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", audit::now());
         // Keys that fail, or whose rows other sessions hold, can only be skipped key by key.
         let by_range = comparison.by_range && self.skip.is_nothing() && !now.has_dead_keys;
+        tally::ended(Stage::ReadLog);
         let next = self.as_owner(plan, || next_keys(plan, &comparison, !by_range));
+        tally::ended(Stage::FindKeys);
         let complete = match next {
             Some(next) => {
                 let after = comparison.compared_to.take();
@@ -123,6 +126,7 @@ impl Refresh<'_> {
                 true
             }
         };
+        tally::ended(Stage::Recompute);
         if !complete || !comparison.held.is_empty() {
             comparison.advance(self.tview, &entry);
             audit::write_feed(&mut entry);

@@ -11,6 +11,7 @@ use crate::queue::read::Pending;
 use crate::refresh::audit::{self, Entry, Written};
 use crate::refresh::batch::Batch;
 use crate::refresh::plan::Plan;
+use crate::refresh::tally;
 use crate::statement;
 use crate::wake::operations;
 
@@ -134,6 +135,7 @@ impl Comparison {
             self.oldest_change_at
         };
         append::applies_since(since.map(i64::from));
+        tally::applies_since(tview, since.map(i64::from));
     }
 
     /// Shows how far the comparison is. `more`: the rows compared since it was read.

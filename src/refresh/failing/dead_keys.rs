@@ -14,6 +14,8 @@ use crate::refresh::keys::Keys;
 use crate::refresh::one_refresh::Refresh;
 use crate::refresh::plan::key::Key;
 use crate::refresh::plan::Plan;
+use crate::refresh::tally;
+use crate::wake::counters::Stage;
 
 const LISTED: &str = "Run SELECT * FROM pg_tview_dead_letter; to list such keys. \
                       They are tried again when they change, and from time to time.";
@@ -57,6 +59,7 @@ impl Refresh<'_> {
             ..self.skip
         };
         let outcome = isolate::each(plan, batches.collect(), sandbox, skip);
+        tally::ended(Stage::Recompute);
         outcome.result.note(entry);
         let lasting: HashSet<&Key> = outcome
             .failed

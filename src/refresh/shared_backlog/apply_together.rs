@@ -24,8 +24,10 @@ use crate::refresh::outcome::Status;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::recompute;
 use crate::refresh::step::{Shared, Step};
+use crate::refresh::tally;
 use crate::refresh::team::Team;
 use crate::settings;
+use crate::wake::counters::Stage;
 use crate::wake::operations::{self, Phase};
 
 /// Minimum number of keys of a part.
@@ -156,35 +158,40 @@ impl Refresh<'_> {
         let origins = entry.as_ref().and_then(|entry| entry.origins.clone());
         let helps = entry.is_none();
         let applied = Cell::new(None);
-        let step = self.driver.repeatable_read(
-            || self.lock(plan, ObjectLock::Share),
-            || {
-                spi::session(|| {
-                    let Some(found) = parts::read(self.tview, part) else {
-                        return Step::Done(Status::UpToDate);
-                    };
-                    if current::unmoved(plan, found.before.as_ref()).is_none() {
-                        return Step::Stale;
-                    }
-                    if !helps {
-                        operations::phase(Phase::Recomputing);
-                    }
-                    append::applies_since((since != 0).then_some(since));
-                    let result = self.checked(plan, || {
-                        self.as_owner(plan, || recompute::keys(plan, &found.keys))
-                    });
-                    match (entry, result.problem) {
-                        (Some(entry), problem) => entry.add_left_out(problem),
-                        (None, Some(problem)) => problem.raise(),
-                        (None, None) => {}
-                    }
-                    parts::done(self.tview, part, result.written);
-                    applied.set(Some((found.keys.len(), result.written.changed())));
-                    feed::write(&plan.definition, result.changed, origins.clone());
-                    Step::Done(Status::UpToDate)
-                })
-            },
-        )?;
+        let work = || {
+            let Some(found) = parts::read(self.tview, part) else {
+                return Step::Done(Status::UpToDate);
+            };
+            if current::unmoved(plan, found.before.as_ref()).is_none() {
+                return Step::Stale;
+            }
+            if !helps {
+                operations::phase(Phase::Recomputing);
+            }
+            append::applies_since((since != 0).then_some(since));
+            tally::ended(Stage::ReadLog);
+            let result = self.checked(plan, || {
+                self.as_owner(plan, || recompute::keys(plan, &found.keys))
+            });
+            tally::ended(Stage::Recompute);
+            let written = result.written;
+            tally::wrote([
+                written.inserted,
+                written.updated,
+                written.deleted,
+                written.unchanged,
+            ]);
+            match (entry, result.problem) {
+                (Some(entry), problem) => entry.add_left_out(problem),
+                (None, Some(problem)) => problem.raise(),
+                (None, None) => {}
+            }
+            parts::done(self.tview, part, result.written);
+            applied.set(Some((found.keys.len(), result.written.changed())));
+            feed::write(&plan.definition, result.changed, origins.clone());
+            Step::Done(Status::UpToDate)
+        };
+        let step = self.transaction(|| self.lock(plan, ObjectLock::Share), work)?;
         if let Some((keys, written)) = applied.get() {
             if helps {
                 operations::advance_other(self.tview, keys, written);
@@ -197,27 +204,23 @@ impl Refresh<'_> {
 
     /// Moves the position: all parts are applied.
     fn conclude(&self, plan: &Rc<Plan>, shared: &Shared) -> Result<Status, Caught> {
-        let step = self.driver.repeatable_read(
-            || self.lock(plan, ObjectLock::Exclusive),
-            || {
-                spi::session(|| {
-                    let all =
-                        |state: &parts::State| state.parts == shared.parts && state.unfinished.is_empty();
-                    let (Some(now), Some(state)) = (
-                        current::unmoved(plan, shared.before.as_ref()),
-                        parts::state(self.tview).filter(all),
-                    ) else {
-                        return Step::Stale;
-                    };
-                    let mut entry = shared.entry.clone();
-                    entry.add_written(state.written);
-                    self.enter_state_after(plan, now.state);
-                    audit::add(entry);
-                    parts::remove(self.tview);
-                    Step::Done(Status::UpToDate)
-                })
-            },
-        )?;
+        let work = || {
+            let all = |state: &parts::State| state.parts == shared.parts && state.unfinished.is_empty();
+            let (Some(now), Some(state)) = (
+                current::unmoved(plan, shared.before.as_ref()),
+                parts::state(self.tview).filter(all),
+            ) else {
+                return Step::Stale;
+            };
+            tally::ended(Stage::ReadLog);
+            let mut entry = shared.entry.clone();
+            entry.add_written(state.written);
+            self.enter_state_after(plan, now.state);
+            audit::add(entry);
+            parts::remove(self.tview);
+            Step::Done(Status::UpToDate)
+        };
+        let step = self.transaction(|| self.lock(plan, ObjectLock::Exclusive), work)?;
         Ok(step.status())
     }
 }

@@ -19,6 +19,8 @@ use crate::refresh::one_refresh::{Prepare, Refresh};
 use crate::refresh::outcome::Status;
 use crate::refresh::plan::{self, Plan};
 use crate::refresh::step::Step;
+use crate::refresh::tally;
+use crate::wake::counters::Stage;
 
 /// How an attempt ended.
 pub enum End {
@@ -126,9 +128,10 @@ impl Attempt {
             refresh.at_rows = true;
         }
         let course = Course::default();
-        let result = self
-            .driver
-            .repeatable_read(|| self.lock(&plans), || self.apply(&plans, &together, &course));
+        let result = tally::counting_together(|| {
+            self.driver
+                .repeatable_read(|| self.lock(&plans), || self.apply(&plans, &together, &course))
+        });
         match result {
             Ok(Ok(counts)) => {
                 self.note_committed(&plans, &counts);
@@ -144,7 +147,10 @@ impl Attempt {
         for (index, _) in plans {
             let (refresh, member) = &mut self.members[*index];
             match counts.iter().find(|(refreshed, ..)| refreshed == index) {
-                Some((_, changes, keys)) => (refresh.changes, refresh.keys) = (*changes, *keys),
+                Some((_, changes, keys)) => {
+                    (refresh.changes, refresh.keys) = (*changes, *keys);
+                    refresh.note_absorbed(true);
+                }
                 None => member.verdict = Verdict::Alone,
             }
         }
@@ -167,6 +173,8 @@ impl Attempt {
         let mut order: Vec<&(usize, Rc<Plan>)> = plans.iter().collect();
         order.sort_by_key(|(index, _)| self.members[*index].1.tview.to_u32());
         order.into_iter().find_map(|(index, plan)| {
+            tally::of_member(self.members[*index].1.tview);
+            self.members[*index].0.note_commits(plan);
             let step = self.members[*index].0.lock(plan, ObjectLock::Exclusive)?;
             Some(Err(match step {
                 Step::Stale => End::Stale,
@@ -187,6 +195,8 @@ impl Attempt {
         for (index, plan) in plans {
             course.at.set(Some(*index));
             let refresh = &self.members[*index].0;
+            tally::ended(Stage::Lock);
+            tally::of_member(refresh.tview);
             next_command();
             let first =
                 with_snapshot(|| spi::session(|| refresh.checked(plan, || refresh.apply_first(plan))));
@@ -201,6 +211,7 @@ impl Attempt {
             if !together.write_changes() {
                 undo(course, Undo::Alone);
             }
+            tally::ended(Stage::Record);
         }
         course.at.set(None);
         next_command();

@@ -13,6 +13,7 @@ use crate::queue::append;
 use crate::queue::position::Position;
 use crate::refresh::audit::{self, Entry};
 use crate::refresh::running::forget;
+use crate::refresh::tally;
 use crate::settings;
 
 /// A transaction applies so many times as many keys as a refresh of one TVIEW. Readers and writers of the rows wait for
@@ -75,6 +76,7 @@ impl Together {
         let oldest = self.oldest.get().into_iter().chain(since).min();
         self.oldest.set(oldest);
         append::applies_since(oldest);
+        tally::applies_since(entry.tview, since);
     }
 
     /// The changes of a TVIEW are applied. `entry`: its audit row, which is added at the end.
@@ -108,6 +110,7 @@ impl Together {
         let absorbed = self.absorbed();
         let positions = self.positions.take();
         for mut applied in self.applied.take() {
+            tally::of_member(applied.tview);
             if applied.is_overtaken {
                 applied.entry.position = positions.as_ref().map(|(snapshot, _)| snapshot.clone());
                 // Stored groups were moved to the other position.
