@@ -339,8 +339,13 @@ fn keys_of_a_large_backlog_count_whichever_worker_computes_them() {
         client.run("UPDATE tb_doc SET n = n + 1");
         client.assert_follows(&["doc"]);
     });
-    never_goes_back(&looks, "refresh");
-    let known: Vec<&Look> = looks.iter().filter(|look| look.keys_total > Some(1)).collect();
+    // Another refresh, which finds nothing to do, may follow.
+    let known: Vec<Look> = looks
+        .iter()
+        .filter(|look| look.keys_total.is_some())
+        .cloned()
+        .collect();
+    never_goes_back(&known, "refresh");
     assert!(
         known.iter().all(|look| look.keys_total == Some(i64::from(ROWS))),
         "{looks:#?}"

@@ -48,6 +48,8 @@ pub fn help(prepare: Prepare, tview: Oid, part: u32, since: i64) {
         Some(plan) => Ok(Ok(plan)),
         None => prepare(Driver::Worker, tview),
     };
+    // What is shown is the operation of the worker that it helps.
+    operations::end();
     if let Ok(Ok(plan)) = plan {
         let _ = refresh.part(&plan, part, since, None);
     }
