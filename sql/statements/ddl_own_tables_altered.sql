@@ -15,7 +15,7 @@ SELECT c.objid
             SELECT FROM (VALUES
                 ('pg_tview_definition',
                  '{entity_name,tview_oid,view_oid,key_columns,fk_columns,max_latency,state,created_at,view_schema,view_name,view_created,source_oids,pinned_settings,definition_hash,table_created}'::text[]
-                 || CASE WHEN since_0_3 THEN '{feed}'::text[] END),
+                 || CASE WHEN since_0_3 THEN '{feed,throttle_lag,refresh_group,strategies}'::text[] END),
                 ('pg_tview_queue',
                  '{xid,source_oid,operation,keys,enqueued_at}'::text[]
                  || CASE WHEN since_0_3 THEN '{net,origin}'::text[] END),

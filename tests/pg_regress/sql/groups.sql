@@ -39,7 +39,7 @@ SELECT count(refresh_group) FROM pg_tview_meta WHERE view_schema = 'groups';
 UPDATE pg_tview_meta SET refresh_group = 'shop' WHERE entity_name IN ('user', 'card') AND view_schema = 'groups';
 SELECT entity_name, refresh_group FROM pg_tview_meta WHERE view_schema = 'groups' ORDER BY 1;
 SELECT entity_name, operation, details - 'role' FROM pg_tview_meta_audit
- WHERE operation = 'configure' AND tview_oid IN ('tv_user'::regclass, 'tv_card'::regclass) ORDER BY audit_id;
+ WHERE operation = 'configure' AND tview_oid IN ('tv_user'::regclass, 'tv_card'::regclass) ORDER BY 1;
 
 -- Other owners.
 CREATE ROLE regress_groups_owner;
