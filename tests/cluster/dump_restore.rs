@@ -249,14 +249,15 @@ fn as_dumped_before_0_1_0(dump: &str) -> String {
     let header = "COPY public.pg_tview_definition (";
     let (before, rest) = dump.split_once(header).expect("definitions are dumped");
     let (rows, after) = rest.split_once("\n\\.\n").expect("rows have an end");
-    let rows = rows.replacen(", table_created, feed)", ")", 1);
     let (columns, rows) = rows.split_once('\n').expect("there are rows");
+    let (columns, newer) = columns.split_once(", table_created").expect("a newer column");
+    let newer = newer.matches(", ").count() + 1;
     let rows: Vec<&str> = rows
         .lines()
-        .map(|row| row.rsplitn(3, '\t').last().expect("the last columns"))
+        .map(|row| row.rsplitn(newer + 1, '\t').last().expect("the last columns"))
         .collect();
     let rows = rows.join("\n");
-    format!("{before}COPY public.pg_tview_meta ({columns}\n{rows}\n\\.\n{after}")
+    format!("{before}COPY public.pg_tview_meta ({columns}) FROM stdin;\n{rows}\n\\.\n{after}")
 }
 
 #[test]
