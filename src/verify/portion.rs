@@ -3,6 +3,7 @@
 use pgrx::pg_sys;
 
 use super::walk::{Method, Walk};
+use crate::postgres::query_tree::Select;
 use crate::postgres::spi::{self, Access, Value};
 use crate::refresh::batch::Batch;
 use crate::refresh::comparison::key_order::KeyOrder;
@@ -104,13 +105,20 @@ pub fn without(refresh: &Refresh, plan: &Plan, mut keys: Vec<Key>, others: &[Key
     keys
 }
 
+/// Whether the contents of rows can be compared: they are the same whatever the order in which rows are read.
+pub fn has_one_content(plan: &Plan) -> bool {
+    let depends = |view| Select::of_view(view).depends_on_row_order();
+    !plan.view_oids().any(depends)
+}
+
 /// Which rows of a slice differ.
 pub fn differing(refresh: &Refresh, plan: &Plan, portion: &Portion) -> Found {
     let shape = &plan.shape;
+    let contents = has_one_content(plan);
     refresh.as_owner(plan, || {
         few_rows(false);
         let (statement, mut args) = match &portion.rows {
-            Rows::All => (shape.differing(Reach::Everything, None), Vec::new()),
+            Rows::All => (shape.differing(Reach::Everything, None, contents), Vec::new()),
             Rows::Range(after, upto) => {
                 let Some(order) = KeyOrder::of(plan) else {
                     return Found::NOTHING;
@@ -118,11 +126,11 @@ pub fn differing(refresh: &Refresh, plan: &Plan, portion: &Portion) -> Found {
                 let range = shape.range(&order, after.is_some(), upto.is_some());
                 let ends = after.iter().chain(upto);
                 let args = ends.flat_map(|key| parameters(plan, key)).collect();
-                (shape.differing(Reach::Everything, Some(&range)), args)
+                (shape.differing(Reach::Everything, Some(&range), contents), args)
             }
             Rows::Keys(keys) if keys.is_empty() => return Found::NOTHING,
             Rows::Keys(keys) => (
-                shape.differing(Reach::AllKeys, None),
+                shape.differing(Reach::AllKeys, None, contents),
                 Batch::from(&keys[..]).typed(plan),
             ),
         };

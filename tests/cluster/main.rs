@@ -72,6 +72,7 @@ mod unrelated_ddl;
 mod unrelated_ddl_cost;
 mod upgrade;
 mod verification;
+mod verification_limits;
 mod versions;
 mod waiting;
 mod worker_slots;

@@ -7,10 +7,10 @@ use postgres::Client;
 
 use crate::harness::{Ask, Cluster, Database, Load, Options, Plan, Random, StopMode, WAIT};
 
-const DRIFT: &str = "SELECT count(*) FROM pg_tview_meta_audit WHERE operation = 'drift'";
+pub const DRIFT: &str = "SELECT count(*) FROM pg_tview_meta_audit WHERE operation = 'drift'";
 
 /// A cluster that verifies all rows again and again.
-fn cluster() -> Cluster {
+pub fn cluster() -> Cluster {
     cluster_with(Options::preloaded())
 }
 
@@ -43,14 +43,14 @@ fn open<'c>(cluster: &'c Cluster, name: &str, rows: i32) -> (Database<'c>, Clien
 }
 
 /// Writes as only a superuser can.
-fn behind_the_back(client: &mut Client, sql: &str) {
+pub fn behind_the_back(client: &mut Client, sql: &str) {
     client.run(&format!(
         "SET session_replication_role = replica; {sql}; RESET session_replication_role"
     ));
 }
 
 /// Waits until two more walks over all rows of a TVIEW are complete.
-fn verified_again(client: &mut Client, entity: &str) {
+pub fn verified_again(client: &mut Client, entity: &str) {
     for _ in 0..2 {
         let before: String = client.one("SELECT clock_timestamp()::text");
         client.wait_until(

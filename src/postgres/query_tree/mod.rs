@@ -18,6 +18,7 @@ mod policies;
 mod push_down;
 mod query_text;
 mod ranges;
+mod row_order;
 mod search;
 mod select;
 

@@ -11,8 +11,9 @@ const MOST_OF_A_ROW: usize = 200_000;
 impl Shape {
     /// The number of rows of the view, and the keys of the rows that differ: all rows, those in a range, or those
     /// with the keys in the parameters. At least one row, whose key is NULL if no row differs. A key that the view
-    /// returns more than once may be among them.
-    pub fn differing(&self, reach: Reach, range: Option<&KeyRange>) -> String {
+    /// returns more than once may be among them. Without `contents`, only
+    /// missing and extra rows differ.
+    pub fn differing(&self, reach: Reach, range: Option<&KeyRange>, contents: bool) -> String {
         let place = self.unused_name("place");
         let differs = self.unused_name("differs");
         let fresh_key = self.same_key("tv", "fresh");
@@ -40,7 +41,11 @@ impl Shape {
                 None if keyed => self.fresh(reach),
                 None => self.with_key(),
             },
-            is_different = self.is_different("tv", "fresh"),
+            is_different = if contents {
+                self.is_different("tv", "fresh")
+            } else {
+                "false".to_string()
+            },
             rows = self.rows(),
             fresh_keys = self.views_keys("fresh"),
             table_keys = self.views_keys("tv"),

@@ -1,0 +1,54 @@
+//! What verification does not take for damage: rows of which several contents are right.
+
+use crate::harness::{Ask, Database, WAIT};
+use crate::verification::{behind_the_back, cluster, verified_again, DRIFT};
+
+/// Rows that come in another order than when they were computed are not damage. Missing rows still are.
+#[test]
+fn the_order_of_rows_is_not_taken_for_damage() {
+    let cluster = cluster();
+    let database = Database::new(&cluster, "verify_order");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_user (pk_user int PRIMARY KEY, name text);
+         CREATE TABLE tb_post (pk_post int PRIMARY KEY, fk_user int, n float8, title text, unused int);
+         CREATE INDEX ON tb_post (fk_user, n);
+         INSERT INTO tb_user SELECT i, 'user ' || i FROM generate_series(1, 100) i;
+         INSERT INTO tb_post SELECT i, i % 100 + 1, power(10, i / 100 % 20) / 3, 'post ' || i, 0 FROM generate_series(1, 2000) i;
+         ANALYZE",
+    );
+    let views = [
+        ("sum", "SELECT fk_user AS pk_sum, sum(n) AS n FROM tb_post GROUP BY fk_user"),
+        ("list", "SELECT fk_user AS pk_list, jsonb_agg(title) AS titles FROM tb_post GROUP BY fk_user"),
+        ("any", "SELECT pk_user AS pk_any, (SELECT title FROM tb_post WHERE fk_user = pk_user LIMIT 1) AS title FROM tb_user"),
+        ("place", "SELECT pk_post AS pk_place, row_number() OVER (PARTITION BY fk_user) AS n FROM tb_post"),
+        ("sorted", "SELECT fk_user AS pk_sorted, jsonb_agg(title ORDER BY pk_post) AS titles FROM tb_post GROUP BY fk_user"),
+    ];
+    for (name, view) in views {
+        client.run(&format!("SELECT pg_tviews_create('{name}', $q${view}$q$)"));
+    }
+    // Rows move, and nothing changes that a view returns.
+    client.run("UPDATE tb_post SET unused = 1 WHERE pk_post % 3 = 0");
+    let because = "contents depend on the order in which rows are read";
+    for (name, _) in views {
+        verified_again(&mut client, name);
+        let said: bool = client.one(&format!(
+            "SELECT unverified_because IS NOT DISTINCT FROM '{because}' FROM pg_tview_status WHERE entity_name = '{name}'"
+        ));
+        assert_eq!(said, name != "sorted", "{name}");
+    }
+    assert_eq!(client.one::<i64>(DRIFT), 0);
+    behind_the_back(
+        &mut client,
+        "DELETE FROM tv_list WHERE pk_list = 7; UPDATE tv_sorted SET titles = '[]' WHERE pk_sorted = 7",
+    );
+    for (table, key) in [("tv_list", "pk_list"), ("tv_sorted", "pk_sorted")] {
+        client.wait_until(
+            &format!(
+                "SELECT EXISTS (SELECT 1 FROM {table} WHERE {key} = 7 AND jsonb_array_length(titles) = 20)"
+            ),
+            2 * WAIT,
+        );
+    }
+    client.wait_until(&format!("SELECT ({DRIFT}) = 2"), 2 * WAIT);
+}
