@@ -97,8 +97,9 @@ fn change(tview: Oid, pause: Duration, change: impl FnOnce(&mut Walk)) {
 
 fn too_long(walk: &mut Walk, times: Times) {
     let longest = times.longest.as_millis();
-    if !walk.suspects.is_empty() && walk.suspects.len() > FEWEST {
-        walk.suspects.truncate(FEWEST);
+    let suspects = walk.suspects.len();
+    if suspects > 1 {
+        walk.suspects.truncate((suspects / 4).clamp(1, FEWEST));
         walk.more_suspects = true;
     } else if walk.method != Method::All && walk.keys_at_once > FEWEST {
         walk.keys_at_once = (walk.keys_at_once / 4).max(FEWEST);
@@ -139,10 +140,11 @@ impl Slice<'_> {
             SUSPECTED
         };
         walk.suspects = found.keys;
-        walk.more_suspects = found.more;
+        let is_again = std::mem::replace(&mut walk.more_suspects, found.more);
         walk.unverified_because = (!portion::has_one_content(self.plan)).then(|| IN_PART.to_string());
-        // Rows that differ in great number are compared once more.
-        if !found.more {
+        // Rows that differ in great number are compared once more. Those that differ for another reason than damage
+        // would otherwise keep the walk where it is.
+        if !found.more || is_again {
             walk.rows += found.rows;
             match portion.upto {
                 Some(upto) => walk.verified_to = Some(upto),

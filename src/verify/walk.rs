@@ -55,7 +55,7 @@ pub struct Walk {
     pub rows: i64,
     /// Keys whose rows differed, to be examined.
     pub suspects: Vec<Key>,
-    /// There were more than these.
+    /// There were more than these. Without suspects: the slice was compared, and is compared once more.
     pub more_suspects: bool,
     /// How often the suspects were to be refreshed.
     pub attempts: i32,
@@ -114,6 +114,7 @@ impl Walk {
         self.walking = true;
         self.verified_to = None;
         self.rows = 0;
+        self.more_suspects = false;
     }
 
     /// All rows were compared.

@@ -1,4 +1,5 @@
-//! What verification does not take for damage: rows of which several contents are right.
+//! What verification takes for damage, and what keeps it from going on: rows of which several contents are right, rows
+//! without a place in the table, rows that take long.
 
 use crate::harness::{Ask, Database, WAIT};
 use crate::verification::{behind_the_back, cluster, verified_again, DRIFT};
@@ -51,4 +52,46 @@ fn the_order_of_rows_is_not_taken_for_damage() {
         );
     }
     client.wait_until(&format!("SELECT ({DRIFT}) = 2"), 2 * WAIT);
+}
+
+/// Keys that the view returns twice are no damage, and do not keep the verification from the rows after them.
+#[test]
+fn many_rows_without_a_place_do_not_hold_the_walk() {
+    let cluster = cluster();
+    let database = Database::new(&cluster, "verify_twice");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_row (id serial PRIMARY KEY, a int, b int);
+         CREATE INDEX ON tb_row (a);
+         INSERT INTO tb_row (a, b) SELECT i, i FROM generate_series(1, 5000) i;
+         ANALYZE",
+    );
+    client.run("SELECT pg_tviews_create('twice', 'SELECT a AS pk_twice, b FROM tb_row')");
+    client.run("INSERT INTO tb_row (a, b) SELECT a, 0 FROM tb_row WHERE a <= 4000");
+    verified_again(&mut client, "twice");
+    assert_eq!(client.one::<i64>(DRIFT), 0);
+    behind_the_back(&mut client, "UPDATE tv_twice SET b = -1 WHERE pk_twice = 5000");
+    client.wait_until("SELECT b = 5000 FROM tv_twice WHERE pk_twice = 5000", 2 * WAIT);
+}
+
+/// Damaged rows are examined one by one if they take long.
+#[test]
+fn rows_that_take_long_are_found_and_recomputed() {
+    let cluster = cluster();
+    let database = Database::new(&cluster, "verify_slow");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_row (pk_row int PRIMARY KEY, n int);
+         INSERT INTO tb_row SELECT i, i FROM generate_series(1, 7) i;
+         CREATE TABLE tb_speed (is_slow bool);
+         INSERT INTO tb_speed VALUES (false);
+         CREATE FUNCTION slowly(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+         $$BEGIN IF (SELECT is_slow FROM public.tb_speed) THEN PERFORM pg_sleep(0.09); END IF; RETURN n; END$$",
+    );
+    client.run("SELECT pg_tviews_create('row', 'SELECT pk_row, slowly(n) AS n FROM tb_row')");
+    verified_again(&mut client, "row");
+    client.run("UPDATE tb_speed SET is_slow = true");
+    behind_the_back(&mut client, "UPDATE tv_row SET n = -1");
+    client.wait_until("SELECT bool_and(n = pk_row) FROM tv_row", 2 * WAIT);
+    client.wait_until(&format!("SELECT ({DRIFT}) > 0"), 2 * WAIT);
 }
