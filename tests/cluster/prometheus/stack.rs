@@ -168,10 +168,10 @@ scrape_configs:
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let path = format!("/api/v1/query?query={encoded}");
         let (mut answer, deadline) = (None, Instant::now() + WAIT);
-        // It may not listen yet.
+        // It may not be ready yet.
         while answer.is_none() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(50));
-            answer = get(self.prometheus_port, &path).filter(|answer| !answer.is_empty());
+            answer = get(self.prometheus_port, &path).filter(|answer| answer.starts_with('{'));
         }
         let answer: Value =
             serde_json::from_str(&answer.ok_or("no answer")?).map_err(|error| error.to_string())?;
