@@ -354,3 +354,24 @@ fn a_backlog_that_workers_share_is_counted_once() {
                         FROM pg_tview_metrics m, before b";
     assert_eq!(client.rows(difference), ["1|1990|10|2000|2000|1"]);
 }
+
+#[test]
+fn an_attempt_of_a_group_that_fails_is_counted_for_the_member_that_fails() {
+    let (_database, mut client) = group(shared(), "metrics_group_attempts");
+    client.run(
+        "CREATE TABLE in_the_way (); CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+         $$BEGIN IF to_regclass('public.in_the_way') IS NOT NULL THEN RAISE 'in the way' USING ERRCODE = '40P01'; END IF; RETURN new; END$$;
+         CREATE TRIGGER fail BEFORE UPDATE ON tv_b FOR EACH ROW EXECUTE FUNCTION fail()",
+    );
+    client.run("BEGIN; UPDATE tb_a SET n = 2 WHERE pk_a = 1; UPDATE tb_b SET n = 2 WHERE pk_b = 1; COMMIT");
+    client.wait_until(
+        "SELECT failures_lock > 0 FROM pg_tview_metrics WHERE entity_name = 'b'",
+        WAIT,
+    );
+    client.run("DROP TABLE in_the_way");
+    client.assert_follows(&["a", "b"]);
+    assert_eq!(
+        client.rows("SELECT failures_lock FROM pg_tview_metrics WHERE entity_name = 'a'"),
+        ["0"]
+    );
+}
