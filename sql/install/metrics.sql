@@ -13,7 +13,8 @@ CREATE VIEW @extschema@.pg_tview_metrics AS SELECT * FROM @extschema@.pg_tviews_
     failures_lock bigint, failures_time bigint, failures_server bigint, failures_view bigint, failures_data bigint,
     lock_seconds float8, read_log_seconds float8, find_keys_seconds float8, recompute_seconds float8, record_seconds float8,
     commit_seconds float8, failed_seconds float8,
-    latency_bounds float8[], latency_buckets bigint[], latency_sum float8, latency_count bigint, counted_since timestamptz);
+    latency_bounds float8[], latency_buckets bigint[], latency_sum float8, latency_count bigint, counted_since timestamptz,
+    drifted_keys bigint, verified_at timestamptz);
 
 CREATE FUNCTION @extschema@.pg_tviews_server_metrics() RETURNS SETOF record
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'pg_tviews_server_metrics';
@@ -21,7 +22,8 @@ CREATE VIEW @extschema@.pg_tview_server_metrics AS SELECT * FROM @extschema@.pg_
     database text, in_recovery boolean, preloaded boolean, launcher_alive boolean, refreshing boolean,
     workers_configured bigint, workers_running bigint, workers_busy bigint, workers_wanted bigint, waiting_seconds float8,
     worker_slots bigint, worker_slots_used bigint, tviews bigint, queue_bytes bigint, stored_groups bigint,
-    xmin_age bigint, xmin_seconds float8, server_started_at timestamptz);
+    xmin_age bigint, xmin_seconds float8, server_started_at timestamptz,
+    throttled_transactions bigint, throttled_seconds float8);
 
 -- Back to the search_path of CREATE EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

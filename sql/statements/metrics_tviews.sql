@@ -12,11 +12,13 @@ WITH RECURSIVE failing AS (
       FROM failing f WHERE f.tview_oid IS NOT NULL
 )
 SELECT pg_catalog.current_database()::text, n.nspname::text, m.entity_name, m.tview_oid::oid, m.state,
-       extract(epoch FROM m.max_latency)::float8, m.source_oids::oid[], coalesce(d.keys, 0), coalesce(p.helped, 0)
+       extract(epoch FROM m.max_latency)::float8, m.source_oids::oid[], coalesce(d.keys, 0), coalesce(p.helped, 0),
+       coalesce(v.drifted_keys, 0), v.verified_at
   FROM @extschema@.pg_tview_definition m
   JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN dead d ON d.tview_oid = m.tview_oid
   LEFT JOIN @extschema@.pg_tview_running_position p ON p.tview_oid = m.tview_oid
+  LEFT JOIN @extschema@.pg_tview_verification v ON v.tview_oid = m.tview_oid
  WHERE (SELECT pg_catalog.pg_has_role($1, 'pg_monitor', 'USAGE')) OR pg_catalog.pg_has_role($1, c.relowner, 'USAGE')
  ORDER BY m.tview_oid::oid

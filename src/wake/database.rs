@@ -1,6 +1,5 @@
 //! A database that has, or may have, the extension: whether it needs workers, and what its workers share.
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
 
@@ -10,7 +9,7 @@ use pgrx::pg_sys::Oid;
 use super::blockers::Blockers;
 use super::queue_known::Known;
 use super::sources::Sources;
-use super::throttle::{Delays, Throttle};
+use super::throttle::Throttle;
 use super::tview::Tview;
 use super::workers::Workers;
 use crate::postgres::process::shared_memory::SharedArray;
@@ -125,16 +124,6 @@ impl Default for Database {
     }
 }
 
-/// How often writers were delayed since the server has started, in all databases.
-pub fn delays() -> Delays {
-    let databases = DATABASES.get().iter();
-    let each = databases.map(|database| database.throttle.delays());
-    each.fold(Delays::default(), |sum, of| Delays {
-        transactions: sum.transactions + of.transactions,
-        microseconds: sum.microseconds + of.microseconds,
-    })
-}
-
 impl Database {
     /// The place of database `oid`, if it has one.
     pub fn find(oid: Oid) -> Option<&'static Database> {
@@ -174,7 +163,7 @@ impl Database {
             .iter()
             .for_each(|worker| worker.failed_starts.store(0, SeqCst));
         self.queue_known.release();
-        self.throttle.keep(&HashSet::new());
+        self.throttle.release();
         self.trim_at.store(0, SeqCst);
         self.rested_tick.store(0, SeqCst);
         self.waiting_since.store(0, SeqCst);
@@ -302,6 +291,7 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wake::throttle::Delays;
 
     #[test]
     fn a_database_is_missing_only_until_its_generation_moves() {
@@ -319,8 +309,10 @@ mod tests {
         database.oid.store(5, SeqCst);
         database.present.store(true, SeqCst);
         database.note_missing(0);
+        database.throttle.note_delay(true, 40);
         database.release(0);
         assert_eq!((database.oid(), database.missing()), (None, None));
+        assert_eq!(database.throttle.delays(), Delays::default());
         assert!(!database.present.load(SeqCst));
     }
 }

@@ -43,7 +43,7 @@ pub struct Excess {
     pub lag: i64,
 }
 
-/// How often writers were delayed since the server has started.
+/// How often writers of a database were delayed since the server has started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delays {
     pub transactions: u64,
@@ -86,6 +86,13 @@ impl Throttle {
                 };
             }
         }
+    }
+
+    /// No database has the place any more.
+    pub fn release(&self) {
+        self.keep(&HashSet::new());
+        self.transactions.store(0, SeqCst);
+        self.delayed.store(0, SeqCst);
     }
 
     /// From when on writers of a source are delayed; 0: they are not. Not where the places are used up.

@@ -140,6 +140,11 @@ fn a_session_that_is_delayed_shows_what_it_waits_for() {
                              AND NOT EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = pg_stat_activity.pid AND l.locktype = 'transactionid'))",
             WAIT,
         );
+        // A delay is counted once it is over.
+        client.wait_until(
+            "SELECT throttled_transactions > 0 AND throttled_seconds > 0 FROM pg_tview_server_metrics",
+            WAIT,
+        );
         stop.store(true, std::sync::atomic::Ordering::SeqCst);
     });
 }

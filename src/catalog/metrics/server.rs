@@ -14,6 +14,7 @@ use crate::statement;
 use crate::wake::database::Database;
 use crate::wake::health::health;
 use crate::wake::slots;
+use crate::wake::throttle::Delays;
 
 /// The columns, as `sql/install/metrics.sql` names them.
 pub(super) const ROWS: pg::Rows = pg::Rows {
@@ -36,6 +37,8 @@ pub(super) const ROWS: pg::Rows = pg::Rows {
         INT8OID,
         FLOAT8OID, // the oldest xmin: transactions, seconds
         TIMESTAMPTZOID,
+        INT8OID,
+        FLOAT8OID, // throttled: transactions, seconds
     ],
     compute: rows,
 };
@@ -70,6 +73,8 @@ fn rows() -> Vec<Vec<Value>> {
     let usage = slots::usage();
     let count = |count: usize| Value::of(count as i64);
     let (busy, wanted, waits) = workers();
+    let delays = Database::find(process::database())
+        .map_or_else(Delays::default, |database| database.throttle.delays());
     vec![vec![
         Value::of(database),
         Value::of(in_recovery()),
@@ -89,6 +94,8 @@ fn rows() -> Vec<Vec<Value>> {
         Value::of(xmin_age),
         Value::of(xmin_seconds),
         Value::of(started_at),
+        Value::of(delays.transactions as i64),
+        Value::of(seconds(delays.microseconds as i64)),
     ]]
 }
 

@@ -1,5 +1,6 @@
 //! The rows of `pg_tview_metrics`: one per TVIEW that the current role may see.
 
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{
     self, Oid, FLOAT8ARRAYOID, FLOAT8OID, INT8ARRAYOID, INT8OID, REGCLASSOID, TEXTOID, TIMESTAMPTZOID,
 };
@@ -56,6 +57,8 @@ pub(super) const ROWS: pg::Rows = pg::Rows {
         FLOAT8OID,
         INT8OID, // latency: bounds, buckets, sum, count
         TIMESTAMPTZOID,
+        INT8OID,
+        TIMESTAMPTZOID, // verification: rows that differed, the last walk
     ],
     compute: rows,
 };
@@ -75,6 +78,8 @@ struct Known {
     sources: Vec<Oid>,
     dead_keys: i64,
     group_reads: i64,
+    drifted_keys: i64,
+    verified_at: Option<TimestampWithTimeZone>,
 }
 
 /// What shared memory says of it.
@@ -121,6 +126,8 @@ fn from_row(rows: &Rows, row: usize) -> Option<Known> {
         sources: rows.get(row, 6)?,
         dead_keys: rows.get(row, 7)?,
         group_reads: rows.get(row, 8)?,
+        drifted_keys: rows.get(row, 9)?,
+        verified_at: rows.get(row, 10),
     })
 }
 
@@ -180,5 +187,6 @@ fn values(known: &Known, progress: Option<Progress>, bounds: Value) -> Vec<Value
             row.extend(std::iter::repeat_n(Value::NULL, numbers));
         }
     }
+    row.extend([Value::of(known.drifted_keys), Value::of(known.verified_at)]);
     row
 }

@@ -168,24 +168,31 @@ fn each_fault_fires_its_alert_and_no_other() {
     cluster.stop(StopMode::Fast);
     stack.await_alerts(&unreachable, &[], || ());
     cluster.start_server();
-    stack.await_alerts(&[], &unreachable, || ());
     database
         .client()
         .run("UPDATE tb_item SET name = 'nobody sees' WHERE pk_item = 1");
-    stack.await_alerts(&["PgTviewsNoWorkerSlot"], &[], || ());
-    cluster
-        .client("postgres")
-        .run("ALTER SYSTEM RESET max_worker_processes");
+    // Until the launcher has found out that there is no slot, no worker knows the TVIEW.
+    let passing = [
+        "PgTviewsDatabaseUnreachable",
+        "PgTviewsNoWorkerSlot",
+        "PgTviewsNotTracked",
+    ];
+    stack.await_alerts(&["PgTviewsNoWorkerSlot"], &passing, || ());
+    let mut client = cluster.client("postgres");
+    client.run("ALTER SYSTEM RESET max_worker_processes");
+    client.run("ALTER SYSTEM SET pg_tviews.enabled = off");
+    drop(client);
     cluster.restart(StopMode::Fast);
-    stack.await_alerts(
-        &[],
-        &["PgTviewsDatabaseUnreachable", "PgTviewsNoWorkerSlot"],
-        || (),
-    );
+    // Nothing measures how late it is.
+    stack.await_alerts(&["PgTviewsNotTracked"], &passing, || ());
+    let mut client = cluster.client("postgres");
+    client.run("ALTER SYSTEM RESET pg_tviews.enabled");
+    client.run("SELECT pg_reload_conf()");
+    stack.await_alerts(&[], &["PgTviewsNotTracked", "PgTviewsLate"], || ());
     database.client().assert_follows(&["item"]);
 }
 
-/// Late, suspended, dead key.
+/// Late, suspended, dead key, damaged row.
 fn faults_of_a_tview(stack: &Stack, client: &mut Client) {
     client.run("ALTER SYSTEM SET pg_tviews.enabled = off");
     client.run("SELECT pg_reload_conf()");
@@ -206,6 +213,23 @@ fn faults_of_a_tview(stack: &Stack, client: &mut Client) {
     stack.await_alerts(&["PgTviewsDeadKeys"], &[], || ());
     client.run("UPDATE tb_item SET divisor = 1 WHERE pk_item = 3");
     stack.await_alerts(&[], &["PgTviewsDeadKeys"], || ());
+
+    for setting in ["pg_tviews.verify_cycle = 1", "pg_tviews.verify_share = 100"] {
+        client.run(&format!("ALTER SYSTEM SET {setting}"));
+    }
+    client.run("SELECT pg_reload_conf()");
+    // Before that, the row is verified as it should be.
+    client.wait_until(
+        "SELECT verified_at IS NOT NULL AND drifted_keys = 0 FROM pg_tview_metrics",
+        2 * WAIT,
+    );
+    client.run("SET session_replication_role = replica; UPDATE tv_item SET data = '{}' WHERE pk_item = 5; RESET session_replication_role");
+    stack.await_alerts(&["PgTviewsDrift"], &[], || ());
+    client.assert_follows(&["item"]);
+    client.run("ALTER SYSTEM RESET pg_tviews.verify_cycle");
+    client.run("ALTER SYSTEM RESET pg_tviews.verify_share");
+    client.run("SELECT pg_reload_conf()");
+    stack.await_alerts(&[], &["PgTviewsDrift"], || ());
 }
 
 /// Launcher gone, old snapshot, growing queue.

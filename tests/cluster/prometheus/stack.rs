@@ -84,7 +84,12 @@ fn rules() -> String {
             false => line.to_owned(),
         });
     let mut text = lines.collect::<Vec<_>>().join("\n");
-    for (usual, short) in [("> 3600", "> 4"), ("> 268435456", "> 200000"), ("[30m]", "[10s]")] {
+    for (usual, short) in [
+        ("> 3600", "> 4"),
+        ("> 268435456", "> 200000"),
+        ("[30m]", "[10s]"),
+        ("[1h]", "[10s]"),
+    ] {
         assert!(text.contains(usual), "the rules have no {usual}");
         text = text.replace(usual, short);
     }
@@ -161,7 +166,13 @@ scrape_configs:
     /// What Prometheus answers to a query; the error, if it is none.
     pub fn query(&self, query: &str) -> Result<Value, String> {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let answer = get(self.prometheus_port, &format!("/api/v1/query?query={encoded}"));
+        let path = format!("/api/v1/query?query={encoded}");
+        let (mut answer, deadline) = (None, Instant::now() + WAIT);
+        // It may not be ready yet.
+        while answer.is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(50));
+            answer = get(self.prometheus_port, &path).filter(|answer| answer.starts_with('{'));
+        }
         let answer: Value =
             serde_json::from_str(&answer.ok_or("no answer")?).map_err(|error| error.to_string())?;
         match answer["status"].as_str() {

@@ -7,7 +7,8 @@ SELECT pg_tviews_create('item', 'SELECT pk_item, jsonb_build_object(''name'', na
 UPDATE tb_item SET name = 'uno', divisor = 0 WHERE pk_item = 1;
 CALL pg_tviews_drain();
 SELECT database = current_database() AS database, schema_name = current_schema() AS schema, entity_name, tview_oid, state, bound_seconds,
-       lag_seconds, pending_commits, dead_letter_keys, stored_group_reads, refreshes, latency_bounds, counted_since
+       lag_seconds, pending_commits, dead_letter_keys, stored_group_reads, refreshes, latency_bounds, counted_since,
+       drifted_keys, verified_at
   FROM pg_tview_metrics;
 SELECT num_nonnulls(VARIADIC ARRAY[lag_seconds, pending_commits, refreshes, changes_read, keys_refreshed, rows_inserted, rows_updated, rows_deleted,
        rows_unchanged, failures_lock, failures_time, failures_server, failures_view, failures_data, lock_seconds, read_log_seconds,
@@ -18,7 +19,7 @@ SELECT num_nonnulls(VARIADIC ARRAY[lag_seconds, pending_commits, refreshes, chan
 SELECT database = current_database() AS database, in_recovery, preloaded, launcher_alive, refreshing, workers_configured, workers_running,
        workers_busy, workers_wanted, waiting_seconds, worker_slots > 0 AS slots, worker_slots_used BETWEEN 1 AND worker_slots AS used,
        tviews, queue_bytes >= 0 AS queue, stored_groups, xmin_age >= 0 AS xids, xmin_seconds >= 0 AS seconds,
-       server_started_at = pg_postmaster_start_time() AS started
+       server_started_at = pg_postmaster_start_time() AS started, throttled_transactions, throttled_seconds
   FROM pg_tview_server_metrics;
 
 -- More dead keys than are counted, of two TVIEWs.
