@@ -200,3 +200,35 @@ fn refreshes_and_previews_in_a_session_are_not_delayed() {
     assert!(least(&mut app, script) < MOST, "a preview");
     assert!(least(&mut app, WRITE) >= MOST);
 }
+
+#[test]
+fn writers_of_tables_without_the_privilege_trigger_are_not_delayed() {
+    let (database, mut client) = open("throttle_rights", "throttle_rights_app");
+    client.run(
+        "DROP ROLE IF EXISTS throttle_rights_reader;
+         CREATE ROLE throttle_rights_reader LOGIN;
+         GRANT USAGE, CREATE ON SCHEMA public TO throttle_rights_reader;
+         GRANT SELECT ON tb_a, tb_b TO throttle_rights_reader;
+         GRANT TRIGGER ON tb_b TO throttle_rights_reader;
+         ALTER DATABASE throttle_rights SET pg_tviews.require_trigger_privilege = off",
+    );
+    let mut reader = database.client_as("throttle_rights_reader");
+    reader.run(
+        "CREATE TABLE tb_lock (pk_lock int PRIMARY KEY);
+         SELECT pg_tviews_create('r', 'SELECT a.pk_a AS pk_r, a.name, b.name AS b FROM tb_a a JOIN tb_b b ON b.pk_b = a.pk_a LEFT JOIN tb_lock ON pk_lock = pk_a');
+         UPDATE pg_tview_meta SET throttle_lag = '1 ms' WHERE entity_name = 'r'",
+    );
+    client.assert_follows(&["r"]);
+    let mut holder = database.client();
+    holder.run("BEGIN; LOCK TABLE tb_lock IN ACCESS EXCLUSIVE MODE");
+    let mut app = database.client_as("throttle_rights_app");
+    app.run(WRITE);
+    let begin = Instant::now();
+    while least(&mut app, "UPDATE tb_b SET name = name || '.'") < MOST {
+        assert!(begin.elapsed() < WAIT, "no writer is delayed");
+    }
+    assert!(
+        least(&mut app, WRITE) < MOST,
+        "the owner of the TVIEW may only read it"
+    );
+}
