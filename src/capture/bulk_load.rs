@@ -40,6 +40,15 @@ struct Load {
     sources: HashSet<Oid>,
 }
 
+impl Load {
+    /// Whether the other one turns off nothing else.
+    fn covers(&self, other: &Load) -> bool {
+        other.tables.is_subset(&self.tables)
+            && other.triggers.is_subset(&self.triggers)
+            && other.sources.is_subset(&self.sources)
+    }
+}
+
 thread_local! {
     static LOADS: RefCell<Vec<Load>> = const { RefCell::new(Vec::new()) };
     /// Whether there is one. Read before each statement that writes.
@@ -73,7 +82,9 @@ pub fn begin(table: Oid) -> Vec<Oid> {
     let mut sources: Vec<Oid> = load.sources.iter().copied().collect();
     sources.sort_by_key(|source| source.to_u32());
     sources.iter().copied().for_each(mark_all_rows);
-    if !found.is_empty() {
+    // A call that is repeated for each row must not make the next statements slower and slower.
+    let is_new = LOADS.with_borrow(|loads| !loads.iter().any(|earlier| earlier.covers(&load)));
+    if !found.is_empty() && is_new {
         load.tables.iter().copied().for_each(invalidation::announce);
         LOADS.with_borrow_mut(|loads| loads.push(load));
         ANY.set(true);

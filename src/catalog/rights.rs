@@ -50,11 +50,7 @@ pub fn check_sources(owner: Oid, sources: &[Oid]) -> Result<(), Problem> {
     if !settings::require_trigger_privilege() {
         return Ok(());
     }
-    let lacking = |source: &Oid| {
-        let owns = relation::owner(*source).is_some_and(|of_source| role::has_rights_of(owner, of_source));
-        !owns && !privileges::may_add_triggers(owner, *source)
-    };
-    let Some(source) = sources.iter().find(|source| lacking(source)) else {
+    let Some(source) = sources.iter().find(|source| !may_slow_writers(owner, **source)) else {
         return Ok(());
     };
     let (source, owner) = (relation::display(*source), role::name(owner));
@@ -66,4 +62,10 @@ pub fn check_sources(owner: Oid, sources: &[Oid]) -> Result<(), Problem> {
         "Triggers on {source} capture its changes, and {owner}, the owner of the TVIEW, may not create triggers there."
     ))
     .hint(format!("Run GRANT TRIGGER ON {source} TO {owner};")))
+}
+
+/// Whether the owner of a TVIEW could slow down the writers of a source anyway, by triggers.
+pub fn may_slow_writers(owner: Oid, source: Oid) -> bool {
+    let owns = relation::owner(source).is_some_and(|of_source| role::has_rights_of(owner, of_source));
+    owns || privileges::may_add_triggers(owner, source)
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
 
+use super::definition::Definition;
 use super::state::State;
-use super::{definition, groups};
+use super::{definition, groups, rights};
 use crate::settings;
 
 /// A TVIEW as the schedule of a worker knows it.
@@ -17,6 +18,8 @@ pub struct TviewInfo {
     pub max_latency: Duration,
     /// Writers of the sources are delayed while the TVIEW is later than this.
     pub throttle_lag: Option<Duration>,
+    /// The sources whose writers it may delay.
+    pub throttled: Vec<Oid>,
     pub state: State,
     pub sources: Vec<Oid>,
     /// The unit of those that it is refreshed with; None: it is refreshed alone.
@@ -36,8 +39,20 @@ pub fn infos() -> Vec<TviewInfo> {
             name: definition.display(),
             max_latency: definition.max_latency.unwrap_or_else(settings::max_latency),
             throttle_lag: definition.throttle_lag,
+            throttled: throttled(&definition),
             state: definition.state,
             sources: definition.sources,
         })
+        .collect()
+}
+
+/// The owner may have made the TVIEW without the privilege TRIGGER, or lost it since.
+fn throttled(definition: &Definition) -> Vec<Oid> {
+    if definition.throttle_lag.is_none() {
+        return Vec::new();
+    }
+    let sources = definition.sources.iter().copied();
+    sources
+        .filter(|source| rights::may_slow_writers(definition.owner, *source))
         .collect()
 }

@@ -11,11 +11,13 @@ pub fn may_select(role: Oid, relation: Oid) -> bool {
     }
 }
 
-/// Whether a role may create triggers on a table.
+/// Whether a role may create triggers on a table. False if there is no such table.
 pub fn may_add_triggers(role: Oid, table: Oid) -> bool {
+    let mut missing = false;
     // SAFETY: catalog look-up inside a transaction.
     unsafe {
-        let result = pg_sys::pg_class_aclcheck(table, role, pg_sys::ACL_TRIGGER as pg_sys::AclMode);
+        let trigger = pg_sys::ACL_TRIGGER as pg_sys::AclMode;
+        let result = pg_sys::pg_class_aclcheck_ext(table, role, trigger, &raw mut missing);
         result == pg_sys::AclResult::ACLCHECK_OK
     }
 }

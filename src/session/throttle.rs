@@ -11,8 +11,8 @@ use pgrx::pg_sys::Oid;
 use crate::postgres::hooks::executor;
 use crate::postgres::hooks::transaction_events::{Handlers, SubtransactionEvent, TransactionEvent};
 use crate::postgres::inheritance;
-use crate::postgres::process::{self, clock, latch};
-use crate::postgres::{role, wait_event};
+use crate::postgres::process::{self, clock, latch, time_limit};
+use crate::postgres::{role, run_as, wait_event};
 use crate::wake::database::Database;
 use crate::wake::throttle::Excess;
 
@@ -39,10 +39,11 @@ thread_local! {
     static EVENT_NUMBER: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// Before a statement writes these tables. Never an error, except what cancels the statement anyway.
+/// Before a statement writes these tables. Never an error, except what cancels the statement anyway. Refreshes
+/// in a session and previews, which write tables of TVIEWs, are not delayed.
 pub fn before_write(tables: &[Oid]) {
     let delayed = DELAYED.get();
-    if delayed >= MOST || !process::serves_client() || executor::writes_already() {
+    if delayed >= MOST || !process::serves_client() || run_as::at_own_work() || executor::writes_already() {
         return;
     }
     let Some(database) = Database::find(process::database()).filter(|database| database.throttle.is_any())
@@ -57,7 +58,9 @@ pub fn before_write(tables: &[Oid]) {
     else {
         return;
     };
-    let delay = delay(excess).saturating_sub(delayed);
+    // A timeout of the session leaves most of its time to the statement.
+    let most = time_limit::left().map_or(MOST, |left| left / 4);
+    let delay = delay(excess).saturating_sub(delayed).min(most);
     // Waiting is of use only while a worker catches up.
     if delay.is_zero() || role::is_privileged() || !is_refreshing(database) {
         return;

@@ -134,14 +134,14 @@ impl TrackedSet {
         if tracked.throttles_from().is_none() {
             return;
         }
-        for source in &tracked.info.sources {
+        for source in &tracked.info.throttled {
             let readers = self
                 .readers
                 .get(&Sources::place_of(*source))
                 .into_iter()
                 .flatten();
             let readers = readers.map(|reader| &self.list[*reader]);
-            let of_source = readers.filter(|reader| reader.info.sources.contains(source));
+            let of_source = readers.filter(|reader| reader.info.throttled.contains(source));
             let earliest = of_source
                 .filter_map(Tracked::throttles_from)
                 .min_by_key(|(from, _)| if *from == 0 { i64::MAX } else { *from });
@@ -155,7 +155,7 @@ impl TrackedSet {
         let throttling = |tracked: &&Tracked| tracked.throttles_from().is_some();
         let sources = self.list.iter().filter(throttling);
         let sources: HashSet<Oid> = sources
-            .flat_map(|tracked| tracked.info.sources.iter().copied())
+            .flat_map(|tracked| tracked.info.throttled.iter().copied())
             .collect();
         self.database.throttle.keep(&sources);
         (0..self.list.len()).for_each(|index| self.announce_lateness(index));

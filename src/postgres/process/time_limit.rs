@@ -10,10 +10,18 @@ use pgrx::{pg_sys, PgSqlErrorCode, PgTryBuilder};
 
 use crate::error::{Caught, Problem};
 use crate::postgres::hooks::insistent_cancel;
+use crate::postgres::process::clock;
 use crate::postgres::transaction;
 
 /// `STATEMENT_TIMEOUT` of utils/timeout.h.
 const STATEMENT_TIMEOUT: u32 = 3;
+
+/// `TRANSACTION_TIMEOUT` of utils/timeout.h, where there is one.
+const TRANSACTION_TIMEOUT: Option<u32> = if cfg!(any(feature = "pg15", feature = "pg16")) {
+    None
+} else {
+    Some(8)
+};
 
 /// `USER_TIMEOUT` of utils/timeout.h: PostgreSQL gives the next free number from here on.
 const USER_TIMEOUT: u32 = if cfg!(any(feature = "pg15", feature = "pg16")) {
@@ -26,6 +34,21 @@ extern "C-unwind" {
     fn RegisterTimeout(id: u32, handler: extern "C-unwind" fn()) -> u32;
     fn enable_timeout_after(id: u32, milliseconds: i32);
     fn disable_timeout(id: u32, keep_indicator: bool);
+    fn get_timeout_active(id: u32) -> bool;
+    fn get_timeout_finish_time(id: u32) -> i64;
+}
+
+/// How long it is until a timeout of the session ends its statement or transaction; None: none will.
+pub fn left() -> Option<Duration> {
+    let timers = [Some(STATEMENT_TIMEOUT), TRANSACTION_TIMEOUT]
+        .into_iter()
+        .flatten();
+    // SAFETY: both read the table of timers of this process.
+    let ends = timers
+        .filter(|id| unsafe { get_timeout_active(*id) })
+        .map(|id| unsafe { get_timeout_finish_time(id) });
+    let left = ends.min()?.saturating_sub(clock::now()).max(0);
+    Some(Duration::from_micros(left as u64))
 }
 
 struct Armed;

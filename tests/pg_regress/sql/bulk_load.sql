@@ -109,6 +109,28 @@ SELECT fired('INSERT INTO tb_user VALUES (33, ''later'')');
 COMMIT;
 TABLE pending; CALL pg_tviews_drain();
 SELECT same('v_user', 'tv_user'), count(*) FROM tv_user;
+-- Called again and again, by a trigger for example: what follows does not become slower and slower.
+SET statement_timeout = '2min';
+DO $$
+BEGIN
+    FOR i IN 1..2000 LOOP
+        PERFORM pg_tviews_bulk_load('tb_user');
+        UPDATE tb_user SET name = i WHERE pk_user = 1;
+    END LOOP;
+END $$;
+RESET statement_timeout;
+TABLE pending; CALL pg_tviews_drain();
+SELECT same('v_user', 'tv_user'), same('v_post', 'tv_post');
+-- Repeated under a savepoint that is rolled back: the earlier call still counts.
+BEGIN;
+SELECT pg_tviews_bulk_load('tb_user');
+SAVEPOINT s;
+SELECT pg_tviews_bulk_load('tb_user');
+ROLLBACK TO s;
+SELECT fired('UPDATE tb_user SET name = ''kept'' WHERE pk_user = 2');
+COMMIT;
+TABLE pending; CALL pg_tviews_drain();
+SELECT same('v_user', 'tv_user'), same('v_post', 'tv_post');
 -- DDL on the table, in the same transaction.
 BEGIN;
 SELECT pg_tviews_bulk_load('tb_user');
