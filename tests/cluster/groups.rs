@@ -320,6 +320,18 @@ fn a_key_that_fails_does_not_stop_the_group() {
 }
 
 #[test]
+fn progress_ends_with_the_refresh() {
+    let (_database, mut client) = open("groups_progress");
+    assert_refreshed_together(&mut client, &MEMBERS);
+    client.run("UPDATE tb_a SET n = n + 1; UPDATE tb_b SET n = n + 1");
+    client.run("CALL pg_tviews_drain()");
+    client.wait_until(
+        "SELECT count(*) = 0 FROM pg_tview_progress WHERE datname = current_database()",
+        WAIT,
+    );
+}
+
+#[test]
 fn a_paused_member_does_not_stop_the_others() {
     let (_database, mut client) = open("groups_paused");
     client.run("SELECT pg_tviews_pause('b')");
