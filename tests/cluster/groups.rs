@@ -295,8 +295,13 @@ fn a_key_that_fails_does_not_stop_the_group() {
     client.run("UPDATE pg_tview_meta SET refresh_group = 'shop' WHERE entity_name = 'c'");
     client.started_workers();
     client.assert_follows(&["c"]);
+    assert_refreshed_together(&mut client, &["a", "b", "total", "pair", "c"]);
     client.run("UPDATE tb_a SET n = 66 WHERE pk_a = 9");
     client.wait_until("SELECT count(*) = 1 FROM pg_tview_dead_letter", WAIT);
+    // The attempt with the others counts, and that alone.
+    let failures: i64 =
+        client.one("SELECT failures_data::bigint FROM pg_tview_metrics WHERE entity_name = 'c'");
+    assert!(failures >= 2, "{failures}");
     client.run("SELECT pg_tviews_wait()");
     client.assert_views_equal(&MEMBERS);
     assert!(client.one::<bool>(CONSISTENT));

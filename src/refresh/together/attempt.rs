@@ -238,6 +238,7 @@ impl Attempt {
         if error.is_cancel() && refresh.limit.is_some() {
             return End::Stopped(index, Verdict::TooLong);
         }
+        tally::failed(refresh.tview, tally::class(&error));
         if classes::is_cancelled_drain(self.driver, &error) {
             return End::Cancelled(error);
         }
