@@ -471,6 +471,27 @@ fn a_drain_keeps_a_group_together() {
             "{call}"
         );
     }
+    a_drain_ends_when_it_is_cancelled(&database);
+}
+
+/// Also while the plan of a member is being made.
+fn a_drain_ends_when_it_is_cancelled(database: &Database) {
+    let mut client = database.client();
+    client.run(
+        "CREATE FUNCTION slow() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(2); RETURN 1; END'",
+    );
+    client.run("SELECT pg_tviews_create('slow', 'SELECT pk_a AS pk_slow, slow() AS n FROM tb_a')");
+    client.run("CALL pg_tviews_drain()");
+    client.run("UPDATE pg_tview_meta SET refresh_group = 'shop' WHERE entity_name = 'slow'");
+    client.run("UPDATE tb_a SET n = n + 1");
+    // This one has no plan yet.
+    let mut other = database.client();
+    other.run("SET statement_timeout = '300ms'");
+    let error = other.fails("CALL pg_tviews_drain()");
+    assert_eq!(error.code().code(), "57014", "{error:?}");
+    other.run("RESET statement_timeout");
+    other.run("CALL pg_tviews_drain()");
+    client.assert_views_equal(&MEMBERS);
 }
 
 #[test]
