@@ -1,7 +1,9 @@
 -- What the refreshes of the last seconds (parameter 2; NULL: all that are recorded) cost, by TVIEW and source. TVIEWs are those
--- whose owner's privileges the role (parameter 1) has; all, for a member of pg_monitor. details.sources: see refresh/by_source.rs.
+-- whose owner's privileges the role (parameter 1) has; all, for a member of pg_monitor. details.sources: see refresh/by_source.rs;
+-- details.took: see refresh/audit/entry.rs.
 WITH recent AS (
-    SELECT a.audit_id, a.tview_oid, m.entity_name, a.operation, extract(epoch FROM a.finished_at - a.started_at)::float8 AS seconds,
+    SELECT a.audit_id, a.tview_oid, m.entity_name, a.operation,
+           coalesce((a.details ->> 'took')::float8 / 1000000, extract(epoch FROM a.finished_at - a.started_at)::float8) AS seconds,
            a.details -> 'sources' AS sources
       FROM @extschema@.pg_tview_meta_audit a
       JOIN @extschema@.pg_tview_definition m ON m.tview_oid::oid = a.tview_oid

@@ -295,8 +295,13 @@ fn a_key_that_fails_does_not_stop_the_group() {
     client.run("UPDATE pg_tview_meta SET refresh_group = 'shop' WHERE entity_name = 'c'");
     client.started_workers();
     client.assert_follows(&["c"]);
+    assert_refreshed_together(&mut client, &["a", "b", "total", "pair", "c"]);
     client.run("UPDATE tb_a SET n = 66 WHERE pk_a = 9");
     client.wait_until("SELECT count(*) = 1 FROM pg_tview_dead_letter", WAIT);
+    // The attempt with the others counts, and that alone.
+    let failures: i64 =
+        client.one("SELECT failures_data::bigint FROM pg_tview_metrics WHERE entity_name = 'c'");
+    assert!(failures >= 2, "{failures}");
     client.run("SELECT pg_tviews_wait()");
     client.assert_views_equal(&MEMBERS);
     assert!(client.one::<bool>(CONSISTENT));
@@ -317,6 +322,18 @@ fn a_key_that_fails_does_not_stop_the_group() {
     }
     client.run("UPDATE tb_a SET n = 1 WHERE pk_a = 9");
     client.assert_follows(&["a", "b", "total", "pair", "c"]);
+}
+
+#[test]
+fn progress_ends_with_the_refresh() {
+    let (_database, mut client) = open("groups_progress");
+    assert_refreshed_together(&mut client, &MEMBERS);
+    client.run("UPDATE tb_a SET n = n + 1; UPDATE tb_b SET n = n + 1");
+    client.run("CALL pg_tviews_drain()");
+    client.wait_until(
+        "SELECT count(*) = 0 FROM pg_tview_progress WHERE datname = current_database()",
+        WAIT,
+    );
 }
 
 #[test]
@@ -454,6 +471,27 @@ fn a_drain_keeps_a_group_together() {
             "{call}"
         );
     }
+    a_drain_ends_when_it_is_cancelled(&database);
+}
+
+/// Also while the plan of a member is being made.
+fn a_drain_ends_when_it_is_cancelled(database: &Database) {
+    let mut client = database.client();
+    client.run(
+        "CREATE FUNCTION slow() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(2); RETURN 1; END'",
+    );
+    client.run("SELECT pg_tviews_create('slow', 'SELECT pk_a AS pk_slow, slow() AS n FROM tb_a')");
+    client.run("CALL pg_tviews_drain()");
+    client.run("UPDATE pg_tview_meta SET refresh_group = 'shop' WHERE entity_name = 'slow'");
+    client.run("UPDATE tb_a SET n = n + 1");
+    // This one has no plan yet.
+    let mut other = database.client();
+    other.run("SET statement_timeout = '300ms'");
+    let error = other.fails("CALL pg_tviews_drain()");
+    assert_eq!(error.code().code(), "57014", "{error:?}");
+    other.run("RESET statement_timeout");
+    other.run("CALL pg_tviews_drain()");
+    client.assert_views_equal(&MEMBERS);
 }
 
 #[test]

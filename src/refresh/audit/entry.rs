@@ -170,6 +170,14 @@ impl Entry {
         details[kept_problem::NAME] = json;
     }
 
+    /// Keeps the microseconds from the start until `now`: the row is added after refreshes of other TVIEWs, whose time is
+    /// not its own.
+    pub fn keep_took(&mut self, now: TimestampWithTimeZone) {
+        let took = i64::from(now) - i64::from(self.started_at);
+        let details = self.details.get_or_insert_with(|| serde_json::json!({}));
+        details["took"] = took.max(0).into();
+    }
+
     /// The problem that is reported of such rows.
     pub fn left_out(&self) -> Option<KeptProblem> {
         KeptProblem::from_json(self.details.as_ref()?.get(kept_problem::NAME)?)

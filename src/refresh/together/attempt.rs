@@ -163,6 +163,7 @@ impl Attempt {
         }
         match (self.prepare)(self.driver, refresh.tview) {
             Ok(Ok(plan)) => Ok(plan),
+            Err(error) if classes::is_cancelled_drain(self.driver, &error) => Err(End::Cancelled(error)),
             // Alone it is tried again, and an error is recorded.
             Ok(Err(_)) | Err(_) => Err(End::Leaves(index)),
         }
@@ -223,6 +224,9 @@ impl Attempt {
     /// alone.
     fn after_error(&self, course: &Course, error: Caught) -> End {
         let Some(index) = course.at.get() else {
+            if classes::is_cancelled_drain(self.driver, &error) {
+                return End::Cancelled(error);
+            }
             return End::Failed;
         };
         match course.undo.get() {

@@ -10,6 +10,7 @@ use crate::error::Caught;
 use crate::postgres::transaction::Driver;
 use crate::queue::append;
 use crate::refresh::one_refresh::Prepare;
+use crate::refresh::progress::UntilEnd;
 
 /// If DDL makes plans stale in between, the plans are made again. DDL in a loop must not block this process.
 const MAXIMUM_STALE: usize = 5;
@@ -26,6 +27,7 @@ pub fn drain(prepare: Prepare, tviews: &[Oid]) -> (Vec<Member>, Option<Caught>) 
 }
 
 fn run_to_end(mut attempt: Attempt) -> (Vec<Member>, Option<Caught>) {
+    let _shown = UntilEnd;
     let (mut stale, mut cancelled) = (0, None);
     loop {
         let started = Instant::now();

@@ -80,7 +80,8 @@ impl Together {
     }
 
     /// The changes of a TVIEW are applied. `entry`: its audit row, which is added at the end.
-    pub fn applied(&self, tview: Oid, sources: Vec<Oid>, entry: Entry) {
+    pub fn applied(&self, tview: Oid, sources: Vec<Oid>, mut entry: Entry) {
+        entry.keep_took(audit::now());
         self.applied.borrow_mut().push(Applied {
             tview,
             sources,

@@ -130,6 +130,21 @@ SELECT same('v_user', 'tv_user'), pg_tviews_consistent('{user,card,post}');
 UPDATE pg_tview_meta SET refresh_group = NULL WHERE tview_oid = 'tv_user'::regclass;
 SELECT entity_name, refresh_group, consistent FROM pg_tview_status WHERE tview_oid IN ('tv_user'::regclass, 'tv_card'::regclass) ORDER BY 1;
 
+-- The time that is spent on one of them is not that of the others, although all end together.
+CREATE FUNCTION slow(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(0.2); RETURN n; END';
+CREATE TABLE tb_timed (pk_timed int PRIMARY KEY);
+SELECT pg_tviews_create('early', 'SELECT pk_timed AS pk_early, groups.slow(pk_timed) AS n FROM tb_timed');
+SELECT pg_tviews_create('late', 'SELECT pk_early AS pk_late, groups.slow(n) AS n FROM tv_early');
+UPDATE pg_tview_meta SET refresh_group = 'timed' WHERE tview_oid IN ('tv_early'::regclass, 'tv_late'::regclass);
+CALL pg_tviews_drain();
+INSERT INTO tb_timed VALUES (1);
+CALL pg_tviews_drain('late');
+SELECT count(*), count(DISTINCT a.position::text) AS positions,
+       (SELECT sum(seconds) FROM pg_tviews_cost() WHERE source IN ('tb_timed'::regclass, 'tv_early'::regclass))
+       BETWEEN 0.4 AND extract(epoch FROM max(a.finished_at) - min(a.started_at)) AS adds_up
+  FROM pg_tview_meta_audit a
+ WHERE a.tview_oid IN ('tv_early'::regclass, 'tv_late'::regclass) AND a.operation = 'refresh';
+
 DROP SCHEMA groups CASCADE;
 DROP OWNED BY regress_groups_owner, regress_groups_reader;
 DROP ROLE regress_groups_owner, regress_groups_reader;
