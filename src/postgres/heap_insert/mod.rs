@@ -3,29 +3,23 @@
 //! must not matter.
 
 mod empty_blocks;
-mod identity;
 mod indexed;
 
 use std::ffi::CStr;
 
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::pg_sys::{self, Datum, Oid};
-use pgrx::IntoDatum;
 
 use super::jsonb::Jsonb;
 use super::own_column;
-pub use identity::next_value;
 use indexed::Indexed;
 
 /// A column value of a row to insert.
 pub enum Value<'a> {
     Null,
     Oid(Oid),
-    Int8(i64),
     /// Text in the encoding of the database.
     Text(&'a str),
-    /// Stored as `text[]`.
-    Texts(&'a [String]),
     /// JSON text to be stored as `jsonb`.
     Jsonb(&'a [u8]),
     /// JSON text to be stored as `json`, in the encoding of the database.
@@ -128,8 +122,6 @@ impl<'a> Held<'a> {
         match value {
             Value::Null => Held::Null,
             Value::Oid(oid) => Held::Plain(Datum::from(oid)),
-            Value::Int8(number) => Held::Plain(Datum::from(number)),
-            Value::Texts(texts) => texts.to_vec().into_datum().map_or(Held::Null, Held::Plain),
             Value::Xid8(xid) => Held::Plain(Datum::from(xid)),
             Value::Timestamp(microseconds) => Held::Plain(Datum::from(microseconds)),
             Value::Text(text) => Held::Text(text.as_bytes()),

@@ -1,7 +1,7 @@
 //! The keys of rows that a transaction has written, by operation.
 
 use crate::postgres::spi::Rows;
-use crate::refresh::plan::key::{key_texts, push_key_object};
+use crate::refresh::plan::key::key_values;
 use crate::refresh::plan::Plan;
 use crate::settings;
 
@@ -17,7 +17,7 @@ pub const EVERYTHING: &str = "EVERYTHING";
 #[derive(Debug, Clone, Default)]
 pub struct Changed {
     /// JSON arrays without their brackets, one for each operation.
-    keys: [Vec<u8>; 3],
+    keys: [String; 3],
     number: usize,
 }
 
@@ -32,20 +32,20 @@ impl Changed {
             let Some(operation) = rows.get::<i32>(row, first) else {
                 break;
             };
-            let key = key_texts(&plan.shape, rows, row, first + 1);
-            push_key_object(changed.next(operation as usize - 1), plan.key_columns(), key);
+            let key = key_values(&plan.shape, rows, row, first + 1);
+            let key: Vec<Option<&str>> = key.iter().map(Option::as_deref).collect();
+            changed.push(operation as usize - 1, &plan.key_object_of(&key));
         }
         changed
     }
 
-    /// Where the next key goes.
-    fn next(&mut self, operation: usize) -> &mut Vec<u8> {
+    fn push(&mut self, operation: usize, key: &str) {
         self.number += 1;
         let keys = &mut self.keys[operation];
         if !keys.is_empty() {
-            keys.extend_from_slice(b", ");
+            keys.push_str(", ");
         }
-        keys
+        keys.push_str(key);
     }
 
     fn is_empty(&self) -> bool {
@@ -54,11 +54,11 @@ impl Changed {
 
     fn is_too_much(&self) -> bool {
         self.number > settings::feed_max_keys()
-            || self.keys.iter().map(Vec::len).sum::<usize>() > MAXIMUM_BYTES
+            || self.keys.iter().map(String::len).sum::<usize>() > MAXIMUM_BYTES
     }
 
     /// Takes the operations with their keys as JSON arrays; None: any row.
-    pub fn take(&mut self) -> Vec<(&'static str, Option<Vec<u8>>)> {
+    pub fn take(&mut self) -> Vec<(&'static str, Option<String>)> {
         let changed = std::mem::take(self);
         if changed.is_empty() {
             return Vec::new();
@@ -68,7 +68,7 @@ impl Changed {
         }
         let each = OPERATIONS.into_iter().zip(changed.keys);
         each.filter(|(_, keys)| !keys.is_empty())
-            .map(|(operation, keys)| (operation, Some([b"[", &keys[..], b"]"].concat())))
+            .map(|(operation, keys)| (operation, Some(format!("[{keys}]"))))
             .collect()
     }
 }
@@ -83,9 +83,9 @@ impl std::ops::AddAssign for Changed {
         if !self.is_too_much() {
             for (keys, more) in self.keys.iter_mut().zip(&other.keys) {
                 if !keys.is_empty() && !more.is_empty() {
-                    keys.extend_from_slice(b", ");
+                    keys.push_str(", ");
                 }
-                keys.extend_from_slice(more);
+                keys.push_str(more);
             }
         }
         self.number += other.number;
@@ -99,7 +99,7 @@ mod tests {
     fn changed(keys: &[(usize, &str)]) -> Changed {
         let mut changed = Changed::default();
         for (operation, key) in keys {
-            changed.next(*operation).extend_from_slice(key.as_bytes());
+            changed.push(*operation, key);
         }
         changed
     }
@@ -109,9 +109,9 @@ mod tests {
         let mut all = changed(&[(0, "1"), (2, "2")]);
         all += changed(&[(0, "3"), (1, "4")]);
         all += Changed::default();
-        let keys = |keys: &str| Some(keys.as_bytes().to_vec());
+        let keys = |keys: &str| Some(keys.to_string());
         assert_eq!(all.number, 4);
-        assert_eq!(all.keys, [&b"1, 3"[..], b"4", b"2"]);
+        assert_eq!(all.keys, ["1, 3", "4", "2"]);
         assert_eq!(
             all.take(),
             [
@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn too_many_keys_become_everything() {
         let mut all = Changed::default();
-        (0..10_000).for_each(|_| all.next(1).push(b'1'));
+        (0..10_000).for_each(|_| all.push(1, "1"));
         assert_eq!(all.clone().take()[0].0, "UPDATE");
-        all.next(0).push(b'1');
+        all.push(0, "1");
         assert_eq!(all.take(), [(EVERYTHING, None)]);
         let mut long = changed(&[(0, &"x".repeat(MAXIMUM_BYTES + 1))]);
         assert_eq!(long.take(), [(EVERYTHING, None)]);

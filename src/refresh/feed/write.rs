@@ -1,31 +1,18 @@
 //! Writes rows of `pg_tview_change`.
 
-use std::ffi::CStr;
-
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{self, Oid};
 
 use super::changed::{Changed, EVERYTHING};
 use super::notify;
 use crate::catalog::definition::Definition;
-use crate::postgres::extension;
-use crate::postgres::heap_insert::{self, next_value, Value};
-use crate::postgres::process::clock;
-use crate::postgres::transaction::own_xid;
-use crate::settings;
+use crate::catalog::session_statement::SessionStatement;
+use crate::postgres::run_as::{planned_once, run_internal};
+use crate::postgres::spi::{self, Access, Value};
+use crate::{settings, statement};
 
-/// The columns that a row has values for.
-const COLUMNS: [&CStr; 9] = [
-    CHANGE_ID,
-    c"xid",
-    c"tview_oid",
-    c"entity_name",
-    c"operation",
-    c"keys",
-    c"origins",
-    c"audit_id",
-    c"changed_at",
-];
-const CHANGE_ID: &CStr = c"change_id";
+thread_local! {
+    static ADD: SessionStatement = const { SessionStatement::new() };
+}
 
 /// Adds what the current transaction has written to a TVIEW, if its audit row follows in another one.
 pub fn write(definition: &Definition, mut changed: Changed, origins: Option<Vec<String>>) {
@@ -48,7 +35,7 @@ pub fn everything(tview: Oid, entity_name: &str) {
 pub fn add(
     tview: Oid,
     entity_name: &str,
-    changes: Vec<(&'static str, Option<Vec<u8>>)>,
+    changes: Vec<(&'static str, Option<String>)>,
     origins: Option<Vec<String>>,
     audit: Option<i64>,
 ) {
@@ -56,26 +43,22 @@ pub fn add(
         return;
     }
     notify::note(entity_name);
-    let Some(table) = extension::relation(c"pg_tview_change") else {
-        return;
-    };
-    let (xid, now) = (own_xid(), clock::now());
-    let origins = origins.as_deref();
-    for (operation, keys) in &changes {
-        let Some(change_id) = next_value(table, CHANGE_ID) else {
-            return;
-        };
-        let row = [
-            Value::Int8(change_id),
-            Value::Xid8(xid),
-            Value::Oid(tview),
-            Value::Text(entity_name),
-            Value::Text(operation),
-            keys.as_deref().map_or(Value::Null, Value::Jsonb),
-            origins.map_or(Value::Null, Value::Texts),
-            audit.map_or(Value::Null, Value::Int8),
-            Value::Timestamp(now),
-        ];
-        heap_insert::insert(table, &COLUMNS, [row].into_iter(), |_| {});
-    }
+    let (operations, keys): (Vec<&str>, Vec<Option<String>>) = changes.into_iter().unzip();
+    let args = [
+        Value::of(tview),
+        Value::of(entity_name),
+        Value::of(operations),
+        Value::of(keys),
+        Value::of(audit),
+        Value::of(origins),
+    ];
+    use pg_sys::{INT8OID, OIDOID, TEXTARRAYOID, TEXTOID};
+    let types = [OIDOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INT8OID, TEXTARRAYOID];
+    run_internal(|| {
+        planned_once();
+        spi::session(|| {
+            ADD.with(|add| add.get(|| statement!("change_add"), &types))
+                .run(Access::Current, &args, 0);
+        })
+    });
 }

@@ -15,18 +15,10 @@ pub fn key_of(shape: &Shape, rows: &Rows, row: usize) -> Option<Key> {
 
 /// The same with parts that are NULL, beginning with column `first`, counted from 0.
 pub fn key_values(shape: &Shape, rows: &Rows, row: usize, first: usize) -> Vec<Option<String>> {
-    key_texts(shape, rows, row, first).collect()
-}
-
-/// The same, one after the other.
-pub fn key_texts<'a>(
-    shape: &'a Shape,
-    rows: &'a Rows,
-    row: usize,
-    first: usize,
-) -> impl Iterator<Item = Option<String>> + 'a {
     let columns = shape.key.iter().enumerate();
-    columns.map(move |(place, k)| k.values.text(&rows.value(row, first + place)))
+    columns
+        .map(|(place, k)| k.values.text(&rows.value(row, first + place)))
+        .collect()
 }
 
 /// A key as a JSON object. `columns`: names and types of its columns.
@@ -35,27 +27,15 @@ pub fn key_object<'k>(
     values: &[Option<&str>],
 ) -> String {
     let mut object = Vec::new();
-    push_key_object(&mut object, columns, values.iter().copied());
-    String::from_utf8_lossy(&object).into_owned()
-}
-
-/// Adds the same to a text.
-pub fn push_key_object<'k, T: AsRef<str>>(
-    json: &mut Vec<u8>,
-    columns: impl Iterator<Item = (&'k str, &'k KeyType)>,
-    values: impl Iterator<Item = Option<T>>,
-) {
-    json.push(b'{');
-    for (place, ((name, of_type), text)) in columns.zip(values).enumerate() {
-        if place > 0 {
-            json.extend_from_slice(b", ");
-        }
-        text::push_string(json, name.as_bytes());
-        json.extend_from_slice(b": ");
+    for ((name, of_type), text) in columns.zip(values) {
+        object.extend_from_slice(if object.is_empty() { b"{" } else { b", " });
+        text::push_string(&mut object, name.as_bytes());
+        object.extend_from_slice(b": ");
         match text {
-            Some(text) => of_type.push_json(text.as_ref(), json),
-            None => json.extend_from_slice(b"null"),
+            Some(text) => of_type.push_json(text, &mut object),
+            None => object.extend_from_slice(b"null"),
         }
     }
-    json.push(b'}');
+    object.push(b'}');
+    String::from_utf8_lossy(&object).into_owned()
 }

@@ -33,7 +33,6 @@ use super::running::{statements, Level};
 use crate::catalog::definition::Definition;
 use crate::error::Problem;
 use crate::lineage::Lineage;
-use crate::postgres::key_type::KeyType;
 use crate::postgres::named::{self, Named};
 use crate::postgres::permit::{Permit, Refusal};
 use crate::postgres::relation_changes;
@@ -193,13 +192,8 @@ impl Plan {
 
     /// The same for a key whose parts may be NULL.
     pub fn key_object_of(&self, key: &[Option<&str>]) -> String {
-        key::key_object(self.key_columns(), key)
-    }
-
-    /// Names and types of the columns of the key.
-    pub fn key_columns(&self) -> impl Iterator<Item = (&str, &KeyType)> {
         let names = self.definition.key_columns.iter().zip(&self.shape.key);
-        names.map(|(name, k)| (&name[..], &k.values))
+        key::key_object(names.map(|(name, k)| (&name[..], &k.values)), key)
     }
 
     fn definition_view(&self) -> Option<Oid> {
