@@ -174,6 +174,30 @@ fn rows_that_depend_on_time_or_chance_are_reported_once() {
 }
 
 #[test]
+fn code_of_a_view_leaves_nothing_in_the_worker_that_verifies() {
+    let cluster = cluster();
+    let database = Database::new(&cluster, "verify_leftovers");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_item (pk_item int PRIMARY KEY, n int);
+         INSERT INTO tb_item VALUES (1, 1);
+         CREATE FUNCTION public.holds(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+             $$BEGIN PERFORM pg_advisory_lock(4711); RETURN n; END$$;
+         SELECT pg_tviews_create('item', 'SELECT pk_item, public.holds(n) AS n FROM tb_item')",
+    );
+    // That session has run the code, too.
+    drop(client);
+    let mut client = database.client();
+    verified_again(&mut client, "item");
+    client.run("ALTER SYSTEM SET pg_tviews.verify_cycle = 0");
+    client.run("SELECT pg_reload_conf()");
+    client.wait_until(
+        "SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711",
+        WAIT,
+    );
+}
+
+#[test]
 fn a_walk_goes_on_after_a_restart() {
     let cluster = Cluster::start(
         Options::preloaded()

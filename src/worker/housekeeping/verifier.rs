@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use crate::postgres::process::{background_worker, clock};
+use crate::postgres::process::{background_worker, clock, leftovers};
 use crate::postgres::transaction::worker_transaction::{guarded, short_transaction};
 use crate::settings;
 use crate::verify::{self, Times};
@@ -40,6 +40,8 @@ pub fn run(database: &Database, worker: usize, bound: i64) {
             background_worker::report_running(&format!("verifying {}", next.name));
             let spared = database.workers.running().count() > 1 && database.workers.begin_long(worker);
             guarded(|| verify::slice(next.tview, times(bound, spared)));
+            // The slice ran code of the view.
+            leftovers::remove();
             if spared {
                 database.workers.end_long(worker);
             }

@@ -10,7 +10,8 @@ use super::cluster::{Cluster, Options};
 /// The cluster of all tests that disturb nobody; its guard ends it with the test process.
 pub fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
-    SHARED.get_or_init(|| Cluster::start(Options::preloaded()))
+    // Verification would run code of views at times that no test expects. Its tests have clusters of their own.
+    SHARED.get_or_init(|| Cluster::start(Options::preloaded().set("pg_tviews.verify_cycle", "0")))
 }
 
 /// A database with the extension; dropped with the test.
