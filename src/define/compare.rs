@@ -21,7 +21,7 @@ use crate::postgres::named::{self, Named};
 use crate::postgres::permit::Permit;
 use crate::postgres::query_tree::Select;
 use crate::postgres::quote;
-use crate::postgres::run_as::{self, run_internal, run_restricted};
+use crate::postgres::run_as::{run_internal, run_restricted};
 use crate::postgres::spi::{self, Value};
 use crate::postgres::transaction::{self, with_latest_snapshot};
 use crate::refresh::plan::key::{key_object, key_values};
@@ -75,7 +75,7 @@ pub fn compare(name: &str, query: Option<&str>, max_rows: Option<i32>) -> Result
         with_latest_snapshot(|| {
             run_restricted(permit, &before.pinned, || {
                 // What the query calls must not write either.
-                run_as::set("transaction_read_only", "on");
+                transaction::refuse_writes_in_subtransaction();
                 named::within(&named, || {
                     spi::session(|| list(&plan, &proposed.shape, &statement, max_rows))
                 })

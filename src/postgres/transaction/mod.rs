@@ -21,6 +21,6 @@ pub use snapshot::{with_latest_snapshot, with_snapshot};
 pub use state::{
     command, commit_durably, has_xid, in_block, in_parallel_mode, in_recovery, is_current, is_over, is_own,
     is_read_committed, is_read_only, is_serializable, make_commits_durable, next_command, next_xid, own_xid,
-    refuse_read_only,
+    refuse_read_only, refuse_writes_in_subtransaction,
 };
 pub use subtransaction::{attempt, attempt_catching_all, probe};

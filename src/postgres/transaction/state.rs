@@ -140,3 +140,10 @@ pub fn is_read_only() -> bool {
     // SAFETY: reads backend-local variables.
     unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() }
 }
+
+/// Refuses commands that write, to the end of the current subtransaction, which restores what was before. Inside a
+/// subtransaction of the caller. PostgreSQL 16 and newer let functions not set `transaction_read_only`.
+pub fn refuse_writes_in_subtransaction() {
+    // SAFETY: a flag of this process, read by commands before they write. PostgreSQL keeps it per subtransaction.
+    unsafe { pg_sys::XactReadOnly = true }
+}
