@@ -8,6 +8,7 @@ use pgrx::PgSqlErrorCode;
 use crate::catalog::definition::{self, Definition};
 use crate::catalog::{name, version};
 use crate::error::Problem;
+use crate::postgres::role;
 use crate::postgres::run_as::run_internal;
 use crate::refresh::plan;
 
@@ -22,13 +23,18 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
-/// What is found in the TVIEWs of a schema, or of all schemas, by name.
+/// What is found in the TVIEWs of a schema, or of all schemas, by name. Those of which the caller has the rights of the
+/// owner, or all for members of pg_monitor: each is planned, which locks what it reads.
 pub fn lint(schema: Option<&str>) -> Result<Vec<Finding>, Problem> {
     version::check()?;
     if let Some(schema) = schema.filter(|schema| !run_internal(|| name::schema_exists(schema))) {
         return Err(name::unknown_schema(schema));
     }
+    let caller = role::current_role();
+    let may_see =
+        |owner| role::has_rights_of(caller, owner) || role::has_rights_of(caller, role::monitoring_role());
     let mut definitions = run_internal(definition::load_all);
+    definitions.retain(|definition| may_see(definition.owner));
     definitions.retain(|definition| schema.is_none_or(|schema| definition.view_schema == schema));
     definitions.sort_by(|a, b| (&a.view_schema, &a.entity_name).cmp(&(&b.view_schema, &b.entity_name)));
     Ok(definitions.iter().flat_map(of_tview).collect())

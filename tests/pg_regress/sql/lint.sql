@@ -33,6 +33,17 @@ SELECT count(*) > 0 FROM pg_tviews_lint() WHERE tview_oid = 'tv_user'::regclass;
 SELECT * FROM pg_tviews_lint('public');
 SELECT * FROM pg_tviews_lint('missing');
 
+-- A role sees its own TVIEWs, and locks nothing that others own.
+CREATE ROLE regress_lint;
+GRANT USAGE ON SCHEMA lint TO regress_lint;
+BEGIN;
+SET LOCAL ROLE regress_lint;
+SELECT count(*) FROM pg_tviews_lint();
+SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'tb_user'::regclass;
+COMMIT;
+DROP OWNED BY regress_lint;
+DROP ROLE regress_lint;
+
 -- Refused where full comparisons are not allowed: nothing is created.
 SET client_min_messages = notice;
 \set VERBOSITY default
