@@ -1,11 +1,11 @@
 //! All rows of a large TVIEW are compared in batches: changes are applied meanwhile, and nothing that happens in between makes
 //! the rows wrong.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
 
-use crate::harness::{send_signal, Ask, Cluster, Database, Options, Random, WAIT};
+use crate::harness::{Ask, Cluster, Database, Options, Random, WAIT};
 use crate::slow_documents::{self, cluster};
 
 const ROWS: i32 = 3_000;
@@ -135,13 +135,7 @@ fn a_crash_in_the_middle_loses_nothing() {
         let before = comparisons(&mut client);
         client.run("UPDATE tb_doc SET n = n + 1 WHERE pk_doc % 1000 = 7");
         let pid = client.workers()[0];
-        send_signal("KILL", pid);
-        let killed = Instant::now();
-        while client.batch_execute("SELECT 1").is_ok() {
-            assert!(killed.elapsed() < WAIT, "the server goes on");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        client = cluster.client_after_recovery(&database.name);
+        cluster.kill(pid, &mut client, &database.name);
         nothing_is_left(&mut client);
         // It went on where it was.
         assert!(comparisons(&mut client) <= before);

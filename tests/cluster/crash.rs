@@ -1,7 +1,5 @@
 //! A crash at any point loses nothing: afterwards tv equals v, and follows again.
 
-use std::time::Duration;
-
 use crate::blog;
 use crate::harness::{send_signal, Ask, Cluster, Load, Options, Random, StopMode, WAIT};
 
@@ -35,9 +33,7 @@ fn killed_worker() {
         let commits = Load::during(&plan, 2, &random.branch(round), |load| {
             load.let_pass(20);
             let workers = client.started_workers();
-            send_signal("KILL", *workers.first().expect("a worker"));
-            std::thread::sleep(Duration::from_millis(500));
-            client = cluster.client_after_recovery(&database.name);
+            cluster.kill(*workers.first().expect("a worker"), &mut client, &database.name);
             load.let_pass(20);
         });
         assert!(commits >= 40);
@@ -57,9 +53,7 @@ fn killed_worker_in_the_middle_of_a_refresh() {
     client.wait_until(sleeping, WAIT);
     let pid = client.one("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' LIMIT 1");
     client.run("UPDATE knob SET seconds = 0");
-    send_signal("KILL", pid);
-    std::thread::sleep(Duration::from_millis(500));
-    let mut client = cluster.client_after_recovery(&database.name);
+    cluster.kill(pid, &mut client, &database.name);
     client.wait_until("SELECT n = 42 FROM tv_slow", WAIT);
     assert_recovered(&cluster, &database.name);
 }
@@ -73,10 +67,8 @@ fn killed_writer_in_the_middle_of_its_transaction() {
     let pid = writer.one("SELECT pg_backend_pid()");
     client.run("UPDATE tb_user SET name = 'committed' WHERE pk_user = 1");
     writer.run("BEGIN; UPDATE tb_user SET name = 'never committed'; DELETE FROM tb_post WHERE pk_post < 10");
-    send_signal("KILL", pid);
-    std::thread::sleep(Duration::from_millis(500));
+    cluster.kill(pid, &mut client, &database.name);
     assert_recovered(&cluster, &database.name);
-    let mut client = database.client();
     let names = client.rows("SELECT data->>'name' FROM tv_user WHERE pk_user < 3 ORDER BY pk_user");
     assert_eq!(names, ["committed", "user 2"]);
 }
@@ -106,7 +98,7 @@ fn killed_launcher() {
 #[test]
 fn any_process_killed_in_a_loop_under_load() {
     let cluster = cluster();
-    let (database, _client) = blog::open(&cluster, "kill_loop");
+    let (database, mut client) = blog::open(&cluster, "kill_loop");
     let plan = blog::writers_through_crashes(&cluster, &database.name);
     let random = Random::announced("any_process_killed_in_a_loop_under_load");
     let victims = [
@@ -118,7 +110,6 @@ fn any_process_killed_in_a_loop_under_load() {
     ];
     Load::during(&plan, 3, &random, |load| {
         for (round, victim) in victims.iter().enumerate() {
-            let mut client = cluster.client_after_recovery(&database.name);
             client.started_workers();
             load.let_pass(5 + random.branch(round as u64).upto(20));
             let find = format!(
@@ -127,11 +118,9 @@ fn any_process_killed_in_a_loop_under_load() {
             client.wait_until(&format!("SELECT count(*) > 0 FROM ({find}) found"), WAIT);
             // A writer may have ended its transaction since: another of its kind will do.
             if let Some(pid) = client.rows(&find).first() {
-                send_signal("KILL", pid.parse().expect("a number"));
-                std::thread::sleep(Duration::from_millis(200));
+                cluster.kill(pid.parse().expect("a number"), &mut client, &database.name);
             }
         }
-        cluster.client_after_recovery(&database.name);
         load.let_pass(10);
     });
     assert_recovered(&cluster, &database.name);

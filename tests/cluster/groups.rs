@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, Error};
 
-use crate::harness::{send_signal, shared, Ask, Cluster, Database, Options, WAIT};
+use crate::harness::{shared, Ask, Cluster, Database, Options, WAIT};
 
 /// Rows that writers count up, one writer each, first in one table and then in another.
 const COUNTERS: usize = 3;
@@ -208,9 +208,8 @@ fn a_worker_that_is_killed_leaves_one_moment() {
             while compared.load(Ordering::Relaxed) < goal && begin.elapsed() < WAIT {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            send_signal("KILL", client.started_workers()[round % 2]);
-            std::thread::sleep(Duration::from_millis(300));
-            client = cluster.client_after_recovery(&database.name);
+            let pid = client.started_workers()[round % 2];
+            cluster.kill(pid, &mut client, &database.name);
         }
         stop.store(true, Ordering::Relaxed);
         readers

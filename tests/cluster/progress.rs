@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
 
-use crate::harness::{send_signal, shared, Ask, Cluster, Database, Options, WAIT};
+use crate::harness::{shared, Ask, Cluster, Database, Options, WAIT};
 use crate::slow_documents::{self, cluster};
 
 const ROWS: i32 = 3_000;
@@ -258,13 +258,7 @@ fn a_crash_leaves_nothing_that_is_not_true() {
         WAIT,
     );
     let pid = client.one::<i32>("SELECT pid FROM pg_tview_progress WHERE pid IS NOT NULL");
-    send_signal("KILL", pid);
-    let killed = Instant::now();
-    while client.batch_execute("SELECT 1").is_ok() {
-        assert!(killed.elapsed() < WAIT, "the server goes on");
-        thread::sleep(Duration::from_millis(10));
-    }
-    client = cluster.client_after_recovery(&database.name);
+    cluster.kill(pid, &mut client, &database.name);
     let looks = look(&mut client, "doc");
     assert!(looks.iter().all(|look| look.pid != Some(pid)), "{looks:?}");
     // Workers commit asynchronously: the last batches may be lost.

@@ -1,10 +1,8 @@
 //! Running aggregates: stored groups are moved by what transactions change, and tv equals v all the time.
 
-use std::time::Duration;
-
 use postgres::Client;
 
-use crate::harness::{send_signal, Ask, Cluster, Database, Load, Options, Plan, Random};
+use crate::harness::{Ask, Cluster, Database, Load, Options, Plan, Random};
 
 const TABLES: &str = "
     CREATE TABLE tb_post (pk_post int PRIMARY KEY, title text NOT NULL);
@@ -213,9 +211,7 @@ fn stored_groups_are_exact_after_crashes() {
         Load::during(&plan, 2, &random.branch(round), |load| {
             load.let_pass(20);
             let workers = client.started_workers();
-            send_signal("KILL", *workers.first().expect("a worker"));
-            std::thread::sleep(Duration::from_millis(500));
-            client = cluster.client_after_recovery(&database.name);
+            cluster.kill(*workers.first().expect("a worker"), &mut client, &database.name);
             load.let_pass(20);
         });
         assert_right(&mut client);

@@ -1,10 +1,10 @@
 //! Large backlogs that several workers apply together.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
 
-use crate::harness::{send_signal, Ask, Cluster, Database, Random, WAIT};
+use crate::harness::{Ask, Cluster, Database, Random, WAIT};
 use crate::slow_documents::{self, cluster};
 
 /// Keys of a backlog: many parts.
@@ -68,14 +68,7 @@ fn a_crash_in_the_middle_loses_nothing() {
         client.run(&format!("UPDATE tb_doc SET n = {n}"));
         client.wait_until(&format!("EXISTS ({HELPER})"), WAIT);
         let pid: i32 = client.one(&format!("{HELPER} LIMIT 1"));
-        send_signal("KILL", pid);
-        // The server notices, and ends everybody.
-        let killed = Instant::now();
-        while client.batch_execute("SELECT 1").is_ok() {
-            assert!(killed.elapsed() < WAIT, "the server goes on");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        client = cluster.client_after_recovery(&database.name);
+        cluster.kill(pid, &mut client, &database.name);
         nothing_is_left(&mut client);
     }
 }

@@ -9,7 +9,7 @@ use postgres::Client;
 use super::mirror::{Mirror, MIRRORED};
 use super::{copy, feed_on};
 use crate::blog;
-use crate::harness::{send_signal, Ask, Cluster, Database, Load, Options, Plan, Random, StopMode};
+use crate::harness::{Ask, Cluster, Database, Load, Options, Plan, Random, StopMode};
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -51,10 +51,8 @@ impl Soak<'_> {
     fn let_happen(&mut self, event: Event, kill_consumer: &AtomicBool) {
         match event {
             Event::KillWorker => {
-                send_signal("KILL", self.client.started_workers()[0]);
-                // A moment passes until the server notices.
-                std::thread::sleep(Duration::from_millis(500));
-                self.reconnect();
+                let pid = self.client.started_workers()[0];
+                self.cluster.kill(pid, &mut self.client, &self.database.name);
             }
             Event::CrashServer => self.restart(StopMode::Immediate),
             Event::RestartServer => self.restart(StopMode::Fast),

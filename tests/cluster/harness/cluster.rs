@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use postgres::error::DbError;
 use postgres::{Client, Config, NoTls};
 
-use super::binaries::{client_program, folder, output, repository, server_program, VERSION};
+use super::ask::WAIT;
+use super::binaries::{client_program, folder, output, repository, send_signal, server_program, VERSION};
 use super::template;
 
 const PORT: u16 = 5432;
@@ -321,6 +322,18 @@ impl Cluster {
             "host={} port={PORT} user=postgres dbname={database}",
             self.home.display()
         )
+    }
+
+    /// Kills a process of the server, which ends every other one too, and connects `client` again once the server
+    /// has recovered. The server notices after a moment only: until then it goes on, and takes new connections.
+    pub fn kill(&self, pid: i32, client: &mut Client, database: &str) {
+        send_signal("KILL", pid);
+        let killed = Instant::now();
+        while client.batch_execute("SELECT 1").is_ok() {
+            assert!(killed.elapsed() < WAIT, "the server goes on without {pid}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        *client = self.client_after_recovery(database);
     }
 
     /// A connection, once the server accepts them again after a crash.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{listen, name, open, said};
 use crate::blog;
-use crate::harness::{send_signal, shared, Ask, Cluster, Load, Options, Plan, Random, WAIT};
+use crate::harness::{shared, Ask, Cluster, Load, Options, Plan, Random, WAIT};
 
 /// A server where whoever waits for a row waits for long.
 fn patient() -> Cluster {
@@ -210,10 +210,7 @@ fn a_crash_after_a_preview_leaves_nothing() {
     session.run("BEGIN; UPDATE tb_user SET name = 'lost' WHERE pk_user = 1");
     assert_eq!(name(&mut session, "feed", 1), ["lost"]);
     let pid: i32 = session.one("SELECT pg_backend_pid()");
-    send_signal("KILL", pid);
-    drop((session, client));
-    std::thread::sleep(Duration::from_millis(200));
-    let mut client = cluster.client_after_recovery(&database.name);
+    cluster.kill(pid, &mut client, &database.name);
     client.assert_follows(&blog::ENTITIES);
     assert_eq!(name(&mut client, "feed", 1), ["user 1"]);
 }
