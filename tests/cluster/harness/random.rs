@@ -1,5 +1,6 @@
 //! Repeatable randomness: the seed is printed, and `PG_TVIEWS_TEST_SEED` sets it.
 
+use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A small generator (xorshift); good enough to mix statements.
@@ -18,6 +19,22 @@ impl Random {
         });
         println!("{test}: PG_TVIEWS_TEST_SEED={seed}");
         Self::from_seed(seed)
+    }
+
+    /// Seeds of random schemas or queries: `rounds` of them, or as many as `PG_TVIEWS_FUZZ_ROUNDS` asks for (`make fuzz`),
+    /// from `PG_TVIEWS_FUZZ_SEED` on. Only where many are asked for they are new ones: else a run tells of the code, and not
+    /// of its luck.
+    pub fn seeds(test: &str, rounds: u64) -> Range<u64> {
+        let asked = |name: &str| {
+            let value = std::env::var(name).ok();
+            value.and_then(|value| value.parse::<u64>().ok())
+        };
+        let many = asked("PG_TVIEWS_FUZZ_ROUNDS");
+        let new = |_| Self::announced(test).upto(1_000_000_000);
+        let first = asked("PG_TVIEWS_FUZZ_SEED")
+            .or_else(|| many.map(new))
+            .unwrap_or(1);
+        first..first + many.unwrap_or(rounds)
     }
 
     /// The generator of a seed.

@@ -27,15 +27,9 @@ const SETUP: &str = "
 fn random_queries_are_followed_or_refused() {
     let cluster = Cluster::start(Options::without_preload().set("jit", "off"));
     let database = Database::new(&cluster, "queries");
-    let asked = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .and_then(|value| value.parse::<u64>().ok())
-    };
     // A round of `make fuzz` is a schema of random_views: these are quicker.
-    let rounds = asked("PG_TVIEWS_FUZZ_ROUNDS").map_or(150, |rounds| rounds * 20);
-    let first = asked("PG_TVIEWS_FUZZ_SEED")
-        .unwrap_or_else(|| Random::announced("random_queries").upto(1_000_000_000));
+    let seeds = Random::seeds("random_queries", 8);
+    let queries = 20 * (seeds.end - seeds.start);
     let mut client = database.client();
     client.run(SETUP);
     for table in TABLES.iter().filter(|table| **table != "q_view") {
@@ -46,7 +40,7 @@ fn random_queries_are_followed_or_refused() {
     let server: String = client.one("SELECT pg_postmaster_start_time()::text || pg_backend_pid()");
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
     let mut failures = Vec::new();
-    for seed in first..first + rounds {
+    for seed in seeds.start..seeds.start + queries {
         let mut random = Random::from_seed(seed);
         let size = *random.pick(&[2, 4, 8, 16, 40]);
         let query = Grammar::new(&mut random, size).query();
@@ -71,7 +65,7 @@ fn random_queries_are_followed_or_refused() {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     let followed = outcomes.get("followed").copied().unwrap_or(0);
     assert!(
-        10 * followed as u64 > rounds,
+        10 * followed as u64 > queries,
         "too few queries are followed: {outcomes:?}"
     );
 }

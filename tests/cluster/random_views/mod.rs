@@ -46,12 +46,8 @@ fn random_views_are_verified_without_a_false_alarm() {
     let (_sender, notices) = mpsc::channel();
     let client = database.client();
     let mut player = Player { client, notices };
-    let first = Random::announced("random_views_are_verified").upto(1_000_000_000);
-    let asked = std::env::var("PG_TVIEWS_FUZZ_ROUNDS")
-        .ok()
-        .and_then(|value| value.parse().ok());
     let mut verified = 0;
-    for seed in first..first + asked.unwrap_or(3) {
+    for seed in Random::seeds("random_views_are_verified", 3) {
         let (script, _) = script(&mut player, seed, &mut Totals::default());
         let (alarms, complete) = player.verify(&script);
         assert!(alarms.is_empty(), "seed {seed}\n{}", alarms.join("\n"));
@@ -68,18 +64,12 @@ fn follow_random_changes(options: Options) {
         let _ = sender.send(notice);
     });
     let mut player = Player { client, notices };
-    let asked = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .and_then(|value| value.parse::<u64>().ok())
-    };
-    let rounds = asked("PG_TVIEWS_FUZZ_ROUNDS").unwrap_or(6);
-    let first =
-        asked("PG_TVIEWS_FUZZ_SEED").unwrap_or_else(|| Random::announced("random_views").upto(1_000_000_000));
+    let seeds = Random::seeds("random_views", 6);
+    let rounds = seeds.end - seeds.start;
     let mut totals = Totals::default();
-    for seed in first..first + rounds {
-        if (seed - first) % 10 == 9 {
-            println!("{} of {rounds} schemas", seed - first);
+    for (done, seed) in seeds.enumerate() {
+        if done % 10 == 9 {
+            println!("{done} of {rounds} schemas");
         }
         round(&mut player, seed, &mut totals);
     }
