@@ -131,6 +131,7 @@ pub extern "C-unwind" fn _PG_init() {
         extension_dropped: define::ddl_events::extension_dropped,
         rights_changed: define::ddl_events::rights_changed,
         query_to_copy: preview::copy::query,
+        create_table_as: define::create_table_as::create,
     });
     background_worker::register(background_worker::Mains {
         launcher: worker::launcher::main,

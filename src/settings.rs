@@ -44,6 +44,7 @@ static MAX_STALENESS: GucSetting<i32> = GucSetting::<i32>::new(-1);
 static ON_STALE: GucSetting<OnStale> = GucSetting::<OnStale>::new(OnStale::Wait);
 static STALE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static ALLOW_FULL: GucSetting<AllowFull> = GucSetting::<AllowFull>::new(AllowFull::Notice);
+static CREATE_TABLE_AS: GucSetting<bool> = GucSetting::<bool>::new(true);
 static WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static MAX_LATENCY: GucSetting<i32> = GucSetting::<i32>::new(250);
 static BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
@@ -121,6 +122,11 @@ pub fn stale_timeout() -> Option<Duration> {
 /// What creation does with sources of which any change recomputes the whole TVIEW.
 pub fn allow_full() -> AllowFull {
     ALLOW_FULL.get()
+}
+
+/// Whether `CREATE TABLE tv_... AS SELECT` makes a TVIEW.
+pub fn create_table_as() -> bool {
+    CREATE_TABLE_AS.get()
 }
 
 /// Refresh workers per database.
@@ -289,6 +295,14 @@ pub fn init(preloading: bool, define_short_text: DefineShortText) {
         none,
     );
     init_promise(none);
+    GucRegistry::define_bool_guc(
+        c"pg_tviews.create_table_as",
+        c"Let CREATE TABLE AS make a TVIEW of a table whose name begins with tv_.",
+        c"When off, the statement creates a plain table.",
+        &CREATE_TABLE_AS,
+        GucContext::Userset,
+        none,
+    );
     GucRegistry::define_int_guc(
         c"pg_tviews.workers",
         c"Maximum number of refresh workers per database.",

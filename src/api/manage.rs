@@ -67,6 +67,7 @@ fn created(
         allow_full,
         called: "pg_tviews_create",
         triggers: Triggers::Now,
+        statement: None,
     });
     RegClass(table)
 }

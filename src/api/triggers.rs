@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 
-use crate::define::{ddl_events, meta_update, restored, unrelated_ddl, write_guard};
+use crate::define::{create_table_as, ddl_events, meta_update, restored, unrelated_ddl, write_guard};
 use crate::postgres::triggers::meta_insert::MetaInsertCall;
 use crate::postgres::triggers::meta_update::{MetaUpdateCall, Operation};
 use crate::postgres::triggers::write_guard::WriteGuardCall;
@@ -78,6 +78,9 @@ CREATE FUNCTION pg_tviews_ddl_happened() RETURNS event_trigger
     AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn pg_tviews_ddl_happened(fcinfo: pg_sys::FunctionCallInfo) {
+    if ddl_command::is_table_as(fcinfo) {
+        create_table_as::refuse_missed();
+    }
     if !unrelated_ddl::is_unrelated(ddl_command::of(fcinfo), || ddl_event::changed_by(fcinfo)) {
         ddl_events::happened(&ddl_event::changed_by(fcinfo));
     }

@@ -110,6 +110,7 @@ fn convert_one(entity: &Entity) -> String {
         allow_full: settings::allow_full(),
         called: "pg_tviews_auto_convert",
         triggers: Triggers::ByWorker,
+        statement: None,
     });
     message
 }

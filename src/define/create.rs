@@ -9,7 +9,7 @@ use pgrx::PgSqlErrorCode;
 use super::effect::{self, Effect};
 use super::fill::Fill;
 use super::notice::Notice;
-use super::view::{self, Defined};
+use super::view::{self, Defined, Existing};
 use super::{
     definition_row, follow_columns, fresh_name, fresh_source, fresh_view, full_recomputes, key, own_ddl,
     patience, pinned_settings, register, subscriptions, table, untracked_inputs,
@@ -21,6 +21,7 @@ use crate::catalog::owner::by_whom;
 use crate::catalog::state::State;
 use crate::catalog::{announce, limits, name, version};
 use crate::error::{OrRaise, Problem};
+use crate::postgres::hooks::table_as::TableAs;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::{self, lock};
 use crate::postgres::{quote, relation, relation_changes, role, spi};
@@ -37,9 +38,11 @@ pub struct Request {
     pub key_columns: Option<Vec<String>>,
     /// Whether there may be sources of which any change recomputes all rows.
     pub allow_full: AllowFull,
-    /// The SQL function that was called.
+    /// The SQL function or statement that was called.
     pub called: &'static str,
     pub triggers: Triggers,
+    /// The CREATE TABLE AS that asks for the TVIEW: it creates the table, and replaces no view.
+    pub statement: Option<TableAs>,
 }
 
 /// Who installs the triggers.
@@ -73,7 +76,7 @@ struct Created {
 /// Creates or redefines a TVIEW; returns its table. Raises every problem.
 pub fn create(request: Request) -> Oid {
     version::check().or_raise();
-    check_isolation().or_raise();
+    check_isolation(request.called).or_raise();
     let created = patience::patiently(|| target(&request.name), |target| define(&request, &target));
     if request.triggers == Triggers::Now {
         created.effect.notice(&created.plan.definition).send();
@@ -85,13 +88,13 @@ pub fn create(request: Request) -> Oid {
     created.plan.definition.tview
 }
 
-fn check_isolation() -> Result<(), Problem> {
+fn check_isolation(called: &str) -> Result<(), Problem> {
     if transaction::is_read_committed() {
         return Ok(());
     }
     Err(Problem::new(
         PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
-        "pg_tviews_create needs the isolation level READ COMMITTED",
+        format!("{called} needs the isolation level READ COMMITTED"),
     )
     .detail("The snapshot of this transaction may be older than the triggers it would install.")
     .hint("Run BEGIN ISOLATION LEVEL READ COMMITTED; before the call."))
@@ -118,6 +121,9 @@ fn target(name: &str) -> Target {
 fn define(request: &Request, target: &Target) -> Created {
     let entity = &target.entity;
     let before = target.before.as_ref();
+    if request.statement.is_some() && target.table.is_some() {
+        table::exists(entity).raise();
+    }
     let mut notices = Vec::new();
     let fresh = before.and_then(fresh_name::find);
     let keys_before = before.map(|before| key_types(target.view, &before.key_columns));
@@ -134,7 +140,7 @@ fn define(request: &Request, target: &Target) -> Created {
     let key = key::choose(entity, named, before, &in_view, target.table).or_raise();
     let table = target
         .table
-        .unwrap_or_else(|| create_table(entity, &in_view, &key));
+        .unwrap_or_else(|| create_table(request, entity, &in_view, &key));
     notices.extend(table::ensure_unique(table, entity, &key));
     view::check_reader(target.owner, view, table).or_raise();
     let mut definition = definition(request, target, table, view, key);
@@ -212,7 +218,11 @@ fn define_view(request: &Request, target: &Target, fresh: Option<Oid>, notices: 
         return Defined::default();
     };
     limits::check_query(query).or_raise();
-    let define = || view::define(&target.entity, target.owner, query, fresh);
+    let existing = match request.statement {
+        Some(_) => Existing::Keep,
+        None => Existing::Replace(fresh),
+    };
+    let define = || view::define(&target.entity, target.owner, query, existing);
     let defined = own_ddl::defining(target.table, define).or_raise();
     if let (Some(before), Some(_)) = (&target.before, &defined.replaced) {
         refuse_another_case(request, before).or_raise();
@@ -221,8 +231,11 @@ fn define_view(request: &Request, target: &Target, fresh: Option<Oid>, notices: 
     defined
 }
 
-fn create_table(entity: &Entity, view: &[Column], key: &[String]) -> Oid {
-    table::create(entity, view, key);
+fn create_table(request: &Request, entity: &Entity, view: &[Column], key: &[String]) -> Oid {
+    match &request.statement {
+        Some(statement) => table::create_as(statement, entity, key),
+        None => table::create(entity, view, key),
+    }
     let table = entity
         .find(&entity.table())
         .unwrap_or_else(|| pgrx::error!("the table was not created"));

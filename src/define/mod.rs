@@ -10,6 +10,7 @@ pub mod compare;
 pub mod conversion_plan;
 pub mod convert;
 pub mod create;
+pub mod create_table_as;
 pub mod ddl_events;
 pub mod definition_row;
 pub mod drop;

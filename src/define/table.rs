@@ -10,6 +10,7 @@ use crate::catalog::entity::Entity;
 use crate::catalog::key_choice::has_unique_index;
 use crate::catalog::owner::check_owner;
 use crate::error::Problem;
+use crate::postgres::hooks::table_as::TableAs;
 use crate::postgres::transaction::lock::TableLock;
 use crate::postgres::{quote, relation, spi, transaction};
 
@@ -37,14 +38,35 @@ pub fn check(table: Oid, entity: &Entity) -> Result<(), Problem> {
     check_owner(table)
 }
 
+/// Free space on each page keeps the new version of an updated row on the page of the old one.
+const FILL_FACTOR: i32 = 85;
+
 /// Creates the table with the columns of the view.
 pub fn create(entity: &Entity, view: &[Column], key: &[String]) {
     let columns: Vec<String> = view.iter().map(Column::sql).collect();
-    // Free space on each page keeps the new version of an updated row on the page of the old one.
     spi::run_for_user(&format!(
-        "CREATE TABLE {} ({}, PRIMARY KEY ({})) WITH (fillfactor = 85)",
+        "CREATE TABLE {} ({}, PRIMARY KEY ({})) WITH (fillfactor = {FILL_FACTOR})",
         entity.qualified(&entity.table()),
         columns.join(", "),
+        list(key)
+    ));
+}
+
+/// Another session has created the table since the statement began.
+pub fn exists(entity: &Entity) -> Problem {
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_DUPLICATE_TABLE,
+        format!("relation \"{}\" already exists", entity.table()),
+    )
+    .hint("Run the statement again.")
+}
+
+/// Creates the table by the statement of the caller.
+pub fn create_as(statement: &TableAs, entity: &Entity, key: &[String]) {
+    statement.create_empty(&entity.qualified(&entity.view()), FILL_FACTOR);
+    spi::run_for_user(&format!(
+        "ALTER TABLE {} ADD PRIMARY KEY ({})",
+        entity.display(),
         list(key)
     ));
 }

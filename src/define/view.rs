@@ -25,10 +25,18 @@ pub struct Defined {
     pub replaced: Option<Vec<Column>>,
 }
 
+/// What becomes of a view that has another query.
+pub enum Existing {
+    /// It gets the query; with the fresh view that reads it.
+    Replace(Option<Oid>),
+    /// It stays, and the call fails.
+    Keep,
+}
+
 /// Creates or replaces the backing view with the rights and the search_path of the caller. A view that has
-/// this query already is not touched: replacing the view would block its readers. `fresh`: the fresh view that
-/// reads the old one.
-pub fn define(entity: &Entity, owner: Oid, query: &str, fresh: Option<Oid>) -> Result<Defined, Problem> {
+/// this query already is not touched: replacing the view would block its readers. `existing`: what
+/// becomes of a view with another query.
+pub fn define(entity: &Entity, owner: Oid, query: &str, existing: Existing) -> Result<Defined, Problem> {
     let select = analyse(entity, query)?;
     let body = if select.collapse_repeated_columns() {
         select.sql()
@@ -47,7 +55,10 @@ pub fn define(entity: &Entity, owner: Oid, query: &str, fresh: Option<Oid>) -> R
     if has_query(old, &body) {
         return Ok(Defined::default());
     }
-    Ok(replace(entity, old, select, &body, fresh))
+    match existing {
+        Existing::Replace(fresh) => Ok(replace(entity, old, select, &body, fresh)),
+        Existing::Keep => Err(has_another_query(entity)),
+    }
 }
 
 /// Parses the query of a TVIEW, with the search_path of the caller.
@@ -147,6 +158,19 @@ fn not_a_select(entity: &Entity) -> Problem {
     .hint(format!(
         "Run SELECT pg_tviews_create({}, 'SELECT ... FROM ...');",
         quote::literal(&entity.name)
+    ))
+}
+
+fn has_another_query(entity: &Entity) -> Problem {
+    let view = entity.qualified(&entity.view());
+    Problem::new(
+        PgSqlErrorCode::ERRCODE_DUPLICATE_TABLE,
+        format!("the view {view} exists already, with another query"),
+    )
+    .detail("The view would be the backing view of the TVIEW.")
+    .hint(format!(
+        "Run SELECT pg_tviews_create({}, 'SELECT ...'); to replace the query of the view, or DROP VIEW {view};",
+        quote::literal(&entity.display())
     ))
 }
 

@@ -15,6 +15,7 @@ mod comparisons;
 mod concurrency;
 mod consistency;
 mod crash;
+mod create_table_as;
 mod database_commands;
 mod ddl;
 mod ddl_catalogs;

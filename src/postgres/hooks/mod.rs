@@ -13,5 +13,7 @@ pub mod invalidation;
 pub mod parse_analysis;
 pub mod planner;
 pub mod row_counts;
+pub mod table_as;
 pub mod transaction_events;
 pub mod utility;
+mod utility_call;

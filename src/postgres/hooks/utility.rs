@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use pgrx::pg_sys::{self, Oid};
 
+use super::table_as::{self, TableAs};
+use super::utility_call::{self, Call};
 use super::{copy_from, copy_to, create_view, executor};
 use crate::postgres::extension;
 use crate::postgres::versions::ownership;
@@ -28,6 +30,9 @@ pub struct Handlers {
     /// The query to copy instead of a table, for previews: its columns, all if none are named. None: the
     /// table itself.
     pub query_to_copy: fn(Oid, &[String]) -> Option<String>,
+    /// Instead of CREATE TABLE AS for a new table `tv_...`, where the extension exists: makes a TVIEW; returns how many
+    /// rows its table has.
+    pub create_table_as: fn(TableAs) -> u64,
 }
 
 static HANDLERS: OnceLock<Handlers> = OnceLock::new();
@@ -70,35 +75,11 @@ impl Statement {
     }
 }
 
-/// PostgreSQL's own, declared here because pgrx's declaration converts errors.
-mod raw {
-    use pgrx::pg_sys;
-
-    #[allow(improper_ctypes)]
-    extern "C-unwind" {
-        pub fn standard_ProcessUtility(
-            pstmt: *mut pg_sys::PlannedStmt,
-            query: *const std::ffi::c_char,
-            read_only: bool,
-            context: pg_sys::ProcessUtilityContext::Type,
-            params: pg_sys::ParamListInfo,
-            environment: *mut pg_sys::QueryEnvironment,
-            dest: *mut pg_sys::DestReceiver,
-            completion: *mut pg_sys::QueryCompletion,
-        );
-    }
-}
-
-static mut NEXT: pg_sys::ProcessUtility_hook_type = None;
-
 /// Puts the hook in front of those already installed; call once per process, from `_PG_init`.
 pub fn install(handlers: Handlers) {
     HANDLERS.get_or_init(|| handlers);
-    // SAFETY: the process is single-threaded and runs _PG_init once.
-    unsafe {
-        NEXT = pg_sys::ProcessUtility_hook;
-        pg_sys::ProcessUtility_hook = Some(process_utility);
-    }
+    table_as::install();
+    utility_call::install(Some(process_utility));
 }
 
 /// Deliberately without `#[pg_guard]`: an ERROR of the statement jumps over this frame, which owns nothing.
@@ -113,32 +94,18 @@ unsafe extern "C-unwind" fn process_utility(
     dest: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: the arguments are handed on as they came, to the hook that was there before or to PostgreSQL
-    // itself.
-    let next = |pstmt: *mut pg_sys::PlannedStmt| unsafe {
-        match NEXT {
-            Some(next) => next(
-                pstmt,
-                query,
-                read_only,
-                context,
-                params,
-                environment,
-                dest,
-                completion,
-            ),
-            None => raw::standard_ProcessUtility(
-                pstmt,
-                query,
-                read_only,
-                context,
-                params,
-                environment,
-                dest,
-                completion,
-            ),
-        }
+    let call = Call {
+        pstmt,
+        query,
+        read_only,
+        context,
+        params,
+        environment,
+        dest,
+        completion,
     };
+    // SAFETY: the arguments are handed on as they came; this frame owns nothing.
+    let next = |pstmt: *mut pg_sys::PlannedStmt| unsafe { call.pass_on(pstmt) };
     // SAFETY: PostgreSQL passes a valid statement; reading its tag raises nothing.
     if !unsafe { is_interesting(pstmt) } {
         return next(pstmt);
@@ -147,6 +114,15 @@ unsafe extern "C-unwind" fn process_utility(
     if unsafe { create_view::may_repeat_columns((*pstmt).utilityStmt) } {
         // SAFETY: as above; the copy lives in the memory of the running command.
         return next(unsafe { collapse(pstmt, query) });
+    }
+    // SAFETY: as above.
+    if unsafe { table_as::may_make_tview((*pstmt).utilityStmt) } {
+        // SAFETY: as above; the call has not returned.
+        let made = unsafe { make_tview(&raw const call) };
+        if !made {
+            next(pstmt);
+        }
+        return;
     }
     // SAFETY: as above.
     if unsafe { copy_to::may_read_table((*pstmt).utilityStmt) } {
@@ -178,6 +154,23 @@ unsafe extern "C-unwind" fn collapse(
 ) -> *mut pg_sys::PlannedStmt {
     // SAFETY: the caller recognised a CREATE VIEW.
     unsafe { create_view::without_repeated_columns(pstmt, query).unwrap_or(pstmt) }
+}
+
+/// Makes a TVIEW instead of a table; false if the statement is to run as it is.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn make_tview(call: *const Call) -> bool {
+    // SAFETY: the call comes from `process_utility`, which recognised a CREATE TABLE AS.
+    unsafe {
+        let Some(handlers) = HANDLERS.get().filter(|_| table_as::makes_tviews()) else {
+            return false;
+        };
+        let Some(statement) = table_as::TableAs::read(&*call) else {
+            return false;
+        };
+        let rows = (handlers.create_table_as)(statement);
+        table_as::complete((*call).completion, rows);
+    }
+    true
 }
 
 #[pgrx::pg_guard]
@@ -235,6 +228,9 @@ unsafe fn is_interesting(pstmt: *mut pg_sys::PlannedStmt) -> bool {
                     == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
             }
             pg_sys::NodeTag::T_ViewStmt => create_view::may_repeat_columns(node),
+            pg_sys::NodeTag::T_CreateTableAsStmt | pg_sys::NodeTag::T_ExplainStmt => {
+                table_as::may_make_tview(node)
+            }
             pg_sys::NodeTag::T_CopyStmt => copy_to::may_read_table(node) || copy_from::may_be_watched(node),
             pg_sys::NodeTag::T_DropdbStmt
             | pg_sys::NodeTag::T_CreatedbStmt

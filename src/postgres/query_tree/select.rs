@@ -36,6 +36,10 @@ impl Select {
         Select(node.cast())
     }
 
+    pub(in crate::postgres) fn as_node(&self) -> *mut pg_sys::Node {
+        self.0.cast()
+    }
+
     pub(super) fn node(&self) -> *mut pg_sys::Node {
         self.0.cast()
     }

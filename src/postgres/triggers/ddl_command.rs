@@ -5,6 +5,8 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
+use crate::postgres::hooks::table_as;
+
 /// What a command may do to views.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Command {
@@ -23,13 +25,24 @@ pub enum Command {
 /// The command that an event trigger is called for.
 #[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
 pub fn of(fcinfo: pg_sys::FunctionCallInfo) -> Command {
+    // SAFETY: the parse tree outlives the call.
+    unsafe { parse_tree(fcinfo).map_or(Command::Other, |node| classify(node)) }
+}
+
+/// Whether the command is a CREATE TABLE AS, or SELECT INTO, of a table with the name of a TVIEW.
+#[allow(clippy::not_unsafe_ptr_arg_deref)] // Only PostgreSQL makes call infos, and passes them on valid.
+pub fn is_table_as(fcinfo: pg_sys::FunctionCallInfo) -> bool {
+    // SAFETY: as in `of`.
+    unsafe { parse_tree(fcinfo).is_some_and(|node| table_as::may_make_tview(node)) }
+}
+
+/// The parse tree of the command that an event trigger is called for.
+unsafe fn parse_tree(fcinfo: pg_sys::FunctionCallInfo) -> Option<*mut pg_sys::Node> {
     // SAFETY: the context is checked to be that of an event trigger, whose parse tree outlives the call.
     unsafe {
         let context = (*fcinfo).context;
-        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
-            return Command::Other;
-        }
-        classify((*context.cast::<pg_sys::EventTriggerData>()).parsetree)
+        let is_event = !context.is_null() && (*context).type_ == pg_sys::NodeTag::T_EventTriggerData;
+        is_event.then(|| (*context.cast::<pg_sys::EventTriggerData>()).parsetree)
     }
 }
 
