@@ -48,11 +48,11 @@ SELECT count(*) FROM traces;
 -- In a string with other statements, decided by each statement alone.
 SELECT 'CREATE TABLE tv_no AS SELECT 1' AS text\; CREATE TABLE tv_a AS SELECT pk_user AS pk_a, '; CREATE TABLE tv_no AS' AS text FROM tb_user\; CREATE TABLE plain AS SELECT 1 AS tv_no;
 SELECT described('tv_a');
-SELECT pg_get_viewdef('v_a');
+TABLE tv_a ORDER BY 1;
 CREATE /* TEMP */ TABLE IF NOT EXISTS
     tv_b -- AS SELECT
     AS WITH "AS" AS (SELECT pk_post AS pk_b, $q$ AS SELECT ' $q$ AS quoted, title "as" FROM tb_post) (SELECT * FROM "AS" WHERE true) ;
-SELECT pg_get_viewdef('v_b');
+TABLE tv_b ORDER BY 1;
 SELECT described('tv_b');
 -- A repeated column collapses; columns without names get those that PostgreSQL gives.
 CREATE TABLE tv_c AS SELECT pk_post AS pk_c, pk_post AS pk_c, upper(title), count(*) FROM tb_post GROUP BY pk_post;

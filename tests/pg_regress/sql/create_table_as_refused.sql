@@ -71,7 +71,7 @@ CREATE VIEW v_post AS SELECT pk_post FROM tb_post;
 SELECT error_of('CREATE TABLE tv_post AS SELECT pk_post, title FROM tb_post');
 CREATE TABLE tv_post AS SELECT tb_post.pk_post FROM create_table_as_refused.tb_post;
 SELECT pg_tviews_drop('post');
-SELECT pg_get_viewdef('v_post');
+SELECT attname FROM pg_attribute WHERE attrelid = 'v_post'::regclass AND attnum > 0;
 DROP VIEW v_post;
 CREATE TABLE v_post (pk_post int);
 SELECT error_of('CREATE TABLE tv_post AS SELECT pk_post FROM tb_post');
