@@ -152,3 +152,4 @@ SELECT described('tv_w');
 SET client_min_messages = warning;
 DROP SCHEMA create_table_as CASCADE;
 DROP SCHEMA "Other One" CASCADE;
+CALL pg_tviews_drain();

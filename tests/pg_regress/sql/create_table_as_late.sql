@@ -31,3 +31,4 @@ RESET session_replication_role;
 
 SET client_min_messages = warning;
 DROP SCHEMA create_table_as_late CASCADE;
+CALL pg_tviews_drain();

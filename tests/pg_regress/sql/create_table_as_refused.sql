@@ -117,3 +117,4 @@ SELECT * FROM traces;
 SET client_min_messages = warning;
 DROP SCHEMA create_table_as_refused CASCADE;
 DROP ROLE create_table_as_anna;
+CALL pg_tviews_drain();
