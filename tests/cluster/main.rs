@@ -64,6 +64,7 @@ mod security;
 mod sharing;
 mod slow_documents;
 mod strangers;
+mod tests_of_applications;
 mod throttle;
 mod time_limits;
 mod tokens;
