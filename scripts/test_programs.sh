@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that the programs are here that some cluster tests run beside the server: pgbouncer, pgTAP, and Python
-# with its modules. What cannot be had is said: its tests then say that they test nothing.
+# Makes sure that the programs are here that some cluster tests run beside the server: pgbouncer, pgTAP, Python
+# with its modules, and other extensions. What cannot be had is said: its tests then say that they test nothing.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -64,7 +64,33 @@ python() {
     /usr/bin/python3 -c "import ${modules#, }" 2>/dev/null
 }
 
+# Extensions that change tables of others, copied to the server as ours is. Only for the version that this Debian has.
+neighbours() {
+    local folder
+    folder=$CACHE/neighbours-$PG
+    if ! [ -d "$folder" ]; then
+        command -v apt-get >/dev/null || return 1
+        [ -n "$(apt-cache search --names-only '^postgresql-[0-9]+-repack$')" ] || as_root apt-get update -qq
+        [ -n "$(apt-cache search --names-only "^postgresql-$PG-repack\$")" ] || return 1
+        fetch "neighbours-$PG" "postgresql-$PG-partman" "postgresql-$PG-repack" || return 1
+    fi
+    copy_missing "$("$(pg_config)" --pkglibdir)" "$folder"/usr/lib/postgresql/*/lib/*.so
+    copy_missing "$("$(pg_config)" --sharedir)/extension" "$folder"/usr/share/postgresql/*/extension/*
+}
+
+# copy_missing TARGET FILE...: the files that the folder of a server lacks.
+copy_missing() {
+    local file target=$1
+    shift
+    for file in "$@"; do
+        if ! [ -e "$target/$(basename "$file")" ]; then
+            if [ -w "$target" ]; then cp "$file" "$target/"; else as_root cp "$file" "$target/"; fi
+        fi
+    done
+}
+
 pgbouncer || say "pgbouncer cannot be had here"
 pgtap || say "pgTAP cannot be had here"
 python psycopg2 || say "Python with psycopg2 cannot be had here"
-python psycopg2 pytest || say "Python with pytest cannot be had here"
+python psycopg2 pytest sqlalchemy alembic django || say "Python with pytest, SQLAlchemy, Alembic and Django cannot be had here"
+neighbours || say "pg_partman and pg_repack cannot be had here for PostgreSQL $PG"

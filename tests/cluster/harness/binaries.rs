@@ -71,6 +71,21 @@ pub fn pgtap() -> Option<PathBuf> {
     found
 }
 
+/// pg_repack for the server under test; None, with a message on the terminal, if it is not here.
+pub fn pg_repack() -> Option<PathBuf> {
+    let fetched = format!("neighbours-{VERSION}/usr/lib/postgresql/{VERSION}/bin/pg_repack");
+    let found = cache_folders()
+        .map(|cache| cache.join(&fetched))
+        .chain([folder().join("pg_repack")])
+        .find(|place| place.is_file());
+    if found.is_none() {
+        warn(
+            "pg_repack is NOT tested: it is not here for this version (scripts/test_programs.sh fetches it)",
+        );
+    }
+    found
+}
+
 /// Where scripts/test_programs.sh puts what it fetches.
 fn cache_folders() -> impl Iterator<Item = PathBuf> {
     let home = std::env::var("HOME").unwrap_or_default();
@@ -101,8 +116,8 @@ pub fn pgbouncer() -> Option<PathBuf> {
     found
 }
 
-/// Not by a macro, whose output is shown only if the test fails.
-fn warn(text: &str) {
+/// Says on the terminal that something is not tested. Not by a macro, whose output is shown only if the test fails.
+pub fn warn(text: &str) {
     let _ = std::io::stderr().write_all(format!("\n*** {text} ***\n").as_bytes());
 }
 

@@ -11,7 +11,8 @@ mod template;
 
 pub use ask::{Ask, WAIT};
 pub use binaries::{
-    older_server, pgbouncer, pgtap, python_with, repository, send_signal, server_program, VERSION,
+    older_server, pg_repack, pgbouncer, pgtap, python_with, repository, send_signal, server_program, warn,
+    VERSION,
 };
 pub use cluster::{Cluster, Options, StopMode};
 pub use database::{shared, Database};
