@@ -53,7 +53,7 @@ lay_out() {
     install -d "$library" "$share/extension" "$share/contrib/pg_tviews" "$doc/examples"
     find "$built" -name pg_tviews.so -exec install -m 644 {} "$library/" \;
     find "$built" \( -name 'pg_tviews*.sql' -o -name pg_tviews.control \) -exec install -m 644 {} "$share/extension/" \;
-    install -m 644 sql/auto_convert_tviews.sql "$share/contrib/pg_tviews/"
+    install -m 644 sql/auto_convert_tviews.sql sql/pgtap_tviews.sql "$share/contrib/pg_tviews/"
     install -m 755 sql/convert_tviews.sh sql/lint_tviews.sh "$share/contrib/pg_tviews/"
     install -m 644 README.md SECURITY.md "$doc/"
     cp -r docs "$doc/docs"

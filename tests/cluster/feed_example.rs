@@ -9,11 +9,16 @@ use postgres::Client;
 
 use crate::blog;
 use crate::harness::{
-    python, repository, send_signal, Ask, Cluster, Database, Load, Options, Random, StopMode,
+    python_with, repository, send_signal, Ask, Cluster, Database, Load, Options, Random, StopMode,
 };
 
 /// It has to wait for its next poll, perhaps.
 const FRESH: Duration = Duration::from_secs(60);
+
+/// A Python that can run the example.
+fn python() -> Option<String> {
+    python_with(&["psycopg2"], "examples/feed")
+}
 
 /// Ends the connection of the program.
 const DISCONNECT: &str =

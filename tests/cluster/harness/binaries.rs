@@ -42,39 +42,82 @@ pub fn older_server() -> Option<PathBuf> {
         .then(|| PathBuf::from(output(Command::new(pg_config).arg("--bindir"))))
 }
 
-/// A Python that has psycopg2; None, with a message on the terminal, if there is none.
-pub fn python() -> Option<String> {
-    let has_it = |python: &&str| {
+/// A Python that has these modules; None, with a message on the terminal about what is not tested, if there is none.
+pub fn python_with(modules: &[&str], tested: &str) -> Option<String> {
+    let script = format!("import {}", modules.join(", "));
+    let has_them = |python: &&str| {
         let mut import = Command::new(python);
-        import.args(["-c", "import psycopg2"]).stderr(Stdio::null());
+        import.args(["-c", &script]).stderr(Stdio::null());
         import.status().is_ok_and(|status| status.success())
     };
-    let found = ["/usr/bin/python3", "python3"].into_iter().find(has_it);
+    let found = ["/usr/bin/python3", "python3"].into_iter().find(has_them);
     if found.is_none() {
-        warn("examples/feed is NOT tested: no Python with psycopg2 (scripts/test_programs.sh installs it)");
+        let modules = modules.join(", ");
+        warn(&format!(
+            "{tested} is NOT tested: no Python with {modules} (scripts/test_programs.sh installs it)"
+        ));
     }
     found.map(str::to_owned)
 }
 
+/// The functions of pgTAP as a script; None, with a message on the terminal, if it is not here.
+pub fn pgtap() -> Option<PathBuf> {
+    let found = cache_folders()
+        .map(|folder| folder.join("pgtap/pgtap.sql"))
+        .find(|place| place.is_file());
+    if found.is_none() {
+        warn("sql/pgtap_tviews.sql is NOT tested: pgTAP is not here (scripts/test_programs.sh fetches it)");
+    }
+    found
+}
+
+/// pg_repack for the server under test; None, with a message on the terminal, if it is not here.
+pub fn pg_repack() -> Option<PathBuf> {
+    let fetched = format!("neighbours-{VERSION}/usr/lib/postgresql/{VERSION}/bin/pg_repack");
+    let found = cache_folders()
+        .map(|cache| cache.join(&fetched))
+        .chain([folder().join("pg_repack")])
+        .find(|place| place.is_file());
+    if found.is_none() {
+        warn(
+            "pg_repack is NOT tested: it is not here for this version (scripts/test_programs.sh fetches it)",
+        );
+    }
+    found
+}
+
+/// Where scripts/test_programs.sh puts what it fetches.
+fn cache_folders() -> impl Iterator<Item = PathBuf> {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let named = std::env::var("PG_TVIEWS_CACHE").unwrap_or_default();
+    let folders = [
+        named,
+        "/var/cache/pg_tviews".to_owned(),
+        format!("{home}/.cache/pg_tviews"),
+    ];
+    folders
+        .into_iter()
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+}
+
 /// pgbouncer; None, with a message on the terminal, if it is not here.
 pub fn pgbouncer() -> Option<PathBuf> {
-    let home = std::env::var("HOME").unwrap_or_default();
     let named = std::env::var("PG_TVIEWS_PGBOUNCER").unwrap_or_default();
-    let places = [
-        named,
-        "/usr/sbin/pgbouncer".to_owned(),
-        "/var/cache/pg_tviews/pgbouncer/run".to_owned(),
-        format!("{home}/.cache/pg_tviews/pgbouncer/run"),
-    ];
-    let found = places.iter().map(PathBuf::from).find(|place| place.is_file());
+    let fetched = cache_folders().map(|folder| folder.join("pgbouncer/run"));
+    let found = [named, "/usr/sbin/pgbouncer".to_owned()]
+        .iter()
+        .map(PathBuf::from)
+        .chain(fetched)
+        .find(|place| place.is_file());
     if found.is_none() {
         warn("pgbouncer is NOT tested: it is not here (scripts/test_programs.sh fetches it)");
     }
     found
 }
 
-/// Not by a macro, whose output is shown only if the test fails.
-fn warn(text: &str) {
+/// Says on the terminal that something is not tested. Not by a macro, whose output is shown only if the test fails.
+pub fn warn(text: &str) {
     let _ = std::io::stderr().write_all(format!("\n*** {text} ***\n").as_bytes());
 }
 

@@ -10,7 +10,10 @@ mod random;
 mod template;
 
 pub use ask::{Ask, WAIT};
-pub use binaries::{older_server, pgbouncer, python, repository, send_signal, server_program, VERSION};
+pub use binaries::{
+    older_server, pg_repack, pgbouncer, pgtap, python_with, repository, send_signal, server_program, warn,
+    VERSION,
+};
 pub use cluster::{Cluster, Options, StopMode};
 pub use database::{shared, Database};
 pub use folder::Folder;
