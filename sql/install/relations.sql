@@ -230,6 +230,8 @@ CREATE TABLE @extschema@.pg_tview_change (
     changed_at  timestamptz NOT NULL,
     PRIMARY KEY (xid, change_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+-- To compress the keys of many rows would cost as much as the rest of what the feed costs.
+ALTER TABLE @extschema@.pg_tview_change ALTER COLUMN keys SET STORAGE EXTERNAL;
 
 -- Consumers of the feed. subscription_id: at random, so that tokens of other databases and servers are recognized. names and
 -- tviews: the TVIEWs that were named, NULL for all; entities: their entity names.

@@ -79,6 +79,11 @@ impl KeyType {
         self.array.unwrap_or(pg_sys::TEXTARRAYOID)
     }
 
+    /// Whether several values can be one array of the type: no arrays and rows.
+    pub fn has_arrays(&self) -> bool {
+        self.array.is_some()
+    }
+
     /// The text of a value of this type; None for NULL.
     pub fn text(&self, value: &Value) -> Option<String> {
         if value.is_null() {
@@ -189,6 +194,14 @@ impl KeyType {
                 align,
             );
             Value::some(Datum::from(array))
+        }
+    }
+
+    /// Appends a value as JSON, as [`KeyType::push_json`] does.
+    pub fn push_value(&self, value: &Value, out: &mut Vec<u8>) {
+        match self.text(value) {
+            Some(text) => self.push_json(&text, out),
+            None => out.extend_from_slice(b"null"),
         }
     }
 

@@ -9,7 +9,7 @@ use pgrx::pg_sys::Oid;
 use super::row::Row;
 use crate::error::Problem;
 use crate::postgres::extension;
-use crate::postgres::heap_insert::{self, Value};
+use crate::postgres::heap_insert::{self, Growth, Value};
 use crate::postgres::process::clock;
 use crate::postgres::transaction::{catch, own_xid};
 use crate::settings;
@@ -88,9 +88,9 @@ pub fn append(queue: Oid, rows: &[Row]) {
         if extension::is_before_0_3() {
             let values =
                 values.map(|[xid, source, operation, keys, at, ..]| [xid, source, operation, keys, at]);
-            return heap_insert::insert(queue, &EARLIER_COLUMNS, values, note);
+            return heap_insert::insert(queue, &EARLIER_COLUMNS, Growth::Ahead, values, note);
         }
-        heap_insert::insert(queue, &COLUMNS, values, note)
+        heap_insert::insert(queue, &COLUMNS, Growth::Ahead, values, note)
     })) {
         let context = "This happened while recording changes for TVIEWs in pg_tview_queue.";
         let detail = caught.detail.iter().map(String::as_str).chain([context]);

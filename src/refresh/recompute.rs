@@ -78,7 +78,7 @@ pub fn keys_running(plan: &Plan, batch: &Batch) -> (Result, Noted) {
                 let parameters = batch.parameters(plan);
                 plan.each_key_running.run(Access::Current, &parameters, 0)
             });
-            result(plan, &rows)
+            result_of_keys(plan, &rows)
         })
     };
     let (result, noted) = if plan.stored.is_planned.get() {
@@ -128,7 +128,7 @@ pub fn keys_inside(plan: &Plan, batch: &Batch, planned_anew: bool) -> Result {
         }
         spi::run(&plan.all_keys, Access::Current, &typed)
     };
-    result(plan, &rows)
+    result_of_keys(plan, &rows)
 }
 
 /// Locks the rows of a batch. Returns the keys whose rows are locked now, and those whose rows another
@@ -232,8 +232,22 @@ fn filled(plan: &Plan, rows: &Rows) -> Result {
     }
 }
 
-/// Reads the rows that a recompute statement returns: the first has the counts.
+/// Reads what a statement returns that recomputes some keys.
+fn result_of_keys(plan: &Plan, rows: &Rows) -> Result {
+    if plan.shape.returns_arrays() {
+        counted(plan, rows, Changed::read_arrays(plan, rows, FIRST_CHANGED))
+    } else {
+        result(plan, rows)
+    }
+}
+
+/// The same of a statement that may write any row.
 fn result(plan: &Plan, rows: &Rows) -> Result {
+    counted(plan, rows, Changed::read(plan, rows, FIRST_CHANGED))
+}
+
+/// Reads the counts, which are in the first row.
+fn counted(plan: &Plan, rows: &Rows, changed: Changed) -> Result {
     let count = |column| rows.get::<i64>(0, column).unwrap_or(0);
     let written = Written {
         inserted: count(0),
@@ -247,7 +261,7 @@ fn result(plan: &Plan, rows: &Rows) -> Result {
         problem: rows
             .get::<String>(0, 4)
             .map(|keys| problems::repeated_key(plan, &keys)),
-        changed: Changed::read(plan, rows, FIRST_CHANGED),
+        changed,
     }
 }
 

@@ -65,22 +65,15 @@ fn wal(cluster: &Cluster, report: &mut Report) {
 
 /// Of a key refreshed, of a row of a large statement, and of a transaction.
 fn instructions(cluster: &Cluster, report: &mut Report) {
-    let Some(valgrind) = valgrind() else {
-        eprintln!("instructions are not counted: there is no valgrind");
+    let Some(server) = SingleUser::of(cluster) else {
         return;
-    };
-    let folder = "SELECT setting FROM pg_config WHERE name = 'BINDIR'";
-    let server = SingleUser {
-        programs: patient(cluster, BARE).one(folder),
-        cluster,
-        valgrind,
     };
     let mut ours = patient(cluster, OURS);
     ours.run("SELECT pg_tviews_resume('post')");
     caught_up(&mut ours);
     settle(&mut ours);
     drop(ours);
-    stop_vacuumed(cluster);
+    stop_vacuumed(cluster, [BARE, OURS]);
     let bulk = |rows: i32| format!("UPDATE tb_post SET title = title || '.' WHERE pk_post <= {rows}\n");
     let refreshed = |rows: i32| bulk(rows) + "CALL pg_tviews_drain('post')\n";
     let all = server.each(OURS, refreshed, ROWS);
@@ -106,7 +99,7 @@ fn instructions(cluster: &Cluster, report: &mut Report) {
 
     cluster.start_server();
     pause(cluster);
-    stop_vacuumed(cluster);
+    stop_vacuumed(cluster, [BARE, OURS]);
     let single = |times: i32| -> String {
         let update = |i| format!("UPDATE tb_post SET title = 'counted {i}' WHERE pk_post = {i}\n");
         (1..=times).map(update).collect()
@@ -116,9 +109,9 @@ fn instructions(cluster: &Cluster, report: &mut Report) {
     report.add(SINGLE_ROW, measure, with - without, Reach::AtMost(17_000.0), seen);
 }
 
-/// Pages have room for new versions of their rows then, with TVIEWs and without.
-fn stop_vacuumed(cluster: &Cluster) {
-    for database in [BARE, OURS] {
+/// Pages have room for new versions of their rows then.
+pub fn stop_vacuumed(cluster: &Cluster, databases: [&str; 2]) {
+    for database in databases {
         patient(cluster, database).run("VACUUM ANALYZE");
     }
     cluster.stop(StopMode::Fast);
@@ -132,16 +125,30 @@ fn pause(cluster: &Cluster) {
 }
 
 /// A server that serves one user, by its standard input.
-struct SingleUser<'a> {
+pub struct SingleUser<'a> {
     cluster: &'a Cluster,
     valgrind: String,
     /// Folder of the server's programs.
     programs: String,
 }
 
-impl SingleUser<'_> {
-    /// Instructions of each of what the script does so many times.
-    fn each(&self, database: &str, script: impl Fn(i32) -> String, [few, many]: [i32; 2]) -> f64 {
+impl<'a> SingleUser<'a> {
+    /// None: there is no valgrind. While the cluster runs.
+    pub fn of(cluster: &'a Cluster) -> Option<Self> {
+        let Some(valgrind) = valgrind() else {
+            eprintln!("instructions are not counted: there is no valgrind");
+            return None;
+        };
+        let folder = "SELECT setting FROM pg_config WHERE name = 'BINDIR'";
+        Some(SingleUser {
+            programs: patient(cluster, "postgres").one(folder),
+            cluster,
+            valgrind,
+        })
+    }
+
+    /// Instructions of each of what the script does so many times. The cluster is stopped.
+    pub fn each(&self, database: &str, script: impl Fn(i32) -> String, [few, many]: [i32; 2]) -> f64 {
         let more = self.instructions(database, &script(many)) - self.instructions(database, &script(few));
         more / f64::from(many - few)
     }

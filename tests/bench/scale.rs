@@ -116,6 +116,15 @@ impl Scale {
         huge: 300_000,
         group: 200_000,
         unrelated_ddl: 100,
-        left_out: &["load", "groups", "half", "clients", "slots", "ddl", "count"],
+        left_out: &[
+            "load",
+            "groups",
+            "half",
+            "clients",
+            "slots",
+            "ddl",
+            "count",
+            "feed_count",
+        ],
     };
 }

@@ -15,6 +15,7 @@ mod count;
 mod cpu;
 mod ddl;
 mod feed;
+mod feed_count;
 mod groups;
 mod half_rate;
 mod hub;
@@ -70,6 +71,7 @@ const ALONE: &[Group<Scale>] = &[
     ("slots", slots::measure),
     ("ddl", ddl::measure),
     ("count", count::measure),
+    ("feed_count", feed_count::measure),
 ];
 
 fn main() {

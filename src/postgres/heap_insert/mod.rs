@@ -3,29 +3,44 @@
 //! must not matter.
 
 mod empty_blocks;
+mod identity;
 mod indexed;
 
 use std::ffi::CStr;
 
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::IntoDatum;
 
 use super::jsonb::Jsonb;
 use super::own_column;
+pub use identity::next_value;
 use indexed::Indexed;
 
 /// A column value of a row to insert.
 pub enum Value<'a> {
     Null,
     Oid(Oid),
+    Int8(i64),
     /// Text in the encoding of the database.
     Text(&'a str),
+    /// Stored as `text[]`.
+    Texts(&'a [String]),
     /// JSON text to be stored as `jsonb`.
     Jsonb(&'a [u8]),
     /// JSON text to be stored as `json`, in the encoding of the database.
     Json(&'a [u8]),
     Xid8(u64),
     Timestamp(i64),
+}
+
+/// How a table gets blocks for new rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// When a row needs one.
+    AsNeeded,
+    /// Some empty ones are kept ready, as many sessions insert.
+    Ahead,
 }
 
 /// Functions of PostgreSQL, declared here because each of pgrx's declarations converts errors separately,
@@ -54,6 +69,7 @@ mod raw {
 pub fn insert<'a, const COLUMNS: usize>(
     table: Oid,
     names: &[&CStr; COLUMNS],
+    growth: Growth,
     rows: impl ExactSizeIterator<Item = [Value<'a>; COLUMNS]>,
     mut placed: impl FnMut(u32),
 ) -> bool {
@@ -97,7 +113,9 @@ pub fn insert<'a, const COLUMNS: usize>(
                 }
                 // One guard less for the usual single row.
                 if index == last {
-                    empty_blocks::keep_ready(relation, block);
+                    if growth == Growth::Ahead {
+                        empty_blocks::keep_ready(relation, block);
+                    }
                     indexed.take().into_iter().for_each(|indexed| indexed.close());
                     raw::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
                 }
@@ -122,6 +140,8 @@ impl<'a> Held<'a> {
         match value {
             Value::Null => Held::Null,
             Value::Oid(oid) => Held::Plain(Datum::from(oid)),
+            Value::Int8(number) => Held::Plain(Datum::from(number)),
+            Value::Texts(texts) => texts.to_vec().into_datum().map_or(Held::Null, Held::Plain),
             Value::Xid8(xid) => Held::Plain(Datum::from(xid)),
             Value::Timestamp(microseconds) => Held::Plain(Datum::from(microseconds)),
             Value::Text(text) => Held::Text(text.as_bytes()),

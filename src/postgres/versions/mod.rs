@@ -4,6 +4,7 @@
 pub mod attributes;
 pub mod cost_estimate;
 pub mod group_entries;
+pub mod identity_sequence;
 pub mod index_insert;
 pub mod join_aliases;
 pub mod noreturn;

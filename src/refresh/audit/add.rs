@@ -18,11 +18,12 @@ thread_local! {
 /// Adds the row in the current transaction, and what the transaction has written to the change feed.
 pub fn add(mut entry: Entry) {
     let changes = entry.changed.take();
-    let of_feed = (!changes.is_empty()).then(|| entry.clone());
+    let of_feed =
+        (!changes.is_empty()).then(|| (entry.tview, entry.entity_name.clone(), entry.origins.clone()));
     count(&entry);
     let audit = add_row(entry);
-    if let Some(entry) = of_feed {
-        feed::add(entry.tview, &entry.entity_name, changes, entry.origins, audit);
+    if let Some((tview, entity_name, origins)) = of_feed {
+        feed::add(tview, &entity_name, changes, origins, audit);
     }
     operations::phase(Phase::Committing);
 }

@@ -1,6 +1,8 @@
 //! The keys of rows that a transaction has written, by operation.
 
-use crate::postgres::spi::Rows;
+use crate::json::text;
+use crate::postgres::process::memory;
+use crate::postgres::spi::{Elements, Rows};
 use crate::refresh::plan::key::key_values;
 use crate::refresh::plan::Plan;
 use crate::settings;
@@ -17,7 +19,7 @@ pub const EVERYTHING: &str = "EVERYTHING";
 #[derive(Debug, Clone, Default)]
 pub struct Changed {
     /// JSON arrays without their brackets, one for each operation.
-    keys: [String; 3],
+    keys: [Vec<u8>; 3],
     number: usize,
 }
 
@@ -34,18 +36,59 @@ impl Changed {
             };
             let key = key_values(&plan.shape, rows, row, first + 1);
             let key: Vec<Option<&str>> = key.iter().map(Option::as_deref).collect();
-            changed.push(operation as usize - 1, &plan.key_object_of(&key));
+            let object = plan.key_object_of(&key);
+            changed
+                .next(operation as usize - 1)
+                .extend_from_slice(object.as_bytes());
         }
         changed
     }
 
-    fn push(&mut self, operation: usize, key: &str) {
+    /// Reads what a statement returns that recomputes some keys: by operation, an array for each column of the key,
+    /// from column `first` on.
+    pub fn read_arrays(plan: &Plan, rows: &Rows, first: usize) -> Changed {
+        let mut changed = Changed::default();
+        let width = plan.shape.key.len();
+        // What is in front of the value in each column.
+        let names = plan.definition.key_columns.iter().enumerate();
+        let heads: Vec<Vec<u8>> = names.map(|(place, name)| head(place, name)).collect();
+        for operation in 0..OPERATIONS.len() {
+            let column = |place| Elements::of(&rows.value(0, first + operation * width + place));
+            let Some(columns) = (0..width).map(column).collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            changed.push_all(plan, operation, &heads, &columns);
+        }
+        changed
+    }
+
+    fn push_all(&mut self, plan: &Plan, operation: usize, heads: &[Vec<u8>], columns: &[Elements]) {
+        let number = columns.first().map_or(0, Elements::number);
+        let all = self.number + number;
+        for row in 0..number {
+            // Then the keys are not needed.
+            if all > settings::feed_max_keys() || self.bytes() > MAXIMUM_BYTES {
+                break;
+            }
+            memory::check();
+            let json = self.next(operation);
+            for ((k, head), values) in plan.shape.key.iter().zip(heads).zip(columns) {
+                json.extend_from_slice(head);
+                k.values.push_value(&values.get(row), json);
+            }
+            json.push(b'}');
+        }
+        self.number = all;
+    }
+
+    /// Where the next key goes.
+    fn next(&mut self, operation: usize) -> &mut Vec<u8> {
         self.number += 1;
         let keys = &mut self.keys[operation];
         if !keys.is_empty() {
-            keys.push_str(", ");
+            keys.extend_from_slice(b",");
         }
-        keys.push_str(key);
+        keys
     }
 
     fn is_empty(&self) -> bool {
@@ -53,12 +96,15 @@ impl Changed {
     }
 
     fn is_too_much(&self) -> bool {
-        self.number > settings::feed_max_keys()
-            || self.keys.iter().map(String::len).sum::<usize>() > MAXIMUM_BYTES
+        self.number > settings::feed_max_keys() || self.bytes() > MAXIMUM_BYTES
+    }
+
+    fn bytes(&self) -> usize {
+        self.keys.iter().map(Vec::len).sum()
     }
 
     /// Takes the operations with their keys as JSON arrays; None: any row.
-    pub fn take(&mut self) -> Vec<(&'static str, Option<String>)> {
+    pub fn take(&mut self) -> Vec<(&'static str, Option<Vec<u8>>)> {
         let changed = std::mem::take(self);
         if changed.is_empty() {
             return Vec::new();
@@ -68,9 +114,17 @@ impl Changed {
         }
         let each = OPERATIONS.into_iter().zip(changed.keys);
         each.filter(|(_, keys)| !keys.is_empty())
-            .map(|(operation, keys)| (operation, Some(format!("[{keys}]"))))
+            .map(|(operation, keys)| (operation, Some([b"[", &keys[..], b"]"].concat())))
             .collect()
     }
+}
+
+/// What is in front of a value in the JSON object of a key.
+fn head(place: usize, name: &str) -> Vec<u8> {
+    let mut head = (if place == 0 { b"{" } else { b"," }).to_vec();
+    text::push_string(&mut head, name.as_bytes());
+    head.push(b':');
+    head
 }
 
 impl std::ops::AddAssign for Changed {
@@ -83,9 +137,9 @@ impl std::ops::AddAssign for Changed {
         if !self.is_too_much() {
             for (keys, more) in self.keys.iter_mut().zip(&other.keys) {
                 if !keys.is_empty() && !more.is_empty() {
-                    keys.push_str(", ");
+                    keys.extend_from_slice(b",");
                 }
-                keys.push_str(more);
+                keys.extend_from_slice(more);
             }
         }
         self.number += other.number;
@@ -99,7 +153,7 @@ mod tests {
     fn changed(keys: &[(usize, &str)]) -> Changed {
         let mut changed = Changed::default();
         for (operation, key) in keys {
-            changed.push(*operation, key);
+            changed.next(*operation).extend_from_slice(key.as_bytes());
         }
         changed
     }
@@ -109,13 +163,13 @@ mod tests {
         let mut all = changed(&[(0, "1"), (2, "2")]);
         all += changed(&[(0, "3"), (1, "4")]);
         all += Changed::default();
-        let keys = |keys: &str| Some(keys.to_string());
+        let keys = |keys: &str| Some(keys.as_bytes().to_vec());
         assert_eq!(all.number, 4);
-        assert_eq!(all.keys, ["1, 3", "4", "2"]);
+        assert_eq!(all.keys, [&b"1,3"[..], b"4", b"2"]);
         assert_eq!(
             all.take(),
             [
-                ("INSERT", keys("[1, 3]")),
+                ("INSERT", keys("[1,3]")),
                 ("UPDATE", keys("[4]")),
                 ("DELETE", keys("[2]"))
             ]
@@ -126,9 +180,9 @@ mod tests {
     #[test]
     fn too_many_keys_become_everything() {
         let mut all = Changed::default();
-        (0..10_000).for_each(|_| all.push(1, "1"));
+        (0..10_000).for_each(|_| all.next(1).push(b'1'));
         assert_eq!(all.clone().take()[0].0, "UPDATE");
-        all.push(0, "1");
+        all.next(0).push(b'1');
         assert_eq!(all.take(), [(EVERYTHING, None)]);
         let mut long = changed(&[(0, &"x".repeat(MAXIMUM_BYTES + 1))]);
         assert_eq!(long.take(), [(EVERYTHING, None)]);

@@ -10,8 +10,9 @@ impl Shape {
     /// deleted and unchanged, up to ten keys (as JSON) that the view returns more than once, whether the whole
     /// view returns rows whose key is NULL, and the greatest revision that was deleted.
     ///
-    /// With `returns_keys`, one row for each key that was written: the same, and what [`Shape::written_keys`]
-    /// returns.
+    /// With `returns_keys`, the keys that were written follow: for some keys, as arrays if there are such arrays
+    /// ([`Shape::returns_arrays`]), those of INSERT first, then UPDATE, then DELETE. Otherwise one row is returned
+    /// for each of them, with the same counts and what [`Shape::written_keys`] returns.
     ///
     /// Each row of the table is looked up once, by key. A row that differs is updated by its ctid.
     pub fn recompute(&self, reach: Reach) -> String {
@@ -54,7 +55,7 @@ impl Shape {
             Some(_) => (", tv.revision", "(SELECT max(revision) FROM deleted)"),
             None => ("", "NULL::bigint"),
         };
-        let (keys, written) = self.written_keys(&self.operations());
+        let written = self.written(keyed);
         format!(
             "WITH {wanted}\
              fresh AS ({fresh}{fence}), \
@@ -68,10 +69,15 @@ impl Shape {
              updated AS ({updated}), \
              inserted AS (INSERT INTO {table} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM compared AS fresh \
                WHERE fresh.{place} IS NULL{and_with_key} AND {not_repeated} RETURNING {of_inserted}), \
-             counts AS MATERIALIZED (SELECT (SELECT count(*) FROM deleted) AS deleted, \
-               (SELECT count(*) FROM updated) AS updated, (SELECT count(*) FROM inserted) AS inserted) \
-             SELECT inserted, updated, deleted, greatest(found.rows - inserted - updated, 0), \
-               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text, {without_key}, {greatest_deleted}{keys} FROM counts CROSS JOIN found{written}",
+             counts AS MATERIALIZED (SELECT {counts}) \
+             SELECT {inserted}, {updated_rows}, {deleted_rows}, greatest(found.rows - {inserted} - {updated_rows}, 0), \
+               (SELECT jsonb_agg(to_jsonb(r)) FROM (SELECT * FROM repeated LIMIT 10) r)::text, {without_key}, {greatest_deleted}{keys} FROM counts CROSS JOIN found{joined}",
+            counts = written.counts,
+            inserted = written.number(Operation::Insert),
+            updated_rows = written.number(Operation::Update),
+            deleted_rows = written.number(Operation::Delete),
+            keys = written.keys,
+            joined = written.joined,
             fresh = match range {
                 Some(range) => self.fresh_of_range(range),
                 None => self.fresh(reach),
@@ -85,13 +91,6 @@ impl Shape {
             of_deleted = self.returned("tv"),
             of_inserted = self.returned("t"),
         )
-    }
-
-    /// What the statement may do with rows. Rows that consist of a key only are not updated.
-    fn operations(&self) -> Vec<Operation> {
-        let updates = self.may_differ().next().map(|_| Operation::Update);
-        let rest = [Operation::Insert, Operation::Delete].into_iter();
-        rest.chain(updates).collect()
     }
 
     /// Which rows of the table the statement deletes: those that the view no longer returns.
