@@ -32,6 +32,6 @@ compile() {
 if find_mdbook || [ "${1:-}" = --find ]; then
     exit
 fi
-say "compiling mdbook $MDBOOK (about two minutes on two cores, once)" >&2
+say "compiling mdbook $MDBOOK (a minute of processor time, once)" >&2
 compile >&2
 find_mdbook || say "no mdbook: the book is not made" >&2

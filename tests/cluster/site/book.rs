@@ -65,7 +65,7 @@ fn files(folder: &Path, below: &str, ending: &str, found: &mut BTreeSet<String>)
 fn pages() -> BTreeSet<String> {
     let mut pages = BTreeSet::new();
     for folder in ["docs", "examples", "monitoring"] {
-        files(&repository(), folder, ".md", &mut pages);
+        files(repository(), folder, ".md", &mut pages);
     }
     for entry in fs::read_dir(repository()).expect("the repository can be read") {
         let name = entry

@@ -40,6 +40,18 @@ fn browse(browser: &Path, profile: &str, url: &str, more: &[&str]) -> String {
     page
 }
 
+/// The same, once the scripts of the page have done what they do some time after it was loaded.
+fn browse_until(browser: &Path, profile: &str, url: &str, done: impl Fn(&str) -> bool) -> String {
+    let mut page = String::new();
+    for _ in 0..10 {
+        page = browse(browser, profile, url, &[]);
+        if done(&page) {
+            return page;
+        }
+    }
+    panic!("{url} does not become what it should be:\n{page}")
+}
+
 /// The text between two others.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     text.split_once(before)?
@@ -67,7 +79,7 @@ fn base64(bytes: &[u8]) -> String {
 fn counting_page(picture: &[u8]) -> String {
     format!(
         "<p id=found></p><img id=picture src=\"data:image/png;base64,{}\"><script>
-         picture.decode().then(() => {{
+         window.onload = () => {{
              const canvas = document.createElement('canvas');
              canvas.width = picture.width; canvas.height = picture.height;
              const context = canvas.getContext('2d');
@@ -78,7 +90,7 @@ fn counting_page(picture: &[u8]) -> String {
              const most = Math.max(...counts.values());
              found.textContent = `${{counts.size}} colours, ${{Math.floor(100 * most / pixels.length)}} percent`;
              picture.remove();
-         }});</script>",
+         }};</script>",
         base64(picture)
     )
 }
@@ -99,33 +111,34 @@ fn a_page_is_rendered_searched_and_pictured_in_a_browser() {
     let profile = folder.join("profile");
 
     // The list of pages is made by a script.
-    let shown = browse(&browser, &profile, &page, &[]);
+    let shown = browse_until(&browser, &profile, &page, |page| {
+        page.contains("href=\"../docs/guide.html\"")
+    });
     assert_eq!(
         between(&shown, "<title>", "</title>"),
         Some("How it works - pg_tviews")
     );
-    assert!(
-        shown.contains("href=\"../docs/guide.html\""),
-        "the contents are not shown:\n{shown}"
-    );
-
-    let searched = browse(&browser, &profile, &format!("{page}?search=backlog"), &[]);
-    let results = between(&searched, "id=\"mdbook-searchresults\"", "</ul>").unwrap_or_default();
-    let found = results.matches("<li").count();
-    assert!(
-        found >= 3 && results.contains("operations.html"),
-        "{found} results:\n{results}"
-    );
+    browse_until(&browser, &profile, &format!("{page}?search=backlog"), |page| {
+        let results = between(page, "id=\"mdbook-searchresults\"", "</ul>").unwrap_or_default();
+        results.matches("<li").count() >= 3 && results.contains("operations.html")
+    });
 
     browse(&browser, &profile, &page, &[&screenshot]);
     let counting = folder.join("counting.html");
     let picture = fs::read(&picture).expect("there is a picture");
     fs::write(&counting, counting_page(&picture)).expect("a page can be written");
-    let counted = browse(&browser, &profile, &format!("file://{counting}"), &[]);
-    let found = between(&counted, "<p id=\"found\">", "</p>").unwrap_or_default();
-    let numbers: Vec<u32> = found.split(' ').filter_map(|word| word.parse().ok()).collect();
-    let [colours, commonest] = numbers[..] else {
-        panic!("not counted: {found:?}")
+    let counts = |page: &str| {
+        let found = between(page, "<p id=\"found\">", "</p>").unwrap_or_default();
+        found
+            .split(' ')
+            .filter_map(|word| word.parse().ok())
+            .collect::<Vec<u32>>()
     };
-    assert!(colours > 50 && commonest < 98, "the picture is blank: {found}");
+    let url = format!("file://{counting}");
+    let counted = browse_until(&browser, &profile, &url, |page| counts(page).len() == 2);
+    let (colours, commonest) = (counts(&counted)[0], counts(&counted)[1]);
+    assert!(
+        colours > 50 && commonest < 98,
+        "the picture is blank: {colours} colours, {commonest} percent are one"
+    );
 }
