@@ -28,6 +28,9 @@ build: setup ## compile (debug)
 install: setup ## install the extension (release build) into the server
 	scripts/install.sh --release
 
+docs: ## make the book of docs/ with its search, in target/book
+	scripts/docs.sh
+
 package: setup ## a .deb, a tar.gz, a list of components and checksums, in target/packages
 	scripts/package.sh
 
@@ -52,6 +55,8 @@ cluster: setup ## real clusters: workers, crashes, concurrency
 	scripts/test_programs.sh
 	scripts/install.sh
 	scripts/monitoring.sh
+	scripts/mdbook.sh
+	scripts/chromium.sh
 	from="$${PG_TVIEWS_UPGRADE_FROM-$$(scripts/older_server.sh)}" && PG_TVIEWS_UPGRADE_FROM="$$from" scripts/cargo.sh test --test cluster
 
 fuzz: setup ## random views, changes and queries for a long time (PG_TVIEWS_FUZZ_ROUNDS schemas, default 1000)
@@ -73,4 +78,4 @@ bench-quick: setup ## fewer groups with less data, under three minutes
 release: setup ## set the version everywhere (VERSION=1.2.3), and check that the release is complete
 	scripts/release.sh "$(VERSION)"
 
-.PHONY: bench bench-quick fuzz soak package package-test release help demo demo-stop test test-all setup build install lint clippy unit regress cluster
+.PHONY: bench bench-quick docs fuzz soak package package-test release help demo demo-stop test test-all setup build install lint clippy unit regress cluster

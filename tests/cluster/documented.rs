@@ -51,7 +51,7 @@ fn examples(document: &str) -> Vec<Example> {
 }
 
 /// Without empty lines and spaces at line ends, and lines of dashes all of one length.
-fn tidy(output: &str) -> String {
+pub fn tidy(output: &str) -> String {
     let lines = output.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let mut text = lines.collect::<Vec<_>>().join("\n");
     while text.contains("-----") {

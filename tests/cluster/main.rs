@@ -64,6 +64,7 @@ mod revisions;
 mod running_aggregates;
 mod security;
 mod sharing;
+mod site;
 mod slow_documents;
 mod strangers;
 mod tests_of_applications;
