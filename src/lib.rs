@@ -115,7 +115,7 @@ pub extern "C-unwind" fn _PG_init() {
         preview: preview::before,
     });
     executor::watch_writes(executor::Writes {
-        are_watched: || capture::bulk_load::is_any() || wake::throttle::is_any(),
+        are_watched: || capture::bulk_load::is_any() || session::throttle::may_delay(),
         before: |tables| {
             session::throttle::before_write(tables);
             capture::bulk_load::before_write();

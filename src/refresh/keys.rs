@@ -175,7 +175,8 @@ impl Keys {
     }
 }
 
-fn sort(keys: &mut [Key]) {
+/// Integers are in order, and so are texts of the same length.
+pub fn sort(keys: &mut [Key]) {
     let length = |key: &[String]| key.iter().map(String::len).sum::<usize>();
     keys.sort_unstable_by(|a, b| (length(a), a).cmp(&(length(b), b)));
 }

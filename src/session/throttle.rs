@@ -14,7 +14,7 @@ use crate::postgres::inheritance;
 use crate::postgres::process::{self, clock, latch, time_limit};
 use crate::postgres::{role, run_as, wait_event};
 use crate::wake::database::Database;
-use crate::wake::throttle::Excess;
+use crate::wake::throttle::{self, Excess};
 
 /// The longest delay of a transaction, reached where a TVIEW is twice as late as it may be.
 const MOST: Duration = Duration::from_millis(100);
@@ -39,6 +39,12 @@ thread_local! {
     static EVENT_NUMBER: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
+/// Whether writers of some table of this database are delayed now. Asked before each statement that writes.
+pub fn may_delay() -> bool {
+    throttle::is_any()
+        && Database::find(process::database()).is_some_and(|database| database.throttle.is_late(clock::now()))
+}
+
 /// Before a statement writes these tables. Never an error, except what cancels the statement anyway. Refreshes
 /// in a session and previews, which write tables of TVIEWs, are not delayed.
 pub fn before_write(tables: &[Oid]) {
@@ -46,8 +52,7 @@ pub fn before_write(tables: &[Oid]) {
     if delayed >= MOST || !process::serves_client() || run_as::at_own_work() || executor::writes_already() {
         return;
     }
-    let Some(database) = Database::find(process::database()).filter(|database| database.throttle.is_any())
-    else {
+    let Some(database) = Database::find(process::database()) else {
         return;
     };
     let now = clock::now();

@@ -15,6 +15,7 @@ use crate::postgres::spi;
 use crate::postgres::transaction::worker_transaction::short_transaction;
 use crate::postgres::transaction::Driver;
 use crate::refresh::comparison::batch_size;
+use crate::refresh::comparison::key_order::KeyOrder;
 use crate::refresh::current::{self, Now};
 use crate::refresh::failing::classes;
 use crate::refresh::one_refresh::Refresh;
@@ -25,8 +26,8 @@ use crate::settings;
 const POSTPONED: Duration = Duration::from_secs(2);
 /// The same of one whose view fails.
 const FAILED: Duration = Duration::from_secs(600);
-/// A slice has at least so many keys.
-const FEWEST: usize = 20;
+/// Suspects that took too long are examined in groups of so many.
+const FEW_SUSPECTS: usize = 20;
 
 /// What is needed of a slice.
 struct Slice<'s> {
@@ -43,7 +44,10 @@ pub fn slice(tview: Oid, times: Times) {
     match attempt(tview, times) {
         Ok(true) => {}
         Ok(false) => change(tview, POSTPONED, |_| {}),
-        Err(error) if error.is_cancel() => change(tview, POSTPONED, |walk| too_long(walk, times)),
+        Err(error) if error.is_cancel() => change(tview, POSTPONED, |walk| {
+            let by_key = plan::kept(tview).is_some_and(|plan| KeyOrder::of(&plan).is_some());
+            too_long(walk, times, by_key);
+        }),
         Err(error) if classes::is_in_the_way(&error) => change(tview, POSTPONED, |_| {}),
         Err(error) => {
             let because = format!("comparing rows failed with SQLSTATE {}", error.sqlstate());
@@ -95,20 +99,24 @@ fn change(tview: Oid, pause: Duration, change: impl FnOnce(&mut Walk)) {
     });
 }
 
-fn too_long(walk: &mut Walk, times: Times) {
+/// Fewer keys are compared, down to one. `by_key`: rows can be compared in the order of their keys.
+fn too_long(walk: &mut Walk, times: Times, by_key: bool) {
     let longest = times.longest.as_millis();
     let suspects = walk.suspects.len();
     if suspects > 1 {
-        walk.suspects.truncate((suspects / 4).clamp(1, FEWEST));
+        walk.suspects.truncate((suspects / 4).clamp(1, FEW_SUSPECTS));
         walk.more_suspects = true;
-    } else if walk.method != Method::All && walk.keys_at_once > FEWEST {
-        walk.keys_at_once = (walk.keys_at_once / 4).max(FEWEST);
-    } else if walk.method == Method::All {
+    } else if suspects == 0 && walk.method == Method::All && by_key {
+        // Few rows are compared together in any case, and each of these may be large or slow.
+        walk.by_key();
+    } else if suspects == 0 && walk.method != Method::All && walk.keys_at_once > 1 {
+        walk.keys_at_once = (walk.keys_at_once / 4).max(1);
+    } else if suspects == 0 && walk.method == Method::All {
         walk.give_up(format!(
-            "comparing all rows takes longer than {longest} ms, and the view has no ranges of keys that are computed alone"
+            "comparing all rows takes longer than {longest} ms, and their keys have no order in which to compare fewer"
         ));
     } else {
-        walk.give_up(format!("comparing {FEWEST} rows takes longer than {longest} ms"));
+        walk.give_up(format!("comparing one row takes longer than {longest} ms"));
     }
 }
 
@@ -151,8 +159,7 @@ impl Slice<'_> {
                 None => walk.complete(),
             }
         }
-        walk.keys_at_once =
-            batch_size::fitting(walk.keys_at_once, begin.elapsed(), self.times.target, FEWEST);
+        walk.keys_at_once = batch_size::fitting(walk.keys_at_once, begin.elapsed(), self.times.target, 1);
         walk.store(pause);
         true
     }

@@ -117,6 +117,12 @@ impl Walk {
         self.more_suspects = false;
     }
 
+    /// Begins again, key by key. Slices grow from one key to what takes as long as a slice should.
+    pub fn by_key(&mut self) {
+        self.begin(Method::Keys);
+        self.keys_at_once = 1;
+    }
+
     /// All rows were compared.
     pub fn complete(&mut self) {
         self.walking = false;

@@ -61,7 +61,7 @@ impl Default for Throttle {
     }
 }
 
-/// Whether a TVIEW of some database has a `throttle_lag`. Read before each statement that writes.
+/// Whether a TVIEW of some database has a `throttle_lag`. Read before each statement that writes, in all databases.
 pub fn is_any() -> bool {
     let launcher = LAUNCHER.get().first();
     launcher.is_some_and(|launcher| launcher.throttling.load(SeqCst) != 0)
@@ -113,9 +113,13 @@ impl Throttle {
         })
     }
 
-    /// Whether a TVIEW of this database has a `throttle_lag`.
-    pub fn is_any(&self) -> bool {
-        self.any.load(SeqCst)
+    /// Whether a TVIEW of this database is later than its `throttle_lag`.
+    pub fn is_late(&self, now: i64) -> bool {
+        let is_late = |place: &ThrottledSource| {
+            let from = place.from.load(SeqCst);
+            from != 0 && from < now
+        };
+        self.any.load(SeqCst) && self.sources.iter().any(is_late)
     }
 
     /// A transaction was delayed, for the first time or again.
@@ -162,13 +166,14 @@ mod tests {
             lag: 500,
         };
         assert_eq!(throttle.excess(source, 1_200), Some(late));
+        assert!(throttle.is_late(1_200) && !throttle.is_late(1_000));
         assert_eq!(throttle.excess(Oid::from(8), 1_200), None);
         throttle.publish(source, 0, 500);
         assert_eq!(throttle.excess(source, 1_200), None);
         throttle.publish(source, 1_000, 500);
         throttle.keep(&HashSet::new());
         assert_eq!(throttle.excess(source, 1_200), None);
-        assert!(!throttle.is_any());
+        assert!(!throttle.is_late(1_200));
     }
 
     #[test]

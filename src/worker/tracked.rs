@@ -186,8 +186,9 @@ impl Tracked {
         self.progress.behind_since.store(since, SeqCst);
     }
 
-    /// From when on writers of its sources are delayed, and the `throttle_lag` of that time; a time of 0 if it
-    /// is not behind. None: never.
+    /// From when on writers of its sources are delayed, and the lag of that time; a time of 0 if it is not behind.
+    /// None: never. The lag is the `throttle_lag`, or the bound if that is longer: nobody is delayed for a TVIEW that
+    /// is on time.
     pub fn throttles_from(&self) -> Option<(i64, i64)> {
         let lag = self
             .info
@@ -195,7 +196,8 @@ impl Tracked {
             .filter(|_| self.info.state == State::Active)?;
         let lag = i64::try_from(lag.as_micros())
             .unwrap_or(i64::MAX / 4)
-            .min(i64::MAX / 4);
+            .min(i64::MAX / 4)
+            .max(self.max_latency);
         let since = self.progress.behind_since.load(SeqCst);
         Some((if since == 0 { 0 } else { since + lag }, lag))
     }

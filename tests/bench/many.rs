@@ -29,6 +29,7 @@ pub fn measure(scale: &Scale, report: &mut Report) {
 
     let total = scale.many_sources * EACH;
     let names = format!("{total} TVIEWs on {} sources", scale.many_sources);
+    metrics(&mut client, &names, report);
     let pids = ours(&cluster, &mut client);
     // Statistics and trimming of what was just created are not what idle means.
     std::thread::sleep(Duration::from_secs(3));
@@ -56,6 +57,37 @@ pub fn measure(scale: &Scale, report: &mut Report) {
     let entities: Vec<String> = (1..=BUSY).map(|source| format!("s{source}_1")).collect();
     caught_up(&mut client);
     client.assert_views_equal(&entities.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// What reading the metrics takes, beside a query of PostgreSQL's catalogs that returns a row for each table and view.
+fn metrics(client: &mut Client, names: &str, report: &mut Report) {
+    let mut median = |query: &str| {
+        let mut times: Vec<f64> = (0..50)
+            .map(|_| {
+                let begin = Instant::now();
+                client.query(query, &[]).expect("the query runs");
+                begin.elapsed().as_secs_f64() * 1000.0
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let catalogs = median(
+        "SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples, pg_get_userbyid(c.relowner) AS owner,
+                obj_description(c.oid) AS comment
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace",
+    );
+    let metrics = median("SELECT * FROM pg_tview_metrics");
+    let scenario = format!("{names}, SELECT * FROM pg_tview_metrics");
+    report.add(&scenario, "ms, median", metrics, Reach::AtMost(5.0), "");
+    let seen = format!("{metrics:.2} ms / {catalogs:.2} ms");
+    report.add(
+        &scenario,
+        "time / a list of all tables from the catalogs",
+        metrics / catalogs,
+        Reach::Nothing,
+        seen,
+    );
 }
 
 fn create(client: &mut Client, sources: std::ops::RangeInclusive<i32>) {

@@ -45,6 +45,10 @@ pub struct Scale {
     pub many_sources: i32,
     /// How long nothing happens there.
     pub idle: Duration,
+    /// TVIEWs that one worker refreshes, for its memory.
+    pub kept: [i32; 2],
+    /// How often one of them is defined anew.
+    pub redefinitions: i32,
     /// Rows of the tv tables whose refreshes are compared.
     pub sizes: [i32; 3],
     /// Rows of the one COPY.
@@ -82,6 +86,8 @@ impl Scale {
         old_snapshot: Duration::from_secs(600),
         many_sources: 200,
         idle: Duration::from_secs(60),
+        kept: [1_000, 3_000],
+        redefinitions: 2_000,
         sizes: [30_000, 300_000, 3_000_000],
         load: 1_000_000,
         huge: 10_000_000,
@@ -111,6 +117,8 @@ impl Scale {
         old_snapshot: Duration::from_secs(5),
         many_sources: 20,
         idle: Duration::from_secs(5),
+        kept: [200, 400],
+        redefinitions: 200,
         sizes: [10_000, 30_000, 100_000],
         load: 200_000,
         huge: 300_000,
@@ -125,6 +133,8 @@ impl Scale {
             "ddl",
             "count",
             "feed_count",
+            "memory",
+            "backlog",
         ],
     };
 }

@@ -8,6 +8,7 @@
 #[path = "../cluster/harness/mod.rs"]
 mod harness;
 
+mod backlog;
 mod bulk_load;
 mod by_hand;
 mod compare;
@@ -26,6 +27,7 @@ mod load;
 mod many;
 mod many_clients;
 mod meanwhile;
+mod memory;
 mod old_transactions;
 mod pairs;
 mod population;
@@ -65,6 +67,8 @@ const ALONE: &[Group<Scale>] = &[
     ("many", many::measure),
     ("sizes", sizes::measure),
     ("large", large::measure),
+    ("memory", memory::measure),
+    ("backlog", backlog::measure),
     ("feed", feed::measure),
     ("load", bulk_load::measure),
     ("groups", groups::measure),

@@ -3,21 +3,11 @@
 //!
 //! 500 take minutes to make. So the growth is measured from 100 to 200, where the caches are full, and goes on like that.
 
-use std::fs;
-
 use postgres::Client;
 
-use crate::harness::{Ask, Cluster, Database, Options};
+use crate::harness::{process_status, Ask, Cluster, Database, Options};
 
 const STEP: u32 = 100;
-
-/// What a process has in memory of its own, in kB. In it is what PostgreSQL keeps about tables.
-fn private(pid: i32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-    number.expect("a number of kB")
-}
 
 /// TVIEWs `e1`, `e2`, ..., each over two tables of its own; in transactions of ten, which are quicker.
 fn create(client: &mut Client, numbers: &[u32]) {
@@ -57,7 +47,7 @@ fn what_processes_keep_about_five_hundred_is_bounded() {
     let mut client = database.client();
     let mut session = database.client();
     let pid: i32 = session.one("SELECT pg_backend_pid()");
-    let fresh = private(pid);
+    let fresh = process_status(pid, "RssAnon");
     let mut workers = Vec::new();
     let measured = [1, 2].map(|step| {
         let numbers: Vec<u32> = ((step - 1) * STEP + 1..=step * STEP).collect();
@@ -67,9 +57,9 @@ fn what_processes_keep_about_five_hundred_is_bounded() {
         use_all(&mut session, &numbers);
         assert!(client.one::<bool>("SELECT pg_tviews_wait(timeout => '2 minutes')"));
         workers = client.started_workers();
-        let of_workers = workers.iter().map(|pid| private(*pid)).max();
+        let of_workers = workers.iter().map(|pid| process_status(*pid, "RssAnon")).max();
         (
-            private(pid).saturating_sub(fresh),
+            process_status(pid, "RssAnon").saturating_sub(fresh),
             of_workers.expect("there are workers"),
         )
     });

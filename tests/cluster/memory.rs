@@ -1,22 +1,8 @@
 //! What a refresh keeps in memory is bounded, whatever a change leads to; and where memory ends, the server does not.
 
-use std::fs;
-use std::thread;
-use std::time::{Duration, Instant};
-
 use postgres::Client;
 
-use crate::harness::{server_program, Ask, Cluster, Database, Options, WAIT};
-
-/// A number of kB in /proc about a process.
-fn status(pid: i32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    let line = status.lines().find(|line| line.starts_with(name));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    number
-        .and_then(|number| number.parse().ok())
-        .expect("a number of kB")
-}
+use crate::harness::{in_contexts, process_status, server_program, Ask, Cluster, Database, Options, WAIT};
 
 /// One parent with many children, whose keys are texts of 64 bytes.
 fn family(client: &mut Client, children: u32) {
@@ -43,7 +29,7 @@ fn keys_of_a_parent_with_many_children_do_not_stay_in_memory() {
     client.run("SET statement_timeout = 0");
     family(&mut client, children);
     let workers = client.started_workers();
-    let before: Vec<u64> = workers.iter().map(|pid| status(*pid, "VmSize")).collect();
+    let before: Vec<u64> = workers.iter().map(|pid| process_status(*pid, "VmSize")).collect();
     for (pid, size) in workers.iter().zip(&before) {
         let limit = (size + 100 * 1024) * 1024;
         let mut limited = server_program("/usr/bin/prlimit");
@@ -63,7 +49,7 @@ fn keys_of_a_parent_with_many_children_do_not_stay_in_memory() {
         client.one::<i64>(&format!("{refreshes} AND status <> 'SUCCESS'")),
         0
     );
-    let most = workers.iter().map(|pid| status(*pid, "RssAnon")).max();
+    let most = workers.iter().map(|pid| process_status(*pid, "RssAnon")).max();
     eprintln!("{children} children: VmSize {before:?} kB before, RssAnon {most:?} kB after");
 }
 
@@ -88,7 +74,10 @@ fn where_memory_ends_the_server_does_not() {
         assert!(limited.status().expect("prlimit runs").success());
     };
     for pid in &workers {
-        limit(*pid, &((status(*pid, "VmSize") + 30 * 1024) * 1024).to_string());
+        limit(
+            *pid,
+            &((process_status(*pid, "VmSize") + 30 * 1024) * 1024).to_string(),
+        );
     }
     // The others are recomputed without the one that does not fit.
     client.run("UPDATE tb_doc SET size = CASE WHEN pk_doc = 7 THEN 100000000 ELSE 2 END");
@@ -120,7 +109,7 @@ fn many(client: &mut Client, from: u32, to: u32) {
 fn kept(database: &Database, size: &str, number: u32) -> (i64, u64) {
     let mut session = database.client();
     let pid = session.one("SELECT pg_backend_pid()");
-    let fresh = status(pid, "RssAnon");
+    let fresh = process_status(pid, "RssAnon");
     session.run(&format!("SET pg_tviews.plan_cache_size = '{size}'"));
     for n in 1..=number {
         session.run("BEGIN");
@@ -129,7 +118,7 @@ fn kept(database: &Database, size: &str, number: u32) -> (i64, u64) {
         assert!(session.one::<bool>(&shown), "TVIEW {n}");
         session.run("COMMIT");
     }
-    let grown = status(pid, "RssAnon").saturating_sub(fresh);
+    let grown = process_status(pid, "RssAnon").saturating_sub(fresh);
     let plans = session.one(
         "SELECT (sum(total_bytes) / 1024)::bigint FROM pg_backend_memory_contexts
           WHERE name IN ('CachedPlanSource', 'CachedPlanQuery', 'CachedPlan', 'SPI Plan')",
@@ -160,33 +149,6 @@ fn what_a_session_keeps_about_tviews_is_bounded() {
     );
 }
 
-/// Bytes in use in the memory contexts of a process. (What a process has of the system's memory depends on more than
-/// what it keeps.)
-fn used(cluster: &Cluster, client: &mut Client, pid: i32) -> i64 {
-    let totals = |log: &str| -> Vec<i64> {
-        let of_process = format!("[{pid}]");
-        let lines = log.lines().filter(|line| line.contains(&of_process));
-        let totals = lines.filter_map(|line| line.split_once("Grand total: "));
-        let used =
-            totals.filter_map(|(_, total)| total.strip_suffix(" used")?.rsplit(' ').next()?.parse().ok());
-        used.collect()
-    };
-    let before = totals(&cluster.read_log()).len();
-    assert!(client.one::<bool>(&format!("SELECT pg_log_backend_memory_contexts({pid})")));
-    let ends = Instant::now() + WAIT;
-    loop {
-        let totals = totals(&cluster.read_log());
-        if totals.len() > before {
-            return totals[before];
-        }
-        assert!(
-            Instant::now() < ends,
-            "process {pid} has not logged its memory contexts"
-        );
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn what_a_worker_keeps_about_dropped_tviews_goes() {
     let cluster = Cluster::start(Options::preloaded().set("pg_tviews.workers", "1"));
@@ -201,7 +163,7 @@ fn what_a_worker_keeps_about_dropped_tviews_goes() {
             client.run(&format!("UPDATE tb_f{n} SET name = 'b'"));
         }
         assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
-        let most = used(&cluster, &mut client, worker);
+        let most = in_contexts(&cluster, &mut client, worker);
         for n in from..=to {
             client.run(&format!(
                 "SELECT pg_tviews_drop('e{n}'); DROP TABLE tb_e{n}, tb_f{n}"
@@ -209,7 +171,7 @@ fn what_a_worker_keeps_about_dropped_tviews_goes() {
         }
         client.run("INSERT INTO tb_stays SELECT count(*) + 1 FROM tb_stays");
         client.assert_follows(&["stays"]);
-        (most, used(&cluster, &mut client, worker))
+        (most, in_contexts(&cluster, &mut client, worker))
     };
     come_and_go(1, 20);
     let (_, before) = come_and_go(21, 40);
@@ -221,5 +183,36 @@ fn what_a_worker_keeps_about_dropped_tviews_goes() {
     assert!(
         after < before + (most - before) / 4,
         "{before} bytes before there were 40 TVIEWs, {most} bytes with them, {after} bytes after"
+    );
+}
+
+#[test]
+fn what_a_worker_keeps_of_earlier_definitions_goes() {
+    let cluster = Cluster::start(Options::preloaded().set("pg_tviews.workers", "1"));
+    let database = Database::new(&cluster, "redefined_plans");
+    let mut client = database.client();
+    many(&mut client, 1, 1);
+    client.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type LIKE 'pg_tviews%' AND datname IS NOT NULL", WAIT);
+    let worker = client.workers()[0];
+    let mut redefined = |times: u32| {
+        for n in 1..=times {
+            // Each definition has a plan of its own in the worker.
+            client.run(&format!(
+                "SELECT pg_tviews_create('e1', 'SELECT e.pk_e1, jsonb_build_object(''n{}'', e.name, ''f'', f.name) AS data
+                                                  FROM tb_e1 e LEFT JOIN tb_f1 f ON f.pk_f1 = e.fk')",
+                n % 2
+            ));
+            client.run("UPDATE tb_f1 SET name = md5(name)");
+            assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
+        }
+        assert_eq!(client.workers(), [worker]);
+        in_contexts(&cluster, &mut client, worker)
+    };
+    let before = redefined(20);
+    let after = redefined(60);
+    println!("{before} bytes after 20 redefinitions, {after} after 80");
+    assert!(
+        after < before + 60 * 20 * 1024,
+        "{before} bytes after 20 redefinitions, {after} after 80"
     );
 }

@@ -264,6 +264,47 @@ fn reading_metrics_is_cheap_with_many_tviews_a_backlog_and_jit() {
     );
 }
 
+/// How many pages reading the metrics takes, once it is planned.
+fn pages(client: &mut Client) -> i64 {
+    client.rows("SELECT * FROM pg_tview_metrics");
+    let plan = client.rows("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM pg_tview_metrics");
+    let plan: serde_json::Value = serde_json::from_str(&plan.join("\n")).expect("JSON");
+    let plan = &plan[0]["Plan"];
+    let of = |kind: &str| plan[kind].as_i64().expect("a number of pages");
+    of("Shared Hit Blocks") + of("Shared Read Blocks")
+}
+
+#[test]
+fn reading_metrics_reads_few_pages_for_each_tview_and_none_for_a_backlog() {
+    let (_database, mut client) = shares(shared(), "metrics_pages");
+    let mut create = |client: &mut Client, numbers: std::ops::RangeInclusive<u32>| {
+        for n in numbers {
+            client.run(&format!(
+                "SELECT pg_tviews_create('more{n}', 'SELECT pk_item AS pk_more{n}, name FROM tb_item')"
+            ));
+        }
+        assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
+        client.run("VACUUM ANALYZE pg_tview_definition");
+    };
+    create(&mut client, 1..=10);
+    let few = pages(&mut client);
+    create(&mut client, 11..=50);
+    let many = pages(&mut client);
+    assert!(
+        many <= few + 40 * 12,
+        "{few} pages with 11 TVIEWs, {many} with 51"
+    );
+    client.run("SELECT pg_tviews_pause('item')");
+    for _ in 0..300 {
+        client.run("UPDATE tb_item SET name = name || '+'");
+    }
+    let backlog = pages(&mut client);
+    assert!(
+        backlog <= many + 20,
+        "{many} pages without a backlog, {backlog} with one"
+    );
+}
+
 /// Two members of a group, of which the second fails for a divisor of 0.
 fn group<'a>(cluster: &'a Cluster, name: &str) -> (Database<'a>, Client) {
     let database = Database::new(cluster, name);

@@ -1,6 +1,9 @@
 //! Back-pressure: sessions that write sources of a TVIEW that is later than its `throttle_lag` are delayed a little, and nobody
 //! else is.
 
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
@@ -132,7 +135,7 @@ fn a_session_that_is_delayed_shows_what_it_waits_for() {
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+            while !stop.load(SeqCst) {
                 app.run(WRITE);
             }
         });
@@ -148,7 +151,7 @@ fn a_session_that_is_delayed_shows_what_it_waits_for() {
             "SELECT throttled_transactions > 0 AND throttled_seconds > 0 FROM pg_tview_server_metrics",
             WAIT,
         );
-        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        stop.store(true, SeqCst);
     });
 }
 
@@ -236,4 +239,70 @@ fn writers_of_tables_without_the_privilege_trigger_are_not_delayed() {
         least(&mut app, WRITE) < MOST,
         "the owner of the TVIEW may only read it"
     );
+}
+
+#[test]
+fn a_tview_that_is_on_time_delays_nobody() {
+    let (database, mut client) = open("throttle_on_time", "throttle_on_time_app");
+    client.run(
+        "UPDATE pg_tview_meta SET throttle_lag = '1 ms', max_latency = '1 hour' WHERE entity_name = 'a';
+         UPDATE pg_tview_meta SET throttle_lag = '1 ms' WHERE entity_name = 'c'",
+    );
+    let mut holder = database.client();
+    holder.run("BEGIN; LOCK TABLE tb_b IN ACCESS EXCLUSIVE MODE");
+    holder.run("LOCK TABLE tv_c IN ACCESS EXCLUSIVE MODE");
+    let mut app = database.client_as("throttle_on_time_app");
+    // Both are as late. Workers have read both columns where writers of tb_c are delayed.
+    let begin = Instant::now();
+    while least(&mut app, "UPDATE tb_c SET name = name || '.'") < MOST {
+        app.run(WRITE);
+        assert!(begin.elapsed() < WAIT, "no writer is delayed");
+    }
+    assert!(least(&mut app, WRITE) < MOST, "a TVIEW within its bound");
+}
+
+/// A superuser's session that is told of each subtransaction, and how many there were.
+fn told_of_subtransactions(database: &Database) -> (Client, Arc<AtomicU32>) {
+    let begun = Arc::new(AtomicU32::new(0));
+    let count = begun.clone();
+    let mut client = database
+        .cluster
+        .client_with_notices(&database.name, move |notice| {
+            if notice.message().starts_with("StartSubTransaction") {
+                count.fetch_add(1, SeqCst);
+            }
+        });
+    client.run("SET client_min_messages = debug5");
+    (client, begun)
+}
+
+#[test]
+fn who_writes_no_late_source_starts_no_subtransaction() {
+    let (database, mut client) = open("throttle_strangers", "throttle_strangers_app");
+    client.run("UPDATE pg_tview_meta SET throttle_lag = '1 ms' WHERE entity_name = 'a'");
+    let mut holder = database.client();
+    holder.run("BEGIN; LOCK TABLE tb_b IN ACCESS EXCLUSIVE MODE");
+    let mut app = database.client_as("throttle_strangers_app");
+    let begin = Instant::now();
+    while least(&mut app, WRITE) < MOST {
+        assert!(begin.elapsed() < WAIT, "no writer is delayed");
+    }
+    let stranger = Database::new(shared(), "throttle_elsewhere");
+    for database in [&database, &stranger] {
+        let (mut session, begun) = told_of_subtransactions(database);
+        // That they are told.
+        session.run("BEGIN; SAVEPOINT s; COMMIT");
+        assert!(begun.load(SeqCst) > 0);
+        session.run("CREATE TABLE of_nobody (id int)");
+        begun.store(0, SeqCst);
+        for script in [
+            "COPY of_nobody FROM PROGRAM 'true'",
+            "INSERT INTO of_nobody VALUES (1)",
+            "UPDATE of_nobody SET id = 2",
+        ] {
+            session.run(script);
+            assert_eq!(begun.load(SeqCst), 0, "{script} in {}", database.name);
+        }
+    }
+    assert!(least(&mut app, WRITE) >= MOST);
 }

@@ -95,3 +95,34 @@ fn rows_that_take_long_are_found_and_recomputed() {
     client.wait_until("SELECT bool_and(n = pk_row) FROM tv_row", 2 * WAIT);
     client.wait_until(&format!("SELECT ({DRIFT}) > 0"), 2 * WAIT);
 }
+
+/// Few rows are compared together, and one by one if they take long together.
+#[test]
+fn few_rows_that_take_long_are_verified() {
+    let cluster = cluster();
+    let database = Database::new(&cluster, "verify_few_slow");
+    let mut client = database.client();
+    client.run(
+        "CREATE TABLE tb_huge (pk_huge int PRIMARY KEY, n int);
+         INSERT INTO tb_huge SELECT i, i FROM generate_series(1, 6) i;
+         CREATE TABLE tb_speed (seconds float8);
+         INSERT INTO tb_speed VALUES (0);
+         CREATE FUNCTION slowly(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+         $$BEGIN PERFORM pg_sleep((SELECT seconds FROM public.tb_speed)); RETURN n; END$$;
+         SELECT pg_tviews_create('huge', 'SELECT pk_huge, slowly(n) AS n FROM tb_huge')",
+    );
+    verified_again(&mut client, "huge");
+    // A third of what a slice may take, and twice as long as that for all six.
+    client.run("UPDATE tb_speed SET seconds = 0.35");
+    verified_again(&mut client, "huge");
+    assert_eq!(client.one::<i64>(DRIFT), 0);
+    behind_the_back(&mut client, "UPDATE tv_huge SET n = -1 WHERE pk_huge = 4");
+    client.wait_until("SELECT bool_and(n = pk_huge) FROM tv_huge", 2 * WAIT);
+    client.wait_until(&format!("SELECT ({DRIFT}) = 1"), 2 * WAIT);
+    // A row that takes too long alone is the reason that is given.
+    client.run("UPDATE tb_speed SET seconds = 3");
+    client.wait_until(
+        "SELECT unverified_because = 'comparing one row takes longer than 1000 ms' FROM pg_tview_status",
+        3 * WAIT,
+    );
+}

@@ -3,7 +3,6 @@
 use pgrx::pg_sys::{self, Oid};
 
 use super::executor;
-use crate::postgres::transaction;
 use crate::postgres::triggers::ddl_event;
 
 /// Whether a statement is such a COPY, and anything is to be called.
@@ -25,9 +24,7 @@ pub unsafe fn may_be_watched(node: *mut pg_sys::Node) -> bool {
 /// # Safety
 /// `node` is a valid COPY of a table, inside a transaction.
 pub unsafe fn table(node: *mut pg_sys::Node) -> Option<Oid> {
-    // SAFETY: as the caller promises.
-    let name = unsafe { (*node.cast::<pg_sys::CopyStmt>()).relation };
-    // SAFETY: the parser's own name.
-    let table = transaction::attempt(|| unsafe { ddl_event::found(name) });
-    table.ok().flatten()
+    // SAFETY: as the caller promises. The parser's own name. A schema that the role may not use is an ERROR here, as it
+    // would be in COPY.
+    unsafe { ddl_event::found((*node.cast::<pg_sys::CopyStmt>()).relation) }
 }

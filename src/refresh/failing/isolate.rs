@@ -1,12 +1,13 @@
 //! Recomputes keys of which some fail, or wait for another session. Batches are halved, each half in a
 //! subtransaction, until these keys are alone.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use pgrx::PgSqlErrorCode;
 
 use super::classes;
-use super::dead_letter::Failed;
+use super::dead_letter::{self, Failed};
 use super::sandbox::Sandbox;
 use super::search_path_hint::with_search_path_hint;
 use super::skip::Skip;
@@ -14,14 +15,17 @@ use crate::error::{Caught, Problem};
 use crate::postgres::transaction::{attempt_catching_all, lock_timeout};
 use crate::refresh::batch::Batch;
 use crate::refresh::existing_keys;
+use crate::refresh::keys;
 use crate::refresh::plan::key::Key;
 use crate::refresh::plan::Plan;
 use crate::refresh::recompute;
 
 /// After so many keys have failed and none has succeeded, other keys are tried: the view itself may fail.
 const SUSPICIOUS: usize = 50;
-/// How many other keys are tried.
+/// How many other keys of the table are tried.
 const OTHERS: usize = 3;
+/// How many of the keys are tried that are still to be recomputed.
+const SPREAD: usize = 20;
 
 /// Maximum number of keys that are found to be held by other sessions, and maximum time to find them. Keys
 /// that are left wait for the next refresh.
@@ -122,7 +126,9 @@ impl Pass<'_> {
             }
             let last = open.is_empty();
             if !self.works && !failed.is_empty() && (last || failed.len() == SUSPICIOUS) {
-                self.total += others_work(self.plan, &failed, self.sandbox);
+                if let Some(result) = self.others_work(&failed, &open) {
+                    self.total += result;
+                }
                 self.works = true;
             }
         }
@@ -152,31 +158,45 @@ impl Pass<'_> {
                 .search_since
                 .is_some_and(|since| since.elapsed() > MAXIMUM_SEARCH)
     }
-}
 
-/// An ERROR unless other keys of the table can be recomputed; or there are none, and data made the keys fail.
-/// Returns the result for the first of them.
-fn others_work(plan: &Plan, failed: &[Failed], sandbox: Sandbox) -> recompute::Result {
-    let some = sandbox.as_owner(plan, || existing_keys::some_of_table(plan, failed.len() + OTHERS));
-    let others = some
-        .into_iter()
-        .filter(|key| !failed.iter().any(|failed| failed.key == *key))
-        .take(OTHERS);
-    let mut error = None;
-    for key in others {
-        let batch = Batch::from(&[key][..]);
-        match attempt_catching_all(|| sandbox.as_owner(plan, || recompute::keys(plan, &batch))) {
-            Ok(result) => return result,
-            Err(caught) if classes::is_cancelled_drain(sandbox.driver, &caught) => {
-                Problem::from(caught).raise()
+    /// An ERROR unless other keys can be recomputed; or there are none, and data made the keys fail. Returns the result
+    /// for the first of them. `open`: batches that are still to be recomputed.
+    fn others_work(&self, failed: &[Failed], open: &[Batch]) -> Option<recompute::Result> {
+        let mut error = None;
+        let others = spread(open).into_iter().chain(self.others_of_table(failed));
+        for key in others {
+            match attempt_catching_all(|| self.recompute(&Batch::from(&[key][..]))) {
+                Ok(result) => return Some(result),
+                // That says nothing about the view.
+                Err(caught) if self.is_held(&caught) => {}
+                Err(caught) if self.sandbox.stops_all(&caught) => Problem::from(caught).raise(),
+                Err(caught) => error = Some(caught),
             }
-            Err(caught) => error = Some(caught),
+        }
+        let mut errors = failed.iter().map(|failed| &failed.error);
+        let of_view = || errors.find(|error| classes::is_of_the_view(error)).cloned();
+        match error.or_else(of_view) {
+            Some(error) => Problem::from(error).raise(),
+            None => None,
         }
     }
-    let mut errors = failed.iter().map(|failed| &failed.error);
-    let of_view = || errors.find(|error| classes::is_of_the_view(error)).cloned();
-    match error.or_else(of_view) {
-        Some(error) => Problem::from(error).raise(),
-        None => recompute::Result::default(),
+
+    /// Keys of the table that have not failed, now or earlier.
+    fn others_of_table(&self, failed: &[Failed]) -> Vec<Key> {
+        let mut known: HashSet<Key> = failed.iter().map(|failed| failed.key.clone()).collect();
+        known.extend(dead_letter::read(self.plan).all);
+        let some = self.sandbox.as_owner(self.plan, || {
+            existing_keys::some_of_table(self.plan, known.len() + OTHERS)
+        });
+        let others = some.into_iter().filter(|key| !known.contains(key));
+        others.take(OTHERS).collect()
     }
+}
+
+/// Keys of batches, at the same distance from each other.
+fn spread(batches: &[Batch]) -> Vec<Key> {
+    let mut keys: Vec<Key> = batches.iter().flat_map(Batch::rows).collect();
+    keys::sort(&mut keys);
+    let step = keys.len().div_ceil(SPREAD).max(1);
+    keys.into_iter().skip(step / 2).step_by(step).collect()
 }

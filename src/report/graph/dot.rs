@@ -16,18 +16,20 @@ pub fn draw(graph: &Graph) -> String {
             label(table)
         );
     }
-    for (place, tview) in graph.tviews.iter().enumerate() {
-        let name = label(&tview.name);
-        let state = match tview.state.as_str() {
-            "active" => String::new(),
-            state => format!("\\n{}", label(state)),
-        };
-        let style = style(&tview.state);
+    for place in graph.alone() {
+        let _ = writeln!(text, "    {}", box_of(graph, place));
+    }
+    for (number, group) in graph.groups.iter().enumerate() {
+        let name = label(&group.name);
         let _ = writeln!(
             text,
-            "    t{} [shape=box, label=\"{name}{state}\"{style}];",
-            place + 1
+            "    subgraph cluster_g{} {{\n        label=\"group {name}\";",
+            number + 1
         );
+        for place in &group.members {
+            let _ = writeln!(text, "        {}", box_of(graph, *place));
+        }
+        text += "    }\n";
     }
     for read in &graph.reads {
         let bold = if read.followed.is_full() {
@@ -44,6 +46,17 @@ pub fn draw(graph: &Graph) -> String {
         );
     }
     text + "}\n"
+}
+
+fn box_of(graph: &Graph, place: usize) -> String {
+    let tview = &graph.tviews[place];
+    let (number, name) = (place + 1, label(&tview.name));
+    let state = match tview.state.as_str() {
+        "active" => String::new(),
+        state => format!("\\n{}", label(state)),
+    };
+    let style = style(&tview.state);
+    format!("t{number} [shape=box, label=\"{name}{state}\"{style}];")
 }
 
 fn style(state: &str) -> &'static str {

@@ -35,5 +35,13 @@ pub fn draw(graph: &Graph) -> String {
             })
         })
         .collect();
-    json!({ "tables": graph.tables, "tviews": tviews, "reads": reads }).to_string()
+    let groups: Vec<Value> = graph
+        .groups
+        .iter()
+        .map(|group| {
+            let members = group.members.iter().map(|place| &graph.tviews[*place].name);
+            json!({ "name": group.name, "tviews": members.collect::<Vec<_>>() })
+        })
+        .collect();
+    json!({ "tables": graph.tables, "tviews": tviews, "groups": groups, "reads": reads }).to_string()
 }

@@ -17,14 +17,16 @@ pub fn draw(graph: &Graph) -> String {
     for (place, table) in graph.tables.iter().enumerate() {
         let _ = writeln!(text, "    s{}[(\"{}\")]", place + 1, label(table));
     }
-    for (place, tview) in graph.tviews.iter().enumerate() {
-        let name = label(&tview.name);
-        let _ = if tview.state == "active" {
-            writeln!(text, "    t{}[\"{name}\"]", place + 1)
-        } else {
-            let state = label(&tview.state);
-            writeln!(text, "    t{}[\"{name}<br>{state}\"]:::{state}", place + 1)
-        };
+    for place in graph.alone() {
+        let _ = writeln!(text, "    {}", box_of(graph, place));
+    }
+    for (number, group) in graph.groups.iter().enumerate() {
+        let name = label(&group.name);
+        let _ = writeln!(text, "    subgraph g{}[\"group {name}\"]", number + 1);
+        for place in &group.members {
+            let _ = writeln!(text, "        {}", box_of(graph, *place));
+        }
+        text += "    end\n";
     }
     for read in &graph.reads {
         let arrow = if read.followed.is_full() { "==>" } else { "-->" };
@@ -38,6 +40,16 @@ pub fn draw(graph: &Graph) -> String {
         }
     }
     text
+}
+
+fn box_of(graph: &Graph, place: usize) -> String {
+    let tview = &graph.tviews[place];
+    let (number, name) = (place + 1, label(&tview.name));
+    if tview.state == "active" {
+        return format!("t{number}[\"{name}\"]");
+    }
+    let state = label(&tview.state);
+    format!("t{number}[\"{name}<br>{state}\"]:::{state}")
 }
 
 /// The same names as in [`super::dot`].

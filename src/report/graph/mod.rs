@@ -13,6 +13,8 @@ mod mermaid;
 mod read;
 mod select;
 
+use std::collections::HashSet;
+
 use pgrx::PgSqlErrorCode;
 
 use crate::error::{shown, Problem};
@@ -24,6 +26,8 @@ struct Graph {
     tables: Vec<String>,
     /// Sorted by name.
     tviews: Vec<Tview>,
+    /// Sorted by name.
+    groups: Vec<Group>,
     /// Sorted by the TVIEW that reads, then by what it reads.
     reads: Vec<Read>,
 }
@@ -37,6 +41,14 @@ struct Tview {
     view: String,
     state: String,
     key: Vec<String>,
+}
+
+/// TVIEWs that are refreshed in one transaction.
+#[derive(Debug)]
+struct Group {
+    name: String,
+    /// Indexes of its TVIEWs.
+    members: Vec<usize>,
 }
 
 /// A TVIEW reads a source.
@@ -64,6 +76,19 @@ struct Followed {
     is_declared: bool,
     /// Aggregates over the source run along.
     is_running: bool,
+}
+
+impl Graph {
+    /// Indexes of the TVIEWs of no group.
+    fn alone(&self) -> impl Iterator<Item = usize> + '_ {
+        let grouped: HashSet<usize> = self
+            .groups
+            .iter()
+            .flat_map(|group| &group.members)
+            .copied()
+            .collect();
+        (0..self.tviews.len()).filter(move |place| !grouped.contains(place))
+    }
 }
 
 impl Followed {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use pgrx::pg_sys::Oid;
 
 use super::select::around;
-use super::{Followed, Graph, Read, Source, Tview};
+use super::{Followed, Graph, Group, Read, Source, Tview};
 use crate::catalog::definition;
 use crate::catalog::rights;
 use crate::error::Problem;
@@ -20,6 +20,8 @@ struct Registered {
     tview: Tview,
     sources: Vec<Oid>,
     strategies: Vec<String>,
+    group: Option<String>,
+    owner: Oid,
 }
 
 /// The graph of one TVIEW with all below and above it, or of all TVIEWs.
@@ -61,6 +63,8 @@ impl Registered {
             },
             sources: rows.get(row, 5)?,
             strategies: rows.get(row, 6)?,
+            group: rows.get(row, 7),
+            owner: rows.get(row, 8)?,
         })
     }
 
@@ -111,8 +115,29 @@ fn graph(all: Vec<Registered>) -> Graph {
     }
     reads.sort_by_key(|read| (read.tview, read.source));
     Graph {
+        groups: groups(&all),
         tables: tables.into_keys().map(|(name, _)| name).collect(),
         tviews: all.into_iter().map(|one| one.tview).collect(),
         reads,
     }
+}
+
+/// The groups of the TVIEWs that are shown, by name. Those of several owners are several, also with the same name.
+fn groups(all: &[Registered]) -> Vec<Group> {
+    let mut members: BTreeMap<(&str, u32), Vec<usize>> = BTreeMap::new();
+    for (place, one) in all.iter().enumerate() {
+        if let Some(group) = &one.group {
+            let of_group = members.entry((group, one.owner.to_u32())).or_default();
+            of_group.push(place);
+        }
+    }
+    let mut groups: Vec<Group> = members
+        .into_iter()
+        .map(|((name, _), members)| Group {
+            name: name.to_string(),
+            members,
+        })
+        .collect();
+    groups.sort_by(|a, b| (&a.name, &a.members).cmp(&(&b.name, &b.members)));
+    groups
 }

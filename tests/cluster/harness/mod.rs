@@ -6,6 +6,7 @@ mod cluster;
 mod database;
 mod folder;
 mod load;
+mod memory;
 mod random;
 mod template;
 
@@ -18,4 +19,5 @@ pub use cluster::{Cluster, Options, StopMode};
 pub use database::{shared, Database};
 pub use folder::Folder;
 pub use load::{Load, Plan};
+pub use memory::{in_contexts, process_status};
 pub use random::Random;

@@ -63,6 +63,24 @@ fn both_exporters_export_the_names_that_board_and_alerts_use() {
 }
 
 #[test]
+fn every_metric_is_on_the_board_or_in_an_alert() {
+    let (metrics, _) = files::collector();
+    let mut used = files::names(&files::read("alerts.yml"));
+    files::board()
+        .iter()
+        .for_each(|expression| used.extend(files::names(expression)));
+    let unused: Vec<String> = metrics
+        .into_iter()
+        .map(|metric| metric.name)
+        .filter(|name| !used.contains(name) && !used.contains(&format!("{name}_bucket")))
+        .collect();
+    assert!(
+        unused.is_empty(),
+        "neither board nor alerts use {unused:?}: add them to monitoring/grafana.json"
+    );
+}
+
+#[test]
 fn the_queries_of_the_collector_return_its_columns() {
     let database = Database::new(shared(), "collector");
     let mut client = database.client();

@@ -39,6 +39,17 @@ SELECT pg_tviews_graph('rank');
 UPDATE pg_tview_definition SET strategies = '{}' WHERE entity_name = 'note';
 SELECT pg_tviews_graph('note');
 
+-- Groups. Those of which nothing is shown are left out.
+UPDATE pg_tview_meta SET refresh_group = 'people" ]' WHERE entity_name IN ('user', 'post');
+UPDATE pg_tview_meta SET refresh_group = 'another' WHERE entity_name = 'note';
+SELECT pg_tviews_pause('post');
+SELECT pg_tviews_graph('user');
+SELECT pg_tviews_graph('user', 'dot');
+SELECT jsonb_pretty(pg_tviews_graph(NULL, 'json')::jsonb -> 'groups') AS groups;
+SELECT pg_tviews_graph('rank', 'json')::jsonb -> 'groups' AS none;
+SELECT pg_tviews_resume('post');
+UPDATE pg_tview_meta SET refresh_group = NULL;
+
 -- Names that end strings, lines and tags.
 CREATE TABLE "tb_x""; DROP <b>&amp; `#quot;` %%{init}%%
 \N žluť" (id int PRIMARY KEY);
