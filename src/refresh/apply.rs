@@ -174,6 +174,7 @@ impl Refresh<'_> {
         };
         let total = match done {
             AtOnce::Complete(rows) => rows,
+            AtOnce::GaveWay => return First::new(Step::Done(Status::Busy), changes, 0),
             _ if self.compare_in_batches(plan, read.populates, read.pending) => {
                 // What other sessions hold, the comparison leaves for later.
                 self.held.set(false);

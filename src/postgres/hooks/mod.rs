@@ -13,5 +13,6 @@ pub mod invalidation;
 pub mod parse_analysis;
 pub mod planner;
 pub mod row_counts;
+pub mod row_watch;
 pub mod transaction_events;
 pub mod utility;

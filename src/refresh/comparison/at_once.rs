@@ -4,20 +4,25 @@
 //! ```text
 //! compared in one transaction -> done
 //!    | takes too long: rolled back   -> in batches
+//!    | a session waits for its locks -> rolled back, and tried again
 //!    | other sessions hold some rows -> all others in one transaction; these, with changes meanwhile, in batches
 //!    | a row fails, or comes twice    -> suspended; the old rows stay
 //! ```
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::Duration;
 
-use pgrx::{pg_sys, PgSqlErrorCode};
+use pgrx::pg_sys::{self, Oid};
+use pgrx::PgSqlErrorCode;
 
 use super::method;
 use crate::error::Problem;
+use crate::postgres::hooks::row_watch;
 use crate::postgres::process::time_limit;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::transaction::Driver;
+use crate::postgres::transaction::{attempt_catching_all, Driver};
 use crate::refresh::affected_keys::Affected;
 use crate::refresh::audit::Entry;
 use crate::refresh::current::Now;
@@ -31,6 +36,15 @@ const ROWS_PER_SECOND: f64 = 100_000.0;
 /// Keys that are recomputed by one statement.
 const KEYS_AT_ONCE: usize = 100_000;
 
+/// How often a worker gives way to the sessions that wait for its locks. Then it compares in batches, which
+/// keep no session waiting.
+const MAXIMUM_GIVEN_WAY: u32 = 3;
+
+thread_local! {
+    /// TVIEWs whose redefinition has given way: how often.
+    static GIVEN_WAY: RefCell<HashMap<Oid, u32>> = RefCell::default();
+}
+
 /// What became of the rows.
 pub enum AtOnce {
     /// All are those of the new definition. The number of rows.
@@ -39,6 +53,8 @@ pub enum AtOnce {
     Rest,
     /// None is. They are to be compared in batches.
     Undone,
+    /// None is, because a session waits for a lock of this transaction: DDL, or a call for this TVIEW.
+    GaveWay,
 }
 
 impl Refresh<'_> {
@@ -66,6 +82,10 @@ impl Refresh<'_> {
             return self.all_rows(plan, has_dead_keys, entry);
         };
         let limit = self.limit_at_once();
+        if times_given_way(self.tview) >= MAXIMUM_GIVEN_WAY {
+            GIVEN_WAY.with_borrow_mut(|given| given.remove(&self.tview));
+            return AtOnce::Undone;
+        }
         if method.rows as f64 > ROWS_PER_SECOND * limit.as_secs_f64() {
             return AtOnce::Undone;
         }
@@ -74,10 +94,17 @@ impl Refresh<'_> {
             let done = self.all_rows(plan, has_dead_keys, &mut entry);
             (done, entry)
         };
-        match time_limit::at_most(limit, work) {
+        let result = time_limit::at_most(limit, || row_watch::watching(is_in_the_way, work));
+        let has_cancelled = row_watch::has_cancelled();
+        match result {
             Some(Ok((done, written))) => {
+                GIVEN_WAY.with_borrow_mut(|given| given.remove(&self.tview));
                 *entry = written;
                 done
+            }
+            Some(Err(error)) if has_cancelled && error.is_cancel() => {
+                GIVEN_WAY.with_borrow_mut(|given| *given.entry(self.tview).or_default() += 1);
+                AtOnce::GaveWay
             }
             Some(Err(error)) => error.raise(),
             None => {
@@ -87,9 +114,10 @@ impl Refresh<'_> {
         }
     }
 
-    /// What takes longer than `pg_tviews.refresh_timeout` would fail, again and again.
+    /// What takes longer than a limit of another kind would fail, again and again.
     fn limit_at_once(&self) -> Duration {
         let limit = settings::redefine_limit();
+        let limit = time_limit::left().map_or(limit, |left| limit.min(left / 2));
         match (self.driver, settings::refresh_timeout()) {
             (Driver::Procedure, _) | (_, Duration::ZERO) => limit,
             (Driver::Worker, timeout) => limit.min(timeout),
@@ -118,4 +146,23 @@ impl Refresh<'_> {
 /// Whether some rows stay as they are: the view returns their keys more than once.
 fn keeps_old_rows(problem: &Problem) -> bool {
     problem.code == PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION
+}
+
+fn times_given_way(tview: Oid) -> u32 {
+    GIVEN_WAY.with_borrow(|given| given.get(&tview).copied().unwrap_or(0))
+}
+
+/// Whether a session waits for a lock of this transaction: writers may queue behind it. Asked in the middle of a
+/// statement, and never raises.
+fn is_in_the_way() -> bool {
+    let ask = || {
+        run_internal(|| {
+            spi::session(|| spi::run(&statement!("lock_is_in_the_way"), Access::Snapshot, &[]).one::<bool>())
+        })
+    };
+    match attempt_catching_all(ask) {
+        Ok(answer) => answer == Some(true),
+        // The cancel that was to end the statement.
+        Err(error) => error.is_cancel(),
+    }
 }
