@@ -178,6 +178,7 @@ impl Refresh<'_> {
             _ if self.compare_in_batches(plan, read.populates, read.pending) => {
                 // What other sessions hold, the comparison leaves for later.
                 self.held.set(false);
+                self.redefines.set(false);
                 self.enter_state_after(plan, now.state);
                 entry.operation = "compare";
                 entry.oldest_change_at = None;

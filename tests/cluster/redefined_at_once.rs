@@ -329,10 +329,13 @@ fn an_attempt_that_is_cancelled_is_repeated() {
 fn writers_and_readers_go_on() {
     let cluster = cluster();
     let (database, mut client) = slow(&cluster, "at_once_writers");
+    client.run("SELECT pg_tviews_create_fresh_view('doc')");
     client.run(CLOSE);
     client.run(&redefine(1));
     client.wait_until(UNDER_WAY, WAIT);
     let mut writer = database.client();
+    // A fresh view has the new rows from the call on.
+    assert_eq!(writer.rows("SELECT slow FROM fv_doc WHERE pk_doc = 11"), ["101"]);
     writer.run("BEGIN; UPDATE tb_doc SET n = 2 WHERE pk_doc = 11");
     // The table has its old rows for all sessions.
     assert_eq!(writer.rows("SELECT n FROM tv_doc WHERE pk_doc = 11"), ["1"]);
@@ -385,6 +388,9 @@ fn a_session_that_drains_does_the_same() {
     ));
     client.run(&query("first", "n"));
     client.run("CALL pg_tviews_drain()");
+    client.run("UPDATE pg_tview_meta SET feed = true");
+    client.run("SELECT pg_tviews_subscribe('c')");
+    let begin = client.one::<i64>("SELECT coalesce(max(change_id), 0) FROM pg_tview_change");
     client.run(&query("second", "n"));
     let seen = Reads::during(&database, |reads| {
         reads.let_pass();
@@ -393,4 +399,7 @@ fn a_session_that_drains_does_the_same() {
     });
     assert!(seen.contains("first|f"), "{seen:?}");
     client.assert_views_equal(&["doc"]);
+    // So does a consumer of the feed: there are more keys than it lists.
+    let changes = format!("SELECT operation FROM pg_tview_change WHERE change_id > {begin}");
+    assert_eq!(client.rows(&changes), ["EVERYTHING"]);
 }

@@ -125,7 +125,8 @@ impl Refresh<'_> {
     }
 
     fn all_rows(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> AtOnce {
-        if !self.skip.held {
+        // Where a row fails, all rows are to stay as they are: none is skipped.
+        if !self.skip.held || self.skip.failing {
             let mut result = self.compare_everything(plan);
             if let Some(problem) = result.problem.take_if(|problem| keeps_old_rows(problem)) {
                 problem.raise();
