@@ -51,6 +51,7 @@ static BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static RETRY_BACKOFF: GucSetting<i32> = GucSetting::<i32>::new(500);
 static RETRY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(5);
 static REFRESH_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
+static REDEFINE_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(200);
 static MAX_BACKLOG: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
@@ -158,6 +159,11 @@ pub fn retry_limit() -> u32 {
 /// Maximum time of one step of a refresh in a worker; zero: no limit.
 pub fn refresh_timeout() -> Duration {
     Duration::from_millis(REFRESH_TIMEOUT.get() as u64)
+}
+
+/// Maximum time of the transaction that gives all rows of a redefined TVIEW their new definition; zero: batches.
+pub fn redefine_limit() -> Duration {
+    Duration::from_millis(REDEFINE_LIMIT.get() as u64)
 }
 
 /// How long a refresh waits for a lock that another session holds.
@@ -358,6 +364,16 @@ pub fn init(preloading: bool, define_short_text: DefineShortText) {
         c"Maximum time of one step of a refresh in a worker: finding the affected keys, or recomputing a batch of keys.",
         c"A longer step counts as failed. 0 means no limit.",
         &REFRESH_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tviews.redefine_limit",
+        c"Maximum time of the transaction in which all rows of a redefined TVIEW follow the new definition.",
+        c"Readers see the rows of one definition. What takes longer is done in batches. 0 means always in batches.",
+        &REDEFINE_LIMIT,
         0,
         i32::MAX,
         GucContext::Sighup,

@@ -6,6 +6,7 @@ use pgrx::pg_sys::Oid;
 use super::affected_keys::{self, Affected};
 use super::audit::{self, Entry};
 use super::by_source;
+use super::comparison::at_once::AtOnce;
 use super::comparison::batch_size;
 use super::cost;
 use super::current::{self, Now};
@@ -33,6 +34,14 @@ use crate::queue::read::{self, Pending};
 use crate::settings;
 use crate::wake::counters::Stage;
 use crate::wake::operations::{self, Kind, Phase};
+
+/// What a refresh has read about what it is to do.
+struct Read<'r> {
+    /// All rows are to be computed, whatever is pending.
+    populates: bool,
+    pending: &'r [Pending],
+    dead: &'r DeadKeys,
+}
 
 impl Refresh<'_> {
     /// Runs the first transaction.
@@ -78,7 +87,12 @@ impl Refresh<'_> {
         if let Some(together) = &self.together {
             now.snapshot = together.position(&now.snapshot);
         }
-        self.apply_pending(plan, now, populates, &dead, &pending, entry)
+        let read = Read {
+            populates,
+            pending: &pending,
+            dead: &dead,
+        };
+        self.apply_pending(plan, now, &read, entry)
     }
 
     /// Whether this refresh is a population: all rows are computed, for the first time or again.
@@ -108,17 +122,10 @@ impl Refresh<'_> {
         plan.source_oids().into_iter().chain([self.tview]).collect()
     }
 
-    fn apply_pending(
-        &self,
-        plan: &Plan,
-        now: Now,
-        populates: bool,
-        dead: &DeadKeys,
-        pending: &[Pending],
-        mut entry: Entry,
-    ) -> First {
+    fn apply_pending(&self, plan: &Plan, now: Now, read: &Read, mut entry: Entry) -> First {
+        let pending = read.pending;
         let mut affected = Affected::Everything;
-        if populates {
+        if read.populates {
             entry.operation = "populate";
         } else {
             entry.changes_read = Some(pending.iter().map(|pending| pending.changes).sum());
@@ -132,60 +139,108 @@ impl Refresh<'_> {
             entry.sources = by_source::costs(plan, pending, &affected);
         }
         self.pass_age_on(&entry);
-        if matches!(affected, Affected::Everything) && self.spares_partitions() {
-            self.all_partitions.set(true);
-            return First::stale();
-        }
-        let changes = entry.changes_read.unwrap_or(0) as u64;
-        let stored = if matches!(affected, Affected::Everything) {
-            if populates || !plan.running.is_empty() {
-                forget::throw_away(self.tview);
+        match affected {
+            Affected::Everything if self.spares_partitions() => {
+                self.all_partitions.set(true);
+                First::stale()
             }
-            None
-        } else {
-            // A request means that rows are to be computed, whatever is stored.
-            let requested = pending.iter().any(|pending| pending.requested);
-            self.move_on(plan, &now).filter(|_| !requested)
-        };
-        entry.position = Some(now.snapshot);
-        if matches!(affected, Affected::Everything) && self.is_to_be_compared_alone(plan) {
+            Affected::Everything => self.apply_to_all(plan, now, read, entry),
+            Affected::Keys(keys) => {
+                // A request means that rows are to be computed, whatever is stored.
+                let requested = read.pending.iter().any(|pending| pending.requested);
+                let stored = self.move_on(plan, &now).filter(|_| !requested);
+                entry.position = Some(now.snapshot.clone());
+                self.apply_to(plan, keys, now, read, stored.as_ref(), entry)
+            }
+        }
+    }
+
+    /// Compares all rows, or begins to do so in batches.
+    fn apply_to_all(&self, plan: &Plan, mut now: Now, read: &Read, mut entry: Entry) -> First {
+        let changes = entry.changes_read.unwrap_or(0) as u64;
+        if read.populates || !plan.running.is_empty() {
+            forget::throw_away(self.tview);
+        }
+        entry.position = Some(now.snapshot.clone());
+        if self.is_to_be_compared_alone(plan) {
             return First::new(Step::Alone, changes, 0);
         }
-        if matches!(affected, Affected::Everything) {
-            progress::begin(Kind::of_all_rows(populates), &plan.definition);
-            operations::phase(Phase::Preparing);
-        }
-        if matches!(affected, Affected::Everything) && self.compare_in_batches(plan, populates, pending) {
-            self.enter_state_after(plan, now.state);
-            entry.operation = "compare";
-            entry.oldest_change_at = None;
-            audit::add(entry);
-            return First::new(Step::Done(Status::UpToDate), changes, 0);
-        }
-        // A comparison of all rows finds rows again that earlier refreshes left out.
-        let earlier = now.left_out.filter(|_| !matches!(affected, Affected::Everything));
-        if matches!(affected, Affected::Everything) && (self.skip.failing || self.skip.held) {
-            affected = self.as_owner(plan, || existing_keys::of_view_and_table(plan));
-        }
-        let total = match affected {
-            Affected::Everything => self.apply_everything(plan, now.has_dead_keys, &mut entry),
-            Affected::Keys(mut keys) => {
-                operations::keys(keys.len());
-                operations::phase(Phase::Recomputing);
-                let total = self.retry_dead_keys(plan, &mut keys, dead, &mut entry);
-                self.report_left_out(plan, &keys, pending, earlier, &mut entry);
-                match self.first_keys(plan, keys, entry, now.position, stored.as_ref()) {
-                    Ok(applied) => entry = applied,
-                    Err(step) => return First::new(step, changes, total),
-                }
-                total
-            }
+        progress::begin(Kind::of_all_rows(read.populates), &plan.definition);
+        operations::phase(Phase::Preparing);
+        let done = if self.redefines(&now, read.populates) {
+            self.redefine_at_once(plan, now.has_dead_keys, &mut entry)
+        } else {
+            AtOnce::Undone
         };
+        let total = match done {
+            AtOnce::Complete(rows) => rows,
+            AtOnce::GaveWay => return First::new(Step::Done(Status::Busy), changes, 0),
+            _ if self.compare_in_batches(plan, read.populates, read.pending) => {
+                // What other sessions hold, the comparison leaves for later.
+                self.held.set(false);
+                self.redefines.set(false);
+                self.enter_state_after(plan, now.state);
+                entry.operation = "compare";
+                entry.oldest_change_at = None;
+                audit::add(entry);
+                return First::new(Step::Done(Status::UpToDate), changes, 0);
+            }
+            AtOnce::Rest => {
+                self.held.set(true);
+                0
+            }
+            AtOnce::Undone => match self.all_by_key(plan) {
+                Some(keys) => {
+                    // The rows that earlier refreshes left out are found again.
+                    now.left_out = None;
+                    return self.apply_to(plan, keys, now, read, None, entry);
+                }
+                None => self.apply_everything(plan, now.has_dead_keys, &mut entry),
+            },
+        };
+        self.end(plan, now.state, read.populates, entry, total)
+    }
+
+    /// The keys of all rows, if some are to be skipped and there are not too many.
+    fn all_by_key(&self, plan: &Plan) -> Option<Keys> {
+        if !self.skip.failing && !self.skip.held {
+            return None;
+        }
+        match self.as_owner(plan, || existing_keys::of_view_and_table(plan)) {
+            Affected::Keys(keys) => Some(keys),
+            Affected::Everything => None,
+        }
+    }
+
+    /// Recomputes keys: all of them, or the first batch.
+    fn apply_to(
+        &self,
+        plan: &Plan,
+        mut keys: Keys,
+        now: Now,
+        read: &Read,
+        stored: Option<&Position>,
+        mut entry: Entry,
+    ) -> First {
+        let changes = entry.changes_read.unwrap_or(0) as u64;
+        operations::keys(keys.len());
+        operations::phase(Phase::Recomputing);
+        let total = self.retry_dead_keys(plan, &mut keys, read.dead, &mut entry);
+        self.report_left_out(plan, &keys, read.pending, now.left_out, &mut entry);
+        match self.first_keys(plan, keys, entry, now.position, stored) {
+            Ok(applied) => self.end(plan, now.state, read.populates, applied, total),
+            Err(step) => First::new(step, changes, total),
+        }
+    }
+
+    /// Ends the refresh, unless other sessions hold rows. `before`: the state so far.
+    fn end(&self, plan: &Plan, before: State, populates: bool, mut entry: Entry, total: u64) -> First {
+        let changes = entry.changes_read.unwrap_or(0) as u64;
         if self.held.get() {
             audit::write_feed(&mut entry);
             return First::new(Step::Done(Status::Busy), changes, total);
         }
-        self.enter_state_after(plan, now.state);
+        self.enter_state_after(plan, before);
         self.add_audit_row(plan, entry);
         let step = if populates {
             Step::Populated

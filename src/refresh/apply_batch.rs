@@ -67,9 +67,20 @@ impl Refresh<'_> {
 
     /// Compares the whole view with the table. Returns how many rows there are.
     pub fn apply_everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
+        let result = self.compare_everything(plan);
+        self.note_everything(result, has_dead_keys, entry)
+    }
+
+    /// Compares the whole view with the table.
+    pub fn compare_everything(&self, plan: &Plan) -> recompute::Result {
         operations::phase(Phase::Comparing);
         let result = self.as_owner(plan, || recompute::everything(plan));
         tally::ended(Stage::Recompute);
+        result
+    }
+
+    /// Notes the result in the audit row; no key is dead any more. Returns how many rows there are.
+    pub fn note_everything(&self, result: recompute::Result, has_dead_keys: bool, entry: &mut Entry) -> u64 {
         let written = result.written;
         let rows = written.inserted + written.updated + written.deleted + written.unchanged;
         entry.keys_refreshed = Some(rows);

@@ -54,6 +54,11 @@ pub struct Refresh<'a> {
     pub held: Cell<bool>,
     /// A comparison of all rows is in progress; whether it is a population.
     pub comparing: Cell<Option<bool>>,
+    /// After a redefinition all rows may be compared in one transaction. An error of an earlier attempt says
+    /// that it has to be done in batches.
+    pub may_be_at_once: bool,
+    /// This attempt compares all rows after a redefinition in one transaction.
+    pub redefines: Cell<bool>,
     /// Code of the owner must not run in this process.
     pub refused: Cell<bool>,
     /// When the first of the dead keys is to be retried, in microseconds since 2000.
@@ -92,6 +97,8 @@ impl<'a> Refresh<'a> {
             at_rows: false,
             held: Cell::new(false),
             comparing: Cell::new(None),
+            may_be_at_once: true,
+            redefines: Cell::new(false),
             refused: Cell::new(false),
             retry_at: Cell::new(None),
             commits: Cell::new(None),

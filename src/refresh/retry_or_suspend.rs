@@ -36,6 +36,7 @@ impl Refresh<'_> {
         if error.is_cancel() && self.limit.is_some() {
             return AfterError::End(Status::TooLong, None);
         }
+        self.may_be_at_once &= !classes::may_succeed_in_parts(&error);
         if classes::is_in_the_way(&error) {
             let is_lock = error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE;
             if !is_lock || self.skip.held || !self.at_rows {
@@ -73,6 +74,11 @@ impl Refresh<'_> {
         if classes::is_of_the_view(&error) && self.schema_renamed_by_now() {
             return AfterError::End(Status::Busy, None);
         }
+        let error = if self.redefines.get() {
+            old_rows_stay(error)
+        } else {
+            error
+        };
         record::suspend(self.driver, self.tview, self.started_at, &error);
         AfterError::End(Status::Suspended, Some(error))
     }
@@ -114,4 +120,15 @@ impl Refresh<'_> {
         // The begin of a transaction processes the invalidations of other sessions.
         self.driver.transaction(|| ()).is_err() || invalidation::schemas() != self.schemas
     }
+}
+
+/// What to do after a redefinition that failed.
+fn old_rows_stay(mut error: Caught) -> Caught {
+    let hint = "All rows stay as the definition before has made them. Correct the row that fails, or redefine the TVIEW. \
+                With pg_tviews.redefine_limit = 0 all other rows are updated, and pg_tview_dead_letter has the keys that fail.";
+    error.hint = Some(match error.hint {
+        Some(first) => format!("{first} {hint}"),
+        None => hint.to_string(),
+    });
+    error
 }

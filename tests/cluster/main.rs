@@ -58,6 +58,7 @@ mod queue_full;
 mod random_queries;
 mod random_views;
 mod reads_with_a_promise;
+mod redefined_at_once;
 mod redefinition;
 mod replication;
 mod revisions;

@@ -14,6 +14,7 @@ pub mod parse_analysis;
 pub mod planner;
 pub mod row_counts;
 pub mod table_as;
+pub mod row_watch;
 pub mod transaction_events;
 pub mod utility;
 mod utility_call;

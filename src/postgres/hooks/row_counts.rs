@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicUsize};
 
 use pgrx::pg_sys::{self, NodeTag, PlanState, TupleTableSlot};
 
+use super::row_watch;
 use crate::postgres::versions::plan_state_walker;
 
 /// What is counted, and where.
@@ -252,6 +253,7 @@ unsafe extern "C-unwind" fn counted<const N: usize>(node: *mut PlanState) -> *mu
             // Only this process writes it.
             let counter = &*REPLACED[N].counter.load(Relaxed);
             counter.store(counter.load(Relaxed) + 1, Relaxed);
+            row_watch::on_row();
         }
         slot
     }

@@ -1,5 +1,6 @@
-//! All rows compared in batches of keys, for a TVIEW that is large.
+//! All rows of a TVIEW that is large: compared in batches of keys, or together after a redefinition.
 
+pub mod at_once;
 pub mod batch_size;
 pub mod batches;
 pub mod key_order;

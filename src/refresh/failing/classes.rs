@@ -38,6 +38,17 @@ pub fn is_out_of_memory(error: &Caught) -> bool {
     error.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY
 }
 
+/// The rows may be written in parts, though not all by one statement: it needs too much memory, or the order
+/// in which it writes violates a constraint on the way.
+pub fn may_succeed_in_parts(error: &Caught) -> bool {
+    matches!(
+        error.code,
+        PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY
+            | PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION
+            | PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION
+    )
+}
+
 /// The session that called pg_tviews_drain has cancelled it, which says nothing about the TVIEW.
 pub fn is_cancelled_drain(driver: Driver, error: &Caught) -> bool {
     driver == Driver::Procedure && error.is_cancel()
