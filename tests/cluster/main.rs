@@ -20,6 +20,7 @@ mod ddl;
 mod ddl_catalogs;
 mod documented;
 mod dump_restore;
+mod examples;
 mod failures;
 mod feed;
 mod feed_example;
