@@ -121,8 +121,9 @@ impl Refresh<'_> {
         if populates {
             entry.operation = "populate";
         } else {
-            entry.changes_read = Some(pending.iter().map(|pending| pending.changes).sum());
-            entry.oldest_change_at = pending.iter().filter_map(|pending| pending.oldest).min();
+            let concerning = || pending.iter().filter(|pending| pending.concerns(self.tview));
+            entry.changes_read = Some(concerning().map(|pending| pending.changes).sum());
+            entry.oldest_change_at = concerning().filter_map(|pending| pending.oldest).min();
             entry.origins = pending.iter().find_map(|pending| pending.origins.clone());
             append::note_applied(Some(entry.origins.clone().unwrap_or_default()));
             progress::begin(Kind::Refresh, &plan.definition);
@@ -144,7 +145,9 @@ impl Refresh<'_> {
             None
         } else {
             // A request means that rows are to be computed, whatever is stored.
-            let requested = pending.iter().any(|pending| pending.requested);
+            let requested = pending
+                .iter()
+                .any(|pending| pending.requested && pending.concerns(self.tview));
             self.move_on(plan, &now).filter(|_| !requested)
         };
         entry.position = Some(now.snapshot);
