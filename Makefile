@@ -7,8 +7,8 @@
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup ## build, start a private cluster, load an example and show tv rows following changes
-	scripts/demo.sh
+demo: setup ## build, start a private cluster and show tv rows following changes (EXAMPLE=blog, shop, comments or dashboard)
+	EXAMPLE="$(EXAMPLE)" scripts/demo.sh
 
 demo-stop: ## end the demo cluster
 	scripts/demo-stop.sh

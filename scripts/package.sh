@@ -57,7 +57,7 @@ lay_out() {
     install -m 755 sql/convert_tviews.sh sql/lint_tviews.sh "$share/contrib/pg_tviews/"
     install -m 644 README.md SECURITY.md "$doc/"
     cp -r docs "$doc/docs"
-    install -m 644 examples/*.sql "$doc/examples/"
+    cp -r examples/. "$doc/examples/"
     gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
     changelog | gzip -9n >"$doc/changelog.Debian.gz"
     copyright >"$doc/copyright"

@@ -11,7 +11,7 @@ WHERE e.extname = 'pg_tviews' \gset
 
 \if :pg_tviews_installed
 
-\echo 'Plan for the tv_* tables of this schema:'
+\echo 'Plan for the tv_* tables and materialized views of this schema:'
 SELECT entity, action, base_table, backing_view, array_to_string(key_columns, ', ') AS key, reason
 FROM :"pg_tviews_schema".pg_tviews_auto_convert_plan(:'schema')
 ORDER BY entity;

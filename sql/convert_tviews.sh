@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Turns the tv_* tables of a schema into TVIEWs, or shows what would be done. See --help.
+# Turns the tv_* tables and the materialized views of a schema into TVIEWs, or shows what would be done. See --help.
 set -euo pipefail
 
 usage() {
     cat <<'END'
 Usage: convert_tviews.sh -d DB [-s SCHEMA] [--plan] [-h HOST] [-p PORT] [-U USER]
 
-Turns the tv_* tables of a schema into TVIEWs. Running it again is harmless.
+Turns the tv_* tables and the materialized views of a schema into TVIEWs. Running it again is harmless.
 
   -d, --dbname DB      database
   -s, --schema SCHEMA  schema of the tv_* tables (default: public)
@@ -89,7 +89,7 @@ WHERE e.extname = 'pg_tviews' \gset
     FROM jsonb_to_recordset(:'result') AS r(entity text, status text, message text)
     ORDER BY entity;
     \if :nothing_found
-        \echo no tv_* table in schema :schema
+        \echo no tv_* table and no materialized view in schema :schema
     \endif
     \if :failed
         DO $$ BEGIN RAISE 'some tables were not converted'; END $$;

@@ -55,6 +55,10 @@ CREATE FUNCTION @extschema@.pg_tviews_queue_written() RETURNS trigger
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queued(oid[], pg_catalog.pg_snapshot) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_catalog.pg_snapshot, pg_catalog.pg_snapshot) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queue_written() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.pg_tviews_auto_convert_plan(name) IS
+    'What pg_tviews_auto_convert() would do with each tv_ table and each materialized view of a schema. Changes nothing.';
+COMMENT ON FUNCTION @extschema@.pg_tviews_auto_convert(name) IS
+    'Creates a TVIEW for each tv_ table of a schema that has a v_ view or a tb_ table, and for each materialized view that can become one. A table that fails does not stop the others.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_queued(oid[], pg_snapshot) IS
     'Rows of pg_tview_queue, for the extension itself: of some sources, by transactions that a snapshot does not see.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_snapshot, pg_snapshot) IS

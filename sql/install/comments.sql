@@ -5,9 +5,9 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_drop(text, boolean, boolean) IS
 COMMENT ON FUNCTION @extschema@.pg_tviews_create_fresh_view(text) IS
     'Creates the fv_ view of a TVIEW: what the v_ view returns at this moment, mostly read from the table. Returns the view.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_auto_convert_plan(name) IS
-    'What pg_tviews_auto_convert() would do with each tv_ table of a schema. Changes nothing.';
+    'What pg_tviews_auto_convert() would do with each tv_ table and each materialized view of a schema. Changes nothing.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_auto_convert(name) IS
-    'Creates a TVIEW for each tv_ table of a schema that has a v_ view or a tb_ table. A table that fails does not stop the others.';
+    'Creates a TVIEW for each tv_ table of a schema that has a v_ view or a tb_ table, and for each materialized view that can become one. A table that fails does not stop the others.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_refresh(text, text[]) IS
     'Requests that these keys of a TVIEW, or all rows, are recomputed after the calling transaction commits.';
 COMMENT ON FUNCTION @extschema@.pg_tviews_bulk_load(regclass) IS

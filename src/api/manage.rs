@@ -7,7 +7,7 @@ use pgrx::prelude::*;
 use pgrx::Array;
 
 use crate::define::arguments::{allow_full_named, check_max_latency, column_names, seconds, tview_name};
-use crate::define::create::{self, Request, Triggers};
+use crate::define::create::{self, Made, Request, Triggers};
 use crate::define::{conversion_plan, convert, drop, export, fresh_view, pause};
 use crate::error::OrRaise;
 use crate::postgres::sql_types::{texts, Name, RegClass};
@@ -68,6 +68,7 @@ fn created(
         called: "pg_tviews_create",
         triggers: Triggers::Now,
         statement: None,
+        made: Made::default(),
     });
     RegClass(table)
 }

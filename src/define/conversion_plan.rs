@@ -2,13 +2,14 @@
 
 use pgrx::pg_sys::{self, Oid};
 
+use super::materialized_views::{self, MaterializedView};
 use crate::catalog::entity::Entity;
 use crate::catalog::key_choice::{conventional, pick_key};
 use crate::catalog::{columns, definition, name};
 use crate::error::{OrRaise, Problem};
-use crate::postgres::relation;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{quote, relation};
 use crate::statement;
 
 /// What would be done with one entity.
@@ -19,6 +20,8 @@ pub struct Step {
     pub key_columns: Option<Vec<String>>,
     pub action: Action,
     pub reason: String,
+    /// The materialized view that the TVIEW would be made from.
+    pub materialized: Option<MaterializedView>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +50,68 @@ pub fn plan(schema: &str) -> Vec<Step> {
             .map(|definition| definition.tview)
             .collect()
     });
-    spi::session(|| {
-        entities(schema)
-            .into_iter()
-            .map(|entity| step(&entity, &registered))
-            .collect()
-    })
+    let entities = spi::session(|| entities(schema));
+    let materialized = materialized_views::all(schema);
+    // A tv table that exists is what the entity is about; a materialized view comes before a base table.
+    let is_of_table = |entity: &Entity| {
+        let is_materialized = materialized.iter().any(|from| from.entity == *entity);
+        !is_materialized || entity.find(&entity.table()).is_some()
+    };
+    let of_tables: Vec<Entity> = entities.into_iter().filter(is_of_table).collect();
+    let mut steps: Vec<Step> =
+        spi::session(|| of_tables.iter().map(|entity| step(entity, &registered)).collect());
+    for from in materialized {
+        if of_tables.contains(&from.entity) {
+            continue;
+        }
+        let taken = steps.iter().find_map(|step| {
+            let other = step.materialized.as_ref()?;
+            (other.entity == from.entity).then(|| other.name.clone())
+        });
+        steps.push(materialized_step(from, taken));
+    }
+    steps
+}
+
+/// `taken`: another materialized view that has the same entity.
+fn materialized_step(from: MaterializedView, taken: Option<String>) -> Step {
+    let entity = &from.entity;
+    let examined = match taken {
+        Some(other) => Err(format!(
+            "{} becomes {}, {} cannot",
+            other,
+            entity.table(),
+            from.name
+        )),
+        None => from.examine(),
+    };
+    let base = spi::session(|| entity.find(&entity.base_table()));
+    let (action, key_columns, reason) = match examined {
+        Ok(key) => (Action::Convert, Some(key), made_from(&from)),
+        Err(reason) => (Action::Skip, None, reason),
+    };
+    Step {
+        entity: entity.name.clone(),
+        base_table: base.map(|_| entity.base_table()),
+        backing_view: entity.view(),
+        key_columns,
+        action,
+        reason,
+        materialized: Some(from),
+    }
+}
+
+fn made_from(from: &MaterializedView) -> String {
+    let (entity, name) = (&from.entity, &from.name);
+    let stays = match from.readers {
+        0 => "which stays".to_string(),
+        1 => "which stays; 1 view goes on reading it".to_string(),
+        more => format!("which stays; {more} views go on reading it"),
+    };
+    format!(
+        "{} will be made from the materialized view {name}, {stays}",
+        entity.table()
+    )
 }
 
 /// The key that a conversion picks, as pg_tviews_create does. `from`: the view, or the table that a basic
@@ -83,6 +142,7 @@ fn step(entity: &Entity, registered: &[Oid]) -> Step {
         key_columns: key,
         action,
         reason,
+        materialized: None,
     }
 }
 
@@ -95,7 +155,13 @@ fn obstacle(
     has_key: bool,
 ) -> Option<String> {
     let (of_table, of_view, of_base) = (entity.table(), entity.view(), entity.base_table());
-    if relation::kind(table) != Some('r') {
+    if relation::kind(table) == Some('m') {
+        let rename = format!("ALTER MATERIALIZED VIEW {}", entity.display());
+        let name = quote::identifier(&format!("mv_{}", entity.name));
+        Some(format!(
+            "{of_table} is a materialized view, whose name the table needs: {rename} RENAME TO {name};"
+        ))
+    } else if relation::kind(table) != Some('r') {
         Some(format!("{of_table} is not an ordinary table"))
     } else if view.is_none() && base.is_none() {
         Some(format!("neither view {of_view} nor table {of_base} exists"))

@@ -1,8 +1,8 @@
-//! Automatic conversion: `tv_*` tables with a `v_*` view or a `tb_*` table become TVIEWs.
+//! Automatic conversion: `tv_*` tables with a `v_*` view or a `tb_*` table, and materialized views, become TVIEWs.
 
 use super::conversion_plan::{plan, Action, Step};
-use super::create::{self, Request, Triggers};
-use super::{basic_view, patience};
+use super::create::{self, Made, Request, Triggers};
+use super::{basic_view, convert_materialized, patience};
 use crate::catalog::entity::Entity;
 use crate::catalog::key_choice::has_unique_index;
 use crate::postgres::{spi, transaction};
@@ -41,7 +41,7 @@ pub fn convert(schema: &str) -> Vec<Outcome> {
 
 fn convert_step(schema: &str, step: &Step) -> Outcome {
     let (status, message) = if step.action == Action::Convert {
-        attempt(&entity(schema, step))
+        attempt(schema, step)
     } else {
         ("SKIP", step.reason.clone())
     };
@@ -72,8 +72,12 @@ fn gets_index(schema: &str, step: &Step) -> bool {
         .is_some_and(|(table, key)| !has_unique_index(table, key))
 }
 
-fn attempt(entity: &Entity) -> (&'static str, String) {
-    match transaction::attempt(|| convert_one(entity)) {
+fn attempt(schema: &str, step: &Step) -> (&'static str, String) {
+    let convert = || match (&step.materialized, &step.key_columns) {
+        (Some(from), Some(key)) => convert_materialized::convert(from, key),
+        _ => convert_one(&entity(schema, step)),
+    };
+    match transaction::attempt(convert) {
         Ok(message) => ("SUCCESS", message),
         Err(caught) if patience::ends_attempt(&caught) => caught.raise(),
         Err(caught) => {
@@ -111,6 +115,7 @@ fn convert_one(entity: &Entity) -> String {
         called: "pg_tviews_auto_convert",
         triggers: Triggers::ByWorker,
         statement: None,
+        made: Made::default(),
     });
     message
 }

@@ -43,6 +43,14 @@ pub struct Request {
     pub triggers: Triggers,
     /// The CREATE TABLE AS that asks for the TVIEW: it creates the table, and replaces no view.
     pub statement: Option<TableAs>,
+    pub made: Made,
+}
+
+/// What the extension has created for the TVIEW before the call, as if the call had done it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Made {
+    pub view: bool,
+    pub table: bool,
 }
 
 /// Who installs the triggers.
@@ -145,7 +153,7 @@ fn define(request: &Request, target: &Target) -> Created {
     view::check_reader(target.owner, view, table).or_raise();
     let mut definition = definition(request, target, table, view, key);
     let created_before = |before: &Definition| before.view_created && Some(before.seen_view) == target.view;
-    definition.view_created = defined.created || before.is_some_and(created_before);
+    definition.view_created = defined.created || request.made.view || before.is_some_and(created_before);
     let plan = run_internal(|| plan::prepare(definition)).or_raise();
     fresh_source::refuse_below(&plan.definition, plan.view_oids()).or_raise();
     let effect = effect::of(&plan, before, &defined, !notices.is_empty());
@@ -248,7 +256,9 @@ fn definition(request: &Request, target: &Target, table: Oid, view: Oid, key: Ve
     let before = target.before.as_ref();
     Definition {
         tview: table,
-        table_created: target.table.is_none() || before.is_some_and(|before| before.table_created),
+        table_created: target.table.is_none()
+            || request.made.table
+            || before.is_some_and(|before| before.table_created),
         entity_name: target.entity.name.clone(),
         view_schema: target.entity.schema.clone(),
         view_name: target.entity.view(),

@@ -2,7 +2,7 @@
 
 use pgrx::{pg_sys, PgSqlErrorCode};
 
-use super::create::{self, Request, Triggers};
+use super::create::{self, Made, Request, Triggers};
 use crate::catalog::definition;
 use crate::catalog::state::State;
 use crate::catalog::statements;
@@ -33,6 +33,7 @@ pub fn create(statement: TableAs) -> u64 {
         called: "CREATE TABLE AS",
         triggers: Triggers::Now,
         statement: Some(statement),
+        made: Made::default(),
     });
     let definition = run_internal(|| definition::load(table));
     if definition.is_some_and(|definition| definition.state == State::Populating) {

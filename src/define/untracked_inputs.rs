@@ -107,6 +107,25 @@ pub fn names(plan: &Plan) -> Vec<String> {
     find(plan).into_values().flatten().collect()
 }
 
+/// What a query calls, and the views that it reads call, that can change without a change of a source: a sentence.
+/// None if there is nothing of that kind.
+pub fn of_query(query: Select, views: impl IntoIterator<Item = Oid>) -> Option<String> {
+    let of_views = views.into_iter().map(Select::of_view);
+    let mut found: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
+    for query in [query].into_iter().chain(of_views) {
+        for (kind, name) in named(&query.calls()) {
+            found.entry(kind).or_default().insert(name);
+        }
+    }
+    let (kind, names) = found.into_iter().next()?;
+    let names: Vec<String> = names.into_iter().collect();
+    Some(format!(
+        "a TVIEW does not follow {}: {}",
+        kind.what(),
+        names.join(", ")
+    ))
+}
+
 fn find(plan: &Plan) -> BTreeMap<Kind, BTreeSet<String>> {
     let mut found: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
     for view in plan.view_oids() {

@@ -187,7 +187,7 @@ fn missing(entity: &Entity, display: &str) -> Problem {
 
 /// Whether a view has this query, perhaps written differently. Both are compared after the same passes
 /// through the parser: the parser reads a stored view differently from a query.
-fn has_query(view: Oid, query: &str) -> bool {
+pub fn has_query(view: Oid, query: &str) -> bool {
     let normal = |query: &str| Select::analyse(query).map(|select| select.sql());
     let same = || normal(&Select::of_view(view).sql()) == normal(query);
     match transaction::attempt(same) {

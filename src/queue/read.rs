@@ -29,6 +29,14 @@ pub struct Pending {
     pub largest: Option<Largest>,
 }
 
+impl Pending {
+    /// Whether these changes affect rows of a TVIEW that has read them. A request affects the TVIEW that it names, not
+    /// TVIEWs that read its table. And rows that a TVIEW writes are not its own source.
+    pub fn concerns(&self, tview: Oid) -> bool {
+        self.requested == (self.source == tview)
+    }
+}
+
 /// The row of a transaction with many changes.
 #[derive(Debug, Clone, Copy)]
 pub struct Largest {

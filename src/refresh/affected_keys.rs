@@ -50,16 +50,13 @@ pub fn at_most(plan: &Plan, pending: &[Pending], maximum: usize) -> Affected {
     let mut keys = Keys::default();
     let mut queries = 0;
     for changes in pending {
-        let is_own = changes.source == plan.definition.tview;
-        if changes.requested != is_own {
-            // A request affects the TVIEW that it names, not TVIEWs that read its table. And rows that a
-            // TVIEW writes are not its own source.
+        if !changes.concerns(plan.definition.tview) {
             continue;
         }
         if changes.all_keys {
             return Affected::Everything;
         }
-        let source = if is_own {
+        let source = if changes.requested {
             &plan.requested
         } else {
             match plan.sources.get(&changes.source) {

@@ -128,8 +128,9 @@ impl Refresh<'_> {
         if read.populates {
             entry.operation = "populate";
         } else {
-            entry.changes_read = Some(pending.iter().map(|pending| pending.changes).sum());
-            entry.oldest_change_at = pending.iter().filter_map(|pending| pending.oldest).min();
+            let concerning = || pending.iter().filter(|pending| pending.concerns(self.tview));
+            entry.changes_read = Some(concerning().map(|pending| pending.changes).sum());
+            entry.oldest_change_at = concerning().filter_map(|pending| pending.oldest).min();
             entry.origins = pending.iter().find_map(|pending| pending.origins.clone());
             append::note_applied(Some(entry.origins.clone().unwrap_or_default()));
             progress::begin(Kind::Refresh, &plan.definition);
@@ -147,7 +148,8 @@ impl Refresh<'_> {
             Affected::Everything => self.apply_to_all(plan, now, read, entry),
             Affected::Keys(keys) => {
                 // A request means that rows are to be computed, whatever is stored.
-                let requested = read.pending.iter().any(|pending| pending.requested);
+                let mut concerning = read.pending.iter().filter(|pending| pending.concerns(self.tview));
+                let requested = concerning.any(|pending| pending.requested);
                 let stored = self.move_on(plan, &now).filter(|_| !requested);
                 entry.position = Some(now.snapshot.clone());
                 self.apply_to(plan, keys, now, read, stored.as_ref(), entry)

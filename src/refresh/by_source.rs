@@ -11,10 +11,7 @@ use crate::queue::read::Pending;
 /// transaction and its number of changes. An array, because every refresh stores it.
 pub fn costs(plan: &Plan, pending: &[Pending], affected: &Affected) -> Option<Value> {
     let tview = plan.definition.tview;
-    let read: Vec<&Pending> = pending
-        .iter()
-        .filter(|pending| pending.requested == (pending.source == tview))
-        .collect();
+    let read: Vec<&Pending> = pending.iter().filter(|pending| pending.concerns(tview)).collect();
     let is_full = |pending: &Pending| {
         pending.all_keys || (!pending.requested && matches!(plan.sources.get(&pending.source), Some(None)))
     };

@@ -22,6 +22,7 @@ mod ddl_catalogs;
 mod documented;
 mod dump_restore;
 mod ecosystem;
+mod examples;
 mod failures;
 mod feed;
 mod feed_example;

@@ -125,6 +125,29 @@ impl Select {
         unsafe { !(*self.0).groupClause.is_null() }
     }
 
+    /// The output columns that rows are grouped by, if these together are different in every row. None if the
+    /// query groups by something that it does not output, and where one group can be several rows.
+    pub fn grouped_columns(&self) -> Option<Vec<Target>> {
+        // SAFETY: reads fields; the clause holds SortGroupClause nodes that refer into the target list.
+        unsafe {
+            let query = &*self.0;
+            if query.groupClause.is_null() || !query.groupingSets.is_null() || query.hasTargetSRFs {
+                return None;
+            }
+            pointers::<pg_sys::SortGroupClause>(query.groupClause)
+                .into_iter()
+                .map(|item| {
+                    let entry = pg_sys::get_sortgroupclause_tle(item, query.targetList);
+                    (!(*entry).resjunk).then(|| Target {
+                        name: string((*entry).resname),
+                        expr: Expr((*entry).expr.cast()),
+                        hidden: false,
+                    })
+                })
+                .collect()
+        }
+    }
+
     /// FOR UPDATE and the like.
     pub fn locks_rows(&self) -> bool {
         // SAFETY: reads the tree.

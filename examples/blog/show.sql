@@ -1,4 +1,4 @@
--- Changes to the tables of blog.sql, and the documents that follow them. With workers (shared_preload_libraries)
+-- Changes to the tables, and the documents that follow them. With workers (shared_preload_libraries)
 -- nothing else is to be done; pg_tviews_wait() only makes sure that this script does not look too early.
 
 \pset linestyle unicode

@@ -1,0 +1,23 @@
+-- A TVIEW whose table another TVIEW reads: the rows that it writes are changes for the other one, and neither count as
+-- its own changes nor make these look older than they are.
+SET client_min_messages = warning;
+CREATE SCHEMA own_rows;
+SET search_path = own_rows, public;
+CREATE TABLE tb_sale (pk_sale int PRIMARY KEY, fk_shop int NOT NULL, amount int NOT NULL);
+CREATE INDEX ON tb_sale (fk_shop);
+INSERT INTO tb_sale SELECT i, i % 2, i FROM generate_series(1, 10) i;
+SELECT pg_tviews_create('own_lower', 'SELECT fk_shop, sum(amount) AS total FROM tb_sale GROUP BY fk_shop', key_columns => '{fk_shop}');
+SELECT pg_tviews_create('own_upper', 'SELECT fk_shop AS pk_own_upper, jsonb_build_object($$total$$, total) AS data FROM tv_own_lower');
+CALL pg_tviews_drain();
+UPDATE tb_sale SET amount = 100 WHERE pk_sale = 1;
+CALL pg_tviews_drain();
+UPDATE tb_sale SET amount = 200 WHERE pk_sale = 1;
+CALL pg_tviews_drain('own_lower');
+UPDATE tb_sale SET amount = 300 WHERE pk_sale = 1;
+CALL pg_tviews_drain();
+SELECT same('v_own_lower', 'tv_own_lower'), same('v_own_upper', 'tv_own_upper');
+TABLE tv_own_upper ORDER BY 1;
+SELECT entity_name, sum(changes_read) AS changes, sum(keys_refreshed) AS keys, count(oldest_change_at) AS with_age
+  FROM pg_tview_meta_audit WHERE entity_name LIKE 'own\_%' AND operation = 'refresh' GROUP BY 1 ORDER BY 1;
+SELECT pg_tviews_drop('own_upper'), pg_tviews_drop('own_lower');
+DROP SCHEMA own_rows CASCADE;
