@@ -277,7 +277,7 @@ fn pages(client: &mut Client) -> i64 {
 #[test]
 fn reading_metrics_reads_few_pages_for_each_tview_and_none_for_a_backlog() {
     let (_database, mut client) = shares(shared(), "metrics_pages");
-    let mut create = |client: &mut Client, numbers: std::ops::RangeInclusive<u32>| {
+    let create = |client: &mut Client, numbers: std::ops::RangeInclusive<u32>| {
         for n in numbers {
             client.run(&format!(
                 "SELECT pg_tviews_create('more{n}', 'SELECT pk_item AS pk_more{n}, name FROM tb_item')"
