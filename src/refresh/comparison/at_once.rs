@@ -41,8 +41,8 @@ const KEYS_AT_ONCE: usize = 100_000;
 const MAXIMUM_GIVEN_WAY: u32 = 3;
 
 thread_local! {
-    /// TVIEWs whose redefinition has given way: how often.
-    static GIVEN_WAY: RefCell<HashMap<Oid, u32>> = RefCell::default();
+    /// TVIEWs whose redefinition has given way: the fingerprint of the definition, and how often.
+    static GIVEN_WAY: RefCell<HashMap<Oid, (String, u32)>> = RefCell::default();
 }
 
 /// What became of the rows.
@@ -82,7 +82,8 @@ impl Refresh<'_> {
             return self.all_rows(plan, has_dead_keys, entry);
         };
         let limit = self.limit_at_once();
-        if times_given_way(self.tview) >= MAXIMUM_GIVEN_WAY {
+        let given_way = times_given_way(plan);
+        if given_way >= MAXIMUM_GIVEN_WAY {
             GIVEN_WAY.with_borrow_mut(|given| given.remove(&self.tview));
             return AtOnce::Undone;
         }
@@ -103,7 +104,8 @@ impl Refresh<'_> {
                 done
             }
             Some(Err(error)) if has_cancelled && error.is_cancel() => {
-                GIVEN_WAY.with_borrow_mut(|given| *given.entry(self.tview).or_default() += 1);
+                let times = (plan.hash.clone(), given_way + 1);
+                GIVEN_WAY.with_borrow_mut(|given| given.insert(self.tview, times));
                 AtOnce::GaveWay
             }
             Some(Err(error)) => error.raise(),
@@ -149,8 +151,12 @@ fn keeps_old_rows(problem: &Problem) -> bool {
     problem.code == PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION
 }
 
-fn times_given_way(tview: Oid) -> u32 {
-    GIVEN_WAY.with_borrow(|given| given.get(&tview).copied().unwrap_or(0))
+/// How often this process has given way with the present definition.
+fn times_given_way(plan: &Plan) -> u32 {
+    GIVEN_WAY.with_borrow(|given| match given.get(&plan.definition.tview) {
+        Some((hash, times)) if *hash == plan.hash => *times,
+        _ => 0,
+    })
 }
 
 /// Whether a session waits for a lock of this transaction: writers may queue behind it. Asked in the middle of a
