@@ -334,7 +334,7 @@ ALTER TABLE @extschema@.pg_tview_change ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_change FOR SELECT
     USING (pg_catalog.pg_has_role('pg_monitor', 'USAGE')
            OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
--- Numbers only. The owner of the database runs pg_dump, and refreshes read them as the owner of the TVIEW.
+-- Numbers only. The owner of the database runs pg_dump.
 GRANT SELECT ON @extschema@.pg_tview_revision TO PUBLIC;
 -- The view shows each role its own consumers.
 GRANT SELECT ON @extschema@.pg_tview_consumer TO PUBLIC;

@@ -33,7 +33,7 @@ CREATE POLICY own_or_monitoring ON @extschema@.pg_tview_change FOR SELECT
            OR (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = tview_oid));
 -- The view shows each role its own consumers.
 GRANT SELECT ON @extschema@.pg_tview_consumer TO PUBLIC;
--- Numbers only. The owner of the database runs pg_dump, and refreshes read them as the owner of the TVIEW.
+-- Numbers only. The owner of the database runs pg_dump.
 GRANT SELECT ON @extschema@.pg_tview_revision TO PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_queued(oid[], pg_catalog.pg_snapshot) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.pg_tviews_is_queued(oid[], oid, pg_catalog.pg_snapshot, pg_catalog.pg_snapshot) FROM PUBLIC;

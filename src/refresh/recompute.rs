@@ -74,9 +74,11 @@ pub fn keys_running(plan: &Plan, batch: &Batch) -> (Result, Noted) {
     let change = move |query| push_down_with(query, Some(&running));
     let run = || {
         noted::collecting(|| {
-            let rows = reshaping(plan.each_key_running.sql(), change, || {
-                let parameters = batch.parameters(plan);
-                plan.each_key_running.run(Access::Current, &parameters, 0)
+            let rows = inserting(plan, |first| {
+                let parameters: Vec<Value> = batch.parameters(plan).into_iter().chain(first).collect();
+                reshaping(plan.each_key_running.sql(), change, || {
+                    plan.each_key_running.run(Access::Current, &parameters, 0)
+                })
             });
             result_of_keys(plan, &rows)
         })
@@ -117,8 +119,11 @@ fn reads_groups(plan: &Plan, batch: &Batch) -> bool {
 pub fn keys_inside(plan: &Plan, batch: &Batch, planned_anew: bool) -> Result {
     let rows = if !planned_anew && !cost::is_planned_anew(plan, batch.len()) {
         few_rows(true);
-        reshaping(plan.each_key.sql(), push_down, || {
-            plan.each_key.run(Access::Current, &batch.parameters(plan), 0)
+        inserting(plan, |first| {
+            let parameters: Vec<Value> = batch.parameters(plan).into_iter().chain(first).collect();
+            reshaping(plan.each_key.sql(), push_down, || {
+                plan.each_key.run(Access::Current, &parameters, 0)
+            })
         })
     } else {
         few_rows(false);
@@ -126,7 +131,7 @@ pub fn keys_inside(plan: &Plan, batch: &Batch, planned_anew: bool) -> Result {
         if plan.shape.takes_bounds() {
             typed.extend(batch.bounds().map(|bound| (pg_sys::INT8OID, Value::of(bound))));
         }
-        spi::run(&plan.all_keys, Access::Current, &typed)
+        inserting_once(plan, &plan.all_keys, &typed)
     };
     result_of_keys(plan, &rows)
 }
@@ -158,7 +163,7 @@ pub fn everything(plan: &Plan) -> Result {
             ..filled
         };
     }
-    let rows = counting_rows(|| plan.everything.run(Access::Current, &[], 0));
+    let rows = counting_rows(|| run_everything(plan));
     let mut result = result(plan, &rows);
     if result.problem.is_none() && rows.get::<bool>(0, 5) == Some(true) {
         result.problem = Some(problems::null_key(plan));
@@ -169,7 +174,32 @@ pub fn everything(plan: &Plan) -> Result {
 /// The same inside the transaction of a user.
 pub fn everything_inside(plan: &Plan) -> Result {
     few_rows(false);
-    result(plan, &plan.everything.run(Access::Current, &[], 0))
+    result(plan, &run_everything(plan))
+}
+
+fn run_everything(plan: &Plan) -> Rows {
+    inserting(plan, |first| {
+        let parameters: Vec<Value> = first.into_iter().collect();
+        plan.everything.run(Access::Current, &parameters, 0)
+    })
+}
+
+/// Runs a statement that may insert rows. `run` gets its last parameter if the table has a column `revision`: what new
+/// rows begin with under the snapshot of the statement.
+fn inserting<R>(plan: &Plan, run: impl FnOnce(Option<Value>) -> R) -> R {
+    if plan.shape.revision.is_none() {
+        return run(None);
+    }
+    spi::under_one_snapshot(|| run(Some(Value::of(deleted_revisions::first(plan.definition.tview)))))
+}
+
+/// The same for a statement that is run once, with its other parameters.
+fn inserting_once(plan: &Plan, sql: &str, parameters: &[(pg_sys::Oid, Value)]) -> Rows {
+    inserting(plan, |first| {
+        let first = first.map(|first| (pg_sys::INT8OID, first));
+        let parameters: Vec<_> = parameters.iter().copied().chain(first).collect();
+        spi::run(sql, Access::Current, &parameters)
+    })
 }
 
 /// Compares the rows of a range of keys. `ends`: the parameters that bound the range; `is_empty`: the table
@@ -177,18 +207,13 @@ pub fn everything_inside(plan: &Plan) -> Result {
 pub fn range(plan: &Plan, range: &KeyRange, ends: &[(pg_sys::Oid, Value)], is_empty: bool) -> Result {
     constraints_immediate(plan);
     few_rows(false);
-    let fill = || {
-        filled(
-            plan,
-            &spi::run(&plan.shape.fill_range(range), Access::Current, ends),
-        )
-    };
+    let fill = || filled(plan, &inserting_once(plan, &plan.shape.fill_range(range), ends));
     if let Some(filled) = is_empty.then(|| unless_it_fails(fill)).flatten() {
         return filled;
     }
     result(
         plan,
-        &spi::run(&plan.shape.recompute_range(range), Access::Current, ends),
+        &inserting_once(plan, &plan.shape.recompute_range(range), ends),
     )
 }
 
@@ -207,7 +232,7 @@ fn fill(plan: &Plan) -> Option<Result> {
     if !spi::run(&plan.shape.some_keys(), Access::Current, &some).is_empty() {
         return None;
     }
-    let insert = || spi::run(&plan.shape.fill(), Access::Current, &[]);
+    let insert = || inserting_once(plan, &plan.shape.fill(), &[]);
     unless_it_fails(|| filled(plan, &counting_rows(insert)))
 }
 

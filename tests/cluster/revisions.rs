@@ -169,3 +169,58 @@ fn deletions_wait_for_no_other_session() {
         Duration::from_secs(180),
     );
 }
+
+/// The owner of a TVIEW may lack USAGE on the schema of the extension: refreshes, comparisons of all rows, and rows
+/// that a session sees of its own changes keep counting.
+#[test]
+fn owners_need_no_rights_on_the_schema_of_the_extension() {
+    let database = Database::without_extension(shared(), "revisions_schema");
+    let mut client = database.client();
+    client.run(
+        "CREATE ROLE revisions_owner LOGIN;
+         CREATE SCHEMA tools; CREATE EXTENSION pg_tviews SCHEMA tools; SET search_path = public, tools;
+         CREATE TABLE tb_item (pk_item int PRIMARY KEY, name text);
+         CREATE VIEW v_item AS SELECT pk_item, name FROM tb_item;
+         CREATE TABLE tv_item (pk_item int PRIMARY KEY, name text, revision bigint NOT NULL DEFAULT 0);
+         ALTER TABLE tb_item OWNER TO revisions_owner; ALTER VIEW v_item OWNER TO revisions_owner;
+         ALTER TABLE tv_item OWNER TO revisions_owner;
+         INSERT INTO tb_item SELECT i, 'item' FROM generate_series(1, 2000) i;
+         SELECT pg_tviews_create('item')",
+    );
+    let mut owner = database.client_as("revisions_owner");
+    let usage = "SELECT has_schema_privilege('tools', 'USAGE')";
+    assert!(!owner.one::<bool>(usage), "the owner has no rights");
+    let revisions = |client: &mut Client| {
+        client.rows("SELECT pk_item, revision FROM tv_item WHERE pk_item < 4 ORDER BY 1")
+    };
+    client.assert_follows(&["item"]);
+    assert_eq!(revisions(&mut client), ["1|1", "2|1", "3|1"]);
+    owner.run("UPDATE tb_item SET name = 'new' WHERE pk_item = 1");
+    client.assert_follows(&["item"]);
+    owner.run("DELETE FROM tb_item WHERE pk_item IN (1, 2)");
+    client.assert_follows(&["item"]);
+    owner.run("INSERT INTO tb_item VALUES (1, 'again')");
+    client.assert_follows(&["item"]);
+    assert_eq!(revisions(&mut client), ["1|3", "3|1"]);
+    owner.run("BEGIN; INSERT INTO tb_item VALUES (2, 'again')");
+    assert_eq!(
+        owner.one::<i64>("SELECT revision FROM tv_item WHERE pk_item = 2"),
+        3
+    );
+    owner.run("COMMIT");
+    client.assert_follows(&["item"]);
+    // Many rows at once, and a comparison of all rows.
+    owner.run("DELETE FROM tb_item WHERE pk_item > 3");
+    client.assert_follows(&["item"]);
+    owner.run("INSERT INTO tb_item SELECT i, 'again' FROM generate_series(4, 2000) i");
+    client.assert_follows(&["item"]);
+    owner.run("TRUNCATE tb_item");
+    client.assert_follows(&["item"]);
+    owner.run("INSERT INTO tb_item VALUES (1, 'last'); UPDATE tb_item SET name = 'changed'");
+    client.run("SELECT pg_tviews_refresh('item')");
+    client.assert_follows(&["item"]);
+    let last: i64 = client.one("SELECT revision FROM tv_item");
+    assert!(last > 3, "{last} after everything was deleted");
+    drop(owner);
+    client.run("DROP OWNED BY revisions_owner CASCADE; DROP ROLE revisions_owner");
+}

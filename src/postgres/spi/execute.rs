@@ -8,6 +8,7 @@ use pgrx::pg_sys::{self, Datum};
 use super::rows::Rows;
 use super::value::Value;
 use crate::postgres::process::memory;
+use crate::postgres::transaction::with_snapshot;
 
 /// What a statement sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +35,16 @@ pub fn under_active_snapshot<R>(work: impl FnOnce() -> R) -> R {
     }
     let _restore = Restore(FIXED.replace(true));
     work()
+}
+
+/// Runs `work`, whose statements see one snapshot, even at READ COMMITTED: the active one if they do so already, else
+/// a new one of the transaction.
+pub fn under_one_snapshot<R>(work: impl FnOnce() -> R) -> R {
+    if FIXED.get() {
+        work()
+    } else {
+        with_snapshot(|| under_active_snapshot(work))
+    }
 }
 
 /// Rows that are in memory at a time while a result is streamed.

@@ -8,7 +8,7 @@ mod statement;
 mod value;
 
 pub use elements::Elements;
-pub use execute::{under_active_snapshot, Access};
+pub use execute::{under_active_snapshot, under_one_snapshot, Access};
 pub use rows::Rows;
 pub use session::{run_for_user, session, text_for_user};
 pub use statement::{run, stream_once, Statement};

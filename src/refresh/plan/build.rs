@@ -4,14 +4,14 @@ use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{self, Oid};
 use pgrx::PgSqlErrorCode;
 
 use super::fingerprint::Fingerprint;
 use super::partition_locks::Locks;
 use super::reachable_code::Reachable;
 use super::running;
-use super::shape::{shape, Shape};
+use super::shape::shape;
 use super::source_plan::{requested, source_plan};
 use super::sql::Reach;
 use super::unmatched::Unmatched;
@@ -52,6 +52,9 @@ pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
         sources.insert(source.relation, source_plan(&definition, &shape, source));
     }
     let arrays: Vec<Oid> = shape.key.iter().map(|k| k.values.parameter_type()).collect();
+    let first_revision = || shape.revision.iter().map(|_| pg_sys::INT8OID);
+    let of_each: Vec<Oid> = arrays.iter().copied().chain(first_revision()).collect();
+    let of_everything: Vec<Oid> = first_revision().collect();
     let partitioned = lineage
         .sources
         .iter()
@@ -59,16 +62,16 @@ pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
         .filter(|partition| relation::kind(*partition) == Some('p'))
         .collect();
     let fingerprint = Fingerprint::of(&definition, &shape, &lineage, view);
-    let named = named(&definition, &shape, &lineage);
+    let named = named(&definition, &lineage);
     Ok(Plan {
-        each_key: Statement::new(shape.recompute(Reach::EachKey), &arrays),
+        each_key: Statement::new(shape.recompute(Reach::EachKey), &of_each),
         // The text differs: this one is planned in another way.
-        each_key_running: Statement::new(shape.recompute(Reach::EachKey) + " -- running", &arrays),
+        each_key_running: Statement::new(shape.recompute(Reach::EachKey) + " -- running", &of_each),
         running: levels,
         stored: statements::Kept::default(),
         lock_rows: Statement::new(shape.lock_rows(), &arrays),
         all_keys: shape.recompute(Reach::AllKeys),
-        everything: Statement::new(shape.recompute(Reach::Everything), &[]),
+        everything: Statement::new(shape.recompute(Reach::Everything), &of_everything),
         unmatched,
         requested: requested(&shape),
         fires_triggers: relation::has_user_triggers(definition.tview),
@@ -91,12 +94,11 @@ pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
 }
 
 /// The objects that statements made from the view may find by name.
-fn named(definition: &Definition, shape: &Shape, lineage: &Lineage) -> Named {
+fn named(definition: &Definition, lineage: &Lineage) -> Named {
     let views = lineage.views.iter().copied().chain(lineage.root_view);
     let relations = views
         .clone()
         .chain([definition.tview])
-        .chain(shape.revision.iter().map(|revision| revision.deleted))
         .chain(lineage.sources.iter().flat_map(Source::tables));
     Named::new(definition.owner, views.map(Select::of_view), relations)
 }

@@ -62,7 +62,7 @@ pub fn shape_of(
     refuse_generated(definition, in_view, in_table)?;
     let (content, converted) = content(definition, in_view, in_table)?;
     let touch = updated_at::assignment(in_view, in_table);
-    let revision = Revision::of(definition.tview, in_view, in_table);
+    let revision = Revision::of(in_view, in_table);
     let missing = || {
         Problem::new(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,

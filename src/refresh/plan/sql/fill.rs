@@ -7,16 +7,16 @@ use crate::refresh::plan::shape::Shape;
 impl Shape {
     /// Fills an empty table. The primary key refuses repeated keys.
     pub fn fill(&self) -> String {
-        self.filled_with(self.with_key())
+        self.filled_with(self.with_key(), 0)
     }
 
     /// The same for a range of keys of which the table has no row.
     pub fn fill_range(&self, range: &KeyRange) -> String {
-        self.filled_with(self.fresh_of_range(range))
+        self.filled_with(self.fresh_of_range(range), range.parameters)
     }
 
-    fn filled_with(&self, fresh: String) -> String {
-        let (names, values) = self.inserted();
+    fn filled_with(&self, fresh: String, parameters: usize) -> String {
+        let (names, values) = self.inserted(parameters);
         let insert = format!(
             "INSERT INTO {} AS t ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM ({fresh}) fresh",
             self.table,

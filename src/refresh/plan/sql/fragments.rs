@@ -122,15 +122,25 @@ impl Shape {
         all.collect::<Vec<_>>().join(", ")
     }
 
-    /// The columns that new rows get values for, and these values from the rows of the view.
-    pub(super) fn inserted(&self) -> (String, String) {
+    /// The columns that new rows get values for, and these values from the rows of the view. `parameters`: how many
+    /// the statement has besides the revision that new rows begin with, which is the last one.
+    pub(super) fn inserted(&self, parameters: usize) -> (String, String) {
         let names = self.names();
         match &self.revision {
-            Some(revision) => (
+            Some(_) => (
                 format!("{names}, revision"),
-                format!("{names}, {}", revision.first),
+                format!("{names}, ${}::bigint", parameters + 1),
             ),
             None => (names.clone(), names),
+        }
+    }
+
+    /// How many parameters a statement has for its keys.
+    pub(super) fn key_parameters(&self, reach: Reach) -> usize {
+        match reach {
+            Reach::Everything => 0,
+            Reach::AllKeys if self.takes_bounds() => self.key.len() + 2,
+            Reach::AllKeys | Reach::EachKey => self.key.len(),
         }
     }
 

@@ -79,6 +79,7 @@ impl Shape {
         KeyRange {
             view: condition("v"),
             table: condition("tv"),
+            parameters: self.key.len() * (usize::from(after) + usize::from(upto)),
         }
     }
 

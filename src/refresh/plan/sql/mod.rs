@@ -24,6 +24,8 @@ pub use fragments::unquote;
 pub struct KeyRange {
     pub view: String,
     pub table: String,
+    /// How many parameters they have.
+    pub parameters: usize,
 }
 
 /// How the keys are looked up in the view.

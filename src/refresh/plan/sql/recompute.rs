@@ -25,7 +25,8 @@ impl Shape {
     }
 
     fn recomputed(&self, reach: Reach, range: Option<&KeyRange>) -> String {
-        let (table, (names, values)) = (&self.table, self.inserted());
+        let parameters = range.map_or(self.key_parameters(reach), |range| range.parameters);
+        let (table, (names, values)) = (&self.table, self.inserted(parameters));
         // The ctid of the row in the table with the same key, and whether that row differs.
         let (place, differs) = (self.unused_name("place"), self.unused_name("differs"));
         let key_names = self.key_names();
