@@ -43,8 +43,9 @@ fn answer(client: &mut Client, before: &str, call: &str) -> String {
 
 #[test]
 fn the_pgtap_example_passes() {
-    let database = Database::without_extension(shared(), "pgtap_example");
-    psql(database.cluster, &database.name, "\\i examples/blog.sql\n");
+    let database = Database::new(shared(), "pgtap_example");
+    let blog = "\\i examples/blog/schema.sql\n\\i examples/blog/tviews.sql\n";
+    psql(database.cluster, &database.name, blog);
     if load_helpers(&database) {
         let output = psql(
             database.cluster,

@@ -1,4 +1,4 @@
-//! Tests of the documents of `examples/blog.sql` with `cargo test`: a file below `tests/` of an application that has
+//! Tests of the documents of `examples/blog` with `cargo test`: a file below `tests/` of an application that has
 //! `postgres` as a dev-dependency. See docs/testing-your-application.md.
 //!
 //! `DATABASE_URL` names a server where the tests may create databases, such as `host=localhost user=app`.
@@ -9,7 +9,11 @@ use std::sync::OnceLock;
 use postgres::{Client, Config, GenericClient, NoTls};
 
 /// Stands for the migrations of the application.
-const SCHEMA: &str = include_str!("../../blog.sql");
+const MIGRATIONS: [&str; 3] = [
+    "CREATE EXTENSION pg_tviews",
+    include_str!("../../blog/schema.sql"),
+    include_str!("../../blog/tviews.sql"),
+];
 
 const AUTHORS: &str = "SELECT DISTINCT data #>> '{author,name}' FROM tv_post ORDER BY 1";
 
@@ -36,7 +40,10 @@ fn schema() -> &'static str {
     let name = "test_schema";
     SCHEMA_IS_THERE.get_or_init(|| {
         create(name, "template1");
-        connect(name).batch_execute(SCHEMA).expect("migrated");
+        let mut client = connect(name);
+        for migration in MIGRATIONS {
+            client.batch_execute(migration).expect("migrated");
+        }
     });
     name
 }

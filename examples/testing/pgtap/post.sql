@@ -1,4 +1,4 @@
--- A pgTAP test of the documents of examples/blog.sql, which needs sql/pgtap_tviews.sql. Run it with pg_prove, or:
+-- A pgTAP test of the documents of examples/blog, which needs sql/pgtap_tviews.sql. Run it with pg_prove, or:
 --
 --     psql -d blog_test -Xq -f post.sql
 

@@ -13,7 +13,8 @@ import pytest
 
 SERVER = os.environ.get("DATABASE_URL", "dbname=postgres")
 # Stands for the migrations of the application.
-SCHEMA = pathlib.Path(__file__).parents[2] / "blog.sql"
+BLOG = pathlib.Path(__file__).parents[2] / "blog"
+MIGRATIONS = ["CREATE EXTENSION pg_tviews", *((BLOG / file).read_text() for file in ("schema.sql", "tviews.sql"))]
 
 
 def connect(database, **arguments):
@@ -42,7 +43,8 @@ def schema():
     """A database with the schema of the application, for the whole run."""
     with new_database(f"test_schema_{os.getpid()}") as name:
         with connect(name) as connection, connection:
-            connection.cursor().execute(SCHEMA.read_text())
+            for migration in MIGRATIONS:
+                connection.cursor().execute(migration)
         yield name
 
 

@@ -1,4 +1,4 @@
-"""Tests of the documents of examples/blog.sql."""
+"""Tests of the documents of examples/blog."""
 
 from conftest import assert_equals_view, connect, execute, wait
 
