@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS tv_post AS SELECT 1;
 \set QUIET on
 SELECT described('tv_post');
 SELECT pg_get_viewdef('v_post');
-SELECT operation, details ->> 'function', details ->> 'effect', rows_inserted FROM pg_tview_meta_audit WHERE entity_name = 'post';
+SELECT operation, details ->> 'function', details ->> 'effect', rows_inserted FROM pg_tview_meta_audit WHERE tview_oid = 'tv_post'::regclass;
 UPDATE tb_user SET name = 'bert' WHERE pk_user = 2;
 CALL pg_tviews_drain();
 SELECT same('v_post', 'tv_post');
