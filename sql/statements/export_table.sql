@@ -2,10 +2,26 @@
 -- 3 after all TVIEWs are. Parameter 2: whether the extension created the table. It then creates it with the columns
 -- that the view has (parameter 3) and its primary key.
 WITH tv AS (
-    SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, c.relpersistence, c.reloptions
+    SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, c.relpersistence, c.reloptions, c.reltoastrelid
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.oid = $1),
+-- Storage parameters. A table that the extension creates has a fillfactor of 85 unless another one is named.
+parameters AS (
+    SELECT o.option_name AS name, o.option_value AS value, false AS of_toast
+      FROM tv, pg_options_to_table(tv.reloptions) o
+    UNION ALL
+    SELECT o.option_name, o.option_value, true
+      FROM tv JOIN pg_catalog.pg_class t ON t.oid = tv.reltoastrelid, pg_options_to_table(t.reloptions) o
+    UNION ALL
+    SELECT 'fillfactor', '100', false FROM tv
+     WHERE $2 AND NOT EXISTS (SELECT FROM pg_options_to_table(tv.reloptions) o WHERE o.option_name = 'fillfactor')),
+storage AS (
+    SELECT string_agg(CASE WHEN p.of_toast THEN 'toast.' ELSE '' END || p.name || ' = ' || quote_literal(p.value), ', '
+                      ORDER BY p.of_toast, p.name COLLATE "C") AS clause,
+           coalesce(array_agg(p.name || '=' || p.value ORDER BY p.name COLLATE "C") FILTER (WHERE NOT p.of_toast), '{}') AS of_table,
+           coalesce(array_agg(p.name || '=' || p.value ORDER BY p.name COLLATE "C") FILTER (WHERE p.of_toast), '{}') AS of_toast
+      FROM parameters p),
 columns AS (
     SELECT a.attnum, a.attname,
            concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
@@ -32,11 +48,21 @@ statements AS (
     SELECT 1 AS place, 1 AS kind, 0 AS number, ''::text AS name,
            format('CREATE %sTABLE IF NOT EXISTS %s (%s)%s', CASE WHEN tv.relpersistence = 'u' THEN 'UNLOGGED ' ELSE '' END, tv.name,
                (SELECT string_agg(c.definition, ', ' ORDER BY c.attnum) FROM columns c),
-               (SELECT format(' WITH (%s)', string_agg(o.name || ' = ' || quote_literal(o.value), ', '))
-                  FROM (SELECT option_name, option_value FROM pg_options_to_table(tv.reloptions)) AS o (name, value)
-                HAVING count(*) > 0)) AS statement
+               (SELECT format(' WITH (%s)', s.clause) FROM storage s WHERE s.clause IS NOT NULL)) AS statement
       FROM tv
      WHERE NOT $2
+    UNION ALL
+    SELECT 2, 0, 1, '',
+           format('DO %L', format('BEGIN IF (SELECT relpersistence FROM pg_catalog.pg_class WHERE oid = %L::pg_catalog.regclass) <> ''u'' THEN ALTER TABLE %s SET UNLOGGED; END IF; END',
+               tv.name, tv.name))
+      FROM tv
+     WHERE $2 AND tv.relpersistence = 'u'
+    UNION ALL
+    SELECT 2, 0, 2, '',
+           format('DO %L', format('BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid WHERE c.oid = %L::pg_catalog.regclass AND c.reloptions @> %L::text[] AND coalesce(t.reloptions, ''{}'') @> %L::text[]) THEN ALTER TABLE %s SET (%s); END IF; END',
+               tv.name, s.of_table, s.of_toast, tv.name, s.clause))
+      FROM tv, storage s
+     WHERE $2 AND (s.of_table <> '{fillfactor=85}' OR s.of_toast <> '{}')
     UNION ALL
     SELECT 2, 1, c.attnum, '', format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s', (SELECT name FROM tv), c.definition)
       FROM columns c

@@ -30,16 +30,24 @@ pub fn add(script: &mut Script, definition: &Definition) {
     script.heading(&definition.display());
     of(BEFORE).for_each(|sql| script.add(sql));
     script.set(&definition.pinned);
-    let name = quote::literal(&format!(
-        "{}.{}",
-        quote::identifier(&definition.view_schema),
-        quote::identifier(&definition.entity_name)
-    ));
+    let name = quote::literal(&name(definition));
     let query = add_view(script, definition);
     add_call(script, definition, &name, query);
     of(AFTER).for_each(|sql| script.add(sql));
     add_properties(script, definition, &name);
     of(LAST).for_each(|sql| script.add_last(sql.clone()));
+}
+
+/// The name that functions are called with. An entity whose own name begins with `tv_` is named by its table: functions
+/// take `tv_post` as the entity `post`.
+fn name(definition: &Definition) -> String {
+    let entity = &definition.entity_name;
+    let prefix = if entity.starts_with("tv_") { "tv_" } else { "" };
+    format!(
+        "{}.{}",
+        quote::identifier(&definition.view_schema),
+        quote::identifier(&format!("{prefix}{entity}"))
+    )
 }
 
 fn table_statements(definition: &Definition) -> Vec<(i32, String)> {

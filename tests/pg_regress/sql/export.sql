@@ -16,7 +16,7 @@ CREATE INDEX "by label" ON shop.tv_author (lower(label));
 -- A TVIEW over it, whose name sorts first.
 SELECT pg_tviews_create('shop.a_book', $$SELECT b.pk_book, b.title, a.label FROM tb_book b JOIN shop.tv_author a ON a.pk_author = b.fk_author$$, key_columns => '{pk_book}');
 -- The user's own table and view, with a foreign key to another tv table.
-CREATE TABLE shop.tv_price (id bigint, price numeric(10, 2) DEFAULT 0, note text COLLATE "C", fk_author bigint REFERENCES shop.tv_author, twice numeric GENERATED ALWAYS AS (price * 2) STORED, PRIMARY KEY (id), UNIQUE (note)) WITH (fillfactor = 70);
+CREATE TABLE shop.tv_price (id bigint, price numeric(10, 2) DEFAULT 0, note text COLLATE "C", fk_author bigint REFERENCES shop.tv_author, twice numeric GENERATED ALWAYS AS (price * 2) STORED, PRIMARY KEY (id), UNIQUE (note)) WITH (fillfactor = 70, toast.autovacuum_enabled = off);
 CREATE VIEW shop.v_price WITH (security_barrier) AS SELECT b.pk_book AS id, b.price, a.pk_author AS fk_author FROM tb_book b JOIN tb_author a ON a.pk_author = b.fk_author;
 SELECT pg_tviews_create('shop.price');
 UPDATE pg_tview_meta SET feed = true, throttle_lag = '90 seconds', refresh_group = 'the shop''s' WHERE entity_name = 'price';
@@ -27,6 +27,13 @@ SELECT pg_tviews_create('"Odd ''schema''"."Odd ""name"""', $$SELECT pk_author AS
 CREATE FUNCTION shop.label(author bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$BEGIN RETURN (SELECT name FROM public.tb_author WHERE pk_author = author); END$$;
 SELECT pg_tviews_create('review', $$SELECT b.pk_book AS pk_review, b.fk_author, shop.label(b.fk_author) AS label FROM tb_book b, (VALUES (1)) one$$);
 UPDATE pg_tview_meta SET fk_columns = '{fk_author}' WHERE entity_name = 'review';
+
+-- Of a table that the extension created, other storage than it gives; an entity whose name looks like that of a table.
+SELECT pg_tviews_create('shop.tv_tv_unlogged', 'SELECT pk_book AS id, title FROM tb_book');
+ALTER TABLE shop.tv_tv_unlogged SET UNLOGGED;
+ALTER TABLE shop.tv_tv_unlogged SET (toast.autovacuum_enabled = off, autovacuum_enabled = off, fillfactor = 70);
+SELECT pg_tviews_create('shop.dense', 'SELECT pk_book AS id, title FROM tb_book');
+ALTER TABLE shop.tv_dense RESET (fillfactor);
 
 SELECT pg_tviews_export('shop') AS script \gset
 \echo :script
@@ -46,7 +53,7 @@ CREATE TABLE before AS SELECT entity_name, key_columns, fk_columns, max_latency,
 DROP VIEW shop.fv_price;
 SELECT pg_tviews_drop('shop.price'), pg_tviews_drop('shop.a_book');
 DROP VIEW shop.v_price;
-SELECT pg_tviews_drop('shop.author');
+SELECT pg_tviews_drop('shop.author'), pg_tviews_drop('shop.tv_tv_unlogged'), pg_tviews_drop('shop.dense');
 SELECT count(*) FROM pg_class WHERE relnamespace = 'shop'::regnamespace;
 \set ECHO none
 :script
@@ -55,6 +62,8 @@ SELECT * FROM before EXCEPT ALL SELECT entity_name, key_columns, fk_columns, max
 SELECT pg_tviews_export('shop') = :'script' AS same_script;
 \d shop.tv_price
 \d shop.tv_author
+SELECT c.relname, c.relpersistence, c.reloptions, t.reloptions
+  FROM pg_class c LEFT JOIN pg_class t ON t.oid = c.reltoastrelid WHERE c.relname IN ('tv_tv_unlogged', 'tv_dense') ORDER BY 1;
 SELECT * FROM shop.fv_price ORDER BY id;
 SELECT * FROM shop.tv_a_book ORDER BY 1;
 SELECT pinned_settings->>'TimeZone' FROM pg_tview_definition WHERE entity_name = 'author';
@@ -70,7 +79,7 @@ SELECT pg_tviews_export('missing');
 
 DROP VIEW shop.fv_price;
 SELECT pg_tviews_drop('shop.price'), pg_tviews_drop('shop.a_book');
-SELECT pg_tviews_drop('shop.author');
+SELECT pg_tviews_drop('shop.author'), pg_tviews_drop('shop.tv_tv_unlogged'), pg_tviews_drop('shop.dense');
 SELECT pg_tviews_drop('"Odd ''schema''"."Odd ""name"""');
 SELECT pg_tviews_drop('review');
 DROP SCHEMA shop CASCADE;
