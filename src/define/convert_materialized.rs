@@ -8,8 +8,8 @@ use super::materialized_views::MaterializedView;
 use super::table;
 use crate::catalog::columns;
 use crate::catalog::entity::Entity;
+use crate::postgres::role;
 use crate::postgres::spi::{self, Access, Value};
-use crate::postgres::{relation, role};
 use crate::settings;
 use crate::statement;
 
@@ -26,7 +26,7 @@ pub fn convert(from: &MaterializedView, key: &[String]) -> String {
     if let Some(view) = entity.find(&entity.view()) {
         table::create(entity, &columns::of(view), key);
     }
-    give_to_owner(from.oid, entity, made.view);
+    give_to_owner(from.owner, entity, made.view);
     let table = entity.qualified(&entity.table());
     for statement in properties(from.oid, &table, key) {
         spi::run_for_user(&statement);
@@ -58,33 +58,46 @@ fn create_view(from: Oid, entity: &Entity) {
     spi::run_for_user(&format!("CREATE VIEW {view} AS {query}"));
 }
 
-/// Refreshes read the view with the rights of the owner of the materialized view, also where a superuser converts it.
-fn give_to_owner(from: Oid, entity: &Entity, view_made: bool) {
-    let Some(owner) = relation::owner(from).filter(|owner| *owner != role::current_role()) else {
+/// Refreshes read the view with the rights of the owner of the materialized view, also where a superuser converts it. The
+/// owner is the one that was examined: the materialized view itself may be gone by now.
+fn give_to_owner(owner: Oid, entity: &Entity, view_made: bool) {
+    if owner == role::current_role() {
         return;
-    };
+    }
     let owner = role::name(owner);
     if view_made {
-        let view = entity.qualified(&entity.view());
-        spi::run_for_user(&format!("ALTER VIEW {view} OWNER TO {owner}"));
+        give("VIEW", entity, &entity.view(), &owner);
     }
-    let table = entity.qualified(&entity.table());
-    spi::run_for_user(&format!("ALTER TABLE {table} OWNER TO {owner}"));
+    give("TABLE", entity, &entity.table(), &owner);
+}
+
+/// What the default privileges of the current role have granted on its new objects is not meant for those of the owner.
+fn give(kind: &str, entity: &Entity, name: &str, owner: &str) {
+    let qualified = entity.qualified(name);
+    spi::run_for_user(&format!("ALTER {kind} {qualified} OWNER TO {owner}"));
+    let Some(relation) = entity.find(name) else { return };
+    let args = [
+        (pg_sys::OIDOID, Value::of(relation)),
+        (pg_sys::TEXTOID, Value::of(qualified)),
+    ];
+    statements(&statement!("grants_to_others"), &args)
+        .iter()
+        .for_each(|revoke| spi::run_for_user(revoke));
 }
 
 /// Statements that give the table the indexes, comments and other properties.
 fn properties(from: Oid, table: &str, key: &[String]) -> Vec<String> {
+    let args = [
+        (pg_sys::OIDOID, Value::of(from)),
+        (pg_sys::TEXTOID, Value::of(table)),
+        (pg_sys::TEXTARRAYOID, Value::of(key.to_vec())),
+    ];
+    statements(&statement!("materialized_view_properties"), &args)
+}
+
+fn statements(sql: &str, args: &[(Oid, Value)]) -> Vec<String> {
     spi::session(|| {
-        let args = [
-            (pg_sys::OIDOID, Value::of(from)),
-            (pg_sys::TEXTOID, Value::of(table)),
-            (pg_sys::TEXTARRAYOID, Value::of(key.to_vec())),
-        ];
-        let rows = spi::run(
-            &statement!("materialized_view_properties"),
-            Access::Current,
-            &args,
-        );
+        let rows = spi::run(sql, Access::Current, args);
         (0..rows.len()).filter_map(|row| rows.get(row, 0)).collect()
     })
 }

@@ -23,7 +23,7 @@ pub struct MaterializedView {
     pub name: String,
     /// `mv_post` and `post` become the TVIEW of the entity `post`.
     pub entity: Entity,
-    owner: Oid,
+    pub owner: Oid,
     has_rows: bool,
     extension: Option<String>,
     /// How many relations read it.

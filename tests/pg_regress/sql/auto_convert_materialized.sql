@@ -76,6 +76,7 @@ COMMIT;
 SET ROLE auto_convert_owner;
 SELECT entity, action, reason FROM pg_tviews_auto_convert_plan() WHERE entity IN ('owned', 'other', 'daily') ORDER BY 1;
 RESET ROLE;
+ALTER DEFAULT PRIVILEGES IN SCHEMA auto_convert_materialized GRANT INSERT ON TABLES TO PUBLIC;
 SELECT entity, status, message FROM pg_tviews_auto_convert() WHERE status <> 'SKIP' ORDER BY entity COLLATE "C";
 CALL pg_tviews_drain();
 SELECT entity_name, key_columns, state, pg_get_userbyid(relowner) = 'auto_convert_owner' AS of_owner FROM pg_tview_meta m JOIN pg_class c ON c.oid = m.tview_oid
@@ -88,7 +89,19 @@ SELECT attname, attstattarget FROM pg_attribute WHERE attrelid = 'tv_daily'::reg
 SELECT grantee, privilege_type, is_grantable FROM information_schema.role_table_grants
  WHERE table_schema = current_schema() AND table_name = 'tv_daily' AND grantee LIKE 'auto%' ORDER BY 1, 2;
 SELECT has_column_privilege('auto_convert_owner', 'tv_daily', 'shop', 'SELECT'), has_table_privilege('auto_convert_owner', 'tv_daily', 'SELECT');
-SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname IN ('v_owned', 'tv_owned') AND relnamespace = current_schema()::regnamespace;
+-- The default privileges of the superuser are not those of the owner.
+SELECT relname, pg_get_userbyid(relowner), acl.grantee::regrole, acl.privilege_type
+  FROM pg_class LEFT JOIN LATERAL aclexplode(relacl) acl ON acl.grantee <> relowner
+ WHERE relname IN ('v_owned', 'tv_owned') AND relnamespace = current_schema()::regnamespace ORDER BY 1;
+-- Its owner drops it while a superuser converts it: nothing runs with the rights of the superuser.
+SET ROLE auto_convert_owner;
+CREATE MATERIALIZED VIEW mv_gone AS SELECT pk_shop AS id, name FROM tb_shop;
+RESET ROLE;
+CREATE FUNCTION drops() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN DROP MATERIALIZED VIEW auto_convert_materialized.mv_gone; END';
+CREATE EVENT TRIGGER auto_convert_drops ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION drops();
+SELECT status FROM pg_tviews_auto_convert() WHERE entity = 'gone';
+DROP EVENT TRIGGER auto_convert_drops;
+SELECT relname, pg_get_userbyid(relowner) FROM pg_class WHERE relname IN ('v_gone', 'tv_gone', 'mv_gone') ORDER BY 1;
 -- The tables follow, the materialized views are as they were.
 INSERT INTO tb_sale VALUES (4, 2, '2026-01-01', 1);
 DELETE FROM tb_sale WHERE pk_sale = 2;
