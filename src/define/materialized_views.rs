@@ -3,7 +3,7 @@
 use pgrx::pg_sys::{self, Oid};
 
 use super::untracked_inputs;
-use super::view::has_query;
+use super::view::{has_query, reads_all_of};
 use crate::catalog::columns::{self, list, Column};
 use crate::catalog::entity::Entity;
 use crate::catalog::key_choice::{conventional, pick_key, primary_key};
@@ -136,14 +136,12 @@ impl MaterializedView {
         if relation::kind(view) != Some('v') {
             return Err(format!("{name} is not a view"));
         }
-        let everything = format!("SELECT * FROM {}", self.entity.qualified(&name));
-        let normal = |query: &str| Select::analyse(query).map(|select| select.sql());
         let declared = |relation: Oid| -> Vec<_> {
             let declared = |column: Column| (column.name, column.type_oid, column.modifier, column.collation);
             columns::of(relation).into_iter().map(declared).collect()
         };
         if declared(self.oid) == declared(view)
-            && (has_query(view, own) || normal(own) == normal(&everything))
+            && (has_query(view, own) || reads_all_of(&self.entity.qualified(&name), own))
         {
             return Ok(());
         }

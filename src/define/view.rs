@@ -52,7 +52,7 @@ pub fn define(entity: &Entity, owner: Oid, query: &str, existing: Existing) -> R
     };
     check(entity, owner)?;
     check_owner(old)?;
-    if has_query(old, &body) {
+    if has_query(old, &body) || reads_all_of(&entity.qualified(&entity.view()), &body) {
         return Ok(Defined::default());
     }
     match existing {
@@ -188,9 +188,17 @@ fn missing(entity: &Entity, display: &str) -> Problem {
 /// Whether a view has this query, perhaps written differently. Both are compared after the same passes
 /// through the parser: the parser reads a stored view differently from a query.
 pub fn has_query(view: Oid, query: &str) -> bool {
+    same(|| Select::of_view(view).sql(), query)
+}
+
+/// Whether a query is `SELECT * FROM` the view. Who has the view may write the query of its TVIEW like that.
+pub fn reads_all_of(view: &str, query: &str) -> bool {
+    same(|| format!("SELECT * FROM {view}"), query)
+}
+
+fn same(written: impl FnOnce() -> String, query: &str) -> bool {
     let normal = |query: &str| Select::analyse(query).map(|select| select.sql());
-    let same = || normal(&Select::of_view(view).sql()) == normal(query);
-    match transaction::attempt(same) {
+    match transaction::attempt(|| normal(&written()) == normal(query)) {
         Ok(same) => same,
         Err(caught) if caught.is_cancel() => caught.raise(),
         Err(_) => false,

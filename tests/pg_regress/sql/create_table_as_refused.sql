@@ -71,6 +71,10 @@ CREATE VIEW v_post AS SELECT pk_post FROM tb_post;
 SELECT error_of('CREATE TABLE tv_post AS SELECT pk_post, title FROM tb_post');
 CREATE TABLE tv_post AS SELECT tb_post.pk_post FROM create_table_as_refused.tb_post;
 SELECT pg_tviews_drop('post');
+-- The query may be that view.
+CREATE TABLE tv_post AS TABLE v_post;
+SELECT pg_tviews_create('post', 'SELECT * FROM create_table_as_refused.v_post');
+SELECT pg_tviews_drop('post');
 SELECT attname FROM pg_attribute WHERE attrelid = 'v_post'::regclass AND attnum > 0;
 DROP VIEW v_post;
 CREATE TABLE v_post (pk_post int);
