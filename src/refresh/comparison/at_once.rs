@@ -29,6 +29,7 @@ use crate::refresh::current::Now;
 use crate::refresh::existing_keys;
 use crate::refresh::one_refresh::Refresh;
 use crate::refresh::plan::Plan;
+use crate::refresh::progress::watching_rows;
 use crate::{settings, statement};
 
 /// No server computes, compares and writes so many rows in a second: with more of them it is not tried.
@@ -140,7 +141,7 @@ impl Refresh<'_> {
             Affected::Everything => return AtOnce::Undone,
         };
         for batch in keys.batches(KEYS_AT_ONCE) {
-            self.apply_batch(plan, batch, None, entry);
+            watching_rows(|| self.apply_batch(plan, batch, None, entry));
         }
         AtOnce::Rest
     }

@@ -1,0 +1,72 @@
+//! A TVIEW that is redefined while other sessions hold its rows, wait for its locks, or cancel it.
+
+use crate::harness::{Ask, Cluster, Database, Options, WAIT};
+use crate::redefined_at_once::{nothing_is_left, slow, CLOSE, OPEN, ROWS, SHOWN};
+use crate::slow_documents::cluster;
+
+/// With the gate closed, all rows take about a quarter of a minute, but only where rows are left out that other
+/// sessions hold: the wait for each row is limited to 5 ms there. How often it was called there is in `rest`.
+const TRICKLE_OF_REST: &str = "CREATE SEQUENCE rest;
+     CREATE FUNCTION trickle(pk int) RETURNS int LANGUAGE plpgsql IMMUTABLE COST 1 AS
+     $$BEGIN
+         IF current_setting('lock_timeout') = '5ms' THEN
+             PERFORM nextval('public.rest');
+             IF NOT pg_try_advisory_xact_lock_shared(77) THEN PERFORM pg_sleep(0.005); END IF;
+         END IF;
+         RETURN 0;
+     END$$";
+
+fn trickles(more: i32, rest: &str) -> String {
+    format!(
+        "SELECT pg_tviews_create('doc',
+             'SELECT pk_doc, n, slowly(pk_doc, n) + trickle(pk_doc) + {more} AS slow FROM tb_doc {rest}')"
+    )
+}
+
+#[test]
+fn it_gives_way_where_a_row_is_held() {
+    let cluster = cluster();
+    let (database, mut client) = slow(&cluster, "at_once_held_ddl");
+    client.run(TRICKLE_OF_REST);
+    let mut holder = database.client();
+    holder.run("BEGIN; SELECT FROM tv_doc WHERE pk_doc = 5 FOR UPDATE");
+    client.run(CLOSE);
+    client.run(&trickles(1, ""));
+    client.wait_until("SELECT is_called FROM rest", WAIT);
+    database.client().run("ALTER TABLE tb_doc ADD COLUMN more int");
+    assert_eq!(client.rows(SHOWN), ["100"], "DDL did not wait for the end");
+    client.run(OPEN);
+    holder.run("COMMIT");
+    nothing_is_left(&mut client);
+    assert_eq!(client.rows(SHOWN), ["101"]);
+}
+
+/// Also where nothing is shown of what the session does.
+#[test]
+fn a_session_that_drains_gives_way() {
+    let cluster = Cluster::start(Options::without_preload().set("pg_tviews.batch_size", "400"));
+    let database = Database::new(&cluster, "at_once_drain_ddl");
+    let mut client = database.client();
+    client.run(&format!(
+        "CREATE TABLE tb_doc (pk_doc int PRIMARY KEY, n int NOT NULL);
+         INSERT INTO tb_doc SELECT i, 1 FROM generate_series(1, {ROWS}) i;
+         CREATE FUNCTION slowly(pk int) RETURNS int LANGUAGE plpgsql IMMUTABLE COST 1 AS
+         $$BEGIN IF pk % 10 = 0 AND NOT pg_try_advisory_xact_lock_shared(77) THEN PERFORM pg_sleep(0.005); END IF; RETURN 100; END$$;
+         SELECT pg_tviews_create('doc', 'SELECT pk_doc, n, slowly(pk_doc) AS slow FROM tb_doc')"
+    ));
+    client.run("CALL pg_tviews_drain()");
+    client.run("SELECT pg_tviews_create('doc', 'SELECT pk_doc, n, slowly(pk_doc) + 1 AS slow FROM tb_doc')");
+    client.run(CLOSE);
+    let mut drain = database.client();
+    let pid: i32 = drain.one("SELECT pg_backend_pid()");
+    std::thread::scope(|scope| {
+        let drain = scope.spawn(|| drain.run("CALL pg_tviews_drain()"));
+        let computes = format!("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = {pid}");
+        client.wait_until(&computes, WAIT);
+        database.client().run("ALTER TABLE tb_doc ADD COLUMN more int");
+        assert_eq!(client.rows(SHOWN), ["100"], "DDL did not wait for the end");
+        client.run(OPEN);
+        drain.join().expect("the drain went on");
+    });
+    assert_eq!(client.rows(SHOWN), ["101"]);
+}
