@@ -1,7 +1,7 @@
 //! A TVIEW that is redefined while other sessions hold its rows, wait for its locks, or cancel it.
 
 use crate::harness::{Ask, Cluster, Database, Options, WAIT};
-use crate::redefined_at_once::{nothing_is_left, slow, CLOSE, OPEN, ROWS, SHOWN};
+use crate::redefined_at_once::{nothing_is_left, redefine, slow, CLOSE, OPEN, ROWS, SHOWN, SLOW_ROWS};
 use crate::slow_documents::cluster;
 
 /// With the gate closed, all rows take about a quarter of a minute, but only where rows are left out that other
@@ -39,6 +39,33 @@ fn it_gives_way_where_a_row_is_held() {
     holder.run("COMMIT");
     nothing_is_left(&mut client);
     assert_eq!(client.rows(SHOWN), ["101"]);
+}
+
+#[test]
+fn a_key_that_comes_twice_leaves_the_old_rows_where_a_row_is_held() {
+    let cluster = cluster();
+    let (database, mut client) = slow(&cluster, "at_once_held_twice");
+    client.run(TRICKLE_OF_REST);
+    let mut holder = database.client();
+    holder.run("BEGIN; SELECT FROM tv_doc WHERE pk_doc = 5 FOR UPDATE");
+    client.run(&trickles(
+        1,
+        "UNION ALL SELECT pk_doc, n, 0 FROM tb_doc WHERE pk_doc = 2950",
+    ));
+    // The rows were computed once without the row that is held, and a second time.
+    let tried =
+        format!("SELECT last_value > {SLOW_ROWS} + 10 OR EXISTS (SELECT FROM pg_tview_comparison) FROM rest");
+    client.wait_until(&tried, WAIT);
+    assert_eq!(client.rows(SHOWN), ["100"]);
+    holder.run("COMMIT");
+    client.wait_until(
+        "SELECT state = 'suspended' AND last_error LIKE '21000: %' FROM pg_tview_status",
+        WAIT,
+    );
+    assert_eq!(client.rows(SHOWN), ["100"]);
+    client.run(&redefine(2));
+    nothing_is_left(&mut client);
+    assert_eq!(client.rows(SHOWN), ["102"]);
 }
 
 /// Also where nothing is shown of what the session does.

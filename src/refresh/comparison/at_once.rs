@@ -143,6 +143,12 @@ impl Refresh<'_> {
         for batch in keys.batches(KEYS_AT_ONCE) {
             watching_rows(|| self.apply_batch(plan, batch, None, entry));
         }
+        if let Some(left_out) = entry
+            .left_out()
+            .filter(|left_out| keeps_old_rows(&left_out.problem))
+        {
+            left_out.problem.raise();
+        }
         AtOnce::Rest
     }
 }
