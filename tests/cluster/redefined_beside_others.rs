@@ -68,6 +68,37 @@ fn a_key_that_comes_twice_leaves_the_old_rows_where_a_row_is_held() {
     assert_eq!(client.rows(SHOWN), ["102"]);
 }
 
+/// A cancel reaches the session while it asks whether another session waits for it.
+#[test]
+fn a_drain_that_is_cancelled_while_it_asks_ends() {
+    let cluster = cluster();
+    let (database, mut client) = slow(&cluster, "at_once_cancel_asking");
+    client.run("ALTER SYSTEM SET pg_tviews.workers = 0");
+    client.run("SELECT pg_reload_conf()");
+    client.wait_until(
+        "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'pg_tviews worker'",
+        WAIT,
+    );
+    client.run(&redefine(1).replace("gate(pk_doc)", "slowly(pk_doc, n) + slowly(pk_doc, n)"));
+    let mut locker = database.client();
+    locker.run("BEGIN; LOCK pg_catalog.pg_locks IN ACCESS EXCLUSIVE MODE");
+    let mut drain = database.client();
+    let pid: i32 = drain.one("SELECT pg_backend_pid()");
+    std::thread::scope(|scope| {
+        let drain = scope.spawn(|| drain.fails("CALL pg_tviews_drain()"));
+        let asks = format!("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = {pid}");
+        client.wait_until(&asks, WAIT);
+        client.run(&format!("SELECT pg_cancel_backend({pid})"));
+        let error = drain.join().expect("the drain failed");
+        assert_eq!(error.code().code(), "57014", "{error:?}");
+        assert!(error.message().contains("user request"), "{error:?}");
+    });
+    assert_eq!(client.rows(SHOWN), ["100"]);
+    locker.run("COMMIT");
+    client.run("CALL pg_tviews_drain()");
+    assert_eq!(client.rows(SHOWN), ["301"]);
+}
+
 /// Also where nothing is shown of what the session does.
 #[test]
 fn a_session_that_drains_gives_way() {
