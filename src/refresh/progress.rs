@@ -2,6 +2,7 @@
 
 use crate::catalog::definition::Definition;
 use crate::postgres::hooks::row_counts::{self, Counters, Expected};
+use crate::postgres::hooks::row_watch;
 use crate::refresh::audit::Entry;
 use crate::wake::operations::{self, Kind, Subject};
 
@@ -46,7 +47,15 @@ pub fn counting_rows<R>(work: impl FnOnce() -> R) -> R {
         written,
         expect,
     });
-    row_counts::counting(counters, work)
+    match counters {
+        Some(_) => row_counts::counting(counters, work),
+        None => watching_rows(work),
+    }
+}
+
+/// Runs a statement that writes. Its rows are counted for [`row_watch`] alone, if that watches.
+pub fn watching_rows<R>(work: impl FnOnce() -> R) -> R {
+    row_counts::counting(row_watch::is_watching().then(Counters::unseen), work)
 }
 
 /// The number of rows that were written so far.

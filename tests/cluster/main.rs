@@ -60,6 +60,7 @@ mod random_queries;
 mod random_views;
 mod reads_with_a_promise;
 mod redefined_at_once;
+mod redefined_beside_others;
 mod redefinition;
 mod replication;
 mod revisions;

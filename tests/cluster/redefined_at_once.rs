@@ -10,8 +10,8 @@ use crate::harness::{Ask, Cluster, Database, Load, Options, Plan, Random, WAIT};
 use crate::slow_documents::{self, cluster};
 
 /// More than a call of `pg_tviews_create` fills itself.
-const ROWS: usize = 30_000;
-const SLOW_ROWS: i32 = 3_000;
+pub const ROWS: usize = 30_000;
+pub const SLOW_ROWS: i32 = 3_000;
 
 /// What readers see in one statement: the definition of each row, and whether the row has a value in the column that
 /// one of the definitions has in addition.
@@ -137,7 +137,7 @@ fn comparisons(client: &mut Client) -> i64 {
 }
 
 /// The rows of `slow_documents`, complete under the first definition.
-fn slow<'c>(cluster: &'c Cluster, name: &str) -> (Database<'c>, Client) {
+pub fn slow<'c>(cluster: &'c Cluster, name: &str) -> (Database<'c>, Client) {
     slower(cluster, name, 1)
 }
 
@@ -157,13 +157,13 @@ fn slower<'c>(cluster: &'c Cluster, name: &str, milliseconds: u32) -> (Database<
     (database, client)
 }
 
-const CLOSE: &str = "SELECT pg_advisory_lock(77)";
-const OPEN: &str = "SELECT pg_advisory_unlock(77)";
+pub const CLOSE: &str = "SELECT pg_advisory_lock(77)";
+pub const OPEN: &str = "SELECT pg_advisory_unlock(77)";
 
 /// What `slow_documents` show.
-const SHOWN: &str = "SELECT DISTINCT slow FROM tv_doc ORDER BY 1";
+pub const SHOWN: &str = "SELECT DISTINCT slow FROM tv_doc ORDER BY 1";
 
-fn redefine(more: i32) -> String {
+pub fn redefine(more: i32) -> String {
     format!(
         "SELECT pg_tviews_create('doc',
              'SELECT pk_doc, n, slowly(pk_doc, n) + gate(pk_doc) + {more} AS slow FROM tb_doc')"
@@ -179,7 +179,7 @@ const BEGUN: &str = "SELECT state = 'active' OR EXISTS (SELECT 1 FROM pg_tview_p
 const WAITS: &str = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'object' AND NOT granted";
 const ACTIVE: &str = "SELECT state = 'active' FROM pg_tview_meta";
 
-fn nothing_is_left(client: &mut Client) {
+pub fn nothing_is_left(client: &mut Client) {
     client.wait_until(ACTIVE, WAIT);
     slow_documents::nothing_is_left(client, "pg_tview_comparison");
 }

@@ -51,9 +51,14 @@ pub fn has_cancelled() -> bool {
     cancelled
 }
 
+/// Whether rows are to be counted for this.
+pub fn is_watching() -> bool {
+    ASK_AT.load(Relaxed) != NEVER
+}
+
 /// A row was counted.
 pub(super) fn on_row() {
-    if ASK_AT.load(Relaxed) != NEVER {
+    if is_watching() {
         ask();
     }
 }

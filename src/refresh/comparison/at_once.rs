@@ -29,6 +29,7 @@ use crate::refresh::current::Now;
 use crate::refresh::existing_keys;
 use crate::refresh::one_refresh::Refresh;
 use crate::refresh::plan::Plan;
+use crate::refresh::progress::watching_rows;
 use crate::{settings, statement};
 
 /// No server computes, compares and writes so many rows in a second: with more of them it is not tried.
@@ -140,7 +141,13 @@ impl Refresh<'_> {
             Affected::Everything => return AtOnce::Undone,
         };
         for batch in keys.batches(KEYS_AT_ONCE) {
-            self.apply_batch(plan, batch, None, entry);
+            watching_rows(|| self.apply_batch(plan, batch, None, entry));
+        }
+        if let Some(left_out) = entry
+            .left_out()
+            .filter(|left_out| keeps_old_rows(&left_out.problem))
+        {
+            left_out.problem.raise();
         }
         AtOnce::Rest
     }
@@ -169,7 +176,7 @@ fn is_in_the_way() -> bool {
     };
     match attempt_catching_all(ask) {
         Ok(answer) => answer == Some(true),
-        // The cancel that was to end the statement.
-        Err(error) => error.is_cancel(),
+        // A cancel is pending again, see `insistent_cancel`: it ends the statement as what it is.
+        Err(_) => false,
     }
 }
