@@ -19,5 +19,14 @@ SELECT same('v_own_lower', 'tv_own_lower'), same('v_own_upper', 'tv_own_upper');
 TABLE tv_own_upper ORDER BY 1;
 SELECT entity_name, sum(changes_read) AS changes, sum(keys_refreshed) AS keys, count(oldest_change_at) AS with_age
   FROM pg_tview_meta_audit WHERE entity_name LIKE 'own\_%' AND operation = 'refresh' GROUP BY 1 ORDER BY 1;
+-- Nor do the changes that led to them count as where later ones come from.
+CREATE TEMP TABLE before AS SELECT max(audit_id) AS audit_id FROM pg_tview_meta_audit;
+SET pg_tviews.origin = 'first'; UPDATE tb_sale SET amount = 400 WHERE pk_sale = 1; CALL pg_tviews_drain();
+SET pg_tviews.origin = 'second'; UPDATE tb_sale SET amount = 500 WHERE pk_sale = 1; CALL pg_tviews_drain();
+RESET pg_tviews.origin; UPDATE tb_sale SET amount = 600 WHERE pk_sale = 1; CALL pg_tviews_drain();
+SET pg_tviews.origin = 'third'; SELECT pg_tviews_refresh('own_lower'); CALL pg_tviews_drain(); RESET pg_tviews.origin;
+SELECT a.entity_name, a.changes_read, a.origins FROM pg_tview_meta_audit a, before
+ WHERE a.audit_id > before.audit_id AND a.entity_name LIKE 'own\_%' AND operation = 'refresh' AND rows_updated IS NOT NULL ORDER BY a.audit_id;
+DELETE FROM pg_tview_meta_audit WHERE entity_name LIKE 'own\_%';
 SELECT pg_tviews_drop('own_upper'), pg_tviews_drop('own_lower');
 DROP SCHEMA own_rows CASCADE;
