@@ -23,7 +23,7 @@ pub struct Pending {
     pub oldest: Option<TimestampWithTimeZone>,
     /// The lowest id of the transactions that made these changes.
     pub oldest_xid: Option<u64>,
-    /// Where all pending changes come from, as far as the sessions have set that.
+    /// Where all pending changes come from that concern the TVIEW, as far as the sessions have set that.
     pub origins: Option<Vec<String>>,
     /// The largest of the queue rows.
     pub largest: Option<Largest>,
@@ -48,16 +48,18 @@ thread_local! {
     static READ: SessionStatement = const { SessionStatement::new() };
 }
 
-/// Queue rows of `sources` that `position` does not cover, aggregated by source. Under the snapshot of a
+/// Queue rows of `sources` that `position` does not cover, aggregated by source, for a TVIEW. Under the snapshot of a
 /// refresh, inside an SPI session, with internal rights; the values live as long as the session.
-pub fn since(position: &Position, sources: &[Oid]) -> Vec<Pending> {
+pub fn since(position: &Position, sources: &[Oid], tview: Oid) -> Vec<Pending> {
     planned_once();
+    let [source_type, position_type] = OUTSIDE;
+    let [sources, position] = outside(Some(position), sources.to_vec());
     let rows = READ.with(|read| {
-        read.get(|| statement!("queue_read"), &OUTSIDE).run(
-            Access::Snapshot,
-            &outside(Some(position), sources.to_vec()),
-            0,
+        read.get(
+            || statement!("queue_read"),
+            &[source_type, position_type, pg_sys::OIDOID],
         )
+        .run(Access::Snapshot, &[sources, position, Value::of(tview)], 0)
     });
     pending(&rows)
 }

@@ -108,7 +108,7 @@ impl Refresh<'_> {
     /// Changes of the sources, and requests, that the TVIEW has not absorbed.
     fn pending(&self, plan: &Plan, now: &Now) -> Vec<Pending> {
         let position = now.position.as_ref().unwrap_or(&now.snapshot);
-        run_internal(|| read::since(position, &self.logged_for(plan)))
+        run_internal(|| read::since(position, &self.logged_for(plan), self.tview))
     }
 
     /// Whether the transactions that logged all rows, or a check of the definition, have announced their DDL.

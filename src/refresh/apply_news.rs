@@ -64,7 +64,7 @@ impl Refresh<'_> {
     /// Applies the small ones of the changes that were not read yet, and writes what became of it to the feed.
     fn apply_after(&self, plan: &Plan, now: &Now, news: &mut News, lock: ObjectLock) -> Option<Entry> {
         let upto = news.move_to(now.snapshot.clone())?;
-        let pending = run_internal(|| read::since(&upto, &plan.source_oids()));
+        let pending = run_internal(|| read::since(&upto, &plan.source_oids(), self.tview));
         let is_small = |pending: &Pending| !pending.all_keys && pending.changes <= FEW_CHANGES;
         let small: Vec<Pending> = pending.into_iter().filter(is_small).collect();
         if small.is_empty() {

@@ -157,7 +157,8 @@ fn feeders_behind_since(plan: &Plan, now: &Now) -> Option<Since> {
             let position = current::now(tview)?.position.unwrap_or_else(beginning);
             let mut sources = definition::load(tview)?.sources;
             sources.push(tview);
-            read::by_age(&position, &sources).first()?.oldest
+            let pending = read::by_age(&position, &sources);
+            pending.iter().find(|changes| changes.concerns(tview))?.oldest
         })
     });
     Some(oldest.reduce(|a, b| if b < a { b } else { a }))

@@ -71,7 +71,7 @@ pub fn look(plan: &Plan, any: fn(Oid) -> bool) -> PendingKeys {
 pub fn list(plan: &Plan) -> Option<Vec<Key>> {
     let now = current::now(plan.definition.tview)?;
     let position = now.position.clone().unwrap_or_else(beginning);
-    let mut pending = run_internal(|| read::since(&position, &followed(plan)));
+    let mut pending = run_internal(|| read::since(&position, &followed(plan), plan.definition.tview));
     if let Some(own) = own(plan)? {
         pending.extend(own_changes::pending(&own));
     }

@@ -30,7 +30,7 @@ pub fn keys(refresh: &Refresh, plan: &Plan, now: &Now) -> Option<Vec<Key>> {
     if !run_internal(|| is_announced(Some(position), &followed, false)) || !plan.is_current() {
         return None;
     }
-    let pending = run_internal(|| read::since(position, &followed));
+    let pending = run_internal(|| read::since(position, &followed, plan.definition.tview));
     let affected = refresh.as_owner(plan, || affected_keys::at_most(plan, &pending, MAXIMUM));
     let Affected::Keys(keys) = affected else {
         return None;

@@ -43,7 +43,7 @@ impl Refresh<'_> {
     /// Begins a comparison of all rows in batches, or schedules another one after the comparison in progress.
     /// False if all rows are to be compared together.
     pub fn compare_in_batches(&self, plan: &Plan, populates: bool, pending: &[Pending]) -> bool {
-        let cause = Cause::of(pending);
+        let cause = Cause::of(self.tview, pending);
         if self.comparing.get().is_some() && !populates {
             state::again(self.tview, &cause);
             return true;

@@ -46,11 +46,12 @@ pub struct Cause {
 }
 
 impl Cause {
-    pub fn of(pending: &[Pending]) -> Cause {
+    pub fn of(tview: Oid, pending: &[Pending]) -> Cause {
+        let concerning = || pending.iter().filter(|changes| changes.concerns(tview));
         Cause {
-            xid: pending.iter().filter_map(|changes| changes.oldest_xid).min(),
-            at: pending.iter().filter_map(|changes| changes.oldest).min(),
-            changes: (!pending.is_empty()).then(|| pending.iter().map(|changes| changes.changes).sum()),
+            xid: concerning().filter_map(|changes| changes.oldest_xid).min(),
+            at: concerning().filter_map(|changes| changes.oldest).min(),
+            changes: (!pending.is_empty()).then(|| concerning().map(|changes| changes.changes).sum()),
         }
     }
 
