@@ -38,6 +38,19 @@ statements AS (
       FROM tv
      WHERE NOT $2
     UNION ALL
+    -- CREATE TABLE AS can have given the table these.
+    SELECT 2, 0, 1, '', format('DO %L', format('BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = %L::pg_catalog.regclass AND relpersistence <> ''u'') THEN ALTER TABLE %s SET UNLOGGED; END IF; END',
+               tv.name, tv.name))
+      FROM tv
+     WHERE $2 AND tv.relpersistence = 'u'
+    UNION ALL
+    SELECT 2, 0, 2, '', format('DO %L', format('BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = %L::pg_catalog.regclass AND (reloptions @> %L::text[]) IS NOT TRUE) THEN ALTER TABLE %s SET (%s); END IF; END',
+               tv.name, tv.reloptions, tv.name,
+               (SELECT string_agg(o.name || ' = ' || quote_literal(o.value), ', ')
+                  FROM (SELECT option_name, option_value FROM pg_options_to_table(tv.reloptions)) AS o (name, value))))
+      FROM tv
+     WHERE $2 AND tv.reloptions <> '{fillfactor=85}'
+    UNION ALL
     SELECT 2, 1, c.attnum, '', format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s', (SELECT name FROM tv), c.definition)
       FROM columns c
      WHERE $2 AND c.attname <> ALL ($3)
