@@ -7,10 +7,10 @@
 if [ "$PG" -le 15 ]; then
     exit
 fi
-installed=$(find_server 15) && [ -f "$("$installed" --sharedir)/extension/pg_tviews--$(package_version).sql" ] || {
+if ! { installed=$(find_server 15) && [ -f "$("$installed" --sharedir)/extension/pg_tviews--$(package_version).sql" ]; }; then
     say "pg_tviews $(package_version) is not installed in a PostgreSQL 15: run PG=15 make install for the test of pg_upgrade" >&2
     exit
-}
+fi
 PG=15 scripts/server.sh --fetch >&2
 server=$CACHE/postgresql-15/bin/pg_config
 if [ "$server" != "$installed" ]; then

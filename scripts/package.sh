@@ -50,18 +50,19 @@ build() {
 # Puts the files where Debian's servers look for them, wherever the server that was built for lies.
 lay_out() {
     local built=$work/built library=$root/usr/lib/postgresql/$PG/lib share=$root/usr/share/postgresql/$PG
-    install -d "$library" "$share/extension" "$share/contrib/pg_tviews" "$doc/examples"
+    install -d "$library" "$share/extension" "$share/contrib/pg_tviews" "$doc"
     find "$built" -name pg_tviews.so -exec install -m 644 {} "$library/" \;
     find "$built" \( -name 'pg_tviews*.sql' -o -name pg_tviews.control \) -exec install -m 644 {} "$share/extension/" \;
     install -m 644 sql/auto_convert_tviews.sql sql/pgtap_tviews.sql "$share/contrib/pg_tviews/"
     install -m 755 sql/convert_tviews.sh sql/lint_tviews.sh "$share/contrib/pg_tviews/"
-    install -m 644 README.md SECURITY.md "$doc/"
-    cp -r docs "$doc/docs"
-    cp -r examples/. "$doc/examples/"
+    pages "$doc"
     gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
     changelog | gzip -9n >"$doc/changelog.Debian.gz"
     copyright >"$doc/copyright"
 }
+
+# pages FOLDER: what users read. Files that tests or editors have left in these folders are not copied.
+pages() { git ls-files -z README.md SECURITY.md docs examples monitoring | xargs -0 cp --parents --target-directory="$1"; }
 
 changelog() {
     printf 'pg-tviews (%s) unstable; urgency=medium\n\n  * Built from the source of version %s: see changelog.gz.\n\n -- %s  %s\n' \
@@ -161,7 +162,8 @@ archive() {
     cp -r "$root/usr/lib/postgresql/$PG/lib" "$root/usr/share/postgresql/$PG/extension" \
         "$root/usr/share/postgresql/$PG/contrib/pg_tviews" "$folder/$name/"
     mv "$folder/$name/pg_tviews" "$folder/$name/sql"
-    cp -r README.md SECURITY.md CHANGELOG.md docs examples "$doc/copyright" "$folder/$name/"
+    pages "$folder/$name"
+    cp CHANGELOG.md "$doc/copyright" "$folder/$name/"
     (cd "$folder/$name" && find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum) >"$work/sums"
     mv "$work/sums" "$folder/$name/SHA256SUMS"
     tar --create --directory "$folder" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner "$name" |
@@ -199,6 +201,8 @@ source_archive
 if [ -z "$quick" ]; then
     components
 fi
+# The sums of an earlier run are no part of the list.
+# shellcheck disable=SC2094
 (cd "$out" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS)
 rm -rf "$work"
 say "in ${out#"$PWD/"}:"

@@ -60,13 +60,19 @@ dpkg_in_root() {
 }
 
 install_package() {
-    local script
+    local script file
     mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates" "$root/var/lib/dpkg/triggers"
     cp /var/lib/dpkg/status "$root/var/lib/dpkg/status"
     dpkg_in_root --install "${packages[@]}"
     (cd "$root" && md5sum --quiet --check "var/lib/dpkg/info/$package.md5sums")
     for script in sql/pg_tviews--*--*.sql; do
         [ -f "$root/usr/share/postgresql/$PG/extension/$(basename "$script")" ] || die "the package lacks $script"
+    done
+    for script in auto_convert_tviews.sql convert_tviews.sh lint_tviews.sh pgtap_tviews.sql; do
+        [ -f "$root/usr/share/postgresql/$PG/contrib/pg_tviews/$script" ] || die "the package lacks sql/$script"
+    done
+    git ls-files docs examples monitoring | while read -r file; do
+        [ -f "$root/usr/share/doc/$package/$file" ] || die "the package lacks $file"
     done
 }
 
@@ -118,7 +124,7 @@ say "following the guide"
 follow_guide
 answers "SELECT pg_tviews_wait()" t
 answers "SELECT extversion FROM pg_extension WHERE extname = 'pg_tviews'" "$version"
-answers "SELECT string_agg(entity_name, ',' ORDER BY entity_name) FROM pg_tview_meta" post,user
+answers "SELECT string_agg(entity_name, ',' ORDER BY entity_name) FROM pg_tview_meta" post,recent,user
 answers "SELECT count(*) FROM pg_tview_meta, LATERAL pg_tviews_check(entity_name)" 0
 answers "SELECT string_agg(component || ': ' || message, '; ') FROM pg_tviews_health_check() WHERE status = 'ERROR'" ''
 

@@ -12,11 +12,13 @@ use crate::statement;
 
 /// Picks the key. The key that the caller names comes first, then `pk_<entity>` if view and table have the
 /// column. Otherwise an existing table gives its primary key, and a new table takes the view's column `id`.
+/// `queried`: the view is gone after an error, so that the hint has a place for its query.
 pub fn pick_key(
     entity: &Entity,
     view: &[Column],
     table: Option<(Oid, &[Column])>,
     named: Option<Vec<String>>,
+    queried: bool,
 ) -> Result<Vec<String>, Problem> {
     if let Some(named) = named {
         return named_key(entity, view, table.map(|(_, columns)| columns), named);
@@ -33,7 +35,7 @@ pub fn pick_key(
     if !key.is_empty() && key.iter().all(|column| has(view, column)) {
         return Ok(key);
     }
-    Err(no_key(entity, view))
+    Err(no_key(entity, view, queried))
 }
 
 /// The key that the caller names, if view and table have its columns.
@@ -116,7 +118,7 @@ fn no_such_column(column: &str, relation: &str, columns: &[Column]) -> Problem {
     .detail(format!("Columns to choose from are {}.", list(columns)))
 }
 
-fn no_key(entity: &Entity, view: &[Column]) -> Problem {
+fn no_key(entity: &Entity, view: &[Column], queried: bool) -> Problem {
     let example = view
         .first()
         .map(|column| quote::identifier(&column.name))
@@ -136,7 +138,8 @@ fn no_key(entity: &Entity, view: &[Column]) -> Problem {
         entity.table()
     ))
     .hint(format!(
-        "Name the key: SELECT pg_tviews_create({}, key_columns => '{{{example}}}');",
-        quote::literal(&entity.name)
+        "Name the key: SELECT pg_tviews_create({}, {}key_columns => '{{{example}}}');",
+        quote::literal(&entity.name),
+        if queried { "'SELECT ...', " } else { "" }
     ))
 }

@@ -95,7 +95,7 @@ fn propose(plan: &Plan, name: &str, query: &str) -> Result<Proposed, Problem> {
     select.collapse_repeated_columns();
     let (in_view, in_query) = (columns::of(old_view), columns::of_query(&select));
     let in_table = follow_columns::followed(before.tview, before, &in_view, &in_query);
-    let key = key::choose(&entity, None, Some(before), &in_query, Some(before.tview))?;
+    let key = key::choose(&entity, None, Some(before), &in_query, Some(before.tview), true)?;
     if key != before.key_columns {
         return Err(another_key(before, &key));
     }

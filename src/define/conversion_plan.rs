@@ -119,7 +119,7 @@ fn made_from(from: &MaterializedView) -> String {
 pub fn key(entity: &Entity, table: Oid, from: Option<Oid>) -> Option<Vec<String>> {
     let in_view = columns::of(from?);
     let in_table = columns::of(table);
-    pick_key(entity, &in_view, Some((table, &in_table)), None).ok()
+    pick_key(entity, &in_view, Some((table, &in_table)), None, false).ok()
 }
 
 fn step(entity: &Entity, registered: &[Oid]) -> Step {

@@ -145,7 +145,8 @@ fn define(request: &Request, target: &Target) -> Created {
         }));
     }
     let named = request.key_columns.clone();
-    let key = key::choose(entity, named, before, &in_view, target.table).or_raise();
+    let queried = request.query.is_some();
+    let key = key::choose(entity, named, before, &in_view, target.table, queried).or_raise();
     let table = target
         .table
         .unwrap_or_else(|| create_table(request, entity, &in_view, &key));

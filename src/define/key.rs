@@ -11,18 +11,19 @@ use crate::postgres::{quote, spi, type_facts};
 use crate::refresh::plan::key_column::check_type;
 
 /// The key columns: `named` by the caller, kept from the definition `before`, or picked. `table`: the
-/// TVIEW's, if it exists.
+/// TVIEW's, if it exists. `queried`: the caller has given the query of the view.
 pub fn choose(
     entity: &Entity,
     named: Option<Vec<String>>,
     before: Option<&Definition>,
     view: &[Column],
     table: Option<Oid>,
+    queried: bool,
 ) -> Result<Vec<String>, Problem> {
     let table = table.map(|table| (table, columns::of(table)));
     let table = table.as_ref().map(|(table, columns)| (*table, &columns[..]));
     let named = named.or_else(|| kept(before, view));
-    let key = spi::session(|| pick_key(entity, view, table, named))?;
+    let key = spi::session(|| pick_key(entity, view, table, named, queried))?;
     check_types(entity, &key, view, table.map(|(_, columns)| columns))?;
     Ok(key)
 }

@@ -166,7 +166,7 @@ impl MaterializedView {
                 .map(|columns| independent(query, &columns))
         };
         let found = indexed.into_iter().next().or_else(grouped);
-        if let Some(key) = found.or_else(|| pick_key(&self.entity, &in_view, None, None).ok()) {
+        if let Some(key) = found.or_else(|| pick_key(&self.entity, &in_view, None, None, false).ok()) {
             return Ok(key);
         }
         Err(format!(

@@ -124,7 +124,7 @@ fn of_view(
     let in_view = columns::of(view);
     let in_table = table.map(|table| (table, columns::of(table)));
     let in_table = in_table.as_ref().map(|(table, columns)| (*table, &columns[..]));
-    let key = spi::session(|| key_choice::pick_key(entity, &in_view, in_table, key))?;
+    let key = spi::session(|| key_choice::pick_key(entity, &in_view, in_table, key, false))?;
     unregistered(Select::of_view(view), Some(view), &in_view, key)
 }
 

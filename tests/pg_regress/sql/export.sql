@@ -84,4 +84,27 @@ SELECT pg_tviews_drop('"Odd ''schema''"."Odd ""name"""');
 SELECT pg_tviews_drop('review');
 DROP SCHEMA shop CASCADE;
 DROP SCHEMA "Odd 'schema'" CASCADE;
-DROP TABLE before, tb_book, tb_author;
+DROP TABLE before;
+
+-- Made by CREATE TABLE AS, with what only that statement says.
+\c -reuse-previous=on "options='-c session_preload_libraries=pg_tviews'"
+CREATE SCHEMA fast;
+CREATE UNLOGGED TABLE fast.tv_author WITH (fillfactor = 70, autovacuum_enabled = off) AS SELECT pk_author, name FROM tb_author;
+CREATE TABLE fast.tv_book WITH (fillfactor = 100) AS SELECT pk_book, title FROM tb_book;
+SELECT pg_tviews_export('fast') AS script \gset
+\echo :script
+SELECT count(*) AS audited FROM pg_tview_meta_audit \gset
+\set ECHO none
+:script
+\set ECHO all
+SELECT count(*) - :audited AS rows_in_the_audit FROM pg_tview_meta_audit;
+SELECT pg_tviews_drop('fast.author'), pg_tviews_drop('fast.book');
+\set ECHO none
+:script
+\set ECHO all
+SELECT pg_tviews_export('fast') = :'script' AS same_script;
+SELECT relname, relpersistence, reloptions FROM pg_class WHERE relnamespace = 'fast'::regnamespace AND relkind = 'r' ORDER BY relname;
+SELECT count(*) FROM fast.tv_author, fast.tv_book;
+SELECT pg_tviews_drop('fast.author'), pg_tviews_drop('fast.book');
+DROP SCHEMA fast;
+DROP TABLE tb_book, tb_author;
