@@ -64,15 +64,17 @@ python() {
     /usr/bin/python3 -c "import ${modules#, }" 2>/dev/null
 }
 
-# Extensions that change tables of others, copied to the server as ours is. Only for the version that this Debian has.
-neighbours() {
-    local folder
-    folder=$CACHE/neighbours-$PG
+# extensions NAME EXTENSION...: extensions that change tables of others, copied to the server as ours is. Only for the
+# version that this Debian has.
+extensions() {
+    local folder name=$1-$PG
+    shift
+    folder=$CACHE/$name
     if ! [ -d "$folder" ]; then
         command -v apt-get >/dev/null || return 1
-        [ -n "$(apt-cache search --names-only '^postgresql-[0-9]+-repack$')" ] || as_root apt-get update -qq
-        [ -n "$(apt-cache search --names-only "^postgresql-$PG-repack\$")" ] || return 1
-        fetch "neighbours-$PG" "postgresql-$PG-partman" "postgresql-$PG-repack" || return 1
+        [ -n "$(apt-cache search --names-only "^postgresql-[0-9]+-$1\$")" ] || as_root apt-get update -qq
+        [ -n "$(apt-cache search --names-only "^postgresql-$PG-$1\$")" ] || return 1
+        fetch "$name" "${@/#/postgresql-$PG-}" || return 1
     fi
     copy_missing "$("$(pg_config)" --pkglibdir)" "$folder"/usr/lib/postgresql/*/lib/*.so
     copy_missing "$("$(pg_config)" --sharedir)/extension" "$folder"/usr/share/postgresql/*/extension/*
@@ -93,4 +95,5 @@ pgbouncer || say "pgbouncer cannot be had here"
 pgtap || say "pgTAP cannot be had here"
 python psycopg2 || say "Python with psycopg2 cannot be had here"
 python psycopg2 pytest sqlalchemy alembic django || say "Python with pytest, SQLAlchemy, Alembic and Django cannot be had here"
-neighbours || say "pg_partman and pg_repack cannot be had here for PostgreSQL $PG"
+extensions neighbours partman repack || say "pg_partman and pg_repack cannot be had here for PostgreSQL $PG"
+extensions jobs cron || say "pg_cron cannot be had here for PostgreSQL $PG"

@@ -1,5 +1,5 @@
 //! Tools of others beside TVIEWs, as docs/ecosystem.md says: frameworks with migrations, and extensions that change
-//! tables.
+//! tables, start jobs, or read the write-ahead log.
 
 use std::process::{Command, Output};
 
@@ -7,7 +7,10 @@ use postgres::error::SqlState;
 use postgres::Client;
 
 use crate::blog;
-use crate::harness::{pg_repack, python_with, repository, shared, warn, Ask, Database, Load, Plan, Random};
+use crate::harness::{
+    pg_repack, python_with, repository, shared, warn, Ask, Cluster, Database, Load, Options, Plan, Random,
+    StopMode, WAIT,
+};
 
 /// Runs a program of `examples/frameworks` in a database.
 #[track_caller]
@@ -87,6 +90,18 @@ fn pg_repack_of_sources_and_tv_tables() {
     );
 }
 
+/// Whether the server under test has an extension; says on the terminal that it is not tested, if not.
+fn server_has(extension: &str) -> bool {
+    let sql = format!("SELECT count(*) > 0 FROM pg_available_extensions WHERE name = '{extension}'");
+    let has: bool = shared().client("postgres").one(&sql);
+    if !has {
+        warn(&format!(
+            "{extension} is NOT tested: this server does not have it (scripts/test_programs.sh fetches it)"
+        ));
+    }
+    has
+}
+
 /// A table by day, of which pg_partman keeps five, and a TVIEW that counts all rows of a user.
 const EVENTS: &str = "
 CREATE SCHEMA partman;
@@ -123,14 +138,10 @@ fn between_writers(client: &mut Client, sql: &str) {
 
 #[test]
 fn pg_partman_of_a_source() {
-    let (database, mut client) = blog::open(shared(), "ecosystem_partman");
-    if client
-        .rows("SELECT FROM pg_available_extensions WHERE name = 'pg_partman'")
-        .is_empty()
-    {
-        warn("pg_partman is NOT tested: this server does not have it (scripts/test_programs.sh fetches it)");
+    if !server_has("pg_partman") {
         return;
     }
+    let (database, mut client) = blog::open(shared(), "ecosystem_partman");
     client.run(EVENTS);
     client.run(
         "SELECT pg_tviews_create('activity', $$
@@ -166,5 +177,128 @@ fn pg_partman_of_a_source() {
     assert_eq!(
         client.rows("SELECT DISTINCT state FROM pg_tview_status"),
         ["active"]
+    );
+}
+
+/// Jobs that start with the server: one writes a source, one refreshes what depends on the time, one waits.
+const JOBS: [&str; 3] = [
+    "UPDATE tb_user SET score = score + 1 WHERE pk_user = 1",
+    "SELECT pg_tviews_refresh('clock')",
+    "SELECT pg_tviews_wait()",
+];
+
+#[test]
+fn jobs_of_pg_cron() {
+    if !server_has("pg_cron") {
+        return;
+    }
+    let preloaded = Options::preloaded().set("pg_tviews.verify_cycle", "0");
+    let cluster = Cluster::start(preloaded.set("shared_preload_libraries", "pg_cron,pg_tviews"));
+    let mut jobs = cluster.client("postgres");
+    jobs.run("CREATE EXTENSION pg_cron");
+    let (database, mut client) = blog::open(&cluster, "ecosystem_cron");
+    client.run("SELECT pg_tviews_create('clock', 'SELECT pk_user AS pk_clock, now() AS at FROM tb_user')");
+    client.assert_follows(&blog::ENTITIES);
+    for job in JOBS {
+        let job = job.replace('\'', "''");
+        let database = &database.name;
+        jobs.run(&format!(
+            "SELECT cron.schedule_in_database('{job}', '@reboot', '{job}', '{database}')"
+        ));
+    }
+    jobs.run("UPDATE cron.job SET nodename = current_setting('unix_socket_directories')");
+    for background_workers in ["off", "on"] {
+        let before: String = client.one("SELECT max(at)::text FROM tv_clock");
+        let score: i32 = client.one("SELECT score FROM tb_user WHERE pk_user = 1");
+        jobs.run(&format!(
+            "ALTER SYSTEM SET cron.use_background_workers = {background_workers}"
+        ));
+        drop((jobs, client));
+        cluster.stop(StopMode::Fast);
+        cluster.start_server();
+        (jobs, client) = (cluster.client("postgres"), database.client());
+        let ended = "FROM cron.job_run_details WHERE end_time > pg_postmaster_start_time()";
+        jobs.wait_until(&format!("SELECT count(*) = 3 {ended}"), WAIT);
+        let failed = format!("SELECT command, return_message {ended} AND status <> 'succeeded'");
+        assert_eq!(jobs.rows(&failed), [""; 0], "{background_workers}");
+        client.assert_follows(&blog::ENTITIES);
+        let refreshed = format!("SELECT min(at) > '{before}' FROM tv_clock");
+        assert!(client.one::<bool>(&refreshed), "{background_workers}");
+        let written = "SELECT (data->>'score')::int FROM tv_feed WHERE pk_feed = 1";
+        assert_eq!(client.one::<i32>(written), score + 1, "{background_workers}");
+    }
+}
+
+/// A slot of all tables; false, with a message on the terminal, if the server does not have the plugin.
+fn create_slot(client: &mut Client) -> bool {
+    let slot = "SELECT pg_create_logical_replication_slot('everything', 'test_decoding')";
+    match client.batch_execute(slot) {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_FILE) => {
+            warn("logical decoding is NOT tested: this server does not have test_decoding");
+            false
+        }
+        done => {
+            done.expect("a slot is created");
+            true
+        }
+    }
+}
+
+/// What the slot has not yet given, with all that is committed: a refresh does not wait for the disk, but a commit
+/// after it does.
+fn decoded(client: &mut Client) -> Vec<String> {
+    client.run("CREATE TABLE IF NOT EXISTS flushed (); DROP TABLE flushed");
+    client.rows("SELECT data FROM pg_logical_slot_get_changes('everything', NULL, NULL, 'include-xids', '0')")
+}
+
+/// Where in the stream the one change stands that begins and goes on with these words.
+#[track_caller]
+fn place(stream: &[String], table: &str, words: &str) -> usize {
+    let table = format!("table public.{table}: ");
+    let fits = |line: &String| line.starts_with(&table) && line.contains(words);
+    let mut places = (0..stream.len()).filter(|&place| fits(&stream[place]));
+    let found = places.next();
+    let found = found.unwrap_or_else(|| panic!("no {table}{words} in\n{}", stream.join("\n")));
+    assert_eq!(places.next(), None, "{table}{words}\n{}", stream.join("\n"));
+    found
+}
+
+#[test]
+fn logical_decoding_of_sources_and_tv_tables() {
+    let logical = Options::preloaded().set("wal_level", "logical");
+    let cluster = Cluster::start(logical.set("pg_tviews.verify_cycle", "0"));
+    let (_database, mut client) = blog::open(&cluster, "ecosystem_decoding");
+    client.assert_follows(&blog::ENTITIES);
+    if !create_slot(&mut client) {
+        return;
+    }
+    for name in ["first", "second"] {
+        client.run(&format!("UPDATE tb_user SET name = '{name}' WHERE pk_user = 2"));
+        client.assert_follows(&blog::ENTITIES);
+    }
+    let stream = decoded(&mut client);
+    let document = |name: &str| place(&stream, "tv_user", &format!("\"name\": \"{name}\""));
+    let source = |name: &str| place(&stream, "tb_user", &format!("name[text]:'{name}'"));
+    for name in ["first", "second"] {
+        let between = &stream[source(name)..document(name)];
+        assert!(between.iter().any(|line| line == "COMMIT"), "{name}: {between:?}");
+    }
+    assert!(document("first") < source("second"), "{stream:?}");
+
+    // The score is in one document of the user only: the other is not written, and does not appear.
+    client.run("UPDATE tb_user SET score = 7 WHERE pk_user = 2");
+    client.assert_follows(&blog::ENTITIES);
+    let stream = decoded(&mut client);
+    assert!(place(&stream, "tb_user", "score[integer]:7") < place(&stream, "tv_feed", "\"score\": 7"));
+    let written = |table: &str| {
+        stream
+            .iter()
+            .any(|line| line.starts_with(&format!("table public.{table}: ")))
+    };
+    assert!(!written("tv_user") && !written("tv_post"), "{stream:?}");
+    // A slot of all tables carries the queue and the audit too.
+    assert!(
+        written("pg_tview_queue") && written("pg_tview_meta_audit"),
+        "{stream:?}"
     );
 }

@@ -53,6 +53,9 @@ fn files(folder: &Path, below: &str, ending: &str, found: &mut BTreeSet<String>)
             .join(entry.file_name())
             .to_string_lossy()
             .into_owned();
+        if entry.file_name() == "node_modules" {
+            continue; // of an example that was tried, and no page of ours
+        }
         if entry.path().is_dir() {
             files(folder, &name, ending, found);
         } else if name.ends_with(ending) {
