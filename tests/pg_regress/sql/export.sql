@@ -29,10 +29,10 @@ SELECT pg_tviews_create('review', $$SELECT b.pk_book AS pk_review, b.fk_author, 
 UPDATE pg_tview_meta SET fk_columns = '{fk_author}' WHERE entity_name = 'review';
 
 -- Of a table that the extension created, other storage than it gives; an entity whose name looks like that of a table.
-SELECT pg_tviews_create('shop.tv_tv_unlogged', 'SELECT pk_book AS id, title FROM tb_book');
+SELECT pg_tviews_create('shop.tv_tv_unlogged', 'SELECT b.pk_book AS id, b.title FROM tb_book b JOIN tb_author a ON a.pk_author = b.fk_author');
 ALTER TABLE shop.tv_tv_unlogged SET UNLOGGED;
 ALTER TABLE shop.tv_tv_unlogged SET (toast.autovacuum_enabled = off, autovacuum_enabled = off, fillfactor = 70);
-SELECT pg_tviews_create('shop.dense', 'SELECT pk_book AS id, title FROM tb_book');
+SELECT pg_tviews_create('shop.dense', 'SELECT b.pk_book AS id, b.title FROM tb_book b JOIN tb_author a ON a.pk_author = b.fk_author');
 ALTER TABLE shop.tv_dense RESET (fillfactor);
 
 SELECT pg_tviews_export('shop') AS script \gset
