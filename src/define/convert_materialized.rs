@@ -8,8 +8,8 @@ use super::materialized_views::MaterializedView;
 use super::table;
 use crate::catalog::columns;
 use crate::catalog::entity::Entity;
-use crate::postgres::role;
 use crate::postgres::spi::{self, Access, Value};
+use crate::postgres::{role, run_as};
 use crate::settings;
 use crate::statement;
 
@@ -28,9 +28,11 @@ pub fn convert(from: &MaterializedView, key: &[String]) -> String {
     }
     give_to_owner(from.owner, entity, made.view);
     let table = entity.qualified(&entity.table());
-    for statement in properties(from.oid, &table, key) {
-        spi::run_for_user(&statement);
-    }
+    // Read under the search_path that they were written under.
+    run_as::pinned(|| {
+        let properties = properties(from.oid, &table, key);
+        properties.iter().for_each(|sql| spi::run_for_user(sql));
+    });
     create::create(Request {
         name: table.clone(),
         query: None,

@@ -16,12 +16,16 @@ pub struct Script {
 }
 
 impl Script {
-    /// `functions`: the schema of the extension, quoted.
+    /// `functions`: the schema of the extension, quoted. All names in the script have their schema. Operators have none:
+    /// without a search_path of its own, operators of other roles could run where a superuser runs the script.
     pub fn new(functions: String) -> Script {
+        let path = "pg_catalog, pg_temp";
         Script {
             functions,
-            text: String::from("-- TVIEWs, made by pg_tviews_export. Their sources have to exist.\n"),
-            settings: BTreeMap::new(),
+            text: format!(
+                "-- TVIEWs, made by pg_tviews_export. Their sources have to exist.\nSET search_path = {path};\n"
+            ),
+            settings: BTreeMap::from([("search_path", path.to_string())]),
             last: Vec::new(),
         }
     }

@@ -93,6 +93,12 @@ SELECT has_column_privilege('auto_convert_owner', 'tv_daily', 'shop', 'SELECT'),
 SELECT relname, pg_get_userbyid(relowner), acl.grantee::regrole, acl.privilege_type
   FROM pg_class LEFT JOIN LATERAL aclexplode(relacl) acl ON acl.grantee <> relowner
  WHERE relname IN ('v_owned', 'tv_owned') AND relnamespace = current_schema()::regnamespace ORDER BY 1;
+-- A function in the search_path that fits better than PostgreSQL's own does not come into an index.
+CREATE MATERIALIZED VIEW mv_list AS SELECT pk_shop AS id, ARRAY[pk_shop] AS list FROM tb_shop;
+CREATE INDEX ON mv_list (array_length(list, 1));
+CREATE FUNCTION array_length(int[], int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+SELECT status FROM pg_tviews_auto_convert() WHERE entity = 'list';
+DROP FUNCTION array_length(int[], int);
 -- Its owner drops it while a superuser converts it: nothing runs with the rights of the superuser.
 SET ROLE auto_convert_owner;
 CREATE MATERIALIZED VIEW mv_gone AS SELECT pk_shop AS id, name FROM tb_shop;

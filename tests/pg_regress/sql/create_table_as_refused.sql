@@ -1,6 +1,6 @@
 -- A CREATE TABLE tv_post AS that cannot make a TVIEW says why, and creates nothing.
 \c -reuse-previous=on "options='-c session_preload_libraries=pg_tviews'"
-SET client_min_messages = notice;
+SET client_min_messages = warning;
 CREATE SCHEMA create_table_as_refused;
 SET search_path = create_table_as_refused, public;
 \pset tuples_only on
