@@ -97,7 +97,6 @@ CREATE SCHEMA fast;
 CREATE UNLOGGED TABLE fast.tv_author WITH (fillfactor = 70, autovacuum_enabled = off) AS SELECT pk_author, name FROM tb_author;
 CREATE TABLE fast.tv_book WITH (fillfactor = 100) AS SELECT pk_book, title FROM tb_book;
 SELECT pg_tviews_export('fast') AS script \gset
-\echo :script
 SELECT count(*) AS audited FROM pg_tview_meta_audit \gset
 \set ECHO none
 :script
