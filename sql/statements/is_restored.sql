@@ -1,5 +1,6 @@
 -- Whether the TVIEW (parameter 1) was created or redefined in this database. Whether all of its sources
--- (parameter 2) and all partitions below them have their capture triggers, and the tv table has its guards.
+-- (parameter 2) and all partitions below them have their capture triggers, and the tv table, with those among the sources,
+-- has its guards: no trigger can be restored on what a registered TVIEW reads.
 -- With pg_restore --data-only the triggers exist before the rows do. In that case the restoring session
 -- decides. The last two columns are whether such a session exists, and whether any other session loads rows
 -- or creates objects.
@@ -18,8 +19,10 @@ SELECT EXISTS (SELECT 1 FROM @extschema@.pg_tview_meta_audit a
                     WHERE relation NOT IN (SELECT c.relation FROM capture c WHERE c.each_row))
    AND NOT EXISTS (SELECT 1 FROM below
                     WHERE relation NOT IN (SELECT c.relation FROM capture c WHERE NOT c.each_row))
-   AND 2 <= (SELECT count(*) FROM pg_catalog.pg_trigger t
-              WHERE t.tgrelid = $1 AND t.tgfoid = '@extschema@.pg_tviews_guard()'::pg_catalog.regprocedure),
+   AND NOT EXISTS (SELECT 1 FROM @extschema@.pg_tview_definition m
+                    WHERE (m.tview_oid = $1 OR m.tview_oid = ANY ($2))
+                          AND 2 > (SELECT count(*) FROM pg_catalog.pg_trigger t
+                                    WHERE t.tgrelid = m.tview_oid AND t.tgfoid = '@extschema@.pg_tviews_guard()'::pg_catalog.regprocedure)),
        coalesce(bool_or(other.application_name = 'pg_restore'), false),
        count(*) > 0
   FROM pg_catalog.pg_stat_activity other

@@ -3,7 +3,7 @@
 use postgres::Client;
 
 use crate::blog;
-use crate::harness::{shared, Ask, Cluster, Database, Folder, Load, Options, Random};
+use crate::harness::{repository, shared, Ask, Cluster, Database, Folder, Load, Options, Random};
 
 /// The blog, a partitioned source with a name that needs quotes, a declared column, a bound, and a paused TVIEW.
 const MORE: &str = r#"
@@ -277,4 +277,28 @@ fn definitions_dumped_before_version_0_1_0() {
         &["-q", "-v", "ON_ERROR_STOP=1", "-d", "restored_older", "-f", &dump],
     );
     restored.client().assert_restored();
+}
+
+/// A TVIEW over the table of another one is not registered before the triggers of that table are restored: these could
+/// not be created any more.
+#[test]
+fn workers_wait_for_the_triggers_of_what_a_tview_reads() {
+    let (database, mut client) = blog::open(shared(), "dump_triggers");
+    client.run("SELECT pg_tviews_create('named', 'SELECT pk_user AS pk_named, data FROM tv_user')");
+    client.assert_follows(&["user", "named"]);
+    let dump = shared()
+        .program("pg_dump", repository())
+        .arg(&database.name)
+        .output()
+        .expect("pg_dump runs");
+    let trigger = "CREATE TRIGGER pg_tviews_";
+    let slowly =
+        String::from_utf8_lossy(&dump.stdout).replace(trigger, &format!("SELECT pg_sleep(0.5);\n{trigger}"));
+    let restored = Database::without_extension(shared(), "dump_triggers_restored");
+    let result = shared().psql(&restored.name, &slowly);
+    let said = String::from_utf8_lossy(&result.stderr);
+    assert!(result.status.success() && slowly.contains("pg_sleep"), "{said}");
+    let mut client = restored.client();
+    client.run("UPDATE tb_user SET name = 'restored' WHERE pk_user = 1");
+    client.assert_follows(&["user", "named", "post", "feed", "total"]);
 }

@@ -56,19 +56,23 @@ pub fn is_watching() -> bool {
     ASK_AT.load(Relaxed) != NEVER
 }
 
-/// A row was counted.
+/// A row was counted. The caller owns nothing, and an ERROR may jump over it.
 pub(super) fn on_row() {
-    if is_watching() {
-        ask();
+    if !is_watching() {
+        return;
     }
-}
-
-fn ask() {
     let now = clock::now();
     if now < ASK_AT.load(Relaxed) {
         return;
     }
     ASK_AT.store(now.saturating_add(PAUSE), Relaxed);
+    // SAFETY: only reads and sets what belongs to this process.
+    unsafe { ask() };
+}
+
+/// Guarded: a question that cannot even be asked, for want of memory, is an ERROR of the statement.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn ask() {
     if !QUESTION.get().is_some_and(|question| question()) {
         return;
     }
