@@ -9,7 +9,8 @@ use crate::world::TVIEWS;
 pub fn tables(client: &mut Client) {
     for (name, query) in TVIEWS {
         client.run(&format!(
-            "CREATE VIEW v_{name} AS {query};
+            "SET pg_tviews.create_table_as = off;
+             CREATE VIEW v_{name} AS {query};
              CREATE TABLE tv_{name} AS SELECT * FROM v_{name};
              ALTER TABLE tv_{name} ADD PRIMARY KEY (pk_{name})"
         ));
