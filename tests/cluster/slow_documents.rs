@@ -4,9 +4,10 @@ use postgres::Client;
 
 use crate::harness::{Ask, Cluster, Database, Options};
 
-/// Batches of 400 keys.
+/// Batches of 400 keys, also after a redefinition.
 pub fn cluster() -> Cluster {
-    Cluster::start(Options::preloaded().set("pg_tviews.batch_size", "400"))
+    let options = Options::preloaded().set("pg_tviews.batch_size", "400");
+    Cluster::start(options.set("pg_tviews.redefine_limit", "0"))
 }
 
 /// The TVIEW `doc`: so many rows, each tenth of which takes so many milliseconds. `cost`: what the planner is told that each takes.
