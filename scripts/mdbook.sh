@@ -23,9 +23,9 @@ compile() {
     local folder
     folder=$(mktemp -d)
     if ! { CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$folder/target cargo install --quiet --locked --debug --no-default-features \
-        --features search --root "$folder/root" mdbook --version "$MDBOOK" &&
+        --features search --root "$folder/made" mdbook --version "$MDBOOK" &&
         as_root install -d -m 755 "$CACHE" "$TARGET/bin" &&
-        as_root install -m 755 "$folder/root/bin/mdbook" "$TARGET/bin/mdbook"; }; then
+        as_root install -m 755 "$folder/made/bin/mdbook" "$TARGET/bin/mdbook"; }; then
         say "mdbook could not be compiled"
     fi
     rm -rf "$folder"
