@@ -42,7 +42,9 @@ unsafe fn parse_tree(fcinfo: pg_sys::FunctionCallInfo) -> Option<*mut pg_sys::No
     unsafe {
         let context = (*fcinfo).context;
         let is_event = !context.is_null() && (*context).type_ == pg_sys::NodeTag::T_EventTriggerData;
-        is_event.then(|| (*context.cast::<pg_sys::EventTriggerData>()).parsetree)
+        let node = is_event.then(|| (*context.cast::<pg_sys::EventTriggerData>()).parsetree);
+        // A login has none.
+        node.filter(|node| !node.is_null())
     }
 }
 
