@@ -6,7 +6,7 @@ use std::time::Duration;
 use postgres::Client;
 
 use crate::harness::{Ask, Cluster, Database, Options, Random, WAIT};
-use crate::slow_documents::{self, cluster};
+use crate::slow_documents::{self, cluster_always_in_batches as cluster};
 
 const ROWS: i32 = 3_000;
 const UNDER_WAY: &str = "SELECT batches > 0 FROM pg_tview_comparison";

@@ -4,10 +4,18 @@ use postgres::Client;
 
 use crate::harness::{Ask, Cluster, Database, Options};
 
-/// Batches of 400 keys, also after a redefinition.
+/// Batches of 400 keys.
 pub fn cluster() -> Cluster {
-    let options = Options::preloaded().set("pg_tviews.batch_size", "400");
-    Cluster::start(options.set("pg_tviews.redefine_limit", "0"))
+    Cluster::start(options())
+}
+
+/// Batches of 400 keys, also after a redefinition.
+pub fn cluster_always_in_batches() -> Cluster {
+    Cluster::start(options().set("pg_tviews.redefine_limit", "0"))
+}
+
+fn options() -> Options {
+    Options::preloaded().set("pg_tviews.batch_size", "400")
 }
 
 /// The TVIEW `doc`: so many rows, each tenth of which takes so many milliseconds. `cost`: what the planner is told that each takes.
