@@ -3,10 +3,14 @@
 -- - whether some keys are dead
 -- - whether the running comparison of all rows is a population, NULL if none is running
 -- - the rows that the newest refresh left out
+-- - its group, and how many members the group has
 SELECT m.state, m.definition_hash, pg_current_snapshot()::text, newest.position::text,
        EXISTS (SELECT 1 FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid),
        (SELECT c.populates FROM @extschema@.pg_tview_comparison c WHERE c.tview_oid = m.tview_oid),
-       (newest.details -> 'left_out')::text
+       (newest.details -> 'left_out')::text,
+       m.refresh_group,
+       CASE WHEN m.refresh_group IS NOT NULL
+            THEN (SELECT count(*) FROM @extschema@.pg_tview_definition o WHERE o.refresh_group = m.refresh_group) END
   FROM @extschema@.pg_tview_definition m
   LEFT JOIN LATERAL (
         SELECT a.position, a.details

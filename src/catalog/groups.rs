@@ -15,6 +15,31 @@ pub struct Grouped<'a> {
     pub sources: &'a [Oid],
 }
 
+/// What a TVIEW is a member of. Whoever refreshes the members together has to know all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    pub group: String,
+    pub members: i64,
+}
+
+/// The membership of each of all definitions, in their order.
+pub fn memberships(definitions: &[Definition]) -> Vec<Option<Membership>> {
+    let mut members: HashMap<&str, i64> = HashMap::new();
+    let groups = || {
+        definitions
+            .iter()
+            .map(|definition| definition.refresh_group.as_deref())
+    };
+    groups()
+        .flatten()
+        .for_each(|group| *members.entry(group).or_default() += 1);
+    let membership = |group: &str| Membership {
+        group: group.to_string(),
+        members: members[group],
+    };
+    groups().map(|group| group.map(membership)).collect()
+}
+
 /// The TVIEWs that are refreshed together, in units: each after those that feed it. A TVIEW of none is refreshed
 /// alone.
 ///

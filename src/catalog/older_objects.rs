@@ -42,10 +42,11 @@ fn is_queued(sources: &str, tview: &str, since: &str, seen: &str) -> String {
 }
 
 /// Columns that these versions do not have, with what takes their place.
-const COLUMNS: [(&str, &str); 6] = [
+const COLUMNS: [(&str, &str); 7] = [
     ("m.feed", "false"),
     ("m.throttle_lag", "NULL::interval"),
     ("m.refresh_group", "NULL::text"),
+    ("o.refresh_group", "NULL::text"),
     ("q.origin", "NULL::text AS origin"),
     (", origins)", ")"),
     (" END, $17", " END"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pgrx::pg_sys::Oid;
 
 use super::definition::Definition;
+use super::groups::Membership;
 use super::state::State;
 use super::{definition, groups, rights};
 use crate::settings;
@@ -22,6 +23,7 @@ pub struct TviewInfo {
     pub throttled: Vec<Oid>,
     pub state: State,
     pub sources: Vec<Oid>,
+    pub membership: Option<Membership>,
     /// The unit of those that it is refreshed with; None: it is refreshed alone.
     pub unit: Option<usize>,
 }
@@ -30,10 +32,13 @@ pub struct TviewInfo {
 pub fn infos() -> Vec<TviewInfo> {
     let definitions = definition::load_all();
     let units = groups::of(&definitions);
+    let memberships = groups::memberships(&definitions);
     let unit_of = |tview: Oid| units.iter().position(|unit| unit.contains(&tview));
     definitions
         .into_iter()
-        .map(|definition| TviewInfo {
+        .zip(memberships)
+        .map(|(definition, membership)| TviewInfo {
+            membership,
             unit: unit_of(definition.tview),
             tview: definition.tview,
             name: definition.display(),

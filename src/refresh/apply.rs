@@ -49,6 +49,10 @@ impl Refresh<'_> {
         let Some(mut now) = current::now(self.tview).filter(|now| now.state.may_refresh()) else {
             return First::done(Status::NotReady);
         };
+        let known = self.known_group.as_ref();
+        if known.is_some_and(|known| *known != now.membership) {
+            return First::done(Status::Regrouped);
+        }
         if self.together.is_some() && !together::takes(&now) {
             return First::done(Status::NotReady);
         }

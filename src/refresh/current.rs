@@ -4,6 +4,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::left_out::kept_problem::KeptProblem;
 use super::plan::Plan;
+use crate::catalog::groups::Membership;
 use crate::catalog::session_statement::SessionStatement;
 use crate::catalog::state::State;
 use crate::postgres::run_as::{planned_once, run_internal};
@@ -20,6 +21,7 @@ pub struct Now {
     pub has_dead_keys: bool,
     /// The rows without a place in the table that the newest refresh reported.
     pub left_out: Option<KeptProblem>,
+    pub membership: Option<Membership>,
     /// A comparison of all rows is in progress; whether it is a population.
     pub comparing: Option<bool>,
 }
@@ -48,6 +50,10 @@ pub fn now(tview: Oid) -> Option<Now> {
             left_out: rows
                 .get::<String>(0, 6)
                 .and_then(|text| KeptProblem::from_json(&serde_json::from_str(&text).ok()?)),
+            membership: rows
+                .get(0, 7)
+                .zip(rows.get(0, 8))
+                .map(|(group, members)| Membership { group, members }),
         })
     })
 }

@@ -14,6 +14,7 @@ use super::outcome::Status;
 use super::plan::Plan;
 use super::team::Team;
 use super::together::Together;
+use crate::catalog::groups::Membership;
 use crate::error::Caught;
 use crate::postgres::hooks::function_calls;
 use crate::postgres::transaction::Driver;
@@ -34,6 +35,8 @@ pub struct Refresh<'a> {
     pub prepare: Prepare,
     /// The workers that a large backlog can be shared with.
     pub team: Option<&'a dyn Team>,
+    /// The group that a worker knows; None: nothing is known, and whatever group it has is right.
+    pub known_group: Option<Option<Membership>>,
     /// The transaction refreshes other TVIEWs, too.
     pub together: Option<Rc<Together>>,
     /// How long a step may take. A refresh with a longer step ends as [`Status::TooLong`].
@@ -87,6 +90,7 @@ impl<'a> Refresh<'a> {
             prepare,
             tview,
             team,
+            known_group: None,
             together: None,
             limit: None,
             all_partitions: Cell::new(false),

@@ -15,6 +15,8 @@ pub enum Status {
     Busy,
     /// Paused, dropped, or without its view.
     NotReady,
+    /// Its group is not the one that the worker knows: the worker has to load definitions first.
+    Regrouped,
     /// The refresh failed, and is tried again later.
     Failed,
     /// The view fails for all keys: changes wait until the view works again.

@@ -17,6 +17,7 @@ use super::shared_backlog::parts;
 use super::step::{Backlog, First, Step};
 use super::tally;
 use super::team::Team;
+use crate::catalog::TviewInfo;
 use crate::error::Caught;
 use crate::postgres::hooks::invalidation;
 use crate::postgres::transaction::lock::ObjectLock;
@@ -27,16 +28,17 @@ use crate::wake::operations::{self, Phase};
 
 /// Refreshes one TVIEW in a background worker, outside any transaction. Catches every ERROR.
 ///
-/// `failures`: how many refreshes of this TVIEW have failed in a row; `team`: the workers that a large
+/// `tview`: as the worker knows it; `failures`: how many refreshes of this TVIEW have failed in a row; `team`: the workers that a large
 /// backlog can be shared with; `limit`: how long each step may take.
 pub fn run(
     prepare: Prepare,
-    tview: Oid,
+    tview: &TviewInfo,
     failures: u32,
     team: Option<&dyn Team>,
     limit: Option<Duration>,
 ) -> Outcome {
-    let mut refresh = Refresh::new(Driver::Worker, prepare, tview, team, failures);
+    let mut refresh = Refresh::new(Driver::Worker, prepare, tview.tview, team, failures);
+    refresh.known_group = Some(tview.membership.clone());
     refresh.limit = limit;
     run_to_end(refresh).0
 }

@@ -9,6 +9,7 @@ use pgrx::PgSqlErrorCode;
 
 use super::outcome::{Member, Verdict};
 use super::transaction::Together;
+use crate::catalog::groups::Membership;
 use crate::error::{Caught, Problem};
 use crate::postgres::hooks::function_calls;
 use crate::postgres::spi;
@@ -53,6 +54,7 @@ enum Undo {
     Stale,
     Alone,
     Busy,
+    Regrouped,
 }
 
 /// How far a transaction has come.
@@ -74,6 +76,13 @@ impl Attempt {
             driver,
             prepare,
             members: tviews.iter().map(member).collect(),
+        }
+    }
+
+    /// Only with these groups, one for each TVIEW, are they to be refreshed together.
+    pub fn know_groups(&mut self, groups: impl Iterator<Item = Option<Membership>>) {
+        for ((refresh, _), group) in self.members.iter_mut().zip(groups) {
+            refresh.known_group = Some(group);
         }
     }
 
@@ -207,6 +216,7 @@ impl Attempt {
                 Step::Done(Status::NotReady) => {}
                 Step::Stale => undo(course, Undo::Stale),
                 Step::Done(Status::Busy) => undo(course, Undo::Busy),
+                Step::Done(Status::Regrouped) => undo(course, Undo::Regrouped),
                 _ => undo(course, Undo::Alone),
             }
             if !together.write_changes() {
@@ -232,6 +242,7 @@ impl Attempt {
         match course.undo.get() {
             Some(Undo::Stale) => return End::Stale,
             Some(Undo::Busy) => return End::Stopped(index, Verdict::Busy),
+            Some(Undo::Regrouped) => return End::Stopped(index, Verdict::Regrouped),
             Some(Undo::Alone) => return End::Leaves(index),
             None => {}
         }

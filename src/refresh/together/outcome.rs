@@ -19,6 +19,8 @@ pub enum Verdict {
     Alone,
     /// A step has taken longer than the limit of this worker.
     TooLong,
+    /// Its group is not the one that the worker knows. None of the TVIEWs was refreshed.
+    Regrouped,
     /// Code of another role has run in this process: another process must refresh the TVIEWs.
     Refused,
 }
@@ -54,6 +56,7 @@ impl Member {
             Verdict::UpToDate => Status::UpToDate,
             Verdict::Busy => Status::Busy,
             Verdict::TooLong => Status::TooLong,
+            Verdict::Regrouped => Status::Regrouped,
             Verdict::Refused => Status::Refused,
             Verdict::Waits | Verdict::Alone => return None,
         };

@@ -6,6 +6,7 @@ use pgrx::pg_sys::Oid;
 
 use super::attempt::{Attempt, End};
 use super::outcome::{Member, Verdict};
+use crate::catalog::TviewInfo;
 use crate::error::Caught;
 use crate::postgres::transaction::Driver;
 use crate::queue::append;
@@ -16,9 +17,12 @@ use crate::refresh::progress::UntilEnd;
 const MAXIMUM_STALE: usize = 5;
 
 /// Refreshes TVIEWs, each after those that feed it, in one transaction of a background worker. Catches every ERROR.
-/// `limit`: how long each step may take. Returns what became of each, in the same order.
-pub fn run(prepare: Prepare, tviews: &[Oid], limit: Option<Duration>) -> Vec<Member> {
-    run_to_end(Attempt::new(Driver::Worker, prepare, tviews, limit)).0
+/// `tviews`: as the worker knows them; `limit`: how long each step may take. Returns what became of each, in the same order.
+pub fn run(prepare: Prepare, tviews: &[&TviewInfo], limit: Option<Duration>) -> Vec<Member> {
+    let oids: Vec<Oid> = tviews.iter().map(|info| info.tview).collect();
+    let mut attempt = Attempt::new(Driver::Worker, prepare, &oids, limit);
+    attempt.know_groups(tviews.iter().map(|info| info.membership.clone()));
+    run_to_end(attempt).0
 }
 
 /// The same in a procedure that may commit. Returns the error that ends the procedure, if any.

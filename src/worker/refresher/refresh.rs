@@ -77,7 +77,7 @@ impl Refresher {
         });
         let team = team.as_ref().map(|team| team as &dyn refresh::Team);
         let failures = progress.failures.load(SeqCst);
-        let outcome = guarded(|| refresh::run(in_step::prepare, tracked.info.tview, failures, team, limit));
+        let outcome = guarded(|| refresh::run(in_step::prepare, &tracked.info, failures, team, limit));
         // It may have been cancelled while other workers applied parts.
         progress.parts.store(0, SeqCst);
 
@@ -148,6 +148,7 @@ impl Refresher {
                 }
             }
             Status::Refused => self.used = true,
+            Status::Regrouped => self.generation = None,
             _ => {}
         }
         self.end(index, now + pause);

@@ -3,9 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use pgrx::pg_sys::Oid;
-
 use super::Refresher;
+use crate::catalog::TviewInfo;
 use crate::define::in_step;
 use crate::postgres::process::{background_worker, clock, leftovers};
 use crate::postgres::transaction::worker_transaction::guarded;
@@ -38,7 +37,7 @@ impl Refresher {
         let infos = || unit.iter().map(|index| &self.tracked.get(*index).info);
         let names: Vec<&str> = infos().map(|info| &info.name[..]).collect();
         background_worker::report_running(&format!("refreshing {}", names.join(", ")));
-        let tviews: Vec<Oid> = infos().map(|info| info.tview).collect();
+        let tviews: Vec<&TviewInfo> = infos().collect();
         let members = guarded(|| together::run(in_step::prepare, &tviews, limit));
         leftovers::remove();
         self.worked(started);

@@ -70,7 +70,7 @@ pub fn after(before: History, ended: &Ended) -> (i64, History) {
             backoff(first, history.failures, ended.chance)
         }
         Status::NotReady => NOT_READY,
-        Status::Refused => 0,
+        Status::Refused | Status::Regrouped => 0,
     };
     (pause, history)
 }

@@ -284,6 +284,7 @@ fn the_outcome_decides_about_pause_and_history() {
     assert_eq!(after(Status::Suspended), (20_000 * MS, history(40 * MS, 3)));
     assert_eq!(after(Status::NotReady), (250 * MS, before));
     assert_eq!(after(Status::Refused), (0, before));
+    assert_eq!(after(Status::Regrouped), (0, before));
 }
 
 #[test]

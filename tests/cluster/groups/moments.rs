@@ -120,6 +120,24 @@ fn no_reader_sees_two_moments() {
     client.assert_queue_empties();
 }
 
+/// Before a worker loads the definitions that it works by: it does so a few times per second at most.
+#[test]
+fn a_group_holds_from_its_commit_on() {
+    let (_database, mut client) = open("groups_at_once");
+    for round in 1..=10 {
+        client.run("UPDATE pg_tview_meta SET refresh_group = NULL");
+        // Workers load definitions now, and not again before a while.
+        std::thread::sleep(Duration::from_millis(30));
+        let before: i64 = client.one("SELECT max(audit_id) FROM pg_tview_meta_audit");
+        client.run("UPDATE pg_tview_meta SET refresh_group = 'shop'");
+        client.run("BEGIN; UPDATE tb_a SET n = n + 1; UPDATE tb_b SET n = n + 1; COMMIT");
+        assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
+        let alone = ALONE.replace("'refresh'", &format!("'refresh' AND audit_id > {before}"));
+        assert_eq!(client.one::<i64>(&alone), 0, "round {round}");
+    }
+    client.assert_follows(&MEMBERS);
+}
+
 /// Positions of one of the members alone, where others have changes, too.
 const ALONE: &str = "
     SELECT count(*) FROM (SELECT position::text FROM pg_tview_meta_audit WHERE operation = 'refresh'
