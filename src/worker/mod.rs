@@ -9,7 +9,8 @@
 
 pub mod database_ddl;
 pub mod forced_settings;
-pub mod housekeeping;
+pub mod growth;
+mod housekeeping;
 pub mod launcher;
 pub mod place;
 pub mod queue_poll;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use pgrx::pg_sys::Oid;
 
 use super::forced_settings::FORCED_SETTINGS;
+use super::growth::Growth;
 use super::housekeeping::{self, queue_trimmer};
 use super::place::{leave_in_order, Place};
 use super::queue_poll::{QueuePoll, PAUSE};
@@ -77,7 +78,8 @@ struct Refresher {
     /// How long it had waited for a CPU when it last went to sleep, or when the last refresh ended.
     delay_then: i64,
     queue_poll: QueuePoll,
-    /// It met a TVIEW that needs another process: one that starts in its place.
+    growth: Growth,
+    /// Another process is to start in its place: it met a TVIEW that needs one, or has grown too much.
     used: bool,
 }
 
@@ -96,6 +98,7 @@ impl Refresher {
             run_delay: RunDelay::default(),
             delay_then: 0,
             queue_poll: QueuePoll::default(),
+            growth: Growth::default(),
             used: false,
         })
     }
@@ -205,6 +208,10 @@ impl Refresher {
         let mut wake_at = until;
         if let Some(later) = report_statistics() {
             wake_at = wake_at.min(now + later.as_micros() as i64);
+        }
+        if notify::due_at().is_none() && self.growth.is_too_much(now, self.worked_until) {
+            self.used = true;
+            return;
         }
         self.database.end_overload();
         self.delay_then = self.run_delay.so_far();

@@ -1,5 +1,7 @@
 //! What a refresh keeps in memory is bounded, whatever a change leads to; and where memory ends, the server does not.
 
+use std::time::Duration;
+
 use postgres::Client;
 
 use crate::harness::{in_contexts, process_status, server_program, Ask, Cluster, Database, Options, WAIT};
@@ -215,4 +217,32 @@ fn what_a_worker_keeps_of_earlier_definitions_goes() {
         after < before + 60 * 20 * 1024,
         "{before} bytes after 20 redefinitions, {after} after 80"
     );
+}
+
+#[test]
+fn a_worker_that_has_grown_gives_way_to_another() {
+    let options = Options::preloaded().set("pg_tviews.workers", "1");
+    let cluster = Cluster::start(options.set("pg_tviews.worker_plan_cache_size", "1MB"));
+    let database = Database::new(&cluster, "grown_worker");
+    let mut client = database.client();
+    many(&mut client, 1, 150);
+    let refreshed = |client: &mut Client| {
+        for n in 1..=150 {
+            client.run(&format!("UPDATE tb_f{n} SET name = name || 'b'"));
+        }
+        assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
+    };
+    refreshed(&mut client);
+    let worker = client.workers()[0];
+    let gone = format!("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = {worker})");
+    let left = (0..60).any(|_| {
+        // It looks at itself after a refresh, before it sleeps.
+        client.run("UPDATE tb_f1 SET name = 'c' || name");
+        std::thread::sleep(Duration::from_millis(500));
+        client.one::<bool>(&gone)
+    });
+    assert!(left, "{} bytes", in_contexts(&cluster, &mut client, worker));
+    refreshed(&mut client);
+    client.assert_follows(&["e1", "e150"]);
+    client.assert_queue_empties();
 }

@@ -11,7 +11,6 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize};
 
-#[cfg(not(test))]
 use pgrx::pg_sys;
 use pgrx::PgSqlErrorCode;
 
@@ -141,6 +140,12 @@ fn raise() -> ! {
         "out of memory",
         "This happened while pg_tviews was at work."
     );
+}
+
+/// The memory in the contexts of this process, in bytes.
+pub fn in_contexts() -> usize {
+    // SAFETY: the context of all others exists as long as the process does.
+    unsafe { pg_sys::MemoryContextMemAllocated(pg_sys::TopMemoryContext, true) }
 }
 
 extern "C" {
