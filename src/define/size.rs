@@ -12,14 +12,14 @@ use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::{privileges, relation, role};
 use crate::refresh::failing::search_path_hint::with_search_path_hint;
 use crate::refresh::plan::Plan;
+use crate::settings;
 
 /// Maximum number of rows. Tables of larger views are filled by a worker, after commit.
 const MAX_ROWS: i64 = 20_000;
-/// Maximum time to compute the rows.
+/// Maximum time to compute the rows while writers go on. While they are kept out for new triggers, the setting
+/// pg_tviews.fill_limit applies. With its default, the time to write the rows, and the time for which writers queue behind the
+/// lock, a writer waits less than a tenth of a second.
 const LONGEST: Duration = Duration::from_millis(250);
-/// Maximum time while writers are kept out for new triggers. With the time to write the rows, and the time for which writers
-/// queue behind the lock, a writer waits less than a tenth of a second.
-const LONGEST_WITHOUT_WRITERS: Duration = Duration::from_millis(25);
 
 /// How long a small view took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +40,11 @@ pub fn limit(writers_wait: bool) -> Duration {
 }
 
 fn longest(writers_wait: bool) -> Duration {
+    let limit = settings::fill_limit();
     if writers_wait {
-        LONGEST_WITHOUT_WRITERS
+        limit
     } else {
-        LONGEST
+        limit.max(LONGEST)
     }
 }
 
@@ -60,7 +61,7 @@ pub fn measure(plan: &Plan) -> Option<Measured> {
     let args = [(pg_sys::INT8OID, Value::of(MAX_ROWS))];
     function_calls::forget();
     let count = || plan.as_owner(|| spi::session(|| spi::run(&sql, Access::Current, &args).one::<bool>()));
-    match time_limit::at_most(LONGEST, count)? {
+    match time_limit::at_most(longest(false), count)? {
         Ok(few) => (few == Some(true)).then(|| Measured {
             took: begin.elapsed(),
         }),

@@ -1,8 +1,10 @@
 //! Settings of sessions that create TVIEWs.
 
+use std::time::Duration;
+
 use pgrx::{GucSetting, PostgresGucEnum};
 
-use super::kinds::{Changed, Choice, Switch};
+use super::kinds::{Changed, Choice, Number, Switch, Unit};
 
 /// What creation does with sources of which any change recomputes the whole TVIEW.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PostgresGucEnum)]
@@ -34,6 +36,16 @@ static CREATE_TABLE_AS: Switch = Switch {
     value: GucSetting::<bool>::new(true),
 };
 
+static FILL_LIMIT: Number = Number {
+    name: c"pg_tviews.fill_limit",
+    short: c"Maximum time to compute a view whose table is filled while writers are kept out for new triggers.",
+    long: c"The table of a view that takes longer is filled by a worker, after the commit. 0 leaves all such tables to workers.",
+    unit: Unit::Milliseconds,
+    range: 0..=60_000,
+    changed: Changed::InSession,
+    value: GucSetting::<i32>::new(25),
+};
+
 static REQUIRE_TRIGGER_PRIVILEGE: Switch = Switch {
     name: c"pg_tviews.require_trigger_privilege",
     short: c"Require the privilege TRIGGER on the sources of a TVIEW.",
@@ -45,6 +57,7 @@ static REQUIRE_TRIGGER_PRIVILEGE: Switch = Switch {
 pub(super) fn define() {
     ALLOW_FULL.define();
     CREATE_TABLE_AS.define();
+    FILL_LIMIT.define();
     REQUIRE_TRIGGER_PRIVILEGE.define();
 }
 
@@ -56,6 +69,11 @@ pub fn allow_full() -> AllowFull {
 /// Whether `CREATE TABLE tv_... AS SELECT` makes a TVIEW.
 pub fn create_table_as() -> bool {
     CREATE_TABLE_AS.is_on()
+}
+
+/// Maximum time to compute a view whose table is filled while writers are kept out; zero: none is.
+pub fn fill_limit() -> Duration {
+    FILL_LIMIT.time()
 }
 
 /// Whether the owner of a TVIEW needs the privilege TRIGGER on its sources.
