@@ -120,12 +120,20 @@ fn key_queries(subject: &Subject, occurrence: &Occurrence) -> Advice {
     };
     for query in queries {
         match key_query(query, queries) {
-            Ok(verdict) => advice.add(&verdict, |table| {
-                format!(
-                    "The key query reads all of {}: no index would serve its condition.",
-                    relation::display(table)
-                )
-            }),
+            Ok(verdict) => {
+                advice.add(&verdict, |table| {
+                    format!(
+                        "The key query reads all of {}: no index would serve its condition.",
+                        relation::display(table)
+                    )
+                });
+                for found in &verdict.many {
+                    advice.say(format!(
+                        "The key query finds more than a tenth of {} for one change: no index would help.",
+                        relation::display(found.table)
+                    ));
+                }
+            }
             Err(caught) => Advice::failed(subject, &caught)
                 .sentences
                 .into_iter()

@@ -4,7 +4,7 @@
 use pgrx::datum::JsonString;
 use pgrx::pg_sys::{self, Oid};
 
-use super::plans::{self, Scan, Scans, Search};
+use super::plans::{self, Reads, Scan, Scans, Search};
 use crate::error::Caught;
 use crate::postgres::hooks::hypothetical_index::{self, HypotheticalIndex};
 use crate::postgres::hooks::planner::reshaping;
@@ -15,6 +15,8 @@ use crate::refresh::pushdown::push_down;
 
 /// Reading a whole table up to this size costs as little as an index.
 const TINY_PAGES: i64 = 16;
+/// A change that leads to a larger share of a table than this costs much more than reading the table.
+const MANY_ROWS: f64 = 0.1;
 
 /// A table that is read in full.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Verdict {
     pub found: Vec<Found>,
     /// Tables that would be read in full even with the indexes.
     pub full: Vec<Found>,
+    /// Tables of which a key query finds many rows for each change, by any index.
+    pub many: Vec<Found>,
     /// Indexes the planner would use.
     pub used: Vec<HypotheticalIndex>,
 }
@@ -50,14 +54,20 @@ impl Examination {
     ) -> Result<Verdict, Caught> {
         few_rows(true);
         run_as::set("enable_hashjoin", "on");
-        let mut found = large(self.scans(&[])?.full);
+        let now = self.scans(&[])?;
+        let (mut found, mut many) = (large(now.full), large(now.many));
         if found.is_empty() {
-            return Ok(Verdict::default());
+            return Ok(Verdict {
+                many,
+                ..Verdict::default()
+            });
         }
         // A hash join may cost less than many index searches: then no index is missing.
         run_as::set("enable_hashjoin", "off");
-        let still = large(self.scans(&[])?.full);
+        let without_hashing = self.scans(&[])?;
+        let still = large(without_hashing.full);
         found.retain(|scan| still.contains(scan));
+        many.extend(large(without_hashing.many));
         let candidates = if found.is_empty() {
             Vec::new()
         } else {
@@ -68,6 +78,7 @@ impl Examination {
             return Ok(Verdict {
                 full,
                 found,
+                many,
                 ..Verdict::default()
             });
         }
@@ -80,6 +91,7 @@ impl Examination {
         let full = large(scans.full);
         Ok(Verdict {
             full: found.iter().filter(|scan| full.contains(scan)).cloned().collect(),
+            many: many.into_iter().chain(large(scans.many)).collect(),
             found,
             used,
         })
@@ -102,8 +114,32 @@ impl Examination {
                 run()
             }
         })?;
-        Ok(plans::scans(&text, &|search| is_narrow(search, offered)))
+        Ok(plans::scans(&text, &|search| {
+            if !is_narrow(search, offered) {
+                Reads::All
+            } else if !self.recomputes && finds_many(search) {
+                Reads::Many
+            } else {
+                Reads::Few
+            }
+        }))
     }
+}
+
+/// Whether one search finds a large share of the table. The rows of the view that belong to these are recomputed, which
+/// costs more than finding them.
+fn finds_many(search: &Search) -> bool {
+    let rows = spi::run(
+        "SELECT c.reltuples::float8
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = $1 AND c.relname = $2 AND c.reltuples > 0",
+        Access::Current,
+        &[
+            (pg_sys::TEXTOID, Value::of(search.scan.schema.as_str())),
+            (pg_sys::TEXTOID, Value::of(search.scan.table.as_str())),
+        ],
+    );
+    rows.one::<f64>().is_some_and(|all| search.rows > MANY_ROWS * all)
 }
 
 /// Whether the condition of a search is about the first column of the index. Otherwise the whole index is

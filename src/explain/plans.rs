@@ -12,10 +12,12 @@ pub struct Scan {
 }
 
 /// A search of an index.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Search {
     pub scan: Scan,
     pub index: String,
+    /// Rows that one search is expected to find.
+    pub rows: f64,
     condition: String,
 }
 
@@ -31,67 +33,81 @@ impl Search {
     }
 }
 
+/// What a scan reads of its table, or a search of its index: the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reads {
+    Few,
+    /// So many rows that an index is no use.
+    Many,
+    All,
+}
+
 /// The scans of a plan.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Scans {
     /// Of whole tables, including scans of a whole index.
     pub full: Vec<Scan>,
-    /// Names of the indexes that are searched.
+    /// By searches that find many rows.
+    pub many: Vec<Scan>,
+    /// Names of the indexes whose searches find few rows.
     pub searched: Vec<String>,
 }
 
-/// Reads the whole output of EXPLAIN. `is_narrow`: whether a search reads only a part of the index.
-pub fn scans(explained: &str, is_narrow: &dyn Fn(&Search) -> bool) -> Scans {
+/// Reads the whole output of EXPLAIN. `reads`: what a search reads of its index.
+pub fn scans(explained: &str, reads: &dyn Fn(&Search) -> Reads) -> Scans {
     let mut scans = Scans::default();
     let json: Value = serde_json::from_str(explained).unwrap_or_default();
-    walk(&json[0]["Plan"], is_narrow, &mut scans);
+    walk(&json[0]["Plan"], reads, &mut scans);
     scans
 }
 
-fn walk(node: &Value, is_narrow: &dyn Fn(&Search) -> bool, scans: &mut Scans) {
+fn walk(node: &Value, reads: &dyn Fn(&Search) -> Reads, scans: &mut Scans) {
     let scan = Scan {
         schema: text(node, "Schema"),
         table: text(node, "Relation Name"),
         alias: text(node, "Alias"),
     };
-    let narrow = match text(node, "Node Type").as_str() {
-        "Seq Scan" | "Sample Scan" => false,
-        "Index Scan" | "Index Only Scan" => searches(node, &scan, is_narrow, &mut scans.searched),
-        "Bitmap Heap Scan" => {
-            children(node).any(|child| searches(child, &scan, is_narrow, &mut scans.searched))
-        }
-        _ => true,
+    let found = match text(node, "Node Type").as_str() {
+        "Seq Scan" | "Sample Scan" => Reads::All,
+        "Index Scan" | "Index Only Scan" => searches(node, &scan, reads, &mut scans.searched),
+        "Bitmap Heap Scan" => children(node)
+            .map(|child| searches(child, &scan, reads, &mut scans.searched))
+            .min()
+            .unwrap_or(Reads::All),
+        _ => Reads::Few,
     };
-    if !narrow {
-        scans.full.push(scan);
+    match found {
+        Reads::All => scans.full.push(scan),
+        Reads::Many => scans.many.push(scan),
+        Reads::Few => {}
     }
-    children(node).for_each(|child| walk(child, is_narrow, scans));
+    children(node).for_each(|child| walk(child, reads, scans));
 }
 
-/// Whether a node below `scan` finds its rows by narrow searches. With BitmapAnd one narrow search is enough,
-/// with BitmapOr all must be narrow.
+/// What a node below `scan` reads by its searches. With BitmapAnd the best search counts, with BitmapOr the worst.
 fn searches(
     node: &Value,
     scan: &Scan,
-    is_narrow: &dyn Fn(&Search) -> bool,
+    reads: &dyn Fn(&Search) -> Reads,
     searched: &mut Vec<String>,
-) -> bool {
-    let mut below = |child| searches(child, scan, is_narrow, searched);
+) -> Reads {
+    let below = |child| searches(child, scan, reads, searched);
     match text(node, "Node Type").as_str() {
-        "BitmapAnd" => children(node).map(below).filter(|narrow| *narrow).count() > 0,
-        "BitmapOr" => !children(node)
-            .map(&mut below)
-            .collect::<Vec<_>>()
-            .contains(&false),
+        "BitmapAnd" => children(node).map(below).min().unwrap_or(Reads::All),
+        "BitmapOr" => children(node).map(below).max().unwrap_or(Reads::All),
         _ => {
-            let search = node["Index Cond"].as_str().map(|condition| Search {
+            let Some(condition) = node["Index Cond"].as_str() else {
+                return Reads::All;
+            };
+            let search = Search {
                 scan: scan.clone(),
                 index: text(node, "Index Name"),
+                rows: node["Plan Rows"].as_f64().unwrap_or_default(),
                 condition: condition.to_string(),
-            });
-            let narrow = search.filter(|search| is_narrow(search));
-            searched.extend(narrow.iter().map(|search| search.index.clone()));
-            narrow.is_some()
+            };
+            let found = reads(&search);
+            searched.extend((found == Reads::Few).then_some(search.index));
+            found
         }
     }
 }
@@ -134,7 +150,11 @@ mod tests {
         let plan = format!(
             r#"[{{"Plan": {{"Node Type": "Nested Loop", "Plans": [{{"Node Type": "Result"}}, {node}]}}}}]"#
         );
-        scans(&plan, &|search| search.index != "wide")
+        scans(&plan, &|search| match search.index.as_str() {
+            "wide" => Reads::All,
+            "common" => Reads::Many,
+            _ => Reads::Few,
+        })
     }
 
     #[test]
@@ -154,6 +174,9 @@ mod tests {
         let found = read(&node("Index Scan", &index("wide")));
         assert_eq!(found.full, [scan("r1")]);
         assert!(found.searched.is_empty());
+        let found = read(&node("Index Scan", &index("common")));
+        assert_eq!((found.full, found.many), (Vec::new(), vec![scan("r1")]));
+        assert!(found.searched.is_empty());
     }
 
     #[test]
@@ -161,6 +184,7 @@ mod tests {
         let search = Search {
             scan: scan("r1"),
             index: String::new(),
+            rows: 1.0,
             condition: "(r1.fk_user = changed.id)".to_string(),
         };
         assert!(search.is_on("r1.fk_user"));
@@ -188,14 +212,16 @@ mod tests {
         );
         assert!(read(&heap(&index("narrow"))).full.is_empty());
         assert!(combined("BitmapAnd", "wide").full.is_empty());
+        assert!(combined("BitmapAnd", "common").many.is_empty());
         assert_eq!(combined("BitmapOr", "wide").full, [scan("r1")]);
+        assert_eq!(combined("BitmapOr", "common").many, [scan("r1")]);
         assert_eq!(combined("BitmapOr", "narrow").searched, ["narrow", "narrow"]);
         assert!(combined("BitmapOr", "narrow").full.is_empty());
     }
 
     #[test]
     fn what_is_not_a_plan_has_no_scans() {
-        assert_eq!(scans("nonsense", &|_| true), Scans::default());
+        assert_eq!(scans("nonsense", &|_| Reads::Few), Scans::default());
     }
 
     #[test]

@@ -17,6 +17,8 @@ ALTER TABLE tb_event ATTACH PARTITION tb_event_new FOR VALUES FROM ('2024-01-01'
 CREATE TABLE tb_note (pk_note int PRIMARY KEY, fk_user int, words text);
 CREATE TABLE tb_note_long (more text) INHERITS (tb_note);
 CREATE TABLE tb_small (pk_small int PRIMARY KEY, fk_user int);
+CREATE TABLE tb_reader (pk_reader int PRIMARY KEY, language text);
+CREATE TABLE tb_text (fk_post int, language text, words text, PRIMARY KEY (fk_post, language));
 
 CREATE PROCEDURE advise(title text, query text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -41,6 +43,7 @@ CREATE FUNCTION indexes(query text) RETURNS SETOF text LANGUAGE sql AS
 \set contains 'SELECT p.pk_post, t.label FROM tb_post p JOIN tb_tag t ON p.tags @> ARRAY[t.label]'
 \set any 'SELECT p.pk_post, t.label FROM tb_post p JOIN tb_tag t ON t.label = ANY (p.tags)'
 \set small 'SELECT u.pk_user, count(*) AS small FROM tb_user u LEFT JOIN tb_small s ON s.fk_user = u.pk_user GROUP BY u.pk_user'
+\set common 'SELECT r.pk_reader, (SELECT count(*) FROM tb_text t WHERE t.language = r.language) AS texts FROM tb_reader r'
 \set total 'SELECT p.pk_post, u.name, (SELECT avg(id) FROM tb_event) AS average FROM tb_post p JOIN tb_user u ON u.pk_user = p.fk_user'
 \set both 'SELECT p.pk_post, (SELECT max(q.title) FROM tb_post q) AS last FROM tb_post p'
 
@@ -55,7 +58,9 @@ INSERT INTO tb_event SELECT i, 1 + i % 9000, date '2023-01-01' + i % 700 FROM ge
 INSERT INTO tb_note SELECT i, i, 'words' FROM generate_series(1, 100) AS i;
 INSERT INTO tb_note_long SELECT i, 1 + i % 9000, 'words' FROM generate_series(101, 12000) AS i;
 INSERT INTO tb_small SELECT i, i FROM generate_series(1, 100) AS i;
-ANALYZE tb_user, tb_post, tb_tag, tb_post_tag, tb_event, tb_note, tb_note_long, tb_small;
+INSERT INTO tb_reader SELECT i, (ARRAY['en', 'fr', 'de'])[1 + i % 3] FROM generate_series(1, 12000) AS i;
+INSERT INTO tb_text SELECT i, l, 'words' FROM generate_series(1, 100) AS i, unnest('{en,fr,de}'::text[]) AS l;
+ANALYZE tb_user, tb_post, tb_tag, tb_post_tag, tb_event, tb_note, tb_note_long, tb_small, tb_reader, tb_text;
 
 CALL advise('a foreign key without an index', :'joined');
 SELECT indexes(:'joined')
@@ -96,6 +101,10 @@ SELECT indexes(:'contains')
 CALL advise('with it', :'contains');
 CALL advise('= ANY (column): no index helps', :'any');
 CALL advise('a tiny table beside a large one', :'small');
+CALL advise('a value of a third of the rows', :'common');
+CREATE INDEX tb_reader_language ON tb_reader (language);
+CALL advise('the index does not help', :'common');
+DROP INDEX tb_reader_language;
 CALL advise('a total over a table is full; every row recomputed reads it', :'total');
 CALL advise('keyed and full at once', :'both');
 -- Nothing was created but what was pasted.
