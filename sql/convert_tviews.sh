@@ -55,7 +55,7 @@ done
 [ -n "$db" ] || misuse 'which database? (-d DB)'
 
 # Names reach SQL as psql variables, quoted by psql: :'x' is a literal, :"x" an identifier.
-psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse --set=schema="$schema" --set=mode="$mode" \
+psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=SHOW_CONTEXT=never --set=schema="$schema" --set=mode="$mode" \
     "${connection[@]}" --dbname="$db" --file=- <<'SQL' || exit 1
 -- Nothing but PostgreSQL's own functions and operators, whatever schemas of this database are called.
 SET search_path = pg_catalog, pg_temp;
@@ -64,7 +64,7 @@ SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_tviews') AS installe
        :'mode' = 'plan' AS plan_only \gset
 \if :installed
 \else
-    DO $$ BEGIN RAISE 'extension pg_tviews is not installed in this database: CREATE EXTENSION pg_tviews'; END $$;
+    DO $$ BEGIN RAISE 'extension pg_tviews is not installed in this database' USING HINT = 'Run CREATE EXTENSION pg_tviews;'; END $$;
 \endif
 \if :schema_exists
 \else

@@ -60,7 +60,7 @@ case $fail_on in error | warning | info) ;; *) misuse "unknown severity: $fail_o
 
 # Names reach SQL as psql variables, quoted by psql: :'x' is a literal, :"x" an identifier.
 # The last line is the number of findings that count.
-if ! output=$(psql --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse \
+if ! output=$(psql --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=SHOW_CONTEXT=never \
     --set=schema="$schema" --set=format="$format" --set=fail_on="$fail_on" \
     "${connection[@]}" --dbname="$db" --file=- <<'SQL'
 -- Nothing but PostgreSQL's own functions and operators, whatever schemas of this database are called.
@@ -69,7 +69,7 @@ SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_tviews') AS installe
        :'format' = 'json' AS as_json, :'format' = 'github' AS as_github \gset
 \if :installed
 \else
-    DO $$ BEGIN RAISE 'extension pg_tviews is not installed in this database: CREATE EXTENSION pg_tviews'; END $$;
+    DO $$ BEGIN RAISE 'extension pg_tviews is not installed in this database' USING HINT = 'Run CREATE EXTENSION pg_tviews;'; END $$;
 \endif
 SELECT n.nspname AS extension_schema
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
