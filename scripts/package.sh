@@ -62,7 +62,7 @@ lay_out() {
 }
 
 # pages FOLDER: what users read. Files that tests or editors have left in these folders are not copied.
-pages() { git ls-files -z README.md SECURITY.md docs examples monitoring | xargs -0 cp --parents --target-directory="$1"; }
+pages() { git ls-files -z -- *.md docs examples monitoring | xargs -0 cp --parents --target-directory="$1"; }
 
 changelog() {
     printf 'pg-tviews (%s) unstable; urgency=medium\n\n  * Built from the source of version %s: see changelog.gz.\n\n -- %s  %s\n' \
@@ -163,7 +163,7 @@ archive() {
         "$root/usr/share/postgresql/$PG/contrib/pg_tviews" "$folder/$name/"
     mv "$folder/$name/pg_tviews" "$folder/$name/sql"
     pages "$folder/$name"
-    cp CHANGELOG.md "$doc/copyright" "$folder/$name/"
+    cp "$doc/copyright" "$folder/$name/"
     (cd "$folder/$name" && find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum) >"$work/sums"
     mv "$work/sums" "$folder/$name/SHA256SUMS"
     tar --create --directory "$folder" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner "$name" |

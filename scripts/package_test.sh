@@ -76,6 +76,16 @@ install_package() {
     done
 }
 
+# Every link of a page of the package, but those to the web, leads to a file or folder of the package.
+check_links() {
+    local folder=$root/usr/share/doc/$package page link seen=0
+    while read -r page link; do
+        [ -e "$(dirname "$page")/$link" ] || die "${page#"$folder/"} links to $link, which the package lacks"
+        seen=$((seen + 1))
+    done < <(find "$folder" -name '*.md' -exec grep -HoP '\]\(\K(?![a-z]+:)[^)#\s]+' {} + | sed 's/:/ /')
+    [ "$seen" -gt 200 ] || die "the pages of the package have only $seen links"
+}
+
 # The blocks of a page in one language, each in a file of its own: 01.sql, 02.bash, ...
 blocks() {
     awk -v folder="$2" '
@@ -114,6 +124,7 @@ fi
 say "installing into $root"
 copy_server
 install_package
+check_links
 export PGHOST=$cluster PGUSER=postgres
 PATH=$(pg_bin):$PATH
 cluster_start "$cluster" "shared_preload_libraries='pg_tviews'" fsync=off
