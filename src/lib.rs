@@ -62,8 +62,8 @@ pub mod worker;
 
 use catalog::announce;
 use postgres::hooks::{
-    dropped_tables, executor, function_calls, insistent_cancel, invalidation, parse_analysis,
-    transaction_events, utility,
+    dropped_tables, executor, executor_finish, function_calls, insistent_cancel, invalidation,
+    parse_analysis, transaction_events, utility,
 };
 use postgres::process::{self, background_worker};
 use postgres::triggers;
@@ -107,6 +107,7 @@ pub extern "C-unwind" fn _PG_init() {
     function_calls::install();
     dropped_tables::install();
     triggers::capture::register(capture::capture);
+    triggers::unqueued::register(capture::unqueued::HANDLERS);
     postgres::queue_scan::register(wake::queue_blocks::KNOWN);
     postgres::metrics::register(catalog::metrics::METRICS);
     executor::install(executor::Before {
@@ -114,6 +115,7 @@ pub extern "C-unwind" fn _PG_init() {
         keep_bound: session::promise::query::before,
         preview: preview::before,
     });
+    executor_finish::install();
     executor::watch_writes(executor::Writes {
         are_watched: || capture::bulk_load::is_any() || session::throttle::may_delay(),
         before: |tables| {

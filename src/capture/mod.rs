@@ -18,6 +18,7 @@ mod key_set;
 pub mod net_changes;
 pub mod plan;
 pub mod shown;
+pub mod unqueued;
 
 use std::cell::Cell;
 
@@ -110,24 +111,41 @@ struct Written {
     images: [Vec<u8>; 2],
 }
 
-/// Records the keys of a row before and after a change, and its net change where one is told.
-fn capture_row(plan: &CapturePlan, operation: Operation, old: Option<Row>, new: Option<Row>) {
+/// Taken out while in use: an output function may run SQL that changes a source.
+fn with_written<R>(work: impl FnOnce(&mut Written) -> R) -> R {
     thread_local! {
         static WRITTEN: Cell<Written> = Cell::default();
     }
-    // Taken out while in use: an output function may run SQL that changes a source.
     let mut written = WRITTEN.take();
-    let Written { keys, images } = &mut written;
-    let same = matches!((&old, &new), (Some(old), Some(new)) if plan.same_key(old, new));
-    let rows = [old.filter(|_| !same), new];
-    if write(rows, keys, |row, out| plan.write_key(row, out)) {
-        let change = net_change(plan, operation, [old, new], images);
-        let keys = rows.iter().zip(&keys[..]).filter(|(row, _)| row.is_some());
-        flush::record_row(plan.source, operation, change, keys.map(|(_, key)| &key[..]));
-    } else {
-        capture_all(plan.source, operation);
-    }
+    let result = work(&mut written);
     WRITTEN.set(written);
+    result
+}
+
+/// Records the keys of a row before and after a change, and its net change where one is told.
+fn capture_row(plan: &CapturePlan, operation: Operation, old: Option<Row>, new: Option<Row>) {
+    with_written(|Written { keys, images }| {
+        let rows = to_write(plan, old, new);
+        if write(rows, keys, |row, out| plan.write_key(row, out)) {
+            let change = net_change(plan, operation, [old, new], images);
+            flush::record_row(plan.source, operation, change, written(&rows, keys));
+        } else {
+            capture_all(plan.source, operation);
+        }
+    });
+}
+
+/// The versions of a row whose keys are written: the new one alone, if both have the same key.
+fn to_write<'r>(plan: &CapturePlan, old: Option<Row<'r>>, new: Option<Row<'r>>) -> [Option<Row<'r>>; 2] {
+    let same = matches!((&old, &new), (Some(old), Some(new)) if plan.same_key(old, new));
+    [old.filter(|_| !same), new]
+}
+
+/// The keys of the rows that there are.
+fn written<'k>(rows: &[Option<Row>; 2], keys: &'k [Vec<u8>; 2]) -> impl Iterator<Item = &'k [u8]> {
+    let [old, new] = rows.each_ref().map(Option::is_some);
+    let there = [old, new].into_iter().zip(keys);
+    there.filter(|(there, _)| *there).map(|(_, key)| &key[..])
 }
 
 /// The net change of a row before and after; its images are written into `images`.

@@ -25,6 +25,8 @@ pub struct CapturePlan {
     net: Option<Vec<KeyColumn>>,
     /// A TVIEW reads a system column that every update changes: `ctid`, `xmin`.
     every_update: bool,
+    /// Whether keys can be made at any time: no output function runs, and no net change is told.
+    is_simple: bool,
     /// Columns to read of an inserted or deleted row.
     pub key_width: usize,
     /// Columns to read of both versions of an updated row.
@@ -64,6 +66,12 @@ impl CapturePlan {
         plan
     }
 
+    /// Whether a trigger of a relation has a plan, and one whose keys can be made at any time.
+    pub fn is_simple(relation: Oid, trigger: Oid) -> bool {
+        let id = id_of(relation) | u64::from(trigger.to_u32());
+        !STALE.get() && PLANS.with_borrow(|plans| plans.get(&id).is_some_and(|plan| plan.is_simple))
+    }
+
     /// Relation cache callback, see [`crate::postgres::hooks::invalidation`].
     pub fn forget(relation: Oid) {
         INVALIDATIONS.set(INVALIDATIONS.get().wrapping_add(1));
@@ -101,8 +109,10 @@ impl CapturePlan {
             .max()
             .unwrap_or(0)
             .max(key_width);
+        let are_simple = |keys: &Vec<KeyColumn>| keys.iter().all(|key| key.column.is_simple());
         CapturePlan {
             source: source_of(call),
+            is_simple: net.is_none() && keys.as_ref().is_some_and(are_simple),
             keys,
             watch,
             net,

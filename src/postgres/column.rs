@@ -13,6 +13,15 @@ use crate::json::text;
 /// any row.
 const LONGEST: usize = 1 << 20;
 
+/// PostgreSQL's own, as pgrx's declaration would convert errors: this raises none for columns that there are.
+mod raw {
+    use pgrx::pg_sys;
+
+    extern "C-unwind" {
+        pub fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, columns: std::ffi::c_int);
+    }
+}
+
 /// A column as the relation defines it now.
 pub struct Column {
     /// Name in the encoding of the database.
@@ -61,8 +70,9 @@ impl Row<'_> {
     pub(super) unsafe fn read(slot: *mut pg_sys::TupleTableSlot, columns: usize) -> Self {
         // SAFETY: as the caller promises; a slot has as many values and flags as it says are valid.
         unsafe {
+            let columns = columns.min((*(*slot).tts_tupleDescriptor).natts as usize);
             if usize::from((*slot).tts_nvalid as u16) < columns {
-                pg_sys::slot_getsomeattrs_int(slot, columns as i32);
+                raw::slot_getsomeattrs_int(slot, columns as i32);
             }
             let valid = usize::from((*slot).tts_nvalid as u16).min(columns);
             Row {
@@ -95,6 +105,14 @@ impl Column {
             })
             .collect()
         }
+    }
+
+    /// Whether values are written without functions of PostgreSQL.
+    pub fn is_simple(&self) -> bool {
+        !matches!(
+            self.kind,
+            Kind::Jsonb | Kind::Output(_) | Kind::PinnedOutput(_) | Kind::Private
+        )
     }
 
     /// Whether both rows hold the same image in this column. Equal values of different images count as

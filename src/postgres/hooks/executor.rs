@@ -9,6 +9,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use super::{row_counts, transaction_events};
 use crate::postgres::fresh_view;
+use crate::postgres::triggers::unqueued;
 use crate::postgres::versions::permissions;
 
 /// PostgreSQL's own, declared here because pgrx's declarations convert errors.
@@ -138,6 +139,10 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: std::ffi
         if (writes || is_bounded()) && !explained_only {
             enter(query);
         }
+        let fires_triggers = flags & pg_sys::EXEC_FLAG_SKIP_TRIGGERS as std::ffi::c_int == 0;
+        if writes && !explained_only && fires_triggers {
+            unqueued::started(query);
+        }
     }
 }
 
@@ -145,6 +150,8 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: std::ffi
 unsafe extern "C-unwind" fn end(query: *mut pg_sys::QueryDesc) {
     // SAFETY: as above.
     unsafe {
+        // Does nothing, unless a hook of another extension has finished the query without those of others.
+        unqueued::rows_written(query);
         leave(query);
         if writes_rows(query) && writes_are_watched() {
             after_writing();

@@ -6,6 +6,7 @@ pub mod copy_to;
 pub mod create_view;
 pub mod dropped_tables;
 pub mod executor;
+pub mod executor_finish;
 pub mod function_calls;
 pub mod hypothetical_index;
 pub mod insistent_cancel;

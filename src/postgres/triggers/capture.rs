@@ -29,15 +29,37 @@ pub enum Operation {
 
 /// One call of the capture trigger.
 pub struct CaptureCall<'a> {
-    data: &'a pg_sys::TriggerData,
     trigger: &'a pg_sys::Trigger,
     relation: &'a pg_sys::RelationData,
     pub operation: Operation,
     /// False: the statement as a whole, no row at hand.
     pub for_each_row: bool,
+    old: *mut pg_sys::TupleTableSlot,
+    new: *mut pg_sys::TupleTableSlot,
 }
 
 impl<'a> CaptureCall<'a> {
+    /// What a trigger would be called with for a row.
+    ///
+    /// # Safety
+    /// The relation is open, and the trigger one of its triggers. The slots of the row before and after the change
+    /// are null or hold a row of the relation, and stay as they are while the result is used.
+    pub(super) unsafe fn of_row(
+        trigger: &'a pg_sys::Trigger,
+        relation: &'a pg_sys::RelationData,
+        operation: Operation,
+        [old, new]: [*mut pg_sys::TupleTableSlot; 2],
+    ) -> Self {
+        CaptureCall {
+            trigger,
+            relation,
+            operation,
+            for_each_row: true,
+            old,
+            new,
+        }
+    }
+
     /// Reads the call; raises an ERROR if it is not one of an AFTER trigger.
     ///
     /// # Safety
@@ -53,17 +75,20 @@ impl<'a> CaptureCall<'a> {
             if data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER {
                 refuse("pg_tviews_capture() can only be called by an AFTER trigger");
             }
+            let (row, none) = (data.tg_trigslot, std::ptr::null_mut());
+            let (operation, old, new) = match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+                pg_sys::TRIGGER_EVENT_INSERT => (Operation::Insert, none, row),
+                pg_sys::TRIGGER_EVENT_UPDATE => (Operation::Update, row, data.tg_newslot),
+                pg_sys::TRIGGER_EVENT_DELETE => (Operation::Delete, row, none),
+                _ => (Operation::Truncate, none, none),
+            };
             CaptureCall {
-                data,
                 trigger: &*data.tg_trigger,
                 relation: &*data.tg_relation,
-                operation: match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
-                    pg_sys::TRIGGER_EVENT_INSERT => Operation::Insert,
-                    pg_sys::TRIGGER_EVENT_UPDATE => Operation::Update,
-                    pg_sys::TRIGGER_EVENT_DELETE => Operation::Delete,
-                    _ => Operation::Truncate,
-                },
+                operation,
                 for_each_row: data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0,
+                old,
+                new,
             }
         }
     }
@@ -130,23 +155,14 @@ impl<'a> CaptureCall<'a> {
 
     /// The row before the change, for UPDATE and DELETE.
     pub fn old_row(&self, columns: usize) -> Option<Row<'a>> {
-        match self.operation {
-            // SAFETY: the executor fills this slot for each of its row triggers.
-            Operation::Update | Operation::Delete => unsafe { self.row(self.data.tg_trigslot, columns) },
-            _ => None,
-        }
+        // SAFETY: the executor fills this slot for each of its row triggers.
+        unsafe { self.row(self.old, columns) }
     }
 
     /// The row after the change, for INSERT and UPDATE.
     pub fn new_row(&self, columns: usize) -> Option<Row<'a>> {
-        // SAFETY: the executor fills these slots for each of its row triggers.
-        unsafe {
-            match self.operation {
-                Operation::Insert => self.row(self.data.tg_trigslot, columns),
-                Operation::Update => self.row(self.data.tg_newslot, columns),
-                _ => None,
-            }
-        }
+        // SAFETY: as above.
+        unsafe { self.row(self.new, columns) }
     }
 
     unsafe fn row(&self, slot: *mut pg_sys::TupleTableSlot, columns: usize) -> Option<Row<'a>> {

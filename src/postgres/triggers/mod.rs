@@ -8,5 +8,6 @@ pub mod meta_insert;
 pub mod meta_update;
 pub mod queue_written;
 pub mod row_triggers_off;
+pub mod unqueued;
 pub mod write_guard;
 pub mod written_row;
