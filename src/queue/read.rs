@@ -46,21 +46,35 @@ pub struct Largest {
 
 thread_local! {
     static READ: SessionStatement = const { SessionStatement::new() };
+    static READ_SMALL: SessionStatement = const { SessionStatement::new() };
 }
 
 /// Queue rows of `sources` that `position` does not cover, aggregated by source, for a TVIEW. Under the snapshot of a
 /// refresh, inside an SPI session, with internal rights; the values live as long as the session.
 pub fn since(position: &Position, sources: &[Oid], tview: Oid) -> Vec<Pending> {
+    READ.with(|read| read_by(read, || statement!("queue_read"), position, sources, tview))
+}
+
+/// The same of transactions with few change keys alone, without requests.
+pub fn small_since(position: &Position, sources: &[Oid], tview: Oid) -> Vec<Pending> {
+    READ_SMALL.with(|read| read_by(read, || statement!("queue_read_small"), position, sources, tview))
+}
+
+fn read_by(
+    read: &SessionStatement,
+    text: fn() -> String,
+    position: &Position,
+    sources: &[Oid],
+    tview: Oid,
+) -> Vec<Pending> {
     planned_once();
     let [source_type, position_type] = OUTSIDE;
     let [sources, position] = outside(Some(position), sources.to_vec());
-    let rows = READ.with(|read| {
-        read.get(
-            || statement!("queue_read"),
-            &[source_type, position_type, pg_sys::OIDOID],
-        )
-        .run(Access::Snapshot, &[sources, position, Value::of(tview)], 0)
-    });
+    let rows = read.get(text, &[source_type, position_type, pg_sys::OIDOID]).run(
+        Access::Snapshot,
+        &[sources, position, Value::of(tview)],
+        0,
+    );
     pending(&rows)
 }
 

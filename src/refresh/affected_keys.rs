@@ -30,7 +30,6 @@ pub enum Affected {
 /// Everything, if there are far more keys than rows: many combinations of values, say, of which the view
 /// returns few. Comparing all rows then costs less than looking up keys that neither view nor table has.
 pub fn of(plan: &Plan, pending: &[Pending]) -> Affected {
-    let worth = |rows: f64| ((2.0 * rows) as usize).clamp(WORTH_GATHERING, MAXIMUM_KEYS);
     let known = plan.rows.get().unwrap_or_else(|| cost::rows(plan));
     plan.rows.set(Some(known));
     let affected = at_most(plan, pending, worth(known));
@@ -45,31 +44,30 @@ pub fn of(plan: &Plan, pending: &[Pending]) -> Affected {
     affected
 }
 
+/// How many keys are gathered at most.
+pub fn maximum(plan: &Plan) -> usize {
+    let rows = cost::rows(plan);
+    plan.rows.set(Some(rows));
+    worth(rows)
+}
+
+fn worth(rows: f64) -> usize {
+    ((2.0 * rows) as usize).clamp(WORTH_GATHERING, MAXIMUM_KEYS)
+}
+
 /// The same with a maximum number of keys: everything, if there are more.
 pub fn at_most(plan: &Plan, pending: &[Pending], maximum: usize) -> Affected {
+    if pending.iter().any(|changes| affects_all(plan, changes)) {
+        return Affected::Everything;
+    }
     let mut keys = Keys::default();
     let mut queries = 0;
     for changes in pending {
-        if !changes.concerns(plan.definition.tview) {
+        let Some(source) = source_of(plan, changes) else {
             continue;
-        }
-        if changes.all_keys {
-            return Affected::Everything;
-        }
-        let source = if changes.requested {
-            &plan.requested
-        } else {
-            match plan.sources.get(&changes.source) {
-                Some(Some(source)) => source,
-                Some(None) => return Affected::Everything,
-                None => continue,
-            }
         };
-        match gather(plan, source, changes, &mut keys, maximum) {
-            Ok(()) if keys.len() <= maximum => {}
-            Ok(()) => return Affected::Everything,
-            Err(error) if is_about_values(&error) => return Affected::Everything,
-            Err(error) => Problem::from(error).raise(),
+        if !add(plan, source, changes, &mut keys, maximum) {
+            return Affected::Everything;
         }
         queries += 1;
     }
@@ -77,6 +75,37 @@ pub fn at_most(plan: &Plan, pending: &[Pending], maximum: usize) -> Affected {
         keys.merge_equal(|keys| equal_keys::merge(plan, keys));
     }
     Affected::Keys(keys)
+}
+
+/// Whether these changes may affect all rows, whatever their keys.
+pub fn affects_all(plan: &Plan, changes: &Pending) -> bool {
+    let is_full = || !changes.requested && matches!(plan.sources.get(&changes.source), Some(None));
+    changes.concerns(plan.definition.tview) && (changes.all_keys || is_full())
+}
+
+/// The statements for these changes; None if they affect no keys.
+fn source_of<'p>(plan: &'p Plan, changes: &Pending) -> Option<&'p SourcePlan> {
+    if !changes.concerns(plan.definition.tview) {
+        return None;
+    }
+    if changes.requested {
+        return Some(&plan.requested);
+    }
+    plan.sources.get(&changes.source)?.as_ref()
+}
+
+/// Adds the keys that some changes of a source affect. False: everything, as there are more than `maximum`, or as the
+/// key queries fail.
+pub fn add_some(plan: &Plan, changes: &Pending, keys: &mut Keys, maximum: usize) -> bool {
+    source_of(plan, changes).is_none_or(|source| add(plan, source, changes, keys, maximum))
+}
+
+fn add(plan: &Plan, source: &SourcePlan, changes: &Pending, keys: &mut Keys, maximum: usize) -> bool {
+    match gather(plan, source, changes, keys, maximum) {
+        Ok(()) => keys.len() <= maximum,
+        Err(error) if is_about_values(&error) => false,
+        Err(error) => Problem::from(error).raise(),
+    }
 }
 
 /// Adds the keys that the key queries of one source return.
@@ -98,7 +127,7 @@ fn gather(
             add(rows) <= maximum
         });
     })?;
-    keys.found.push(Found {
+    keys.note_found(Found {
         source: changes.source,
         keys: returned,
         took: begin.elapsed(),

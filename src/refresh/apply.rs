@@ -21,7 +21,6 @@ use super::outcome::Status;
 use super::plan::{self, Plan};
 use super::progress;
 use super::running::forget;
-use super::shared_backlog::parts;
 use super::step::{Backlog, First, Shared, Step};
 use super::tally;
 use super::together;
@@ -36,11 +35,11 @@ use crate::wake::counters::Stage;
 use crate::wake::operations::{self, Kind, Phase};
 
 /// What a refresh has read about what it is to do.
-struct Read<'r> {
+pub struct Read<'r> {
     /// All rows are to be computed, whatever is pending.
-    populates: bool,
-    pending: &'r [Pending],
-    dead: &'r DeadKeys,
+    pub populates: bool,
+    pub pending: &'r [Pending],
+    pub dead: &'r DeadKeys,
 }
 
 impl Refresh<'_> {
@@ -122,7 +121,7 @@ impl Refresh<'_> {
     }
 
     /// The sources whose queue rows this TVIEW reads, and the TVIEW itself for requests.
-    fn logged_for(&self, plan: &Plan) -> Vec<Oid> {
+    pub fn logged_for(&self, plan: &Plan) -> Vec<Oid> {
         plan.source_oids().into_iter().chain([self.tview]).collect()
     }
 
@@ -138,12 +137,29 @@ impl Refresh<'_> {
             entry.origins = pending.iter().find_map(|pending| pending.origins.clone());
             append::note_applied(Some(entry.origins.clone().unwrap_or_default()));
             progress::begin(Kind::Refresh, &plan.definition);
-            operations::phase(Phase::FindingKeys);
-            affected = self.as_owner(plan, || affected_keys::of(plan, pending));
+            if !self.everything.take() {
+                if let Some(step) = self.begin_look_up(plan, &now, pending, &entry) {
+                    return First::new(step, 0, 0);
+                }
+                operations::phase(Phase::FindingKeys);
+                affected = self.as_owner(plan, || affected_keys::of(plan, pending));
+            }
             tally::ended(Stage::FindKeys);
             entry.sources = by_source::costs(plan, pending, &affected);
         }
         self.pass_age_on(&entry);
+        self.apply_affected(plan, affected, now, read, entry)
+    }
+
+    /// Recomputes what changes affect: all of it, or the first batch.
+    pub fn apply_affected(
+        &self,
+        plan: &Plan,
+        affected: Affected,
+        now: Now,
+        read: &Read,
+        mut entry: Entry,
+    ) -> First {
         match affected {
             Affected::Everything if self.spares_partitions() => {
                 self.all_partitions.set(true);
@@ -268,7 +284,8 @@ impl Refresh<'_> {
         if let Some(size) = self.size_of_parts(plan, &keys) {
             audit::write_feed(&mut entry);
             return Err(Step::Shared(Box::new(Shared {
-                parts: parts::store(self.tview, keys.batches(size), before.as_ref()),
+                batches: keys.batches(size),
+                parts: 0,
                 news: News::after(entry.position.as_ref()),
                 entry,
                 before,

@@ -1,5 +1,5 @@
-//! Changes that are committed while a large backlog is worked off. Small ones are applied in between, so that
-//! they do not wait for the rest of the backlog.
+//! Changes that are committed before or while a large backlog is looked up and worked off. Small ones are applied first, or
+//! in between, so that they do not wait for the rest of the backlog.
 //!
 //! They do not count as applied: the position moves to the snapshot that the queue was read in at first, and
 //! the next refresh reads them again. So nothing that is left out or fails here is lost, and no reader is told
@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::affected_keys::{self, Affected, FEW_CHANGES};
 use super::audit::{self, Entry};
 use super::current::{self, Now};
+use super::failing::classes;
 use super::news::News;
 use super::one_refresh::Refresh;
 use super::outcome::Status;
@@ -41,7 +42,7 @@ impl Refresh<'_> {
         if !self.skip.is_nothing() || !news.may_exist(|| plan.source_oids()) {
             return Ok(());
         }
-        let mut applied = None;
+        let (mut applied, earlier) = (None, news.upto());
         let work = || {
             if let Some(now) = current::unmoved(plan, before) {
                 applied = self.apply_after(plan, &now, news, lock);
@@ -55,6 +56,10 @@ impl Refresh<'_> {
             (Ok(_), Some(written)) => backlog.add_written(written),
             (Ok(_), None) => {}
             (Err(error), _) if error.ends_the_command() => return Err(error),
+            // Another worker applies a part of the backlog with the same rows: they are tried again.
+            (Err(error), _) if lock == ObjectLock::Share && classes::is_overtaken(&error) => {
+                news.go_back(earlier)
+            }
             // The next refresh reports it, if it comes again.
             (Err(_), _) => news.end(),
         }
@@ -64,9 +69,9 @@ impl Refresh<'_> {
     /// Applies the small ones of the changes that were not read yet, and writes what became of it to the feed.
     fn apply_after(&self, plan: &Plan, now: &Now, news: &mut News, lock: ObjectLock) -> Option<Entry> {
         let upto = news.move_to(now.snapshot.clone())?;
-        let pending = run_internal(|| read::since(&upto, &plan.source_oids(), self.tview));
-        let is_small = |pending: &Pending| !pending.all_keys && pending.changes <= FEW_CHANGES;
-        let small: Vec<Pending> = pending.into_iter().filter(is_small).collect();
+        let pending = run_internal(|| read::small_since(&upto, &plan.source_oids(), self.tview));
+        let are_few = |pending: &Pending| pending.changes <= FEW_CHANGES;
+        let small: Vec<Pending> = pending.into_iter().filter(are_few).collect();
         if small.is_empty() {
             return None;
         }

@@ -1,6 +1,7 @@
 //! A list of keys of tv rows: in memory, and in a temporary file once they take too much memory.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
@@ -31,6 +32,8 @@ pub struct Keys {
     /// The same, for lookups. Filled when keys of a second query are added.
     known: HashSet<Key>,
     spilled: Option<Spilled>,
+    /// Of a list that many queries add to: which keys are in the file.
+    fingerprints: Option<Box<Fingerprints>>,
     /// The view may return rows whose key is NULL.
     pub null_key: bool,
     /// How the changes of each source led to keys.
@@ -45,6 +48,21 @@ pub struct Found {
     pub took: Duration,
 }
 
+/// Which keys are in a file: two hashes of each, with seeds that are random in each process. Two keys that share both are
+/// out of reach.
+#[derive(Default)]
+struct Fingerprints {
+    of: [RandomState; 2],
+    known: HashSet<u128>,
+}
+
+impl Fingerprints {
+    fn one(&self, key: &Key) -> u128 {
+        let [high, low] = &self.of;
+        u128::from(high.hash_one(key)) << 64 | u128::from(low.hash_one(key))
+    }
+}
+
 /// Keys in a temporary file.
 struct Spilled {
     file: Spill,
@@ -54,6 +72,14 @@ struct Spilled {
 }
 
 impl Keys {
+    /// A list that many queries add to. Each key is in it once, wherever it is.
+    pub fn of_many_queries() -> Keys {
+        Keys {
+            fingerprints: Some(Box::default()),
+            ..Keys::default()
+        }
+    }
+
     /// Adds the keys that one query returns, each once, a portion at a time. Returns how many keys there are
     /// then.
     pub fn adding<'k>(
@@ -73,9 +99,13 @@ impl Keys {
         }
     }
 
-    /// Adds a key unless it is in memory. A key that is in the file may be added again; it is recomputed
-    /// twice.
+    /// Adds a key unless it is in memory. A key that is in the file may be added again, unless many queries add to the
+    /// list; it is recomputed twice.
     fn add(&mut self, key: Key) {
+        let fingerprints = self.fingerprints.as_ref();
+        if fingerprints.is_some_and(|of_file| of_file.known.contains(&of_file.one(&key))) {
+            return;
+        }
         if self.known.len() < self.rows.len() {
             self.known.extend(self.rows.iter().cloned());
         }
@@ -105,6 +135,10 @@ impl Keys {
                 .write(serde_json::json!(record).to_string().as_bytes());
         }
         spilled.count += self.rows.len();
+        if let Some(of_file) = &mut self.fingerprints {
+            let ones: Vec<u128> = self.rows.iter().map(|key| of_file.one(key)).collect();
+            of_file.known.extend(ones);
+        }
         self.rows = Vec::new();
         self.known = HashSet::new();
         self.bytes = 0;
@@ -116,6 +150,17 @@ impl Keys {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// A key query of a source has returned so many keys.
+    pub fn note_found(&mut self, more: Found) {
+        match self.found.iter_mut().find(|found| found.source == more.source) {
+            Some(found) => {
+                found.keys += more.keys;
+                found.took += more.took;
+            }
+            None => self.found.push(more),
+        }
     }
 
     /// All keys of a short list.

@@ -25,6 +25,7 @@ pub mod feed;
 pub mod keys;
 pub mod left_out;
 pub mod locks;
+mod look_up;
 mod news;
 pub mod one_refresh;
 pub mod outcome;

@@ -15,7 +15,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct News {
     /// None: no more of them are applied.
     upto: Option<Position>,
-    read_at: Instant,
+    /// None: at once.
+    read_at: Option<Instant>,
 }
 
 impl News {
@@ -23,14 +24,23 @@ impl News {
     pub fn after(snapshot: Option<&Position>) -> News {
         News {
             upto: snapshot.cloned(),
-            read_at: Instant::now(),
+            read_at: Some(Instant::now()),
+        }
+    }
+
+    /// Of changes that a TVIEW with this position has not absorbed.
+    pub fn since(position: Option<&Position>) -> News {
+        News {
+            upto: position.cloned(),
+            read_at: None,
         }
     }
 
     /// Whether a source may have changed since, and the queue is to be read again.
     pub fn may_exist(&self, sources: impl FnOnce() -> Vec<Oid>) -> bool {
         let is_new = |upto: &Position| !upto.xip.is_empty() || !queue_blocks::all_older(sources(), upto.xmax);
-        self.read_at.elapsed() >= PAUSE && self.upto.as_ref().is_some_and(is_new)
+        let is_due = self.read_at.is_none_or(|read_at| read_at.elapsed() >= PAUSE);
+        is_due && self.upto.as_ref().is_some_and(is_new)
     }
 
     /// Changes up to this snapshot are applied, or left for the next refresh. Returns the snapshot before it.
@@ -38,9 +48,19 @@ impl News {
         self.upto.replace(snapshot)
     }
 
+    /// Up to where they are.
+    pub fn upto(&self) -> Option<Position> {
+        self.upto.clone()
+    }
+
+    /// Changes since an earlier snapshot are not applied after all.
+    pub fn go_back(&mut self, earlier: Option<Position>) {
+        self.upto = earlier;
+    }
+
     /// A read of the queue has ended, and what it found is applied.
     pub fn read(&mut self) {
-        self.read_at = Instant::now();
+        self.read_at = Some(Instant::now());
     }
 
     /// No more of them are applied.

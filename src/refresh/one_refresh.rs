@@ -62,6 +62,10 @@ pub struct Refresh<'a> {
     pub may_be_at_once: bool,
     /// This attempt compares all rows after a redefinition in one transaction.
     pub redefines: Cell<bool>,
+    /// All rows are to be compared: a look-up in parts has found that the changes lead to too many keys.
+    pub everything: Cell<bool>,
+    /// The keys of all changes are to be looked up together: a look-up in parts has met a request.
+    pub whole: Cell<bool>,
     /// Code of the owner must not run in this process.
     pub refused: Cell<bool>,
     /// When the first of the dead keys is to be retried, in microseconds since 2000.
@@ -103,6 +107,8 @@ impl<'a> Refresh<'a> {
             comparing: Cell::new(None),
             may_be_at_once: true,
             redefines: Cell::new(false),
+            everything: Cell::new(false),
+            whole: Cell::new(false),
             refused: Cell::new(false),
             retry_at: Cell::new(None),
             commits: Cell::new(None),

@@ -119,14 +119,15 @@ impl Refresh<'_> {
             };
             let started = Instant::now();
             self.at_rows = true;
-            match self.first(&plan)? {
+            let first = self.first(&plan)?;
+            match self.looked_up(&plan, first)? {
                 Step::Populated => return Ok(Status::UpToDate),
                 Step::Done(status) => {
                     self.duration = started.elapsed();
                     return Ok(status);
                 }
                 Step::Stale => continue,
-                Step::Alone => return Ok(Status::Busy),
+                Step::Alone | Step::LookUp(_) => return Ok(Status::Busy),
                 Step::More(backlog) => {
                     let status = self.work_off(&plan, backlog);
                     self.duration = started.elapsed();
@@ -151,9 +152,24 @@ impl Refresh<'_> {
                 .map(|step| First::new(step, 0, 0))
         };
         let first = this.transaction(lock, || this.checked(plan, || this.apply_first(plan)))?;
+        Ok(self.counted(first))
+    }
+
+    /// The step after the first transaction, or after those that look up keys in parts.
+    fn looked_up(&mut self, plan: &Rc<Plan>, step: Step) -> Result<Step, Caught> {
+        match step {
+            Step::LookUp(look_up) => {
+                let first = self.look_up(plan, look_up)?;
+                Ok(self.counted(first))
+            }
+            step => Ok(step),
+        }
+    }
+
+    fn counted(&mut self, first: First) -> Step {
         self.changes += first.changes;
         self.keys += first.keys;
-        Ok(first.step)
+        first.step
     }
 
     /// The rest of a backlog: one batch per transaction, each under its own snapshot. The last transaction

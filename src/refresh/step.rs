@@ -2,12 +2,16 @@
 
 use super::audit::Entry;
 use super::keys::Batches;
+use super::look_up::LookUp;
 use super::news::News;
 use super::outcome::Status;
 use crate::queue::position::Position;
 
 /// A backlog that is stored in parts.
 pub struct Shared {
+    /// The parts that are not stored yet.
+    pub batches: Batches,
+    /// The number of parts that are.
     pub parts: usize,
     pub entry: Entry,
     pub before: Option<Position>,
@@ -21,9 +25,11 @@ pub enum Step {
     Populated,
     /// The plan no longer fits the catalogs.
     Stale,
+    /// There are many changes, whose keys are looked up in parts.
+    LookUp(Box<LookUp>),
     /// Keys are left after the first batch.
     More(Box<Backlog>),
-    /// All keys are stored, in parts for several workers.
+    /// All keys are to be stored, in parts for several workers.
     Shared(Box<Shared>),
     /// More than one transaction with other TVIEWs is to apply: the TVIEW is refreshed alone.
     Alone,
@@ -35,7 +41,12 @@ impl Step {
     pub fn status(self) -> Status {
         match self {
             Step::Done(status) => status,
-            Step::Stale | Step::Populated | Step::More(_) | Step::Shared(_) | Step::Alone => Status::Busy,
+            Step::Stale
+            | Step::Populated
+            | Step::LookUp(_)
+            | Step::More(_)
+            | Step::Shared(_)
+            | Step::Alone => Status::Busy,
         }
     }
 }

@@ -3,13 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ask, WAIT};
+use crate::harness::Ask;
 use crate::latency::{report_percentiles, Probe};
 use crate::report::Report;
 use crate::scale::Scale;
 use crate::world::{caught_up, patient, start_cluster};
 
 const DATABASE: &str = "postgres";
+/// How many keys there are is known.
+const IS_LOOKED_UP: &str = "SELECT count(keys_total) > 0 FROM pg_tview_progress";
 /// The default bound.
 const BOUND: f64 = 250.0;
 
@@ -48,17 +50,19 @@ pub fn measure(scale: &Scale, report: &mut Report) {
         client.run(&format!(
             "UPDATE tb_post SET title = title || '.' WHERE pk_post >= {first}"
         ));
+        let token: String = client.one("SELECT pg_tviews_token()");
         let begin = Instant::now();
-        client.wait_until("SELECT sum(keys_done) > 0 FROM pg_tview_progress", 4 * WAIT);
-        let looked_up = begin.elapsed();
         let mut reader = patient(&cluster, DATABASE);
-        let mut is_busy = || {
-            reader.one::<bool>("SELECT coalesce(sum(keys_done) < max(coalesce(keys_total, 0)), false) FROM pg_tview_progress")
-        };
-        let mut seen = Vec::new();
-        while is_busy() {
+        let mut is_done =
+            || reader.one::<bool>(&format!("SELECT pg_tviews_wait_for('{token}', 'post', '1 ms')"));
+        let (mut seen, mut looked_up) = (Vec::new(), None);
+        while !is_done() {
             seen.extend(probe.commits(1));
+            if looked_up.is_none() && client.one::<bool>(IS_LOOKED_UP) {
+                looked_up = Some(begin.elapsed());
+            }
         }
+        let looked_up = looked_up.unwrap_or_default();
         caught_up(&mut client);
         let scenario = format!("one row while {changed} are worked off");
         report_percentiles(report, &scenario, &mut seen, (BOUND, BOUND), Some(BOUND));

@@ -39,6 +39,7 @@ mod lock_crossings;
 mod locks_of_others;
 mod long_running;
 mod look_alikes;
+mod look_ups;
 mod many_tviews;
 mod memory;
 mod metrics;

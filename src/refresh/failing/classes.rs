@@ -23,6 +23,11 @@ pub fn is_in_the_way(error: &Caught) -> bool {
     )
 }
 
+/// Another transaction has written the same rows, and does not hold them for long.
+pub fn is_overtaken(error: &Caught) -> bool {
+    is_in_the_way(error) && error.code != PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
+}
+
 /// A server error: the refresh may succeed later.
 pub fn is_of_the_server(error: &Caught) -> bool {
     OF_THE_SERVER.contains(&&error.sqlstate()[..2])

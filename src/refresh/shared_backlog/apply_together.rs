@@ -37,6 +37,8 @@ const MINIMUM_KEYS: usize = 1_000;
 const MAXIMUM_KEYS: usize = 2_500;
 /// The number of parts per worker. A faster worker takes more of them.
 const PARTS_EACH: usize = 2;
+/// How long a transaction stores parts: small changes wait for it.
+const STORING: Duration = Duration::from_millis(100);
 /// The pause between two checks whether other workers are done.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -90,6 +92,10 @@ impl Refresh<'_> {
         let Some(team) = self.team else {
             return Ok(Status::Busy);
         };
+        let status = self.store_parts(plan, &mut shared)?;
+        if status != Status::UpToDate {
+            return Ok(status);
+        }
         team.offer(shared.parts as u32, since(&shared.entry));
         let status = self.take_parts(plan, &mut shared, team);
         team.withdraw();
@@ -101,6 +107,32 @@ impl Refresh<'_> {
             let _ = self.driver.transaction(remove);
         }
         status
+    }
+
+    /// Stores all parts, in several transactions if they are many, with small changes in between.
+    fn store_parts(&self, plan: &Rc<Plan>, shared: &mut Shared) -> Result<Status, Caught> {
+        operations::phase(Phase::Preparing);
+        while !shared.batches.is_empty() {
+            let work = || {
+                if current::unmoved(plan, shared.before.as_ref()).is_none() {
+                    return Step::Stale;
+                }
+                tally::ended(Stage::ReadLog);
+                let before = shared.before.as_ref();
+                shared.parts = parts::store(self.tview, &mut shared.batches, before, shared.parts, STORING);
+                Step::Done(Status::UpToDate)
+            };
+            let step = self.transaction(|| self.lock(plan, ObjectLock::Exclusive), work)?;
+            match step.status() {
+                Status::UpToDate => {}
+                other => return Ok(other),
+            }
+            let Shared {
+                news, entry, before, ..
+            } = shared;
+            self.apply_news(plan, news, entry, before.as_ref(), ObjectLock::Exclusive)?;
+        }
+        Ok(Status::UpToDate)
     }
 
     fn take_parts(&self, plan: &Rc<Plan>, shared: &mut Shared, team: &dyn Team) -> Result<Status, Caught> {

@@ -2,6 +2,8 @@
 //! marked as done in one transaction. The position moves once all parts are done. Statements run inside an
 //! SPI session.
 
+use std::time::{Duration, Instant};
+
 use pgrx::pg_sys::{self, Oid};
 
 use crate::catalog::definition;
@@ -28,16 +30,25 @@ pub struct State {
     pub written: Written,
 }
 
-/// Stores the parts of a backlog, numbered from 0. Replaces the parts of an earlier attempt. Returns how
-/// many.
-pub fn store(tview: Oid, parts: Batches, before: Option<&Position>) -> usize {
-    remove(tview);
+/// Stores parts of a backlog until a limit of time, and removes these from `parts`. `stored`: how many were stored before;
+/// the first ones replace the parts of an earlier attempt. Returns how many are stored then.
+pub fn store(
+    tview: Oid,
+    parts: &mut Batches,
+    before: Option<&Position>,
+    mut stored: usize,
+    limit: Duration,
+) -> usize {
+    let begin = Instant::now();
+    if stored == 0 {
+        remove(tview);
+    }
     let types = [pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID];
     let before = before.map(Position::to_string);
     run_internal(|| {
         let add = Statement::new(statement!("backlog_part_add"), &types);
-        let mut stored = 0;
-        for part in parts {
+        while begin.elapsed() < limit {
+            let Some(part) = parts.next() else { break };
             // The memory of a part is freed before the next.
             spi::session(|| {
                 let args = [
