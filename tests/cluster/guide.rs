@@ -252,6 +252,25 @@ fn the_lint_script_reports_in_three_formats_and_by_its_exit_status() {
 }
 
 #[test]
+fn scripts_show_the_hints_of_errors() {
+    let project = Project::new("guide_hints");
+    let scripts = [
+        "./sql/lint_tviews.sh -d guide_hints",
+        "./sql/convert_tviews.sh -d guide_hints",
+        "./sql/convert_tviews.sh -d guide_hints --plan",
+    ];
+    project
+        .database
+        .client()
+        .run("DROP EXTENSION IF EXISTS pg_tviews CASCADE");
+    for script in scripts {
+        let said = project.refused(script);
+        assert!(said.contains("HINT:  Run CREATE EXTENSION pg_tviews;"), "{said}");
+        assert!(!said.contains("CONTEXT"), "{said}");
+    }
+}
+
+#[test]
 fn metadata_can_be_updated_and_bad_values_are_refused() {
     let project = Project::new("guide_metadata");
     project.succeeds("bash build.sh");
@@ -402,12 +421,20 @@ fn graph_of_the_documentation_is_what_the_function_prints() {
     project.succeeds("psql -v ON_ERROR_STOP=1 -d guide_graph -f schema/03_tview_metadata.sql");
     let mut client = project.database.client();
     client.assert_follows(&ENTITIES);
-    let page =
-        std::fs::read_to_string(repository().join("docs/operations.md")).expect("the page can be read");
-    let section = page.split("\n## Which TVIEW reads what?\n").nth(1);
-    let picture = section.and_then(|section| section.split("```mermaid\n").nth(1)?.split("```").next());
+    let read = |name: &str| {
+        let path = repository().join("docs/pictures").join(name);
+        std::fs::read_to_string(path).expect("the picture can be read")
+    };
+    let (printed, drawn) = (read("graph.dot"), read("graph.svg"));
     assert_eq!(
-        client.rows("SELECT pg_tviews_graph()"),
-        [picture.expect("the section has a picture")]
+        client.rows("SELECT pg_tviews_graph(NULL, 'dot')"),
+        [printed.as_str()]
     );
+    let labels = printed
+        .split("label=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    for label in labels {
+        assert!(drawn.contains(&format!(">{label}<")), "{label} is not drawn");
+    }
 }
