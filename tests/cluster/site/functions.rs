@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::walkthroughs::follow;
-use crate::harness::{repository, Ask, Cluster, Database, Options};
+use super::walkthroughs::{follow, patient};
+use crate::harness::{repository, Ask, Cluster, Database};
 
 const PAGE: &str = "docs/functions.md";
 
@@ -126,7 +126,7 @@ fn strongest(client: &mut postgres::Client, prefix: &str) -> String {
 
 #[test]
 fn examples_answer_calls_fail_and_lock_as_shown() {
-    let cluster = Cluster::start(Options::preloaded().set("pg_tviews.verify_cycle", "0"));
+    let cluster = Cluster::start(patient());
     let database = Database::without_extension(&cluster, "reference");
     follow(PAGE, &database);
     let mut failed = 0;
