@@ -15,6 +15,7 @@ INSERT INTO tb_big SELECT i, i FROM generate_series(1, 30000) i;
 SELECT pg_tviews_create('few', 'SELECT pk_big AS id, n FROM tb_big WHERE n + n < 20');
 SELECT state_of('few'), count(*) FROM tv_few;
 -- Many rows, and a few that take long.
+SET pg_tviews.fill_limit = '100ms';
 SELECT pg_tviews_create('many', 'SELECT pk_big AS id, n FROM tb_big');
 SELECT state_of('many'), count(*) FROM tv_many;
 CREATE FUNCTION slowly(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.3); RETURN n; END$$;
