@@ -72,7 +72,7 @@ fn missing_index(definition: &Definition, row: Row) -> Option<Finding> {
         let message = format!("which indexes changes of {source} need is not known");
         ("not_checked", INFO, message)
     } else {
-        let message = format!("a change of {source} reads whole tables");
+        let message = format!("a change of {source} reads whole tables, or large parts of them");
         ("whole_table", WARNING, message)
     };
     Some(Finding {

@@ -11,13 +11,24 @@ ANALYZE tb_country, tb_user;
 SELECT pg_tviews_create('country', 'SELECT pk_country, name FROM tb_country', max_latency => '1 s');
 SELECT * FROM pg_tviews_lint('lint');
 
--- A row of which many depend; a missing index; no bound.
+-- A row of which so many depend that an index would not help; no bound.
 SELECT pg_tviews_create('user', 'SELECT u.pk_user, u.name, c.name AS country FROM tb_user u JOIN tb_country c ON c.pk_country = u.fk_country');
 ANALYZE tv_user;
 SELECT tview_oid, rule, severity, source, message, hint FROM pg_tviews_lint('lint') \gx
 CREATE INDEX ON tb_user (fk_country);
 UPDATE pg_tview_meta SET max_latency = '1 s' WHERE entity_name = 'user';
 SELECT rule, source FROM pg_tviews_lint('lint');
+
+-- A missing index.
+CREATE TABLE tb_city (pk_city bigint PRIMARY KEY, name text);
+CREATE TABLE tb_shop (pk_shop bigint PRIMARY KEY, fk_city bigint);
+INSERT INTO tb_city SELECT n, 'city ' || n FROM generate_series(1, 1000) n;
+INSERT INTO tb_shop SELECT n, 1 + n % 1000 FROM generate_series(1, 12000) n;
+ANALYZE tb_city, tb_shop;
+SELECT pg_tviews_create('shop', 'SELECT s.pk_shop, c.name FROM tb_shop s JOIN tb_city c ON c.pk_city = s.fk_city', max_latency => '1 s');
+SELECT rule, message, hint FROM pg_tviews_lint('lint') WHERE tview_oid = 'tv_shop'::regclass \gx
+SELECT pg_tviews_drop('shop');
+DROP TABLE tb_shop, tb_city;
 
 -- Sources that are compared in full, and values that are not followed.
 SELECT pg_tviews_create('top', 'SELECT pk_user AS pk_top, name, now() AS at FROM tb_user ORDER BY pk_user LIMIT 3', max_latency => '1 s');
