@@ -6,6 +6,7 @@ use pgrx::pg_sys::{self, Oid};
 use super::command_objects::oids;
 use super::{definition_row, own_ddl, protected_objects, renames, uncaptured_rows};
 use crate::catalog::{announce, definition};
+use crate::error::Problem;
 use crate::postgres::hooks::{dropped_tables, invalidation};
 use crate::postgres::inheritance;
 use crate::postgres::run_as::run_internal;
@@ -95,7 +96,9 @@ pub fn dropped() {
     };
     let has = |kind: &str| types.iter().any(|dropped| dropped == kind);
     if has("table") {
-        definition_row::delete_dropped();
+        definition_row::delete_dropped()
+            .into_iter()
+            .for_each(notice_left_view);
     }
     if own_ddl::is_running() {
         return;
@@ -110,6 +113,15 @@ pub fn dropped() {
     if has("trigger") {
         triggers_dropped();
     }
+}
+
+/// `pg_tviews_drop` would have dropped the view, too.
+fn notice_left_view(view: String) {
+    Problem::for_notice(format!("the view {view} of the dropped TVIEW is left"))
+        .hint(format!(
+            "Run DROP VIEW {view}; to drop it. pg_tviews_drop drops a TVIEW with its view."
+        ))
+        .notice();
 }
 
 /// Logs for each of these TVIEWs that its definition is to be checked: sessions that wait for the TVIEW wait

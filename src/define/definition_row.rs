@@ -79,21 +79,25 @@ pub fn delete(tview: Oid) {
 }
 
 /// Deletes the rows of TVIEWs whose table was dropped by SQL. Their triggers are removed later, by
-/// `unused_triggers`: a session that drops a table does not wait for the writers of other tables.
-pub fn delete_dropped() {
-    if definition::table().is_some() {
-        run_internal(|| {
-            spi::session(|| {
-                let rows = spi::run(&statement!("meta_forget_dropped"), Access::Current, &[]);
-                for row in 0..rows.len() {
-                    let of_feed = rows.get::<Oid>(row, 0).zip(rows.get::<String>(row, 1));
-                    if let Some((tview, entity_name)) = of_feed {
-                        feed::everything(tview, &entity_name);
-                    }
-                }
-            })
-        });
+/// `unused_triggers`: a session that drops a table does not wait for the writers of other tables. Returns the views that were
+/// created for them and are left.
+pub fn delete_dropped() -> Vec<String> {
+    if definition::table().is_none() {
+        return Vec::new();
     }
+    run_internal(|| {
+        spi::session(|| {
+            let rows = spi::run(&statement!("meta_forget_dropped"), Access::Current, &[]);
+            let has_feed = |row: &usize| rows.get(*row, 2) == Some(true);
+            for row in (0..rows.len()).filter(has_feed) {
+                let of_feed = rows.get::<Oid>(row, 0).zip(rows.get::<String>(row, 1));
+                if let Some((tview, entity_name)) = of_feed {
+                    feed::everything(tview, &entity_name);
+                }
+            }
+            (0..rows.len()).filter_map(|row| rows.get(row, 3)).collect()
+        })
+    })
 }
 
 /// Waits for a refresh in progress to end.
