@@ -20,6 +20,9 @@ const CONTAINER: u32 = 0x5000_0000;
 const HAS_END: u32 = 0x8000_0000;
 const STRIDE: usize = 32;
 
+/// Bytes in front of the entries of an array: its length, and its header.
+const IN_FRONT: usize = 8;
+
 /// More text might not fit below the kind of an entry.
 const LONGEST: usize = 16 << 20;
 
@@ -27,22 +30,53 @@ const LONGEST: usize = 16 << 20;
 pub fn of_array(json: &[u8]) -> Option<Vec<u8>> {
     let mut reader = Reader::new(json).filter(|_| json.len() <= LONGEST)?;
     // Room for the usual single key: a vector that grows takes longer.
-    let mut entries: Vec<u32> = Vec::with_capacity(4);
-    let mut objects = Vec::with_capacity(2 * json.len());
     let mut members = Vec::with_capacity(4);
+    // In front of the only object.
+    let mut image = Vec::with_capacity(IN_FRONT + 4 + 4 * json.len());
+    image.resize(IN_FRONT + 4, 0);
+    if reader.object(&mut members)? {
+        push_distinct(&mut image, &mut members)?;
+    }
+    let first = image.len() - IN_FRONT - 4;
+    if first == 0 || reader.object(&mut members)? {
+        return of_objects(json);
+    }
+    put(&mut image, 8, entry(0, CONTAINER, 0, first));
+    finish(&mut image, 1);
+    Some(image)
+}
+
+/// The same of any number of objects.
+fn of_objects(json: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = Reader::new(json)?;
+    let (mut entries, mut members): (Vec<u32>, _) = (Vec::new(), Vec::new());
+    let mut objects = Vec::with_capacity(2 * json.len());
     while reader.object(&mut members)? {
-        sort_distinct(&mut members)?;
         let start = objects.len();
-        push_object(&mut objects, &members);
+        push_distinct(&mut objects, &mut members)?;
         entries.push(entry(entries.len(), CONTAINER, start, objects.len()));
     }
-    let length = 8 + 4 * entries.len() + objects.len();
-    let mut image = Vec::with_capacity(length);
-    push(&mut image, length_word(length));
-    push(&mut image, ARRAY | entries.len() as u32);
+    let mut image = Vec::with_capacity(IN_FRONT + 4 * entries.len() + objects.len());
+    image.resize(IN_FRONT, 0);
     entries.iter().for_each(|entry| push(&mut image, *entry));
     image.extend_from_slice(&objects);
+    finish(&mut image, entries.len());
     Some(image)
+}
+
+/// Writes what is in front of the entries of an array.
+fn finish(image: &mut [u8], entries: usize) {
+    put(image, 0, length_word(image.len()));
+    put(image, 4, ARRAY | entries as u32);
+}
+
+/// None: a member is there twice.
+fn push_distinct(out: &mut Vec<u8>, members: &mut [(&[u8], Value)]) -> Option<()> {
+    if members.len() > 1 {
+        sort_distinct(members)?;
+    }
+    push_object(out, members);
+    Some(())
 }
 
 /// The order of members in an object: the shorter name first. None: there is one twice.
@@ -65,7 +99,7 @@ fn push_object(out: &mut Vec<u8>, members: &[(&[u8], Value)]) {
         let start = out.len() - data;
         let kind = push_value(out, value);
         let entry = entry(index, kind, start, out.len() - data);
-        out[at..at + 4].copy_from_slice(&entry.to_ne_bytes());
+        put(out, at, entry);
         at += 4;
     }
 }
@@ -136,4 +170,8 @@ fn align(out: &mut Vec<u8>) {
 
 fn push(out: &mut Vec<u8>, word: u32) {
     out.extend_from_slice(&word.to_ne_bytes());
+}
+
+fn put(out: &mut [u8], at: usize, word: u32) {
+    out[at..at + 4].copy_from_slice(&word.to_ne_bytes());
 }

@@ -15,14 +15,15 @@ use crate::error::Problem;
 /// # Safety
 /// An open table.
 pub unsafe fn index(table: pg_sys::Relation, name: &CStr, hint: usize) -> usize {
-    // SAFETY: the table is open; names are NUL-terminated.
-    let (columns, is_named) = unsafe {
-        let columns = attributes((*table).rd_att);
-        let is_named = |column: &pg_sys::FormData_pg_attribute| {
-            !column.attisdropped && CStr::from_ptr(column.attname.data.as_ptr()) == name
-        };
-        (columns, is_named)
+    let name_bytes = name.to_bytes_with_nul();
+    let is_named = |column: &pg_sys::FormData_pg_attribute| {
+        let own = &column.attname.data;
+        // SAFETY: the bytes of the array, of which none is more than a byte.
+        let own = unsafe { std::slice::from_raw_parts(own.as_ptr().cast::<u8>(), own.len()) };
+        !column.attisdropped && own.starts_with(name_bytes)
     };
+    // SAFETY: the table is open.
+    let columns = unsafe { attributes((*table).rd_att) };
     if columns.get(hint).is_some_and(is_named) {
         return hint;
     }

@@ -74,7 +74,7 @@ pub fn insert<'a, const COLUMNS: usize>(
     mut placed: impl FnMut(u32),
 ) -> bool {
     // SAFETY: the table is open and locked until it is closed, or the transaction ends after an error, which
-    // also frees what is allocated here. What is guarded as one owns nothing but the two vectors.
+    // also frees what is allocated here. What is guarded as one owns nothing that is not on the stack, unless there are many columns.
     unsafe {
         let lock = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
         let relation = pg_guard_ffi_boundary(|| raw::try_table_open(table, lock));
@@ -88,7 +88,8 @@ pub fn insert<'a, const COLUMNS: usize>(
             place
         });
         let count = (*(*relation).rd_att).natts as usize;
-        let (mut values, mut nulls) = (vec![Datum::from(0); count], vec![true; count]);
+        let (mut values, mut nulls) = (Few::of(Datum::from(0), count), Few::of(true, count));
+        let (values, nulls) = (values.all(), nulls.all());
         let mut indexed = (*(*relation).rd_rel).relhasindex.then(|| Indexed::open(relation));
         let last = rows.len().saturating_sub(1);
         for (index, row) in rows.enumerate() {
@@ -107,7 +108,7 @@ pub fn insert<'a, const COLUMNS: usize>(
                 let block = u32::from(block.bi_hi) << 16 | u32::from(block.bi_lo);
                 raw::pfree(tuple.cast());
                 for (place, value) in places.iter().zip(&row) {
-                    if let Held::Text(_) = value {
+                    if let Held::Long(_) = value {
                         raw::pfree(values[*place].cast_mut_ptr());
                     }
                 }
@@ -131,8 +132,56 @@ pub fn insert<'a, const COLUMNS: usize>(
 enum Held<'a> {
     Null,
     Plain(Datum),
-    Text(&'a [u8]),
+    /// A text with its length in one byte.
+    Short([u8; SHORT]),
+    Long(&'a [u8]),
     Jsonb(Jsonb),
+}
+
+/// The longest text with its length that needs no memory of its own.
+const SHORT: usize = 16;
+
+/// A text with its length in one byte, as tables hold it.
+fn short(text: &[u8]) -> Option<[u8; SHORT]> {
+    let mut image = [0; SHORT];
+    let length = 1 + text.len();
+    image.get_mut(1..length)?.copy_from_slice(text);
+    image[0] = match cfg!(target_endian = "little") {
+        true => (length as u8) << 1 | 1,
+        false => length as u8 | 0x80,
+    };
+    Some(image)
+}
+
+/// As many values as a table has columns; few need no memory of their own.
+struct Few<T> {
+    few: [T; FEW],
+    many: Vec<T>,
+    count: usize,
+}
+
+const FEW: usize = 16;
+
+impl<T: Copy> Few<T> {
+    fn of(value: T, count: usize) -> Self {
+        let many = if count > FEW {
+            vec![value; count]
+        } else {
+            Vec::new()
+        };
+        Few {
+            few: [value; FEW],
+            many,
+            count,
+        }
+    }
+
+    fn all(&mut self) -> &mut [T] {
+        match self.count > FEW {
+            true => &mut self.many,
+            false => &mut self.few[..self.count],
+        }
+    }
 }
 
 impl<'a> Held<'a> {
@@ -144,20 +193,25 @@ impl<'a> Held<'a> {
             Value::Texts(texts) => texts.to_vec().into_datum().map_or(Held::Null, Held::Plain),
             Value::Xid8(xid) => Held::Plain(Datum::from(xid)),
             Value::Timestamp(microseconds) => Held::Plain(Datum::from(microseconds)),
-            Value::Text(text) => Held::Text(text.as_bytes()),
-            Value::Json(json) => Held::Text(json),
+            Value::Text(text) => Held::of_text(text.as_bytes()),
+            Value::Json(json) => Held::of_text(json),
             // SAFETY: in a server process.
             Value::Jsonb(json) => Held::Jsonb(unsafe { Jsonb::from_text(json) }),
         }
     }
 
-    /// Inside a guard.
+    fn of_text(text: &'a [u8]) -> Held<'a> {
+        short(text).map_or(Held::Long(text), Held::Short)
+    }
+
+    /// To be read as long as this stays where it is. Inside a guard.
     unsafe fn datum(&self) -> Datum {
         match self {
             Held::Null => Datum::from(0),
             Held::Plain(datum) => *datum,
+            Held::Short(image) => Datum::from(image.as_ptr()),
             // SAFETY: the text is read within its length and copied.
-            Held::Text(text) => unsafe {
+            Held::Long(text) => unsafe {
                 Datum::from(raw::cstring_to_text_with_len(
                     text.as_ptr().cast(),
                     text.len() as i32,
