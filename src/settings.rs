@@ -34,6 +34,17 @@ pub enum AllowFull {
     Off,
 }
 
+/// How a redefined TVIEW gets its new rows that one transaction cannot compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PostgresGucEnum)]
+pub enum BeyondLimit {
+    /// They fill a stage, and replace the old ones together.
+    #[name = c"stage"]
+    Stage,
+    /// Batches write them to the tv table.
+    #[name = c"batches"]
+    Batches,
+}
+
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static CAPTURE: GucSetting<bool> = GucSetting::<bool>::new(true);
 static ALLOW_TABLE_WRITES: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -52,6 +63,7 @@ static RETRY_BACKOFF: GucSetting<i32> = GucSetting::<i32>::new(500);
 static RETRY_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(5);
 static REFRESH_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static REDEFINE_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+static REDEFINE_BEYOND_LIMIT: GucSetting<BeyondLimit> = GucSetting::<BeyondLimit>::new(BeyondLimit::Stage);
 static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(200);
 static MAX_BACKLOG: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60 * 60);
@@ -164,6 +176,11 @@ pub fn refresh_timeout() -> Duration {
 /// Maximum time of the transaction that gives all rows of a redefined TVIEW their new definition; zero: batches.
 pub fn redefine_limit() -> Duration {
     Duration::from_millis(REDEFINE_LIMIT.get() as u64)
+}
+
+/// Whether the new rows of a redefined TVIEW replace the old ones together where one transaction cannot compute them.
+pub fn redefines_by_stage() -> bool {
+    !redefine_limit().is_zero() && REDEFINE_BEYOND_LIMIT.get() == BeyondLimit::Stage
 }
 
 /// How long a refresh waits for a lock that another session holds.
@@ -372,12 +389,20 @@ pub fn init(preloading: bool, define_short_text: DefineShortText) {
     GucRegistry::define_int_guc(
         c"pg_tviews.redefine_limit",
         c"Maximum time of the transaction in which all rows of a redefined TVIEW follow the new definition.",
-        c"Readers see the rows of one definition. What takes longer is done in batches. 0 means always in batches.",
+        c"Readers see the rows of one definition. For what takes longer see pg_tviews.redefine_beyond_limit. 0 means in batches.",
         &REDEFINE_LIMIT,
         0,
         i32::MAX,
         GucContext::Sighup,
         GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_enum_guc(
+        c"pg_tviews.redefine_beyond_limit",
+        c"How a redefined TVIEW gets its new rows that take longer than pg_tviews.redefine_limit.",
+        c"With stage, they replace the old ones together in the end. With batches, readers see old and new rows meanwhile.",
+        &REDEFINE_BEYOND_LIMIT,
+        GucContext::Sighup,
+        GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"pg_tviews.lock_timeout",

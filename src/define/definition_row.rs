@@ -9,6 +9,7 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::lock;
 use crate::postgres::{extension, relation};
+use crate::refresh::comparison::stage_table;
 use crate::refresh::feed;
 use crate::refresh::plan::Plan;
 use crate::statement;
@@ -76,6 +77,7 @@ pub fn note_plan(plan: &Plan) {
 pub fn delete(tview: Oid) {
     let args = [(OIDOID, Value::of(tview))];
     spi::run(&statement!("meta_delete"), Access::Current, &args);
+    stage_table::drop_of(tview);
 }
 
 /// Deletes the rows of TVIEWs whose table was dropped by SQL. Their triggers are removed later, by
@@ -93,6 +95,7 @@ pub fn delete_dropped() {
                 }
             })
         });
+        stage_table::drop_left_over();
     }
 }
 

@@ -119,7 +119,10 @@ impl Refresh<'_> {
             };
             let started = Instant::now();
             self.at_rows = true;
-            match self.first(&plan)? {
+            let step = self.first(&plan)?;
+            let staged = self.staged.take();
+            let plan = staged.map_or(plan, |staged| staged.rows.clone());
+            match step {
                 Step::Populated => return Ok(Status::UpToDate),
                 Step::Done(status) => {
                     self.duration = started.elapsed();
