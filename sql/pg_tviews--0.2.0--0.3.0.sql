@@ -440,6 +440,8 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_metrics() IS 'Rows of the view pg_tvie
 COMMENT ON FUNCTION @extschema@.pg_tviews_server_metrics() IS 'The row of the view pg_tview_server_metrics.';
 COMMENT ON VIEW @extschema@.pg_tview_metrics IS 'For monitoring: what refreshes of each TVIEW have done since the server started, and what waits.';
 COMMENT ON VIEW @extschema@.pg_tview_server_metrics IS 'For monitoring: launcher, workers and log of this database.';
+-- Redefinitions.
+ALTER TABLE @extschema@.pg_tview_comparison ADD COLUMN stage oid, ADD COLUMN server_run bigint;
 
 -- Back to the search_path of ALTER EXTENSION.
 SET LOCAL search_path = @extschema@, pg_temp;

@@ -151,6 +151,8 @@ CREATE UNLOGGED TABLE @extschema@.pg_tview_running_position (
 
 -- Running comparisons of all rows of a large TVIEW. They go from key to key in batches, each in a transaction of its own, and
 -- changes are applied in between. A row stays until its comparison is complete, and survives a crash.
+-- stage: a table of the extension that gets the rows of a new definition, until all of them are complete; filled since the start
+-- of the server that server_run stands for.
 CREATE TABLE @extschema@.pg_tview_comparison (
     tview_oid        oid         PRIMARY KEY,
     populates        boolean     NOT NULL,
@@ -173,7 +175,9 @@ CREATE TABLE @extschema@.pg_tview_comparison (
     rows_unchanged   bigint      NOT NULL DEFAULT 0,
     sqlstate         text,
     message          text,
-    details          jsonb
+    details          jsonb,
+    stage            oid,
+    server_run       bigint
 );
 
 -- How far the verification of each TVIEW is. verified_to: the last key; suspects: keys whose rows differed, to be looked at once

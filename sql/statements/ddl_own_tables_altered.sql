@@ -36,7 +36,7 @@ SELECT c.objid
                 ('pg_tview_lost_consumer', '{subscription_id,lost_at}'),
                 ('pg_tview_revision', '{tview_oid,revision}'),
                 ('pg_tview_comparison',
-                 '{tview_oid,populates,by_range,compared_to,keys_at_once,held_keys,oldest_xid,oldest_change_at,changes_read,again_xid,again_change_at,again_changes,started_at,batches,rows_expected,rows_inserted,rows_updated,rows_deleted,rows_unchanged,sqlstate,message,details}'),
+                 '{tview_oid,populates,by_range,compared_to,keys_at_once,held_keys,oldest_xid,oldest_change_at,changes_read,again_xid,again_change_at,again_changes,started_at,batches,rows_expected,rows_inserted,rows_updated,rows_deleted,rows_unchanged,sqlstate,message,details,stage,server_run}'),
                 ('pg_tview_dead_letter',
                  '{entity_name,tview_oid,key,sqlstate,message,attempts,first_failed_at,last_failed_at,next_retry_at}')) own (name, columns)
              WHERE own.name = r.relname

@@ -4,14 +4,16 @@
 -- - whether the running comparison of all rows is a population, NULL if none is running
 -- - the rows that the newest refresh left out
 -- - its group, and how many members the group has
+-- - the stage that the running comparison writes, and the run of the server that it is of; NULL if it writes the tv table
 SELECT m.state, m.definition_hash, pg_current_snapshot()::text, newest.position::text,
        EXISTS (SELECT 1 FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid),
-       (SELECT c.populates FROM @extschema@.pg_tview_comparison c WHERE c.tview_oid = m.tview_oid),
-       (newest.details -> 'left_out')::text,
+       c.populates, (newest.details -> 'left_out')::text,
        m.refresh_group,
        CASE WHEN m.refresh_group IS NOT NULL
-            THEN (SELECT count(*) FROM @extschema@.pg_tview_definition o WHERE o.refresh_group = m.refresh_group) END
+            THEN (SELECT count(*) FROM @extschema@.pg_tview_definition o WHERE o.refresh_group = m.refresh_group) END,
+       c.stage, c.server_run
   FROM @extschema@.pg_tview_definition m
+  LEFT JOIN @extschema@.pg_tview_comparison c ON c.tview_oid = m.tview_oid
   LEFT JOIN LATERAL (
         SELECT a.position, a.details
           FROM @extschema@.pg_tview_meta_audit a

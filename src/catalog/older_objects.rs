@@ -42,11 +42,13 @@ fn is_queued(sources: &str, tview: &str, since: &str, seen: &str) -> String {
 }
 
 /// Columns that these versions do not have, with what takes their place.
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 9] = [
     ("m.feed", "false"),
     ("m.throttle_lag", "NULL::interval"),
     ("m.refresh_group", "NULL::text"),
     ("o.refresh_group", "NULL::text"),
+    ("c.stage", "NULL::oid"),
+    ("c.server_run", "NULL::bigint"),
     ("q.origin", "NULL::text AS origin"),
     (", origins)", ")"),
     (" END, $17", " END"),

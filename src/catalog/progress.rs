@@ -138,6 +138,7 @@ fn phase(phase: Phase) -> &'static str {
         Phase::FindingKeys => "finding keys",
         Phase::Recomputing => "recomputing rows",
         Phase::Comparing => "comparing rows",
+        Phase::Replacing => "replacing rows",
         Phase::Isolating => "isolating failing keys",
         Phase::WaitingForWorkers => "waiting for other workers",
         Phase::Committing => "committing",

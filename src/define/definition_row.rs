@@ -9,6 +9,7 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::transaction::lock;
 use crate::postgres::{extension, relation};
+use crate::refresh::comparison::stage_table;
 use crate::refresh::feed;
 use crate::refresh::plan::Plan;
 use crate::statement;
@@ -76,6 +77,7 @@ pub fn note_plan(plan: &Plan) {
 pub fn delete(tview: Oid) {
     let args = [(OIDOID, Value::of(tview))];
     spi::run(&statement!("meta_delete"), Access::Current, &args);
+    stage_table::drop_of(tview);
 }
 
 /// Deletes the rows of TVIEWs whose table was dropped by SQL. Their triggers are removed later, by
@@ -85,7 +87,7 @@ pub fn delete_dropped() -> Vec<String> {
     if definition::table().is_none() {
         return Vec::new();
     }
-    run_internal(|| {
+    let left = run_internal(|| {
         spi::session(|| {
             let rows = spi::run(&statement!("meta_forget_dropped"), Access::Current, &[]);
             let has_feed = |row: &usize| rows.get(*row, 2) == Some(true);
@@ -97,7 +99,9 @@ pub fn delete_dropped() -> Vec<String> {
             }
             (0..rows.len()).filter_map(|row| rows.get(row, 3)).collect()
         })
-    })
+    });
+    stage_table::drop_left_over();
+    left
 }
 
 /// Waits for a refresh in progress to end.

@@ -41,5 +41,6 @@ pub mod transaction;
 pub mod triggers;
 pub mod type_facts;
 pub mod type_operators;
+pub mod unseen_ddl;
 mod versions;
 pub mod wait_event;

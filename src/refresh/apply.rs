@@ -7,7 +7,7 @@ use super::affected_keys::{self, Affected};
 use super::audit::{self, Entry};
 use super::by_source;
 use super::comparison::at_once::AtOnce;
-use super::comparison::batch_size;
+use super::comparison::{batch_size, state};
 use super::cost;
 use super::current::{self, Now};
 use super::existing_keys;
@@ -59,6 +59,8 @@ impl Refresh<'_> {
             plan::forget(self.tview);
             return First::stale();
         }
+        let staged = self.note_stage(plan, &mut now);
+        let plan = staged.as_ref().map_or(plan, |staged| &staged.rows);
         self.comparing.set(now.comparing);
         // The time is taken after the snapshot: every change that is read was made before.
         let entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", audit::now());
@@ -72,7 +74,11 @@ impl Refresh<'_> {
             self.pending(plan, &now)
         };
         tally::ended(Stage::ReadLog);
-        if !populates && pending.is_empty() && dead.due.is_empty() && now.state == self.state_after() {
+        if !populates
+            && pending.is_empty()
+            && dead.due.is_empty()
+            && (now.state == self.state_after() || staged.is_some())
+        {
             return First::done(Status::UpToDate);
         }
         if populates
@@ -160,6 +166,10 @@ impl Refresh<'_> {
         read: &Read,
         mut entry: Entry,
     ) -> First {
+        if plan.stage.is_some() {
+            // Readers see these changes with all others at the end.
+            entry.oldest_change_at = None;
+        }
         match affected {
             Affected::Everything if self.spares_partitions() => {
                 self.all_partitions.set(true);
@@ -194,10 +204,14 @@ impl Refresh<'_> {
         } else {
             AtOnce::Undone
         };
+        if self.stage_lost.get() && !matches!(done, AtOnce::GaveWay) {
+            state::remove(self.tview);
+        }
+        let to_stage = self.redefines.get() && matches!(done, AtOnce::Undone);
         let total = match done {
             AtOnce::Complete(rows) => rows,
             AtOnce::GaveWay => return First::new(Step::Done(Status::Busy), changes, 0),
-            _ if self.compare_in_batches(plan, read.populates, read.pending) => {
+            _ if self.compare_in_batches(plan, read.populates, read.pending, to_stage) => {
                 // What other sessions hold, the comparison leaves for later.
                 self.held.set(false);
                 self.redefines.set(false);

@@ -2,6 +2,7 @@
 
 use super::audit::Entry;
 use super::batch::Batch;
+use super::comparison::stage;
 use super::failing::dead_letter::{self, Failed};
 use super::failing::isolate;
 use super::one_refresh::Refresh;
@@ -46,6 +47,13 @@ impl Refresh<'_> {
         mut batch: Batch,
         entry: &mut Entry,
     ) -> (Vec<Failed>, Vec<Key>) {
+        if plan.stage.is_some() {
+            // Nobody else has rows there, and one that fails leaves all old rows.
+            let mut result = self.as_owner(plan, || recompute::keys(plan, &batch));
+            stage::keep_old_rows(&mut result.problem);
+            result.note(entry);
+            return (Vec::new(), Vec::new());
+        }
         let mut held = Vec::new();
         if self.skip.held {
             (batch, held) = self.as_owner(plan, || recompute::lock_free_rows(plan, batch));
@@ -67,13 +75,16 @@ impl Refresh<'_> {
 
     /// Compares the whole view with the table. Returns how many rows there are.
     pub fn apply_everything(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> u64 {
-        let result = self.compare_everything(plan);
+        let mut result = self.compare_everything(plan, Phase::Comparing);
+        if plan.stage.is_some() {
+            stage::keep_old_rows(&mut result.problem);
+        }
         self.note_everything(result, has_dead_keys, entry)
     }
 
-    /// Compares the whole view with the table.
-    pub fn compare_everything(&self, plan: &Plan) -> recompute::Result {
-        operations::phase(Phase::Comparing);
+    /// Compares the whole view with the table. `phase`: what is shown of it.
+    pub fn compare_everything(&self, plan: &Plan, phase: Phase) -> recompute::Result {
+        operations::phase(phase);
         let result = self.as_owner(plan, || recompute::everything(plan));
         tally::ended(Stage::Recompute);
         result

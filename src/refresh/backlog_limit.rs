@@ -91,7 +91,7 @@ fn give_up(tview: Oid) -> bool {
     entry.position = Some(position);
     audit::add(entry);
     // The next refresh begins it again.
-    spi::session(|| state::remove(tview));
+    spi::session(|| state::give_up(tview));
     if backlog.state == State::Active {
         change_state(tview, State::Populating);
     }

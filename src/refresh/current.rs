@@ -12,6 +12,14 @@ use crate::postgres::spi::{Access, Value};
 use crate::queue::position::Position;
 use crate::statement;
 
+/// Where a comparison writes, if not to the tv table.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage {
+    pub table: Oid,
+    /// The run of the server that has filled it.
+    pub server_run: Option<i64>,
+}
+
 /// A TVIEW as the snapshot of a refresh shows it.
 pub struct Now {
     pub state: State,
@@ -24,6 +32,8 @@ pub struct Now {
     pub membership: Option<Membership>,
     /// A comparison of all rows is in progress; whether it is a population.
     pub comparing: Option<bool>,
+    /// Where that comparison writes, if not to the tv table.
+    pub stage: Option<Stage>,
 }
 
 thread_local! {
@@ -47,6 +57,10 @@ pub fn now(tview: Oid) -> Option<Now> {
             position: rows.get::<String>(0, 3).and_then(|text| text.parse().ok()),
             has_dead_keys: rows.get(0, 4)?,
             comparing: rows.get(0, 5),
+            stage: rows.get(0, 9).map(|table| Stage {
+                table,
+                server_run: rows.get(0, 10),
+            }),
             left_out: rows
                 .get::<String>(0, 6)
                 .and_then(|text| KeptProblem::from_json(&serde_json::from_str(&text).ok()?)),
@@ -60,6 +74,10 @@ pub fn now(tview: Oid) -> Option<Now> {
 
 /// The TVIEW, unless another process has refreshed or redefined it since its position was `before`.
 pub fn unmoved(plan: &Plan, before: Option<&Position>) -> Option<Now> {
-    now(plan.definition.tview)
-        .filter(|now| now.state.may_refresh() && now.position.as_ref() == before && now.hash == plan.hash)
+    now(plan.definition.tview).filter(|now| {
+        now.state.may_refresh()
+            && now.position.as_ref() == before
+            && now.hash == plan.hash
+            && now.stage.map(|stage| stage.table) == plan.stage
+    })
 }

@@ -1,6 +1,6 @@
 //! One refresh: its options, and what it knows from one transaction to the next.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::audit;
 use super::failing::sandbox::Sandbox;
 use super::failing::skip::Skip;
 use super::outcome::Status;
+use super::plan::staged::Staged;
 use super::plan::Plan;
 use super::team::Team;
 use super::together::Together;
@@ -66,6 +67,14 @@ pub struct Refresh<'a> {
     pub everything: Cell<bool>,
     /// The keys of all changes are to be looked up together: a look-up in parts has met a request.
     pub whole: Cell<bool>,
+    /// The statements of this attempt, if a comparison in progress writes a stage.
+    pub staged: RefCell<Option<Rc<Staged>>>,
+    /// The stage of the comparison in progress cannot be used any more.
+    pub stage_lost: Cell<bool>,
+    /// The rows of the table are being replaced by those of a stage.
+    pub replacing: Cell<bool>,
+    /// An error of an earlier attempt says that this cannot be done in one transaction.
+    pub may_replace: bool,
     /// Code of the owner must not run in this process.
     pub refused: Cell<bool>,
     /// When the first of the dead keys is to be retried, in microseconds since 2000.
@@ -109,6 +118,10 @@ impl<'a> Refresh<'a> {
             redefines: Cell::new(false),
             everything: Cell::new(false),
             whole: Cell::new(false),
+            staged: RefCell::default(),
+            stage_lost: Cell::new(false),
+            replacing: Cell::new(false),
+            may_replace: true,
             refused: Cell::new(false),
             retry_at: Cell::new(None),
             commits: Cell::new(None),

@@ -36,6 +36,8 @@ pub struct Result {
     pub written: Written,
     pub problem: Option<Problem>,
     pub changed: Changed,
+    /// The rows were written to a stage.
+    pub staged: bool,
 }
 
 impl Result {
@@ -47,6 +49,10 @@ impl Result {
 
     /// Notes the result in the audit row.
     pub fn note(self, entry: &mut Entry) {
+        if self.staged {
+            entry.add_staged(self.written);
+            return entry.add_left_out(self.problem);
+        }
         entry.add_result(self.written, self.problem, self.changed);
     }
 }
@@ -56,6 +62,7 @@ impl std::ops::AddAssign for Result {
         self.written += other.written;
         self.problem = self.problem.take().or(other.problem);
         self.changed += other.changed;
+        self.staged |= other.staged;
     }
 }
 
@@ -259,6 +266,7 @@ fn filled(plan: &Plan, rows: &Rows) -> Result {
     keep_revisions(plan, &written, None);
     Result {
         written,
+        staged: plan.stage.is_some(),
         ..Result::default()
     }
 }
@@ -293,6 +301,7 @@ fn counted(plan: &Plan, rows: &Rows, changed: Changed) -> Result {
             .get::<String>(0, 4)
             .map(|keys| problems::repeated_key(plan, &keys)),
         changed,
+        staged: plan.stage.is_some(),
     }
 }
 

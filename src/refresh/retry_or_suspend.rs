@@ -36,6 +36,8 @@ impl Refresh<'_> {
         if error.is_cancel() && self.limit.is_some() {
             return AfterError::End(Status::TooLong, None);
         }
+        let was_replacing = self.replacing.replace(false);
+        self.may_replace &= !(was_replacing && classes::may_succeed_in_parts(&error));
         self.may_be_at_once &= !classes::may_succeed_in_parts(&error);
         if classes::is_in_the_way(&error) {
             let is_lock = error.code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE;

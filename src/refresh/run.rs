@@ -119,8 +119,10 @@ impl Refresh<'_> {
             };
             let started = Instant::now();
             self.at_rows = true;
-            let first = self.first(&plan)?;
-            match self.looked_up(&plan, first)? {
+            let step = self.first(&plan)?;
+            let staged = self.staged.take();
+            let plan = staged.map_or(plan, |staged| staged.rows.clone());
+            match self.looked_up(&plan, step)? {
                 Step::Populated => return Ok(Status::UpToDate),
                 Step::Done(status) => {
                     self.duration = started.elapsed();

@@ -2,9 +2,20 @@
 
 use std::time::Duration;
 
-use pgrx::GucSetting;
+use pgrx::{GucSetting, PostgresGucEnum};
 
-use super::kinds::{Changed, Number, Unit};
+use super::kinds::{Changed, Choice, Number, Unit};
+
+/// How a redefined TVIEW gets its new rows that one transaction cannot compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PostgresGucEnum)]
+pub enum BeyondLimit {
+    /// They fill a stage, and replace the old ones together.
+    #[name = c"stage"]
+    Stage,
+    /// Batches write them to the tv table.
+    #[name = c"batches"]
+    Batches,
+}
 
 static BATCH_SIZE: Number = Number {
     name: c"pg_tviews.batch_size",
@@ -49,11 +60,19 @@ static REFRESH_TIMEOUT: Number = Number {
 static REDEFINE_LIMIT: Number = Number {
     name: c"pg_tviews.redefine_limit",
     short: c"Maximum time of the transaction in which all rows of a redefined TVIEW follow the new definition.",
-    long: c"Readers see the rows of one definition. What takes longer is done in batches. 0 means always in batches.",
+    long: c"Readers see the rows of one definition. For what takes longer see pg_tviews.redefine_beyond_limit. 0 means in batches.",
     unit: Unit::Milliseconds,
     range: 0..=i32::MAX,
     changed: Changed::OnReload,
     value: GucSetting::<i32>::new(30_000),
+};
+
+static REDEFINE_BEYOND_LIMIT: Choice<BeyondLimit> = Choice {
+    name: c"pg_tviews.redefine_beyond_limit",
+    short: c"How a redefined TVIEW gets its new rows that take longer than pg_tviews.redefine_limit.",
+    long: c"With stage, they replace the old ones together in the end. With batches, readers see old and new rows meanwhile.",
+    changed: Changed::OnReload,
+    value: GucSetting::<BeyondLimit>::new(BeyondLimit::Stage),
 };
 
 static LOCK_TIMEOUT: Number = Number {
@@ -102,6 +121,7 @@ pub(super) fn define() {
     RETRY_LIMIT.define();
     REFRESH_TIMEOUT.define();
     REDEFINE_LIMIT.define();
+    REDEFINE_BEYOND_LIMIT.define();
     LOCK_TIMEOUT.define();
     MAX_BACKLOG.define();
     RUNNING_THRESHOLD.define();
@@ -132,6 +152,11 @@ pub fn refresh_timeout() -> Duration {
 /// Maximum time of the transaction that gives all rows of a redefined TVIEW their new definition; zero: batches.
 pub fn redefine_limit() -> Duration {
     REDEFINE_LIMIT.time()
+}
+
+/// Whether the new rows of a redefined TVIEW replace the old ones together where one transaction cannot compute them.
+pub fn redefines_by_stage() -> bool {
+    !redefine_limit().is_zero() && REDEFINE_BEYOND_LIMIT.get() == BeyondLimit::Stage
 }
 
 /// How long a refresh waits for a lock that another session holds.

@@ -24,6 +24,7 @@ pub mod operations;
 pub mod queue_blocks;
 pub mod queue_known;
 pub mod quiet;
+pub mod server_run;
 pub mod signal;
 pub mod slots;
 pub mod sources;
@@ -47,4 +48,5 @@ pub static ALL: &[&dyn Reservation] = &[
     &queue_blocks::BY_BLOCK,
     &queue_blocks::BY_SOURCE,
     &queue_blocks::NEWEST,
+    &server_run::SERVER_RUN,
 ];

@@ -15,7 +15,7 @@ pub const SLOW_ROWS: i32 = 3_000;
 
 /// What readers see in one statement: the definition of each row, and whether the row has a value in the column that
 /// one of the definitions has in addition.
-const SEEN: &str =
+pub const SEEN: &str =
     "SELECT DISTINCT to_jsonb(t) ->> 'def', to_jsonb(t) ->> 'extra' IS NOT NULL FROM tv_doc t ORDER BY 1, 2";
 
 fn query(def: &str, columns: &str) -> String {
@@ -24,14 +24,14 @@ fn query(def: &str, columns: &str) -> String {
 
 /// A reader at work.
 #[derive(Default)]
-struct Reads {
+pub struct Reads {
     stop: AtomicBool,
     count: AtomicU64,
 }
 
 impl Reads {
     /// Reads while `body` runs; returns what was seen. Fails if a statement saw nothing, or two definitions.
-    fn during(database: &Database, body: impl FnOnce(&Reads)) -> BTreeSet<String> {
+    pub fn during(database: &Database, body: impl FnOnce(&Reads)) -> BTreeSet<String> {
         struct StopAtEnd<'a>(&'a Reads);
         impl Drop for StopAtEnd<'_> {
             fn drop(&mut self) {
@@ -64,7 +64,7 @@ impl Reads {
     }
 
     /// Waits until a statement that begins now has been read.
-    fn let_pass(&self) {
+    pub fn let_pass(&self) {
         let goal = self.count.load(Ordering::Relaxed) + 2;
         while self.count.load(Ordering::Relaxed) < goal && !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(10));

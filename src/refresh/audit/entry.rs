@@ -71,6 +71,8 @@ pub struct Entry {
     pub changes_read: Option<i64>,
     pub keys_refreshed: Option<i64>,
     pub written: Option<Written>,
+    /// Rows that were written to a stage, which readers do not see.
+    pub staged: Option<Written>,
     pub oldest_change_at: Option<TimestampWithTimeZone>,
     pub started_at: TimestampWithTimeZone,
     pub sqlstate: Option<String>,
@@ -110,6 +112,7 @@ impl Entry {
             changes_read: None,
             keys_refreshed: None,
             written: None,
+            staged: None,
             oldest_change_at: None,
             started_at,
             sqlstate: None,
@@ -125,6 +128,19 @@ impl Entry {
     /// Adds the rows that one more batch has written.
     pub fn add_written(&mut self, written: Written) {
         *self.written.get_or_insert_default() += written;
+    }
+
+    /// Adds the rows that one more batch has written to a stage.
+    pub fn add_staged(&mut self, written: Written) {
+        self.add_written(Written::default());
+        *self.staged.get_or_insert_default() += written;
+    }
+
+    /// The rows that were compared, wherever they are written.
+    pub fn compared(&self) -> Written {
+        let mut compared = self.written.unwrap_or_default();
+        compared += self.staged.unwrap_or_default();
+        compared
     }
 
     /// Adds the rows that one more batch has written, and its rows without a place in the table.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! compared in one transaction -> done
-//!    | takes too long: rolled back   -> in batches
+//!    | takes too long: rolled back   -> in batches that fill a stage
 //!    | a session waits for its locks -> rolled back, and tried again
 //!    | other sessions hold some rows -> all others in one transaction; these, with changes meanwhile, in batches
 //!    | a row fails, or comes twice    -> suspended; the old rows stay
@@ -14,10 +14,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pgrx::pg_sys::{self, Oid};
-use pgrx::PgSqlErrorCode;
 
-use super::method;
-use crate::error::Problem;
+use super::{method, stage};
 use crate::postgres::hooks::row_watch;
 use crate::postgres::process::time_limit;
 use crate::postgres::run_as::run_internal;
@@ -27,15 +25,17 @@ use crate::refresh::affected_keys::Affected;
 use crate::refresh::audit::Entry;
 use crate::refresh::current::Now;
 use crate::refresh::existing_keys;
+use crate::refresh::failing::classes;
 use crate::refresh::one_refresh::Refresh;
 use crate::refresh::plan::Plan;
 use crate::refresh::progress::watching_rows;
+use crate::wake::operations::Phase;
 use crate::{settings, statement};
 
 /// No server computes, compares and writes so many rows in a second: with more of them it is not tried.
 const ROWS_PER_SECOND: f64 = 100_000.0;
 /// Keys that are recomputed by one statement.
-const KEYS_AT_ONCE: usize = 100_000;
+pub const KEYS_AT_ONCE: usize = 100_000;
 
 /// How often a worker gives way to the sessions that wait for its locks. Then it compares in batches, which
 /// keep no session waiting.
@@ -44,6 +44,15 @@ const MAXIMUM_GIVEN_WAY: u32 = 3;
 thread_local! {
     /// TVIEWs whose redefinition has given way: the fingerprint of the definition, and how often.
     static GIVEN_WAY: RefCell<HashMap<Oid, (String, u32)>> = RefCell::default();
+}
+
+/// What became of work that writes all rows in one transaction.
+pub enum Tried<R> {
+    Done(R),
+    /// It takes too long, or has given way too often.
+    Undone,
+    /// A session waits for a lock of this transaction.
+    GaveWay,
 }
 
 /// What became of the rows.
@@ -65,7 +74,7 @@ impl Refresh<'_> {
             && now.position.is_some()
             && self.may_be_at_once
             && !settings::redefine_limit().is_zero()
-            && self.was_redefined();
+            && (self.stage_lost.get() || self.was_redefined());
         self.redefines.set(redefines);
         redefines
     }
@@ -83,17 +92,34 @@ impl Refresh<'_> {
             return self.all_rows(plan, has_dead_keys, entry);
         };
         let limit = self.limit_at_once();
-        let given_way = times_given_way(plan);
-        if given_way >= MAXIMUM_GIVEN_WAY {
-            GIVEN_WAY.with_borrow_mut(|given| given.remove(&self.tview));
-            return AtOnce::Undone;
-        }
         if method.rows as f64 > ROWS_PER_SECOND * limit.as_secs_f64() {
             return AtOnce::Undone;
         }
+        let work = |entry: &mut Entry| self.all_rows(plan, has_dead_keys, entry);
+        match self.try_at_once(plan, limit, MAXIMUM_GIVEN_WAY, entry, work) {
+            Tried::Done(done) => done,
+            Tried::GaveWay => AtOnce::GaveWay,
+            Tried::Undone => AtOnce::Undone,
+        }
+    }
+
+    /// Runs work that writes all rows in this transaction, unless that takes too long, or has given way too often.
+    pub fn try_at_once<R>(
+        &self,
+        plan: &Plan,
+        limit: Duration,
+        maximum_given_way: u32,
+        entry: &mut Entry,
+        work: impl FnOnce(&mut Entry) -> R,
+    ) -> Tried<R> {
+        let given_way = times_given_way(plan);
+        if given_way >= maximum_given_way {
+            GIVEN_WAY.with_borrow_mut(|given| given.remove(&self.tview));
+            return Tried::Undone;
+        }
         let work = || {
             let mut entry = entry.clone();
-            let done = self.all_rows(plan, has_dead_keys, &mut entry);
+            let done = work(&mut entry);
             (done, entry)
         };
         let result = time_limit::at_most(limit, || row_watch::watching(is_in_the_way, work));
@@ -102,17 +128,17 @@ impl Refresh<'_> {
             Some(Ok((done, written))) => {
                 GIVEN_WAY.with_borrow_mut(|given| given.remove(&self.tview));
                 *entry = written;
-                done
+                Tried::Done(done)
             }
             Some(Err(error)) if has_cancelled && error.is_cancel() => {
                 let times = (plan.hash.clone(), given_way + 1);
                 GIVEN_WAY.with_borrow_mut(|given| given.insert(self.tview, times));
-                AtOnce::GaveWay
+                Tried::GaveWay
             }
             Some(Err(error)) => error.raise(),
             None => {
                 self.held.set(false);
-                AtOnce::Undone
+                Tried::Undone
             }
         }
     }
@@ -130,10 +156,8 @@ impl Refresh<'_> {
     fn all_rows(&self, plan: &Plan, has_dead_keys: bool, entry: &mut Entry) -> AtOnce {
         // Where a row fails, all rows are to stay as they are: none is skipped.
         if !self.skip.held || self.skip.failing {
-            let mut result = self.compare_everything(plan);
-            if let Some(problem) = result.problem.take_if(|problem| keeps_old_rows(problem)) {
-                problem.raise();
-            }
+            let mut result = self.compare_everything(plan, Phase::Comparing);
+            stage::keep_old_rows(&mut result.problem);
             return AtOnce::Complete(self.note_everything(result, has_dead_keys, entry));
         }
         let keys = match self.as_owner(plan, || existing_keys::of_view_and_table(plan)) {
@@ -145,17 +169,12 @@ impl Refresh<'_> {
         }
         if let Some(left_out) = entry
             .left_out()
-            .filter(|left_out| keeps_old_rows(&left_out.problem))
+            .filter(|left_out| classes::keeps_old_rows(&left_out.problem))
         {
             left_out.problem.raise();
         }
         AtOnce::Rest
     }
-}
-
-/// Whether some rows stay as they are: the view returns their keys more than once.
-fn keeps_old_rows(problem: &Problem) -> bool {
-    problem.code == PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION
 }
 
 /// How often this process has given way with the present definition.

@@ -18,6 +18,7 @@ use super::batch_size;
 use super::key_order::KeyOrder;
 use super::method;
 use super::next_keys::{next_keys, parameters, NextKeys};
+use super::stage;
 use super::state::{self, Cause, Comparison};
 use crate::error::Caught;
 use crate::postgres::transaction::lock::ObjectLock;
@@ -42,7 +43,14 @@ use crate::wake::operations::{self, Kind, Phase};
 impl Refresh<'_> {
     /// Begins a comparison of all rows in batches, or schedules another one after the comparison in progress.
     /// False if all rows are to be compared together.
-    pub fn compare_in_batches(&self, plan: &Plan, populates: bool, pending: &[Pending]) -> bool {
+    /// `to_stage`: the rows go to a stage first, if there can be one.
+    pub fn compare_in_batches(
+        &self,
+        plan: &Plan,
+        populates: bool,
+        pending: &[Pending],
+        to_stage: bool,
+    ) -> bool {
         let cause = Cause::of(self.tview, pending);
         if self.comparing.get().is_some() && !populates {
             state::again(self.tview, &cause);
@@ -56,6 +64,10 @@ impl Refresh<'_> {
         };
         let size = batch_size::first();
         state::begin(self.tview, populates, method.by_range, size, &cause, method.rows);
+        if to_stage && stage::create(plan) {
+            // These keys say something about the old rows. All rows are computed again.
+            dead_letter::clear(self.tview);
+        }
         self.comparing.set(Some(populates));
         true
     }
@@ -93,6 +105,11 @@ impl Refresh<'_> {
             plan::forget(self.tview);
             return Step::Stale;
         }
+        let Ok(staged) = self.find_stage(plan, &now) else {
+            // The next attempt makes another one.
+            return Step::Stale;
+        };
+        let target: &Plan = staged.as_ref().map_or(plan, |staged| &staged.rows);
         let Some(mut comparison) = state::read(self.tview) else {
             return Step::Done(Status::UpToDate);
         };
@@ -101,39 +118,53 @@ impl Refresh<'_> {
         operations::phase(Phase::Comparing);
         comparison.show(Written::default());
         let mut entry = Entry::new(&plan.definition.entity_name, self.tview, "refresh", audit::now());
-        // Keys that fail, or whose rows other sessions hold, can only be skipped key by key.
-        let by_range = comparison.by_range && self.skip.is_nothing() && !now.has_dead_keys;
-        tally::ended(Stage::ReadLog);
-        let next = self.as_owner(plan, || next_keys(plan, &comparison, !by_range));
-        tally::ended(Stage::FindKeys);
-        let complete = match next {
-            Some(next) => {
-                let after = comparison.compared_to.take();
-                comparison.compared_to = next.keys.first().cloned().or(after.clone());
-                let last = !next.more;
-                if by_range {
-                    self.compare_range(plan, after, &comparison, &next, &mut entry);
-                } else if now.has_dead_keys {
-                    self.remove_dead(plan, &next.keys);
-                }
-                let keys = if by_range { Vec::new() } else { next.keys };
-                self.compare(plan, keys, last, &mut comparison, &mut entry);
-                comparison.keys_at_once = batch_size::next(comparison.keys_at_once, begin.elapsed());
-                last
-            }
-            None => {
-                self.apply_everything(plan, now.has_dead_keys, &mut entry);
-                true
-            }
-        };
+        let complete = self.compare_next(target, &now, &mut comparison, &mut entry);
+        comparison.keys_at_once = batch_size::next(comparison.keys_at_once, begin.elapsed());
         tally::ended(Stage::Recompute);
         if !complete || !comparison.held.is_empty() {
+            if staged.is_some() {
+                self.enter_state_after(plan, now.state);
+            }
             comparison.advance(self.tview, &entry);
             audit::write_feed(&mut entry);
-            compared.set(Some((comparison, entry.written.unwrap_or_default())));
+            compared.set(Some((comparison, entry.compared())));
             return Step::Done(if complete { Status::Busy } else { Status::Comparing });
         }
-        self.complete(plan, now, comparison, entry)
+        match staged {
+            Some(staged) => self.replace_rows(plan, &staged, now, comparison, &entry),
+            None => self.complete(plan, now, comparison, entry),
+        }
+    }
+
+    /// Compares the next keys. Whether they are the last ones.
+    fn compare_next(
+        &self,
+        plan: &Plan,
+        now: &current::Now,
+        comparison: &mut Comparison,
+        entry: &mut Entry,
+    ) -> bool {
+        // Keys that fail, or whose rows other sessions hold, can only be skipped key by key.
+        let skips = !self.skip.is_nothing() || now.has_dead_keys;
+        let by_range = comparison.by_range && (plan.stage.is_some() || !skips);
+        tally::ended(Stage::ReadLog);
+        let next = self.as_owner(plan, || next_keys(plan, comparison, !by_range));
+        tally::ended(Stage::FindKeys);
+        let Some(next) = next else {
+            self.apply_everything(plan, now.has_dead_keys, entry);
+            return true;
+        };
+        let after = comparison.compared_to.take();
+        comparison.compared_to = next.keys.first().cloned().or(after.clone());
+        let last = !next.more;
+        if by_range {
+            self.compare_range(plan, after, comparison, &next, entry);
+        } else if now.has_dead_keys {
+            self.remove_dead(plan, &next.keys);
+        }
+        let keys = if by_range { Vec::new() } else { next.keys };
+        self.compare(plan, keys, last, comparison, entry);
+        last
     }
 
     /// Compares the rows after a key, up to another key or to the end.
@@ -153,7 +184,10 @@ impl Refresh<'_> {
             let parameters: Vec<_> = ends.flat_map(|key| parameters(plan, key)).collect();
             Some(recompute::range(plan, &range, &parameters, !next.in_table))
         });
-        if let Some(result) = result {
+        if let Some(mut result) = result {
+            if plan.stage.is_some() {
+                stage::keep_old_rows(&mut result.problem);
+            }
             result.note(entry);
         }
     }
@@ -192,7 +226,8 @@ impl Refresh<'_> {
         dead_letter::remove(plan, dead.collect());
     }
 
-    fn complete(&self, plan: &Plan, now: current::Now, comparison: Comparison, mut entry: Entry) -> Step {
+    /// Ends the comparison. `entry`: what its last step has written.
+    pub fn complete(&self, plan: &Plan, now: current::Now, comparison: Comparison, mut entry: Entry) -> Step {
         entry.add_left_out(self.as_owner(plan, || problems::null_keys(plan)));
         let again = comparison.again;
         let mut entry = comparison.entry(plan, entry);

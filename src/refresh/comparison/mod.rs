@@ -6,4 +6,7 @@ pub mod batches;
 pub mod key_order;
 pub mod method;
 pub mod next_keys;
+mod replace;
+pub mod stage;
+pub mod stage_table;
 pub mod state;

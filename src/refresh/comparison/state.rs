@@ -4,6 +4,8 @@
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
 
+use super::stage_table;
+use crate::postgres::extension;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::queue::append;
@@ -151,12 +153,17 @@ impl Comparison {
         );
     }
 
+    /// What was written to a stage is not what the table got.
+    pub fn forget_written(&mut self) {
+        self.written = Written::default();
+    }
+
     /// Stores the progress, and what `entry` reports of the rows compared since.
     pub fn advance(&self, tview: Oid, entry: &Entry) {
         let key = self.compared_to.as_ref();
         let key = key.map(|key| serde_json::json!(key).to_string());
         let held = (!self.held.is_empty()).then(|| Batch::from(&self.held[..]).to_json());
-        let written = entry.written.unwrap_or_default();
+        let written = entry.compared();
         let details = entry.details.as_ref().map(|details| details.to_string());
         let args = [
             (pg_sys::TEXTOID, Value::of(key)),
@@ -212,9 +219,33 @@ pub fn restart(tview: Oid) {
     run(&statement!("comparison_restart"), tview, &[]);
 }
 
-/// The comparison is complete, or obsolete.
+/// The comparison is complete, or obsolete. The caller holds the lock of the TVIEW.
 pub fn remove(tview: Oid) {
     run(&statement!("comparison_remove"), tview, &[]);
+    stage_table::drop_of(tview);
+}
+
+/// The comparison writes a stage, made in this run of the server.
+pub fn write_to(tview: Oid, stage: Oid, server_run: i64) {
+    let args = [
+        (pg_sys::OIDOID, Value::of(stage)),
+        (pg_sys::INT8OID, Value::of(server_run)),
+    ];
+    run(&statement!("comparison_stage"), tview, &args);
+}
+
+/// The comparison writes the tv table, and begins again.
+pub fn unstage(tview: Oid) {
+    run(&statement!("comparison_unstage"), tview, &[]);
+}
+
+/// The comparison is obsolete. Where it writes a stage, that is to be made again: the tv table still has old rows.
+pub fn give_up(tview: Oid) {
+    let is_staged = !extension::is_before_0_3()
+        && run(&statement!("comparison_lose_stage"), tview, &[]).one::<bool>() == Some(true);
+    if !is_staged {
+        remove(tview);
+    }
 }
 
 /// When the oldest of its changes was made.

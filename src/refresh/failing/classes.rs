@@ -2,7 +2,7 @@
 
 use pgrx::PgSqlErrorCode;
 
-use crate::error::Caught;
+use crate::error::{Caught, Problem};
 use crate::postgres::transaction::Driver;
 
 /// Classes of SQLSTATE that are about the server, not about the view and its data: connections, rollbacks,
@@ -52,6 +52,11 @@ pub fn may_succeed_in_parts(error: &Caught) -> bool {
             | PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION
             | PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION
     )
+}
+
+/// Whether some rows stay as they are: the view returns their keys more than once.
+pub fn keeps_old_rows(problem: &Problem) -> bool {
+    problem.code == PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION
 }
 
 /// The session that called pg_tviews_drain has cancelled it, which says nothing about the TVIEW.

@@ -1,6 +1,6 @@
 //! Builds the plan of a TVIEW.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use super::fingerprint::Fingerprint;
 use super::partition_locks::Locks;
 use super::reachable_code::Reachable;
 use super::running;
-use super::shape::shape;
+use super::shape::{shape, Shape};
 use super::source_plan::{requested, source_plan};
 use super::sql::Reach;
 use super::unmatched::Unmatched;
@@ -24,12 +24,28 @@ use crate::postgres::named::Named;
 use crate::postgres::privileges;
 use crate::postgres::query_tree::Select;
 use crate::postgres::relation;
+use crate::postgres::relation_changes;
 use crate::postgres::spi::Statement;
 use crate::refresh::running::statements;
 
 pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
     rights::check_view(&definition.display(), definition.owner, view)?;
     let shape = shape(&definition, view)?;
+    assemble(definition, view, shape)
+}
+
+/// The plan with another view, or another table, whose columns are the same: `other` takes part in it.
+pub fn with_shape(plan: &Plan, shape: Shape, other: Oid) -> Result<Plan, Problem> {
+    let mut definition = plan.definition.clone();
+    definition.stamp = relation_changes::stamp();
+    let view = plan.lineage.root_view.unwrap_or(definition.seen_view);
+    let mut built = assemble(definition, view, shape)?;
+    built.hash.clone_from(&plan.hash);
+    built.named = Rc::new(named(&built.definition, &built.lineage, Some(other)));
+    Ok(built)
+}
+
+fn assemble(definition: Definition, view: Oid, shape: Shape) -> Result<Plan, Problem> {
     if privileges::hides_rows_from(definition.tview, definition.owner) {
         let table = definition.display();
         return Err(Problem::new(
@@ -62,7 +78,7 @@ pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
         .filter(|partition| relation::kind(*partition) == Some('p'))
         .collect();
     let fingerprint = Fingerprint::of(&definition, &shape, &lineage, view);
-    let named = named(&definition, &lineage);
+    let named = named(&definition, &lineage, None);
     Ok(Plan {
         each_key: Statement::new(shape.recompute(Reach::EachKey), &of_each),
         // The text differs: this one is planned in another way.
@@ -90,15 +106,18 @@ pub fn build(definition: Definition, view: Oid) -> Result<Plan, Problem> {
         takes_many_locks: Cell::new(false),
         in_step: Cell::new(false),
         locks: Locks::default(),
+        stage: None,
+        staged: RefCell::default(),
     })
 }
 
 /// The objects that statements made from the view may find by name.
-fn named(definition: &Definition, lineage: &Lineage) -> Named {
+fn named(definition: &Definition, lineage: &Lineage, other: Option<Oid>) -> Named {
     let views = lineage.views.iter().copied().chain(lineage.root_view);
     let relations = views
         .clone()
         .chain([definition.tview])
+        .chain(other)
         .chain(lineage.sources.iter().flat_map(Source::tables));
     Named::new(definition.owner, views.map(Select::of_view), relations)
 }

@@ -17,11 +17,12 @@ pub mod running;
 pub mod shape;
 pub mod source_plan;
 pub mod sql;
+pub mod staged;
 mod strategies;
 pub mod unmatched;
 mod updated_at;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -92,6 +93,10 @@ pub struct Plan {
     /// The definition and the triggers were found to fit the plan. What a session plans to read a TVIEW may be
     /// older than its triggers.
     pub in_step: Cell<bool>,
+    /// The statements write this stage, and not the tv table.
+    pub stage: Option<Oid>,
+    /// The statements of a redefinition in progress.
+    staged: RefCell<Option<Rc<staged::Staged>>>,
 }
 
 pub use cache::{forget, kept};
@@ -144,6 +149,11 @@ impl Plan {
             + self.all_keys.len()
             + self.stored.memory()
             + self.unmatched.as_ref().map_or(0, Unmatched::memory)
+            + self
+                .staged
+                .borrow()
+                .as_ref()
+                .map_or(0, |staged| staged.rows.memory() + staged.replace.memory())
     }
 
     /// Runs `work` with the rights of the owner, and with the settings that rows of this TVIEW are computed

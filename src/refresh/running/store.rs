@@ -62,7 +62,11 @@ impl Refresh<'_> {
     /// Moves stored groups to the snapshot of this transaction, or deletes them. Returns the snapshot if
     /// statements may read stored groups. Before rows are recomputed, inside an SPI session.
     pub fn move_on(&self, plan: &Plan, now: &Now) -> Option<Position> {
-        if plan.running.is_empty() || settings::running_threshold() == 0 || extension::is_before_0_3() {
+        if plan.stage.is_some()
+            || plan.running.is_empty()
+            || settings::running_threshold() == 0
+            || extension::is_before_0_3()
+        {
             return None;
         }
         if let Some((position, levels)) = position(self.tview) {

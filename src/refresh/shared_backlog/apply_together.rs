@@ -73,7 +73,7 @@ impl Refresh<'_> {
     /// How many keys each part of a backlog has; None if there is one worker only, or the backlog is small.
     pub fn size_of_parts(&self, plan: &Plan, keys: &Keys) -> Option<usize> {
         let maximum = settings::batch_size();
-        if keys.len() <= maximum || !self.skip.is_nothing() {
+        if keys.len() <= maximum || !self.skip.is_nothing() || plan.stage.is_some() {
             return None;
         }
         let workers = self.team.map_or(1, |team| team.size());
