@@ -42,13 +42,14 @@ fn with_five_hundred([with_100, with_200]: [u64; 2]) -> u64 {
 
 #[test]
 fn what_processes_keep_about_five_hundred_is_bounded() {
-    let cluster = Cluster::start(Options::preloaded());
+    // Several workers share the TVIEWs, differently each time. One that has refreshed half of the first hundred has not filled
+    // its cache yet, and filling it is no growth that goes on.
+    let cluster = Cluster::start(Options::preloaded().set("pg_tviews.workers", "1"));
     let database = Database::new(&cluster, "five_hundred");
     let mut client = database.client();
     let mut session = database.client();
     let pid: i32 = session.one("SELECT pg_backend_pid()");
     let fresh = process_status(pid, "RssAnon");
-    let mut workers = Vec::new();
     let measured = [1, 2].map(|step| {
         let numbers: Vec<u32> = ((step - 1) * STEP + 1..=step * STEP).collect();
         create(&mut client, &numbers);
@@ -56,11 +57,10 @@ fn what_processes_keep_about_five_hundred_is_bounded() {
         assert!(client.one::<bool>("SELECT pg_tviews_wait(timeout => '2 minutes')"));
         use_all(&mut session, &numbers);
         assert!(client.one::<bool>("SELECT pg_tviews_wait(timeout => '2 minutes')"));
-        workers = client.started_workers();
-        let of_workers = workers.iter().map(|pid| process_status(*pid, "RssAnon")).max();
+        let of_workers = client.workers().into_iter().map(|pid| process_status(pid, "RssAnon")).max();
         (
             process_status(pid, "RssAnon").saturating_sub(fresh),
-            of_workers.expect("there are workers"),
+            of_workers.expect("there is a worker"),
         )
     });
     println!("kB that a session and a worker keep: {measured:?}");
