@@ -95,7 +95,8 @@ CREATE UNLOGGED TABLE @extschema@.pg_tview_running_position (
 GRANT SELECT ON @extschema@.pg_tview_running, @extschema@.pg_tview_running_position TO pg_monitor;
 
 -- How far the verification of each TVIEW is. verified_to: the last key; suspects: keys whose rows differed, to be looked at once
--- more; unseen: rows differ for reasons that no change shows.
+-- more, and later_suspects those after them; slow_rows: passed over in this walk, as comparing one takes too long, and slow_keys
+-- some of their keys; unseen: rows differ for reasons that no change shows.
 CREATE TABLE @extschema@.pg_tview_verification (
     tview_oid          oid         PRIMARY KEY,
     definition_hash    text        NOT NULL,
@@ -105,14 +106,18 @@ CREATE TABLE @extschema@.pg_tview_verification (
     verified_to        text,
     keys_at_once       int         NOT NULL,
     rows               bigint      NOT NULL,
+    slow_rows          bigint      NOT NULL,
+    slow_keys          text,
     not_before         timestamptz NOT NULL,
     suspects           text,
+    later_suspects     text,
     more_suspects      boolean     NOT NULL,
     attempts           int         NOT NULL,
     unseen             boolean     NOT NULL,
     unverified_because text,
     verified_at        timestamptz,
     verified_rows      bigint,
+    unverified_rows    bigint,
     drifted_keys       bigint      NOT NULL,
     drifted_at         timestamptz
 ) WITH (fillfactor = 50);
@@ -222,7 +227,7 @@ COMMENT ON FUNCTION @extschema@.pg_tviews_refresh_groups() IS 'The columns of pg
 CREATE OR REPLACE VIEW @extschema@.pg_tview_status AS
 SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads, r.refresh_group, r.consistent,
        r.latency_p50_ms AS group_latency_p50_ms, r.latency_p95_ms AS group_latency_p95_ms,
-       v.verified_at, v.verified_rows, coalesce(v.drifted_keys, 0) AS drifted_keys, v.unverified_because
+       v.verified_at, v.verified_rows, coalesce(v.drifted_keys, 0) AS drifted_keys, v.unverified_because, v.unverified_rows
   FROM @extschema@.pg_tviews_status() s
  CROSS JOIN LATERAL @extschema@.pg_tviews_stored_groups(s.tview_oid) g
   LEFT JOIN @extschema@.pg_tviews_refresh_groups() r ON r.tview_oid = s.tview_oid

@@ -177,7 +177,8 @@ CREATE TABLE @extschema@.pg_tview_comparison (
 );
 
 -- How far the verification of each TVIEW is. verified_to: the last key; suspects: keys whose rows differed, to be looked at once
--- more; unseen: rows differ for reasons that no change shows.
+-- more, and later_suspects those after them; slow_rows: passed over in this walk, as comparing one takes too long, and slow_keys
+-- some of their keys; unseen: rows differ for reasons that no change shows.
 CREATE TABLE @extschema@.pg_tview_verification (
     tview_oid          oid         PRIMARY KEY,
     definition_hash    text        NOT NULL,
@@ -187,14 +188,18 @@ CREATE TABLE @extschema@.pg_tview_verification (
     verified_to        text,
     keys_at_once       int         NOT NULL,
     rows               bigint      NOT NULL,
+    slow_rows          bigint      NOT NULL,
+    slow_keys          text,
     not_before         timestamptz NOT NULL,
     suspects           text,
+    later_suspects     text,
     more_suspects      boolean     NOT NULL,
     attempts           int         NOT NULL,
     unseen             boolean     NOT NULL,
     unverified_because text,
     verified_at        timestamptz,
     verified_rows      bigint,
+    unverified_rows    bigint,
     drifted_keys       bigint      NOT NULL,
     drifted_at         timestamptz
 ) WITH (fillfactor = 50);

@@ -6,7 +6,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 CREATE VIEW @extschema@.pg_tview_status AS
 SELECT s.*, g.groups AS stored_groups, g.reads AS stored_group_reads, r.refresh_group, r.consistent,
        r.latency_p50_ms AS group_latency_p50_ms, r.latency_p95_ms AS group_latency_p95_ms,
-       v.verified_at, v.verified_rows, coalesce(v.drifted_keys, 0) AS drifted_keys, v.unverified_because
+       v.verified_at, v.verified_rows, coalesce(v.drifted_keys, 0) AS drifted_keys, v.unverified_because, v.unverified_rows
   FROM @extschema@.pg_tviews_status() s
  CROSS JOIN LATERAL @extschema@.pg_tviews_stored_groups(s.tview_oid) g
   LEFT JOIN @extschema@.pg_tviews_refresh_groups() r ON r.tview_oid = s.tview_oid

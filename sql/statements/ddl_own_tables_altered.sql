@@ -27,7 +27,7 @@ SELECT c.objid
                 ('pg_tview_running', '{tview_oid,level,key,rows,state,moved_at}'),
                 ('pg_tview_running_position', '{tview_oid,position,levels,helped}'),
                 ('pg_tview_verification',
-                 '{tview_oid,definition_hash,method,begun_at,walking,verified_to,keys_at_once,rows,not_before,suspects,more_suspects,attempts,unseen,unverified_because,verified_at,verified_rows,drifted_keys,drifted_at}'),
+                 '{tview_oid,definition_hash,method,begun_at,walking,verified_to,keys_at_once,rows,slow_rows,slow_keys,not_before,suspects,later_suspects,more_suspects,attempts,unseen,unverified_because,verified_at,verified_rows,unverified_rows,drifted_keys,drifted_at}'),
                 ('pg_tview_change',
                  '{change_id,xid,tview_oid,entity_name,operation,keys,origins,audit_id,changed_at}'),
                 ('pg_tview_subscription', '{subscription_id,consumer,owner,names,entities,tviews,subscribed_at}'),

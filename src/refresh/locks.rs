@@ -1,5 +1,7 @@
 //! The locks that a refresh takes before its snapshot, and how long a refresh waits for locks on rows.
 
+use std::time::Duration;
+
 use super::one_refresh::Refresh;
 use super::outcome::Status;
 use super::plan::Plan;
@@ -58,12 +60,13 @@ impl Refresh<'_> {
     }
 
     /// Locks before the snapshot of a transaction that compares rows and writes none of the table. Refreshes of the
-    /// TVIEW go on meanwhile. False: a lock is not free, or the plan does not fit any more.
-    pub fn lock_to_compare(&self, plan: &Plan) -> bool {
+    /// TVIEW go on meanwhile. Code of the view may `wait` for other locks. False: a lock is not free, or the plan does not
+    /// fit any more.
+    pub fn lock_to_compare(&self, plan: &Plan, wait: Duration) -> bool {
         if own_tables().is_err() {
             return false;
         }
-        lock_timeout::limit_transaction(settings::lock_timeout());
+        lock_timeout::limit_transaction(wait);
         self.lock_what_is_read(plan).is_none()
             && lock::try_table(self.tview, TableLock::AccessShare) == Attempt::Locked
             && plan.is_current()

@@ -34,8 +34,10 @@ enum Rows {
 /// One slice.
 pub struct Portion {
     rows: Rows,
-    /// The last key, if there are more.
-    pub upto: Option<Key>,
+    /// The last key.
+    pub last: Option<Key>,
+    /// Further keys follow.
+    pub more: bool,
 }
 
 /// What comparing a slice has found.
@@ -61,7 +63,8 @@ pub fn method(refresh: &Refresh, plan: &Plan) -> Method {
 pub fn next(refresh: &Refresh, plan: &Plan, now: &Now, walk: &Walk) -> Portion {
     let all = Portion {
         rows: Rows::All,
-        upto: None,
+        last: None,
+        more: false,
     };
     if walk.method == Method::All && !now.has_dead_keys {
         return all;
@@ -79,13 +82,16 @@ pub fn next(refresh: &Refresh, plan: &Plan, now: &Now, walk: &Walk) -> Portion {
     if next.more && last.as_ref() == after {
         return all;
     }
-    let upto = last.filter(|_| next.more);
     let rows = if by_key {
         Rows::Keys(without_dead(refresh, plan, next.keys))
     } else {
-        Rows::Range(after.cloned(), upto.clone())
+        Rows::Range(after.cloned(), last.clone().filter(|_| next.more))
     };
-    Portion { rows, upto }
+    Portion {
+        rows,
+        last,
+        more: next.more,
+    }
 }
 
 fn without_dead(refresh: &Refresh, plan: &Plan, keys: Vec<Key>) -> Vec<Key> {

@@ -41,10 +41,8 @@ pub fn examine(refresh: &Refresh, plan: &Plan, now: &Now, mut walk: Walk) -> boo
     }
     let drifted = drifted(refresh, plan, &keys, false);
     if drifted.is_empty() {
-        let more = walk.more_suspects;
-        walk.settle();
-        // The slice is compared once more, and then left.
-        walk.more_suspects = more;
+        // With more than these, the slice is compared once more, and then left.
+        walk.next_suspects(2 * number);
         walk.store(Duration::ZERO);
         return true;
     }

@@ -22,6 +22,11 @@ pub const SUSPECTED: Duration = Duration::from_secs(1);
 /// For how long suspects wait until they are not pending any more, in microseconds.
 const AWAITED: i64 = 60_000_000;
 
+/// Of rows that are passed over, so many keys are kept.
+const KEPT_SLOW_KEYS: usize = 20;
+/// Longer ones are not.
+const LONGEST_SLOW_KEY: usize = 200;
+
 /// How the rows of a TVIEW are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -53,8 +58,14 @@ pub struct Walk {
     pub keys_at_once: usize,
     /// Rows compared so far.
     pub rows: i64,
+    /// Rows that were passed over: comparing one takes too long.
+    pub slow_rows: i64,
+    /// Some of their keys.
+    slow_keys: Vec<Key>,
     /// Keys whose rows differed, to be examined.
     pub suspects: Vec<Key>,
+    /// Further ones, to be examined after these.
+    later_suspects: Vec<Key>,
     /// There were more than these. Without suspects: the slice was compared, and is compared once more.
     pub more_suspects: bool,
     /// How often the suspects were to be refreshed.
@@ -65,6 +76,8 @@ pub struct Walk {
     pub unverified_because: Option<String>,
     verified_at: Option<TimestampWithTimeZone>,
     verified_rows: Option<i64>,
+    /// Rows that the last complete walk has passed over.
+    unverified_rows: Option<i64>,
     pub drifted_keys: i64,
     drifted_at: Option<TimestampWithTimeZone>,
 }
@@ -95,13 +108,17 @@ impl Walk {
             verified_to: None,
             keys_at_once: FIRST,
             rows: 0,
+            slow_rows: 0,
+            slow_keys: Vec::new(),
             suspects: Vec::new(),
+            later_suspects: Vec::new(),
             more_suspects: false,
             attempts: 0,
             unseen: false,
             unverified_because: None,
             verified_at: None,
             verified_rows: None,
+            unverified_rows: None,
             drifted_keys: 0,
             drifted_at: None,
         }
@@ -114,6 +131,8 @@ impl Walk {
         self.walking = true;
         self.verified_to = None;
         self.rows = 0;
+        self.slow_rows = 0;
+        self.slow_keys = Vec::new();
         self.more_suspects = false;
     }
 
@@ -123,12 +142,30 @@ impl Walk {
         self.keys_at_once = 1;
     }
 
-    /// All rows were compared.
+    /// Passes over a row: comparing it takes too long.
+    pub fn pass_over(&mut self, key: &Key) {
+        self.slow_rows += 1;
+        if !self.walking {
+            self.unverified_rows = Some(self.slow_rows);
+        }
+        let is_short = key.iter().map(|text| text.len()).sum::<usize>() <= LONGEST_SLOW_KEY;
+        if self.slow_keys.len() < KEPT_SLOW_KEYS && is_short {
+            self.slow_keys.push(key.clone());
+        }
+    }
+
+    /// Whether there are rows that this walk or the one before has passed over.
+    pub fn leaves_rows_out(&self) -> bool {
+        self.slow_rows > 0 || self.unverified_rows.is_some_and(|rows| rows > 0)
+    }
+
+    /// All rows were compared, or passed over.
     pub fn complete(&mut self) {
         self.walking = false;
         self.verified_to = None;
         self.verified_at = Some(audit::now());
         self.verified_rows = Some(self.rows);
+        self.unverified_rows = Some(self.slow_rows);
     }
 
     /// The rest of the rows is not compared before the next cycle.
@@ -143,7 +180,24 @@ impl Walk {
     /// There are no suspects any more.
     pub fn settle(&mut self) {
         self.suspects = Vec::new();
+        self.later_suspects = Vec::new();
         self.more_suspects = false;
+        self.attempts = 0;
+    }
+
+    /// Examines so many of the suspects first.
+    pub fn examine_first(&mut self, number: usize) {
+        let mut rest = self.suspects.split_off(number.min(self.suspects.len()));
+        rest.append(&mut self.later_suspects);
+        self.later_suspects = rest;
+    }
+
+    /// The suspects that were examined are no suspects any more. Up to so many others are examined next.
+    pub fn next_suspects(&mut self, number: usize) {
+        let rest = self
+            .later_suspects
+            .split_off(number.min(self.later_suspects.len()));
+        self.suspects = std::mem::replace(&mut self.later_suspects, rest);
         self.attempts = 0;
     }
 
@@ -163,7 +217,7 @@ impl Walk {
     pub fn store(&self, pause: Duration) {
         let method = METHODS.iter().find(|(method, _)| *method == self.method);
         let verified_to = self.verified_to.as_ref();
-        let suspects = (!self.suspects.is_empty()).then(|| Batch::from(&self.suspects[..]).to_json());
+        let keys = |keys: &[Key]| Value::of((!keys.is_empty()).then(|| Batch::from(keys).to_json()));
         let args = [
             (pg_sys::OIDOID, Value::of(self.tview)),
             (pg_sys::FLOAT8OID, Value::of(pause.as_secs_f64())),
@@ -177,13 +231,17 @@ impl Walk {
             ),
             (pg_sys::INT4OID, Value::of(self.keys_at_once as i32)),
             (pg_sys::INT8OID, Value::of(self.rows)),
-            (pg_sys::TEXTOID, Value::of(suspects)),
+            (pg_sys::INT8OID, Value::of(self.slow_rows)),
+            (pg_sys::TEXTOID, keys(&self.slow_keys)),
+            (pg_sys::TEXTOID, keys(&self.suspects)),
+            (pg_sys::TEXTOID, keys(&self.later_suspects)),
             (pg_sys::BOOLOID, Value::of(self.more_suspects)),
             (pg_sys::INT4OID, Value::of(self.attempts)),
             (pg_sys::BOOLOID, Value::of(self.unseen)),
             (pg_sys::TEXTOID, Value::of(self.unverified_because.clone())),
             (pg_sys::TIMESTAMPTZOID, Value::of(self.verified_at)),
             (pg_sys::INT8OID, Value::of(self.verified_rows)),
+            (pg_sys::INT8OID, Value::of(self.unverified_rows)),
             (pg_sys::INT8OID, Value::of(self.drifted_keys)),
             (pg_sys::TIMESTAMPTZOID, Value::of(self.drifted_at)),
         ];
@@ -210,7 +268,11 @@ fn read(tview: Oid) -> Option<Walk> {
     }
     let method = rows.get::<String>(0, 1)?;
     let key = |text: String| -> Option<Vec<String>> { serde_json::from_str(&text).ok() };
-    let suspects = rows.get::<String>(0, 7);
+    let keys = |column: usize| {
+        let text = rows.get::<String>(0, column);
+        let keys = text.and_then(|text| Batch::from_json(&text));
+        keys.map_or(Vec::new(), |keys| keys.rows())
+    };
     Some(Walk {
         tview,
         hash: rows.get(0, 0)?,
@@ -220,17 +282,19 @@ fn read(tview: Oid) -> Option<Walk> {
         verified_to: rows.get(0, 4).and_then(key).map(Vec::into_boxed_slice),
         keys_at_once: usize::try_from(rows.get::<i32>(0, 5)?).ok()?,
         rows: rows.get(0, 6)?,
-        suspects: suspects
-            .and_then(|text| Batch::from_json(&text))
-            .map_or(Vec::new(), |batch| batch.rows()),
-        more_suspects: rows.get(0, 8)?,
-        attempts: rows.get(0, 9)?,
-        unseen: rows.get(0, 10)?,
-        unverified_because: rows.get(0, 11),
-        verified_at: rows.get(0, 12),
-        verified_rows: rows.get(0, 13),
-        drifted_keys: rows.get(0, 14)?,
-        drifted_at: rows.get(0, 15),
+        slow_rows: rows.get(0, 7)?,
+        slow_keys: keys(8),
+        suspects: keys(9),
+        later_suspects: keys(10),
+        more_suspects: rows.get(0, 11)?,
+        attempts: rows.get(0, 12)?,
+        unseen: rows.get(0, 13)?,
+        unverified_because: rows.get(0, 14),
+        verified_at: rows.get(0, 15),
+        verified_rows: rows.get(0, 16),
+        unverified_rows: rows.get(0, 17),
+        drifted_keys: rows.get(0, 18)?,
+        drifted_at: rows.get(0, 19),
     })
 }
 

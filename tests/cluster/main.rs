@@ -80,6 +80,7 @@ mod unrelated_ddl_cost;
 mod upgrade;
 mod verification;
 mod verification_limits;
+mod verification_slow_rows;
 mod versions;
 mod waiting;
 mod worker_slots;
