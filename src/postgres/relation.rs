@@ -19,6 +19,11 @@ pub fn schema(relation: Oid) -> Option<String> {
     unsafe { memory::text_or_none(pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation))) }
 }
 
+/// The schema of a relation.
+pub fn schema_oid(relation: Oid) -> Option<Oid> {
+    class(relation, |form| form.relnamespace)
+}
+
 /// A relation as SQL: schema and name, quoted where needed.
 pub fn qualified_name(relation: Oid) -> Option<String> {
     Some(format!(

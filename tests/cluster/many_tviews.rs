@@ -57,7 +57,11 @@ fn what_processes_keep_about_five_hundred_is_bounded() {
         assert!(client.one::<bool>("SELECT pg_tviews_wait(timeout => '2 minutes')"));
         use_all(&mut session, &numbers);
         assert!(client.one::<bool>("SELECT pg_tviews_wait(timeout => '2 minutes')"));
-        let of_workers = client.workers().into_iter().map(|pid| process_status(pid, "RssAnon")).max();
+        let of_workers = client
+            .workers()
+            .into_iter()
+            .map(|pid| process_status(pid, "RssAnon"))
+            .max();
         (
             process_status(pid, "RssAnon").saturating_sub(fresh),
             of_workers.expect("there is a worker"),

@@ -1,16 +1,20 @@
 //! The rows of `pg_tview_metrics`: one per TVIEW that the current role may see.
 
+use std::collections::HashMap;
+
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{
-    self, Oid, FLOAT8ARRAYOID, FLOAT8OID, INT8ARRAYOID, INT8OID, REGCLASSOID, TEXTOID, TIMESTAMPTZOID,
+    Oid, FLOAT8ARRAYOID, FLOAT8OID, INT8ARRAYOID, INT8OID, REGCLASSOID, TEXTOID, TIMESTAMPTZOID,
 };
 
 use super::seconds;
 use crate::catalog::session_statement::SessionStatement;
 use crate::postgres::metrics as pg;
 use crate::postgres::process::{self, clock};
-use crate::postgres::role::current_role;
+use crate::postgres::relation;
+use crate::postgres::role::{current_role, has_rights_of, monitoring_role};
 use crate::postgres::run_as::{planned_once, run_internal, set};
+use crate::postgres::schema;
 use crate::postgres::spi::{self, Access, Rows, Value};
 use crate::postgres::transaction::in_recovery;
 use crate::settings;
@@ -69,8 +73,6 @@ thread_local! {
 
 /// What tables say of a TVIEW.
 struct Known {
-    database: String,
-    schema: String,
     entity: String,
     tview: Oid,
     state: String,
@@ -94,40 +96,60 @@ fn rows() -> Vec<Vec<Value>> {
     if in_recovery() {
         return Vec::new();
     }
-    let known = read();
+    let (known, name) = read();
     let now = clock::now();
     let database = Database::find(process::database());
-    let bounds = Value::of(BOUNDS.map(seconds).to_vec());
-    let row = |known: &Known| values(known, progress(database, known, now), bounds);
-    known.iter().map(row).collect()
+    let [name, bounds] = [Value::of(name), Value::of(BOUNDS.map(seconds).to_vec())];
+    let mut schemas = HashMap::new();
+    let row = |known: &Known| {
+        let schema = relation::schema_oid(known.tview)?;
+        let schema = *schemas
+            .entry(schema)
+            .or_insert_with(|| Value::of(schema::name(schema)));
+        Some(values(
+            known,
+            [name, schema, bounds],
+            progress(database, known, now),
+        ))
+    };
+    known.iter().filter_map(row).collect()
 }
 
-fn read() -> Vec<Known> {
-    let caller = Value::of(current_role());
+/// What tables say of the TVIEWs that the current role may see, and the name of the database.
+fn read() -> (Vec<Known>, Option<String>) {
+    let caller = current_role();
+    let sees_all = has_rights_of(caller, monitoring_role());
+    let is_seen =
+        |tview: Oid| sees_all || relation::owner(tview).is_some_and(|owner| has_rights_of(caller, owner));
     run_internal(|| {
         set("jit", "off");
         planned_once();
         spi::session(|| {
-            let statement = READ.with(|read| read.get(|| statement!("metrics_tviews"), &[pg_sys::OIDOID]));
-            let rows = statement.run(Access::Snapshot, &[caller], 0);
-            (0..rows.len()).filter_map(|row| from_row(&rows, row)).collect()
+            let statement = READ.with(|read| read.get(|| statement!("metrics_tviews"), &[]));
+            let rows = statement.run(Access::Snapshot, &[], 0);
+            let known = (0..rows.len()).filter_map(|row| from_row(&rows, row, is_seen));
+            let known = known.collect();
+            let name = (!rows.is_empty()).then(|| rows.get(0, COLUMNS - 1)).flatten();
+            (known, name)
         })
     })
 }
 
-fn from_row(rows: &Rows, row: usize) -> Option<Known> {
+/// The number of columns that the statement returns.
+const COLUMNS: usize = 10;
+
+fn from_row(rows: &Rows, row: usize, is_seen: impl Fn(Oid) -> bool) -> Option<Known> {
+    let tview = rows.get(row, 1).filter(|tview| is_seen(*tview))?;
     Some(Known {
-        database: rows.get(row, 0)?,
-        schema: rows.get(row, 1)?,
-        entity: rows.get(row, 2)?,
-        tview: rows.get(row, 3)?,
-        state: rows.get(row, 4)?,
-        max_latency: rows.get(row, 5),
-        sources: rows.get(row, 6)?,
-        dead_keys: rows.get(row, 7)?,
-        group_reads: rows.get(row, 8)?,
-        drifted_keys: rows.get(row, 9)?,
-        verified_at: rows.get(row, 10),
+        entity: rows.get(row, 0)?,
+        tview,
+        state: rows.get(row, 2)?,
+        max_latency: rows.get(row, 3),
+        sources: rows.get(row, 4)?,
+        dead_keys: rows.get(row, 5)?,
+        group_reads: rows.get(row, 6)?,
+        drifted_keys: rows.get(row, 7)?,
+        verified_at: rows.get(row, 8),
     })
 }
 
@@ -144,14 +166,14 @@ fn progress(database: Option<&'static Database>, known: &Known, now: i64) -> Opt
     })
 }
 
-/// The values of a row.
-fn values(known: &Known, progress: Option<Progress>, bounds: Value) -> Vec<Value> {
+/// The values of a row. The first ones are the same in many rows.
+fn values(known: &Known, [name, schema, bounds]: [Value; 3], progress: Option<Progress>) -> Vec<Value> {
     let bound = known
         .max_latency
         .unwrap_or_else(|| settings::max_latency().as_secs_f64());
     let mut row = vec![
-        Value::of(known.database.as_str()),
-        Value::of(known.schema.as_str()),
+        name,
+        schema,
         Value::of(known.entity.as_str()),
         Value::of(known.tview),
         Value::of(known.state.as_str()),
