@@ -161,7 +161,7 @@ impl Pass<'_> {
     /// for those that were tried. `open`: batches that are still to be recomputed.
     fn others_work(&self, failed: &[Failed], open: &[Batch]) -> recompute::Result {
         let (mut error, mut total) = (None, recompute::Result::default());
-        let others = spread(open).into_iter().chain(self.others_of_table(failed));
+        let others = spread(open).into_iter().chain(self.others_of_table(failed, open));
         for key in others {
             match attempt_catching_all(|| self.recompute(&Batch::from(&[key][..]))) {
                 Ok(result) => {
@@ -185,10 +185,11 @@ impl Pass<'_> {
         }
     }
 
-    /// Keys of the table that have not failed, now or earlier.
-    fn others_of_table(&self, failed: &[Failed]) -> Vec<Key> {
+    /// Keys of the table that have not failed, now or earlier, and are not still to be recomputed: these may be gone.
+    fn others_of_table(&self, failed: &[Failed], open: &[Batch]) -> Vec<Key> {
         let mut known: HashSet<Key> = failed.iter().map(|failed| failed.key.clone()).collect();
         known.extend(dead_letter::read(self.plan).all);
+        known.extend(open.iter().flat_map(Batch::rows));
         let some = self.sandbox.as_owner(self.plan, || {
             existing_keys::some_of_table(self.plan, known.len() + OTHERS)
         });
