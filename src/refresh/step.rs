@@ -2,7 +2,7 @@
 
 use super::audit::Entry;
 use super::keys::Batches;
-use super::look_up::LookUp;
+use super::look_up::under_way::LookUp;
 use super::news::News;
 use super::outcome::Status;
 use crate::queue::position::Position;

@@ -84,7 +84,7 @@ struct Pass<'p> {
     /// When the first held key was found.
     search_since: Option<Instant>,
     total: recompute::Result,
-    /// The view has returned the row of some key, so it works. Of keys that are gone it computes nothing.
+    /// Some key could be recomputed, so the view works.
     works: bool,
 }
 
@@ -99,7 +99,7 @@ impl Pass<'_> {
             }
             match attempt_catching_all(|| self.recompute(&batch)) {
                 Ok(result) => {
-                    self.works |= result.has_computed();
+                    self.works = true;
                     self.total += result;
                 }
                 Err(error) if self.is_held(&error) => {
@@ -126,7 +126,9 @@ impl Pass<'_> {
             }
             let last = open.is_empty();
             if !self.works && !failed.is_empty() && (last || failed.len() == SUSPICIOUS) {
-                self.total += self.others_work(&failed, &open);
+                if let Some(result) = self.others_work(&failed, &open) {
+                    self.total += result;
+                }
                 self.works = true;
             }
         }
@@ -158,19 +160,13 @@ impl Pass<'_> {
     }
 
     /// An ERROR unless other keys can be recomputed; or there are none, and data made the keys fail. Returns the result
-    /// for those that were tried. `open`: batches that are still to be recomputed.
-    fn others_work(&self, failed: &[Failed], open: &[Batch]) -> recompute::Result {
-        let (mut error, mut total) = (None, recompute::Result::default());
+    /// for the first of them. `open`: batches that are still to be recomputed.
+    fn others_work(&self, failed: &[Failed], open: &[Batch]) -> Option<recompute::Result> {
+        let mut error = None;
         let others = spread(open).into_iter().chain(self.others_of_table(failed));
         for key in others {
             match attempt_catching_all(|| self.recompute(&Batch::from(&[key][..]))) {
-                Ok(result) => {
-                    let works = result.has_computed();
-                    total += result;
-                    if works {
-                        return total;
-                    }
-                }
+                Ok(result) => return Some(result),
                 // That says nothing about the view.
                 Err(caught) if self.is_held(&caught) => {}
                 Err(caught) if self.sandbox.stops_all(&caught) => Problem::from(caught).raise(),
@@ -181,7 +177,7 @@ impl Pass<'_> {
         let of_view = || errors.find(|error| classes::is_of_the_view(error)).cloned();
         match error.or_else(of_view) {
             Some(error) => Problem::from(error).raise(),
-            None => total,
+            None => None,
         }
     }
 

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys;
 
 use super::changes::{Changes, Part};
 use super::part_size::{PartSize, FIRST};
+use super::under_way::LookUp;
 use crate::error::Caught;
 use crate::postgres::process::latch;
 use crate::postgres::run_as::run_internal;
 use crate::postgres::transaction::lock::ObjectLock;
 use crate::queue::append;
-use crate::queue::position::Position;
 use crate::queue::read::{self, Pending};
 use crate::refresh::affected_keys::{self, Affected};
 use crate::refresh::apply::Read;
@@ -43,21 +43,6 @@ const TIMES_AS_MANY: i64 = 4;
 /// How often a part that another session keeps from its locks is tried again, and the pause before.
 const ATTEMPTS: u32 = 25;
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// Changes whose keys are looked up in parts.
-pub struct LookUp {
-    changes: Changes,
-    /// All changes that this snapshot sees are read.
-    seen: Position,
-    keys: Keys,
-    maximum_keys: usize,
-    maximum_changes: i64,
-    /// Of the parts of each source.
-    sizes: HashMap<Oid, PartSize>,
-    entry: Entry,
-    before: Option<Position>,
-    news: News,
-}
 
 impl Refresh<'_> {
     /// Begins to look up the keys of these changes in parts; None if they are to be looked up together.

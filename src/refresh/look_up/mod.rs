@@ -12,5 +12,4 @@
 mod changes;
 mod in_parts;
 mod part_size;
-
-pub use in_parts::LookUp;
+pub mod under_way;
