@@ -426,7 +426,10 @@ fn graph_of_the_documentation_is_what_the_function_prints() {
         std::fs::read_to_string(path).expect("the picture can be read")
     };
     let (printed, drawn) = (read("graph.dot"), read("graph.svg"));
-    assert_eq!(client.rows("SELECT pg_tviews_graph(NULL, 'dot')"), [printed.as_str()]);
+    assert_eq!(
+        client.rows("SELECT pg_tviews_graph(NULL, 'dot')"),
+        [printed.as_str()]
+    );
     let labels = printed
         .split("label=\"")
         .skip(1)
