@@ -58,6 +58,7 @@ mod promises;
 mod queue_blocks;
 mod queue_full;
 mod random_queries;
+mod random_updates;
 mod random_views;
 mod reads_with_a_promise;
 mod redefined_at_once;

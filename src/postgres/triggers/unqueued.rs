@@ -184,6 +184,8 @@ unsafe fn attach(statement: *mut Statement) {
         this.kept = this.few.as_mut_ptr();
         this.room = FEW;
         this.expression.type_ = NodeTag::T_ExprState;
+        // PostgreSQL asserts that what it evaluates as a condition was made as one.
+        this.expression.flags = pg_sys::EEO_FLAG_IS_QUAL as _;
         this.expression.evalfunc = Some(row_written);
         this.expression.evalfunc_private = statement.cast();
         this.expression.expr = addr_of!(OURS).cast_mut().cast();
