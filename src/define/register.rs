@@ -41,7 +41,11 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
     } else {
         State::Populating
     };
-    install(plan, state, adapts);
+    install(plan, state);
+    if !adapts {
+        // What a call redefines, a refresh finds as such.
+        end_comparison(definition.tview, details.get("function").is_some());
+    }
     let operation = if adapts { "adapt" } else { operation };
     let mut entry = Entry::new(&definition.entity_name, definition.tview, operation, audit::now());
     entry.details = Some(details);
@@ -50,6 +54,7 @@ pub fn register(plan: &Plan, fill: Fill, operation: &'static str, details: serde
         if let Some((position, result)) = fill::fill(plan, writers_wait) {
             entry.position = Some(position);
             result.note(&mut entry);
+            end_comparison(definition.tview, true);
             change_state(definition.tview, State::Active);
         }
     }
@@ -105,8 +110,8 @@ fn locks_to_install(plan: &Plan) -> Vec<LockRequest> {
     tables.into_iter().map(lock).collect()
 }
 
-/// Installs the triggers and writes the definition. `adapts`: the rows stay valid.
-fn install(plan: &Plan, state: State, adapts: bool) {
+/// Installs the triggers and writes the definition.
+fn install(plan: &Plan, state: State) {
     let tview = plan.definition.tview;
     run_internal(|| {
         spi::session(|| {
@@ -117,12 +122,16 @@ fn install(plan: &Plan, state: State, adapts: bool) {
             // Triggers that no TVIEW needs any more are left to housekeeping. Dropping one takes an exclusive
             // lock on its table, and writers of other tables would be kept out while that lock is waited for.
             definition_row::write(plan, state);
-            if !adapts {
-                state::remove(tview);
-            }
             write_guard::install(tview, &plan.shape);
         })
     });
+}
+
+/// The comparison in progress is one with the definition before. Unless `entirely`, a stage is to be made again: in the middle
+/// of a redefinition the table still has the old rows.
+fn end_comparison(tview: Oid, entirely: bool) {
+    let end = if entirely { state::remove } else { state::give_up };
+    run_internal(|| spi::session(|| end(tview)));
 }
 
 /// Registers a TVIEW again after its view, or something below the view, has changed. Gives up if another

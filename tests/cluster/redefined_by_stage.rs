@@ -222,6 +222,32 @@ fn whoever_pauses_redefines_or_drops_it_meanwhile_comes_next() {
 }
 
 #[test]
+fn what_its_rows_depend_on_changes_meanwhile() {
+    let cluster = cluster();
+    let (database, mut client) = open(&cluster, "stage_ddl");
+    client.run("CREATE ROLE stage_next; GRANT SELECT, TRIGGER ON tb_doc TO stage_next; GRANT ALL ON SCHEMA public TO stage_next");
+    let seen = Reads::during(&database, |reads| {
+        for (def, ddl) in [
+            (
+                "function",
+                "CREATE OR REPLACE FUNCTION slowly(pk int, n int) RETURNS int LANGUAGE plpgsql IMMUTABLE COST 100000 AS
+                 $$BEGIN IF pk % 10 = 0 THEN PERFORM pg_sleep(0.006); END IF; RETURN 200 / n; END$$",
+            ),
+            ("owner", "ALTER TABLE tv_doc OWNER TO stage_next; ALTER VIEW v_doc OWNER TO stage_next"),
+        ] {
+            client.run(&redefine(def, "n"));
+            client.wait_until(UNDER_WAY, WAIT);
+            client.run(ddl);
+            is_complete(&mut client, &format!("{def}|f"));
+            reads.let_pass();
+            client.assert_views_equal(&["doc"]);
+        }
+    });
+    assert!(seen.contains("owner|f"), "{seen:?}");
+    client.run("DROP OWNED BY stage_next CASCADE; DROP ROLE stage_next");
+}
+
+#[test]
 fn a_row_that_fails_leaves_the_old_rows() {
     let cluster = cluster();
     let (_database, mut client) = open(&cluster, "stage_poison");
