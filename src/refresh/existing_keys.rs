@@ -25,10 +25,10 @@ pub fn of_view_and_table(plan: &Plan) -> Affected {
     }
 }
 
-/// Keys of the table, at most `limit`.
+/// Keys that the table has now, at most `limit`: not of rows that this transaction has deleted.
 pub fn some_of_table(plan: &Plan, limit: usize) -> Vec<Key> {
     let limit = (pg_sys::INT8OID, Value::of(limit as i64));
-    let rows = spi::run(&plan.shape.some_keys(), Access::Snapshot, &[limit]);
+    let rows = spi::run(&plan.shape.some_keys(), Access::Current, &[limit]);
     (0..rows.len())
         .filter_map(|row| key_of(&plan.shape, &rows, row))
         .collect()

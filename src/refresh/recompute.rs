@@ -41,6 +41,12 @@ pub struct Result {
 }
 
 impl Result {
+    /// Whether the view has returned rows.
+    pub fn has_computed(&self) -> bool {
+        let written = self.written;
+        written.inserted + written.updated + written.unchanged > 0 || self.problem.is_some()
+    }
+
     /// Notes the result in the audit row.
     pub fn note(self, entry: &mut Entry) {
         if self.staged {

@@ -115,6 +115,39 @@ fn a_view_that_fails_as_a_whole_waits_and_goes_on_by_itself() {
 }
 
 #[test]
+fn keys_that_are_gone_do_not_show_that_a_view_works() {
+    let (_database, mut client) = open("keys_gone");
+    client.run(
+        "CREATE TABLE broken (pk int);
+         CREATE FUNCTION taxed(int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+         BEGIN
+             IF EXISTS (SELECT FROM public.broken) THEN RAISE 'no rate' USING ERRCODE = 'TV001'; END IF;
+             RETURN $1;
+         END $$;
+         SELECT pg_tviews_create('taxed', 'SELECT pk_order, taxed(price) AS price FROM tb_order', key_columns => '{pk_order}')",
+    );
+    client.assert_follows(&["taxed"]);
+    client.run("INSERT INTO broken VALUES (1)");
+    client.run("BEGIN; DELETE FROM tb_order WHERE pk_order <= 60; UPDATE tb_order SET price = 0 WHERE pk_order > 490; COMMIT");
+    client.wait_until(
+        "SELECT state = 'suspended' FROM pg_tview_status WHERE entity_name = 'taxed'",
+        WAIT,
+    );
+    assert_eq!(client.one::<i64>("SELECT count(*) FROM pg_tview_dead_letter"), 0);
+    client.run("TRUNCATE broken");
+    client.wait_until(
+        "SELECT state = 'active' FROM pg_tview_status WHERE entity_name = 'taxed'",
+        WAIT,
+    );
+    client.assert_follows(&["taxed"]);
+    // Where no other key is left, the data is at fault.
+    client.run("DELETE FROM tb_order WHERE pk_order <> 100");
+    client.assert_follows(&["order"]);
+    client.run("BEGIN; INSERT INTO tb_order VALUES (1, 1, 1); DELETE FROM tb_order WHERE pk_order = 1; UPDATE tb_order SET pieces = 0; COMMIT");
+    client.wait_until("SELECT count(*) = 1 FROM pg_tview_dead_letter", WAIT);
+}
+
+#[test]
 fn a_dropped_view_suspends_and_a_new_one_resumes() {
     let (_database, mut client) = open("view_dropped");
     client.run("DROP VIEW v_order; UPDATE tb_order SET price = 1");

@@ -84,7 +84,7 @@ struct Pass<'p> {
     /// When the first held key was found.
     search_since: Option<Instant>,
     total: recompute::Result,
-    /// Some key could be recomputed, so the view works.
+    /// The view has returned the row of some key, so it works. Of keys that are gone it computes nothing.
     works: bool,
 }
 
@@ -99,7 +99,7 @@ impl Pass<'_> {
             }
             match attempt_catching_all(|| self.recompute(&batch)) {
                 Ok(result) => {
-                    self.works = true;
+                    self.works |= result.has_computed();
                     self.total += result;
                 }
                 Err(error) if self.is_held(&error) => {
@@ -126,9 +126,7 @@ impl Pass<'_> {
             }
             let last = open.is_empty();
             if !self.works && !failed.is_empty() && (last || failed.len() == SUSPICIOUS) {
-                if let Some(result) = self.others_work(&failed, &open) {
-                    self.total += result;
-                }
+                self.total += self.others_work(&failed, &open);
                 self.works = true;
             }
         }
@@ -160,13 +158,19 @@ impl Pass<'_> {
     }
 
     /// An ERROR unless other keys can be recomputed; or there are none, and data made the keys fail. Returns the result
-    /// for the first of them. `open`: batches that are still to be recomputed.
-    fn others_work(&self, failed: &[Failed], open: &[Batch]) -> Option<recompute::Result> {
-        let mut error = None;
-        let others = spread(open).into_iter().chain(self.others_of_table(failed));
+    /// for those that were tried. `open`: batches that are still to be recomputed.
+    fn others_work(&self, failed: &[Failed], open: &[Batch]) -> recompute::Result {
+        let (mut error, mut total) = (None, recompute::Result::default());
+        let others = spread(open).into_iter().chain(self.others_of_table(failed, open));
         for key in others {
             match attempt_catching_all(|| self.recompute(&Batch::from(&[key][..]))) {
-                Ok(result) => return Some(result),
+                Ok(result) => {
+                    let works = result.has_computed();
+                    total += result;
+                    if works {
+                        return total;
+                    }
+                }
                 // That says nothing about the view.
                 Err(caught) if self.is_held(&caught) => {}
                 Err(caught) if self.sandbox.stops_all(&caught) => Problem::from(caught).raise(),
@@ -177,14 +181,15 @@ impl Pass<'_> {
         let of_view = || errors.find(|error| classes::is_of_the_view(error)).cloned();
         match error.or_else(of_view) {
             Some(error) => Problem::from(error).raise(),
-            None => None,
+            None => total,
         }
     }
 
-    /// Keys of the table that have not failed, now or earlier.
-    fn others_of_table(&self, failed: &[Failed]) -> Vec<Key> {
+    /// Keys of the table that have not failed, now or earlier, and are not still to be recomputed: these may be gone.
+    fn others_of_table(&self, failed: &[Failed], open: &[Batch]) -> Vec<Key> {
         let mut known: HashSet<Key> = failed.iter().map(|failed| failed.key.clone()).collect();
         known.extend(dead_letter::read(self.plan).all);
+        known.extend(open.iter().flat_map(Batch::rows));
         let some = self.sandbox.as_owner(self.plan, || {
             existing_keys::some_of_table(self.plan, known.len() + OTHERS)
         });
