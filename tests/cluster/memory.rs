@@ -225,9 +225,9 @@ fn a_worker_that_has_grown_gives_way_to_another() {
     let cluster = Cluster::start(options.set("pg_tviews.worker_plan_cache_size", "1MB"));
     let database = Database::new(&cluster, "grown_worker");
     let mut client = database.client();
-    many(&mut client, 1, 150);
+    many(&mut client, 1, 320);
     let refreshed = |client: &mut Client| {
-        for n in 1..=150 {
+        for n in 1..=320 {
             client.run(&format!("UPDATE tb_f{n} SET name = name || 'b'"));
         }
         assert!(client.one::<bool>("SELECT pg_tviews_wait()"));
@@ -243,6 +243,6 @@ fn a_worker_that_has_grown_gives_way_to_another() {
     });
     assert!(left, "{} bytes", in_contexts(&cluster, &mut client, worker));
     refreshed(&mut client);
-    client.assert_follows(&["e1", "e150"]);
+    client.assert_follows(&["e1", "e320"]);
     client.assert_queue_empties();
 }
