@@ -142,6 +142,13 @@ impl Player {
         }
         let _ = self.run("SELECT pg_tviews_wait(timeout => '20 s')");
         std::thread::sleep(Duration::from_secs(6));
+        // A worker that has found no TVIEW looks again ten seconds later.
+        for _ in 0..30 {
+            if self.verified() > 0 {
+                break;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
         let alarms = "SELECT DISTINCT entity_name FROM pg_tview_meta_audit WHERE operation = 'drift' AND status = 'ERROR'";
         let alarms = self.rows(alarms).expect("the audit is readable");
         let mut reported = Vec::new();
@@ -156,13 +163,18 @@ impl Player {
                 ));
             }
         }
-        let verified = self.value("SELECT count(verified_at) FROM pg_tview_status");
-        let verified = verified.ok().and_then(|rows| rows.parse().ok()).unwrap_or(0);
+        let verified = self.verified();
         // The next script uses the names again.
         let _ = self.run("DROP SCHEMA fuzz CASCADE");
         self.run("DELETE FROM pg_tview_meta_audit WHERE operation = 'drift'")
             .expect("the audit can be deleted");
         (reported, verified)
+    }
+
+    /// The number of TVIEWs that have been verified.
+    fn verified(&mut self) -> i64 {
+        let verified = self.value("SELECT count(verified_at) FROM pg_tview_status");
+        verified.ok().and_then(|rows| rows.parse().ok()).unwrap_or(0)
     }
 
     fn change(&mut self, step: &Step) {
