@@ -36,13 +36,14 @@ static CREATE_TABLE_AS: Switch = Switch {
     value: GucSetting::<bool>::new(true),
 };
 
+// Whoever sets it decides how long writers of the sources wait.
 static FILL_LIMIT: Number = Number {
     name: c"pg_tviews.fill_limit",
     short: c"Maximum time to compute a view whose table is filled while writers are kept out for new triggers.",
     long: c"The table of a view that takes longer is filled by a worker, after the commit. 0 leaves all such tables to workers.",
     unit: Unit::Milliseconds,
     range: 0..=60_000,
-    changed: Changed::InSession,
+    changed: Changed::BySuperuser,
     value: GucSetting::<i32>::new(25),
 };
 
