@@ -80,10 +80,13 @@ fn small_changes_go_first(workers: &str, name: &str) {
     );
     client.run(OPEN);
     client.wait_until("SELECT count(*) = 3 FROM seen", WAIT);
-    assert_eq!(
-        client.rows("SELECT pk, done FROM seen ORDER BY pk"),
-        ["5|0", "6|0", "7|0"]
-    );
+    assert_eq!(client.rows("SELECT pk, done FROM seen WHERE pk = 5"), ["5|0"]);
+    // The planner decides how many parts there are. If there is one, its end is the begin of the recomputation, which several
+    // workers share.
+    if workers == "1" {
+        let last: i32 = client.one("SELECT max(done) FROM seen");
+        assert!(last < ROWS - 100, "after {last} rows");
+    }
     client.wait_until(&wait.replace("SELECT ", ""), WAIT);
     assert_eq!(client.one::<i64>(OF_BACKLOG), i64::from(ROWS) - 100);
     client.assert_follows(&["post"]);
