@@ -1,7 +1,6 @@
 //! A list of keys of tv rows: in memory, and in a temporary file once they take too much memory.
 
 use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use pgrx::pg_sys::Oid;
@@ -9,6 +8,7 @@ use pgrx::pg_sys::Oid;
 use super::batch::Batch;
 use super::equal_keys;
 use super::failing::dead_letter::DeadKeys;
+use super::fingerprints::Fingerprints;
 use super::plan::key::Key;
 use super::plan::Plan;
 use crate::postgres::spi::Rows;
@@ -46,21 +46,6 @@ pub struct Found {
     pub source: Oid,
     pub keys: usize,
     pub took: Duration,
-}
-
-/// Which keys are in a file: two hashes of each, with seeds that are random in each process. Two keys that share both are
-/// out of reach.
-#[derive(Default)]
-struct Fingerprints {
-    of: [RandomState; 2],
-    known: HashSet<u128>,
-}
-
-impl Fingerprints {
-    fn one(&self, key: &Key) -> u128 {
-        let [high, low] = &self.of;
-        u128::from(high.hash_one(key)) << 64 | u128::from(low.hash_one(key))
-    }
 }
 
 /// Keys in a temporary file.
@@ -103,7 +88,7 @@ impl Keys {
     /// list; it is recomputed twice.
     fn add(&mut self, key: Key) {
         let fingerprints = self.fingerprints.as_ref();
-        if fingerprints.is_some_and(|of_file| of_file.known.contains(&of_file.one(&key))) {
+        if fingerprints.is_some_and(|of_file| of_file.knows(&key)) {
             return;
         }
         if self.known.len() < self.rows.len() {
@@ -136,8 +121,9 @@ impl Keys {
         }
         spilled.count += self.rows.len();
         if let Some(of_file) = &mut self.fingerprints {
-            let ones: Vec<u128> = self.rows.iter().map(|key| of_file.one(key)).collect();
-            of_file.known.extend(ones);
+            for key in &self.rows {
+                of_file.add(key);
+            }
         }
         self.rows = Vec::new();
         self.known = HashSet::new();

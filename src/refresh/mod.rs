@@ -22,6 +22,7 @@ pub mod equal_keys;
 pub mod existing_keys;
 pub mod failing;
 pub mod feed;
+mod fingerprints;
 pub mod keys;
 pub mod left_out;
 pub mod locks;

@@ -8,10 +8,15 @@ use crate::postgres::run_as::run_internal;
 use crate::postgres::spi::{self, Access, Value};
 use crate::postgres::spill::Spill;
 use crate::queue::read::Pending;
+use crate::refresh::fingerprints::Fingerprints;
 use crate::statement;
 
 /// Maximum bytes of change keys in memory.
 const MAXIMUM_BYTES: usize = 1 << 20;
+/// So many change keys of small rows are looked up together once they are read.
+const KEYS_PER_PORTION: u32 = 100;
+/// Maximum number of portions of one read that are known when they come again.
+const MAXIMUM_KNOWN: usize = 250_000;
 /// Maximum number of origins that are kept, as of one read of the queue.
 const MAXIMUM_ORIGINS: usize = 1_000;
 
@@ -29,7 +34,7 @@ pub struct Changes {
 struct Portion {
     source: Oid,
     changes: u32,
-    /// A JSON array of change keys.
+    /// Change keys as a JSON array has them, without its brackets.
     keys: String,
 }
 
@@ -37,7 +42,7 @@ struct Portion {
 pub struct Part {
     pub source: Oid,
     pub changes: usize,
-    /// JSON arrays of change keys.
+    /// Of portions.
     keys: Vec<String>,
 }
 
@@ -46,7 +51,7 @@ impl Changes {
     pub fn add(&mut self, tview: Oid, pending: &[Pending]) {
         let mut file = None;
         for pending in pending.iter().filter(|pending| pending.concerns(tview)) {
-            self.each_portion(pending, &mut file);
+            self.add_keys(pending, &mut file);
             self.note(pending);
         }
         self.files.extend(file);
@@ -86,28 +91,39 @@ impl Changes {
         Some(part)
     }
 
-    fn each_portion(&mut self, pending: &Pending, file: &mut Option<Spill>) {
+    /// Changes that are equal are looked up once: many rows of the queue may name the same row of a source.
+    fn add_keys(&mut self, pending: &Pending, file: &mut Option<Spill>) {
         let args = [(pg_sys::JSONBARRAYOID, pending.keys)];
+        let mut known = Fingerprints::default();
+        let mut gathered = Portion::none_of(pending.source);
         run_internal(|| {
             spi::stream_once(&statement!("queue_portions"), &args, |rows| {
                 for row in 0..rows.len() {
-                    let portion = Portion {
-                        source: pending.source,
-                        changes: rows
-                            .get::<i32>(row, 1)
-                            .expect("a portion has a number of changes")
-                            as u32,
-                        keys: rows.get(row, 0).expect("a portion has change keys"),
-                    };
-                    if self.bytes < MAXIMUM_BYTES {
-                        self.push(portion);
-                    } else {
-                        file.get_or_insert_with(Spill::new).write(&portion.to_bytes());
+                    let keys: String = rows.get(row, 0).expect("a portion has change keys");
+                    if known.len() < MAXIMUM_KNOWN && !known.add(&keys) {
+                        continue;
+                    }
+                    let number: i32 = rows.get(row, 1).expect("a portion has a number of changes");
+                    gathered.add(&keys, number as u32);
+                    if gathered.changes >= KEYS_PER_PORTION {
+                        let portion = std::mem::replace(&mut gathered, Portion::none_of(pending.source));
+                        self.keep(portion, file);
                     }
                 }
                 true
             });
         });
+        if gathered.changes > 0 {
+            self.keep(gathered, file);
+        }
+    }
+
+    fn keep(&mut self, portion: Portion, file: &mut Option<Spill>) {
+        if self.bytes < MAXIMUM_BYTES {
+            self.push(portion);
+        } else {
+            file.get_or_insert_with(Spill::new).write(&portion.to_bytes());
+        }
     }
 
     fn note(&mut self, pending: &Pending) {
@@ -159,6 +175,24 @@ impl Changes {
 }
 
 impl Portion {
+    fn none_of(source: Oid) -> Portion {
+        Portion {
+            source,
+            changes: 0,
+            keys: String::new(),
+        }
+    }
+
+    /// Adds the change keys in a JSON array.
+    fn add(&mut self, array: &str, number: u32) {
+        let keys = array.strip_prefix('[').and_then(|keys| keys.strip_suffix(']'));
+        if self.changes > 0 {
+            self.keys.push_str(", ");
+        }
+        self.keys.push_str(keys.expect("an array of keys is in brackets"));
+        self.changes += number;
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.source.to_u32().to_le_bytes().to_vec();
         bytes.extend(self.changes.to_le_bytes());
@@ -206,6 +240,7 @@ impl Part {
 }
 
 fn joined(portions: &[String]) -> Value {
-    let portions = (pg_sys::TEXTARRAYOID, Value::of(portions.to_vec()));
+    let arrays: Vec<String> = portions.iter().map(|keys| format!("[{keys}]")).collect();
+    let portions = (pg_sys::TEXTARRAYOID, Value::of(arrays));
     run_internal(|| spi::run(&statement!("queue_join_portions"), Access::Snapshot, &[portions]).value(0, 0))
 }
