@@ -132,3 +132,5 @@ BEGIN; DELETE FROM tb_a WHERE pk_a = 3; DELETE FROM tb_b WHERE pk_b = 3; UPDATE 
 CALL pg_tviews_drain();
 SELECT * FROM differences('v_both', 'tv_both');
 SELECT * FROM differences('v_a', 'tv_a');
+
+DROP SCHEMA lineage_closest_chain CASCADE;
