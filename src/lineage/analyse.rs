@@ -10,6 +10,7 @@ use super::gathered::Gathered;
 use super::graph::Node;
 use super::shorten::Way;
 use super::source::Lineage;
+use super::ties::{self, KnownKeys};
 use super::unfold::{self, Rows, Unfolded, ViewQueries};
 use super::{key, key_query};
 use crate::error::Problem;
@@ -35,8 +36,10 @@ pub fn analyse(query: Select, key: &[String]) -> Result<Lineage, Problem> {
     };
     let mut combinations = Combinations::default();
     let views = ViewQueries::default();
+    let keys = KnownKeys::default();
     for _ in 0..combinations::LIMIT {
-        let flat = unfold::unfold(query, &mut combinations, &effort, &views)?;
+        let mut flat = unfold::unfold(query, &mut combinations, &effort, &views)?;
+        flat.ties = ties::ties(&flat, &keys, &effort);
         analysis.combination(&flat);
         if let Some(reason) = effort.given_up() {
             return analysis.all_full(reason);

@@ -12,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effort::Effort;
 use super::graph::{Guard, Node};
-use super::search::Search;
+use super::search::{Path, Search};
 use super::shorten::{Output, Way};
+use super::tie::Tie;
 use super::unfold::{Rows, Unfolded};
+use super::way_conditions;
 use crate::postgres::query_tree::Expr;
 
 /// The ways that changes of an occurrence are followed by.
@@ -33,22 +35,34 @@ pub enum Follow {
     Circle,
 }
 
+impl Follow {
+    fn keyed(ways: Vec<Way>) -> Follow {
+        let through_table = Vec::new();
+        Follow::Keyed(Followed { ways, through_table })
+    }
+}
+
 /// How changes of each occurrence of a table are followed to these values of the key.
 pub fn follow(flat: &Unfolded, key: &[Expr], effort: &Effort) -> BTreeMap<Node, Follow> {
     let tables =
         (0..flat.occurrences.len()).filter(|node| matches!(flat.occurrences[*node].rows, Rows::Table { .. }));
+    let mut shortest = Shortest::new();
     let mut found: BTreeMap<Node, Follow> = tables
         .map(|node| match ways(flat, node, key, &columns(key), effort) {
-            Some(ways) => {
-                let through_table = Vec::new();
-                (node, Follow::Keyed(Followed { ways, through_table }))
-            }
+            Some(ways) => match closest_ways(flat, node, key, ways.len(), effort) {
+                Some(closest) => {
+                    shortest.insert(node, ways);
+                    (node, Follow::keyed(closest))
+                }
+                None => (node, Follow::keyed(ways)),
+            },
             None => (node, Follow::NoWay),
         })
         .collect();
+    circular_by_shortest_ways(&mut found, &mut shortest, effort);
     break_circles_inside_guards(flat, &mut found, effort);
     loop {
-        let circular = circular(&leaning(&found), effort);
+        let circular = circular_by_shortest_ways(&mut found, &mut shortest, effort);
         if circular.is_empty() || effort.given_up().is_some() {
             return found;
         }
@@ -75,6 +89,32 @@ pub fn follow(flat: &Unfolded, key: &[Expr], effort: &Effort) -> BTreeMap<Node, 
     }
 }
 
+/// The shortest ways of those nodes that are followed by other ones.
+type Shortest = BTreeMap<Node, Vec<Way>>;
+
+/// Nodes whose ways run in a circle through each other. They are followed by the shortest ways: the closest ones
+/// make no circle that these do not make.
+fn circular_by_shortest_ways(
+    found: &mut BTreeMap<Node, Follow>,
+    shortest: &mut Shortest,
+    effort: &Effort,
+) -> BTreeSet<Node> {
+    loop {
+        let circular = circular(&leaning(found), effort);
+        let closest: Vec<Node> = circular
+            .iter()
+            .copied()
+            .filter(|node| shortest.contains_key(node))
+            .collect();
+        if closest.is_empty() {
+            return circular;
+        }
+        for node in closest {
+            found.extend(shortest.remove(&node).map(|ways| (node, Follow::keyed(ways))));
+        }
+    }
+}
+
 fn break_circles_inside_guards(flat: &Unfolded, found: &mut BTreeMap<Node, Follow>, effort: &Effort) {
     let guards: BTreeSet<Guard> = found
         .keys()
@@ -96,8 +136,42 @@ fn break_circles_inside_guards(flat: &Unfolded, found: &mut BTreeMap<Node, Follo
     }
 }
 
-/// Ways from `node` to these columns of the key.
+/// The shortest ways from `node` to these columns of the key.
 fn ways(flat: &Unfolded, node: Node, key: &[Expr], columns: &[usize], effort: &Effort) -> Option<Vec<Way>> {
+    let paths = paths(flat, node, key, columns, &[], effort)?;
+    let way = |path| Way::shortest(flat, path, outputs(key, columns), BTreeSet::new(), effort);
+    Some(paths.into_iter().map(way).collect())
+}
+
+/// The ways from `node` to the key that tie rows most closely. None: there is only one way, or these are more than
+/// `maximum`.
+fn closest_ways(
+    flat: &Unfolded,
+    node: Node,
+    key: &[Expr],
+    maximum: usize,
+    effort: &Effort,
+) -> Option<Vec<Way>> {
+    if flat.ties.is_empty() {
+        return None;
+    }
+    let columns = columns(key);
+    let paths = paths(flat, node, key, &columns, &flat.ties, effort)?;
+    let way = |path| {
+        let narrowing = way_conditions::narrowing(flat, &path);
+        Way::shortest(flat, path, outputs(key, &columns), narrowing, effort)
+    };
+    (paths.len() <= maximum).then(|| paths.into_iter().map(way).collect())
+}
+
+fn paths(
+    flat: &Unfolded,
+    node: Node,
+    key: &[Expr],
+    columns: &[usize],
+    ties: &[Tie],
+    effort: &Effort,
+) -> Option<Vec<Path>> {
     let ranges =
         |columns: &[usize]| -> BTreeSet<Node> { columns.iter().flat_map(|n| key[*n].ranges()).collect() };
     let search = Search {
@@ -105,21 +179,19 @@ fn ways(flat: &Unfolded, node: Node, key: &[Expr], columns: &[usize], effort: &E
         start: node,
         key: &ranges(&self::columns(key)),
         wanted: &ranges(columns),
+        ties,
         effort,
     };
+    search.ways()
+}
+
+fn outputs(key: &[Expr], columns: &[usize]) -> Vec<Output> {
     let output = |column: &usize| Output {
         column: *column,
         value: key[*column],
         equal: false,
     };
-    let outputs: Vec<Output> = columns.iter().map(output).collect();
-    let paths = search.ways()?;
-    Some(
-        paths
-            .into_iter()
-            .map(|path| Way::shortest(flat, path, outputs.clone(), effort))
-            .collect(),
-    )
+    columns.iter().map(output).collect()
 }
 
 /// The ways that need the fewest occurrences to be unchanged, to as many key columns as that allows. None:

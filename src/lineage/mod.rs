@@ -5,8 +5,9 @@
 //! ```
 //!
 //! No affected row is missed. Take any row of the view, before or after a change, that the change may affect.
-//! Of the changed source rows it is derived from, one has the shortest way to the key. Everything else on
-//! that way is unchanged, so the key query of that way finds the key. docs/lineage.md has the whole argument.
+//! Of the changed source rows it is derived from, one has a way to the key that leads through none of the
+//! others, because ways make no circles. Everything else on that way is unchanged, so the key query of that way
+//! finds the key. docs/lineage.md has the whole argument.
 
 mod analyse;
 mod changed_rows;
@@ -29,6 +30,8 @@ mod source;
 mod tables_below;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
+mod tie;
+mod ties;
 mod unfold;
 mod way_conditions;
 

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 use super::effort::Effort;
 use super::graph::{Edge, Graph, Guard, Node};
+use super::tie::Tie;
 
 /// The maximum number of searches for one occurrence. After that it counts as having no way.
 const MAX_SEARCHES: usize = 500;
@@ -33,6 +34,11 @@ impl Path {
         self.steps.iter().map(|step| step.node)
     }
 
+    /// The occurrence that has changed.
+    pub fn start(&self) -> Node {
+        self.steps[0].node
+    }
+
     pub fn edges(&self) -> impl Iterator<Item = usize> + '_ {
         self.steps.iter().filter_map(|step| step.edge)
     }
@@ -51,6 +57,8 @@ pub struct Search<'g> {
     pub key: &'g BTreeSet<Node>,
     /// Those of them that are to be reached.
     pub wanted: &'g BTreeSet<Node>,
+    /// What each condition ties rows by, if the ways by keys come first; empty: the shortest ways come first.
+    pub ties: &'g [Tie],
     pub effort: &'g Effort,
 }
 
@@ -125,7 +133,7 @@ impl Search<'_> {
             return None;
         }
         let known = self.known(decided, undecided);
-        let mut front = Front::new(self.graph, self.start, |edge| {
+        let mut front = Front::new(self.graph, self.ties, self.start, |edge| {
             Self::holds(edge, decided, undecided)
                 && edge.guards.is_subset(&known)
                 && self.graph.is_about(edge, self.start, self.key)
@@ -187,19 +195,21 @@ impl Search<'_> {
 /// What has been reached, and what can be reached next.
 struct Front<'g> {
     graph: &'g Graph,
+    ties: &'g [Tie],
     steps: Vec<Step>,
-    costs: HashMap<Node, u32>,
+    costs: HashMap<Node, u64>,
     /// The usable conditions on each node, and how many nodes of each are not reached.
     of_node: HashMap<Node, Vec<usize>>,
     missing: HashMap<usize, usize>,
     /// Conditions with one node that is not reached: cost, this node, condition. The cheapest comes first.
-    open: BinaryHeap<Reverse<(u32, Node, usize)>>,
+    open: BinaryHeap<Reverse<(u64, Node, usize)>>,
 }
 
 impl<'g> Front<'g> {
-    fn new(graph: &'g Graph, start: Node, usable: impl Fn(&Edge) -> bool) -> Front<'g> {
+    fn new(graph: &'g Graph, ties: &'g [Tie], start: Node, usable: impl Fn(&Edge) -> bool) -> Front<'g> {
         let mut front = Front {
             graph,
+            ties,
             steps: Vec::new(),
             costs: HashMap::new(),
             of_node: HashMap::new(),
@@ -229,7 +239,7 @@ impl<'g> Front<'g> {
         self.costs.contains_key(&node)
     }
 
-    fn reach(&mut self, step: Step, cost: u32) {
+    fn reach(&mut self, step: Step, cost: u64) {
         self.steps.push(step);
         self.costs.insert(step.node, cost);
         for index in self.of_node.remove(&step.node).unwrap_or_default() {
@@ -242,7 +252,8 @@ impl<'g> Front<'g> {
             }
             let edge = &self.graph.edges()[index];
             let reached = edge.nodes.iter().filter_map(|node| self.costs.get(node));
-            let cost = reached.max().copied().unwrap_or(0) + edge.cost;
+            let tie = self.ties.get(index).map_or(0, |tie| tie.closeness.cost());
+            let cost = reached.max().copied().unwrap_or(0) + u64::from(edge.cost) + tie;
             let next = edge.nodes.iter().find(|node| !self.has(**node));
             self.open.extend(next.map(|node| Reverse((cost, *node, index))));
         }

@@ -14,6 +14,8 @@ use crate::postgres::query_tree::Expr;
 pub struct Way {
     pub path: Path,
     pub outputs: Vec<Output>,
+    /// Conditions that no step follows, and that leave fewer keys.
+    pub narrowing: BTreeSet<usize>,
 }
 
 /// A key column by position, and its value over the occurrences of the path.
@@ -27,8 +29,18 @@ pub struct Output {
 
 impl Way {
     /// Leaves out occurrences at the end that are only needed to read the key.
-    pub fn shortest(flat: &Unfolded, path: Path, outputs: Vec<Output>, effort: &Effort) -> Way {
-        let mut way = Way { path, outputs };
+    pub fn shortest(
+        flat: &Unfolded,
+        path: Path,
+        outputs: Vec<Output>,
+        narrowing: BTreeSet<usize>,
+        effort: &Effort,
+    ) -> Way {
+        let mut way = Way {
+            path,
+            outputs,
+            narrowing,
+        };
         while way.leave_one_out(flat, effort) {}
         way
     }
@@ -48,7 +60,10 @@ impl Way {
                     .edge
                     .is_some_and(|edge| edges[edge].nodes.contains(&step.node))
                     || flat.graph.read_by(other.node).contains(&step.node)
-            });
+            }) || self
+                .narrowing
+                .iter()
+                .any(|edge| edges[*edge].nodes.contains(&step.node));
             if needed {
                 continue;
             }
@@ -84,7 +99,7 @@ impl Way {
 pub fn beside<'a>(flat: &'a Unfolded, path: &'a Path, edge: usize) -> impl Iterator<Item = usize> + 'a {
     let edges = flat.graph.edges();
     let step = &edges[edge];
-    let start = path.steps[0].node;
+    let start = path.start();
     edges
         .iter()
         .enumerate()

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::graph::{Edge, Guard, Node};
+use super::search::{Path, Step};
 use super::shorten::{beside, Way};
 use super::unfold::{Rows, Unfolded};
 use crate::postgres::inheritance;
@@ -11,11 +12,8 @@ use crate::postgres::query_tree::Expr;
 /// The conditions that a way follows; and where a key column is read from something equal, that this is not
 /// NULL.
 pub fn followed(flat: &Unfolded, way: &Way) -> Vec<Expr> {
-    let edges: BTreeSet<usize> = way
-        .path
-        .edges()
-        .flat_map(|edge| beside(flat, &way.path, edge))
-        .collect();
+    let mut edges = by_steps(flat, &way.path);
+    edges.extend(&way.narrowing);
     let followed = edges.into_iter().filter_map(|index| flat.conditions[index]);
     let may_be_null = |value: Expr| {
         let column = value.as_column();
@@ -39,30 +37,65 @@ pub fn followed(flat: &Unfolded, way: &Way) -> Vec<Expr> {
 /// keeps the planner from searching rows by them instead of by what changed.
 pub fn filters(flat: &Unfolded, way: &Way) -> Vec<Expr> {
     let edges = flat.graph.edges();
-    let start = way.path.steps[0].node;
+    let start = way.path.start();
     let unchanged: BTreeSet<Node> = way.path.leans_on().collect();
-    let known: BTreeSet<Guard> = way
-        .path
-        .edges()
-        .flat_map(|edge| edges[edge].guards.iter().copied())
-        .collect();
-    let followed: BTreeSet<usize> = way
-        .path
-        .edges()
-        .flat_map(|edge| beside(flat, &way.path, edge))
-        .collect();
-    let holds = |edge: &Edge| {
-        edge.case.is_none()
-            && edge.nodes.is_subset(&unchanged)
-            && edge.guards.is_subset(&known)
-            && flat.graph.is_about(edge, start, &BTreeSet::new())
-    };
+    let followed = by_steps(flat, &way.path);
+    let known = known(flat, &way.path);
     edges
         .iter()
         .enumerate()
-        .filter(|(index, edge)| !followed.contains(index) && holds(edge))
+        .filter(|(index, edge)| !followed.contains(index) && edge.nodes.is_subset(&unchanged))
+        .filter(|(_, edge)| holds(flat, edge, start, &known))
         .filter_map(|(index, _)| flat.conditions[index])
         .filter(Expr::is_harmless)
         .map(|condition| condition.is_true())
         .collect()
+}
+
+/// Equalities of columns of the changed row with others of the way, besides those that its steps follow. They are
+/// of use where a step leads to several rows.
+pub fn narrowing(flat: &Unfolded, path: &Path) -> BTreeSet<usize> {
+    let leads_to_one = |step: &Step| {
+        let tie = step.edge.and_then(|edge| flat.ties.get(edge));
+        tie.is_some_and(|tie| tie.single.contains(&step.node))
+    };
+    if path.steps.iter().skip(1).all(leads_to_one) {
+        return BTreeSet::new();
+    }
+    let start = path.start();
+    let nodes: BTreeSet<Node> = path.nodes().collect();
+    let followed = by_steps(flat, path);
+    let known = known(flat, path);
+    let is_equality = |index: &usize| {
+        flat.conditions[*index]
+            .is_some_and(|condition| condition.as_equal_columns().is_some() && condition.is_harmless())
+    };
+    flat.graph
+        .edges()
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !followed.contains(index))
+        .filter(|(_, edge)| edge.nodes.contains(&start) && edge.nodes.is_subset(&nodes))
+        .filter(|(_, edge)| holds(flat, edge, start, &known))
+        .map(|(index, _)| index)
+        .filter(is_equality)
+        .collect()
+}
+
+/// The conditions that the steps of a path follow.
+fn by_steps(flat: &Unfolded, path: &Path) -> BTreeSet<usize> {
+    path.edges().flat_map(|edge| beside(flat, path, edge)).collect()
+}
+
+/// The guards that are known to have a row inside where the path is needed.
+fn known(flat: &Unfolded, path: &Path) -> BTreeSet<Guard> {
+    let edges = flat.graph.edges();
+    path.edges()
+        .flat_map(|edge| edges[edge].guards.iter().copied())
+        .collect()
+}
+
+/// Whether a condition between occurrences of a path holds wherever the path is needed.
+fn holds(flat: &Unfolded, edge: &Edge, start: Node, known: &BTreeSet<Guard>) -> bool {
+    edge.case.is_none() && edge.guards.is_subset(known) && flat.graph.is_about(edge, start, &BTreeSet::new())
 }

@@ -36,6 +36,7 @@ pub mod spi;
 pub mod spill;
 pub mod sql_types;
 pub mod stored_snapshot;
+pub mod table_keys;
 pub mod table_rows;
 pub mod transaction;
 pub mod triggers;

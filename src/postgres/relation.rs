@@ -70,38 +70,6 @@ pub fn has_user_triggers(table: Oid) -> bool {
     !rows.is_empty()
 }
 
-/// Whether a unique index covers some of these columns and nothing else: at most one row has the same values.
-pub fn is_unique_by(table: Oid, columns: &[i16]) -> bool {
-    // SAFETY: the relation is open while its indexes are listed; tuples are released after their only use.
-    unsafe {
-        let relation = pg_sys::relation_open(table, pg_sys::AccessShareLock as i32);
-        let indexes = pg_sys::RelationGetIndexList(relation);
-        let count = if indexes.is_null() { 0 } else { (*indexes).length };
-        let found = (0..count).any(|n| is_unique_index(pg_sys::list_nth_oid(indexes, n), columns));
-        pg_sys::relation_close(relation, pg_sys::NoLock as i32);
-        found
-    }
-}
-
-unsafe fn is_unique_index(index: Oid, columns: &[i16]) -> bool {
-    // SAFETY: the tuple is released after its only use; an index has as many columns as it says.
-    unsafe {
-        let cache = pg_sys::SysCacheIdentifier::INDEXRELID as i32;
-        let Some(key) = index.into_datum() else {
-            return false;
-        };
-        let tuple = pg_sys::SearchSysCache1(cache, key);
-        if tuple.is_null() {
-            return false;
-        }
-        let form = &*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_index>(tuple);
-        let keys = form.indkey.values.as_slice(form.indnkeyatts as usize);
-        let is_unique = form.indisunique && keys.iter().all(|column| columns.contains(column));
-        pg_sys::ReleaseSysCache(tuple);
-        is_unique
-    }
-}
-
 fn class<R>(relation: Oid, read: impl FnOnce(&pg_sys::FormData_pg_class) -> R) -> Option<R> {
     // SAFETY: the tuple is released after its only use.
     unsafe {

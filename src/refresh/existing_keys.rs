@@ -7,6 +7,7 @@ use super::keys::{Keys, MAXIMUM_KEYS};
 use super::plan::key::{key_of, Key};
 use super::plan::Plan;
 use super::planner_settings::few_rows;
+use super::progress::watching_reads;
 use crate::postgres::spi::{self, Access, Value};
 
 /// The keys of view and table; everything, if there are too many.
@@ -16,7 +17,10 @@ pub fn of_view_and_table(plan: &Plan) -> Affected {
     // The query leaves rows out whose key is NULL.
     keys.null_key = true;
     let mut add = keys.adding(|rows, row| key_of(&plan.shape, rows, row));
-    spi::stream_once(&plan.shape.every_key(), &[], |rows| add(rows) <= MAXIMUM_KEYS);
+    // Where all rows are computed in one transaction, sessions that wait for its locks do not wait for this query either.
+    watching_reads(|| {
+        spi::stream_once(&plan.shape.every_key(), &[], |rows| add(rows) <= MAXIMUM_KEYS);
+    });
     drop(add);
     if keys.len() <= MAXIMUM_KEYS {
         Affected::Keys(keys)

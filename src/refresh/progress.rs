@@ -58,6 +58,11 @@ pub fn watching_rows<R>(work: impl FnOnce() -> R) -> R {
     row_counts::counting(row_watch::is_watching().then(Counters::unseen), work)
 }
 
+/// Runs a query. Its rows are counted for [`row_watch`] alone, if that watches.
+pub fn watching_reads<R>(work: impl FnOnce() -> R) -> R {
+    row_counts::counting_reads(row_watch::is_watching().then(Counters::unseen), work)
+}
+
 /// The number of rows that were written so far.
 pub fn written(entry: &Entry) -> i64 {
     entry.written.unwrap_or_default().changed()

@@ -31,6 +31,7 @@ mod fresh_changes;
 mod fresh_views;
 mod groups;
 mod guide;
+mod guide_scripts;
 mod health;
 mod large_queries;
 mod large_transactions;

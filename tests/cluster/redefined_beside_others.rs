@@ -128,3 +128,43 @@ fn a_session_that_drains_gives_way() {
     });
     assert_eq!(client.rows(SHOWN), ["101"]);
 }
+
+/// The keys of all rows are looked for before rows are computed without those that other sessions hold.
+#[test]
+fn it_gives_way_while_it_looks_for_the_keys() {
+    let cluster = cluster();
+    let (database, mut client) = slow(&cluster, "at_once_held_keys");
+    // With the gate closed, the query takes about a quarter of a minute in a worker. The statements that
+    // compute rows, and that find the keys of one batch, have these names in them.
+    client.run(
+        "CREATE SEQUENCE visits;
+         CREATE FUNCTION is_shown(pk int) RETURNS bool LANGUAGE plpgsql IMMUTABLE COST 1 AS
+         $$DECLARE
+             context text;
+         BEGIN
+             GET DIAGNOSTICS context = PG_CONTEXT;
+             IF context !~ 'fresh|in_view' AND NOT pg_try_advisory_xact_lock_shared(77) THEN
+                 PERFORM nextval('public.visits'), pg_sleep(0.005);
+             END IF;
+             RETURN true;
+         END$$",
+    );
+    let mut holder = database.client();
+    holder.run("BEGIN; SELECT FROM tv_doc WHERE pk_doc = 5 FOR UPDATE");
+    client.run(CLOSE);
+    client.run(
+        "SELECT pg_tviews_create('doc', 'SELECT pk_doc, n, 101 AS slow FROM tb_doc WHERE is_shown(pk_doc)')",
+    );
+    client.wait_until("SELECT last_value > 10 FROM visits", WAIT);
+    database.client().run("ALTER TABLE tb_doc ADD COLUMN more int");
+    let visits: i32 = client.one("SELECT last_value::int FROM visits");
+    assert!(
+        visits < SLOW_ROWS,
+        "DDL did not wait for the end of the query: {visits} rows"
+    );
+    assert_eq!(client.rows(SHOWN), ["100"]);
+    client.run(OPEN);
+    holder.run("COMMIT");
+    nothing_is_left(&mut client);
+    assert_eq!(client.rows(SHOWN), ["101"]);
+}

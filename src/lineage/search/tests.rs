@@ -43,6 +43,7 @@ fn ways(graph: &Graph, start: Node, key: &[Node]) -> Option<Vec<Vec<Node>>> {
         start,
         key: &key,
         wanted: &key,
+        ties: &[],
         effort: &Effort::new(|| {}),
     };
     let ways = search.ways()?;

@@ -20,6 +20,7 @@ use pgrx::pg_sys::Oid;
 use super::combinations::Combinations;
 use super::effort::Effort;
 use super::graph::{Graph, Guard};
+use super::tie::Tie;
 use crate::error::Problem;
 use crate::postgres::query_tree::{Expr, Select};
 
@@ -52,6 +53,8 @@ pub struct Unfolded {
     pub occurrences: Vec<Occurrence>,
     /// The condition of each edge; None for the edge from a function to its arguments.
     pub conditions: Vec<Option<Expr>>,
+    /// What each condition ties rows by; empty where the choice of conditions makes no difference.
+    pub ties: Vec<Tie>,
     /// Output columns by position; None where the value hides its row.
     pub outputs: Vec<Option<Expr>>,
     /// Columns read anywhere, by relation; attribute 0 stands for the whole row.

@@ -49,12 +49,31 @@ pub struct Expected {
     pub before_first: f64,
 }
 
+/// Whose rows are counted.
+#[derive(Clone, Copy)]
+enum Armed {
+    /// Those of the next statement that writes.
+    Write(Counters),
+    /// Those of all statements that do not write. Functions may run some before the one that is meant: when that one
+    /// is planned.
+    Reads(Counters),
+}
+
 thread_local! {
-    static ARMED: Cell<Option<Counters>> = const { Cell::new(None) };
+    static ARMED: Cell<Option<Armed>> = const { Cell::new(None) };
 }
 
 /// Runs `work`, and counts the rows of the first statement in it that writes.
 pub fn counting<R>(counters: Option<Counters>, work: impl FnOnce() -> R) -> R {
+    armed(counters.map(Armed::Write), work)
+}
+
+/// Runs `work`, and counts the rows of the statements in it that do not write.
+pub fn counting_reads<R>(counters: Option<Counters>, work: impl FnOnce() -> R) -> R {
+    armed(counters.map(Armed::Reads), work)
+}
+
+fn armed<R>(armed: Option<Armed>, work: impl FnOnce() -> R) -> R {
     struct Disarm;
     impl Drop for Disarm {
         fn drop(&mut self) {
@@ -62,16 +81,16 @@ pub fn counting<R>(counters: Option<Counters>, work: impl FnOnce() -> R) -> R {
         }
     }
     let _disarm = Disarm;
-    ARMED.set(counters);
+    ARMED.set(armed);
     work()
 }
 
-/// Whether the next statement that writes is counted. Asked for every query.
+/// Whether rows of a statement that starts may be counted. Asked for every query.
 pub(super) fn is_armed() -> bool {
     ARMED.get().is_some()
 }
 
-/// Counts the rows of a statement that has been started, if it writes.
+/// Counts the rows of a statement that has been started, if it is one that is meant.
 ///
 /// # Safety
 /// The description is that of a query whose plan has been initialized, and has not run yet.
@@ -79,10 +98,15 @@ pub(super) fn is_armed() -> bool {
 pub(super) unsafe extern "C-unwind" fn count(query: *mut pg_sys::QueryDesc) {
     // SAFETY: as the caller promises; the nodes are changed before any of them runs.
     unsafe {
-        if (*(*query).plannedstmt).resultRelations.is_null() {
-            return;
-        }
-        let Some(counters) = ARMED.take() else { return };
+        let writes = !(*(*query).plannedstmt).resultRelations.is_null();
+        let counters = match ARMED.get() {
+            Some(Armed::Write(counters)) if writes => {
+                ARMED.set(None);
+                counters
+            }
+            Some(Armed::Reads(counters)) if !writes => counters,
+            _ => return,
+        };
         let mut expected = Expected::default();
         let top = (*query).planstate;
         let mut walk = Walk {

@@ -254,6 +254,13 @@ impl Expr {
         equality.then_some(op)
     }
 
+    /// Both columns, if this is an equality of two.
+    pub fn as_equal_columns(&self) -> Option<(Column, Column)> {
+        let op = self.as_equality()?;
+        let (left, right) = (op.left.unlabelled(), op.right.unlabelled());
+        Some((left.as_column()?, right.as_column()?))
+    }
+
     /// Both sides of an equality that keys of their type are compared by.
     pub fn as_key_equality(&self) -> Option<(Expr, Expr)> {
         let op = self.as_operator()?;

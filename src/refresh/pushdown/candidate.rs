@@ -10,6 +10,7 @@ use super::stored_group::{output, Running};
 use crate::catalog::columns;
 use crate::lineage::column_definition;
 use crate::postgres::query_tree::{AggregateCall, Column, Expr, JoinKind, Range, Select};
+use crate::postgres::table_keys::TableKeys;
 use crate::postgres::{column_facts, inheritance, privileges, relation, type_facts};
 use crate::refresh::running::{self, Aggregate, Kind, Typed};
 
@@ -274,7 +275,7 @@ impl<'a> Candidate<'a> {
     fn is_unique(&self, keys: &[Expr]) -> bool {
         let columns = keys.iter().filter_map(|key| Some(key.as_column()?.attno));
         let columns: Vec<i16> = columns.collect();
-        self.tables.len() == 1 && relation::is_unique_by(self.tables[0], &columns)
+        self.tables.len() == 1 && TableKeys::of(self.tables[0]).are_unique(&columns)
     }
 
     /// Whether an expression reads these tables only, and depends on their columns only.
