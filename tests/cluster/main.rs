@@ -73,6 +73,7 @@ mod sharing;
 mod site;
 mod slow_documents;
 mod stages_beside_others;
+mod stages_watched;
 mod strangers;
 mod tests_of_applications;
 mod throttle;
