@@ -73,6 +73,8 @@ mod sharing;
 mod site;
 mod slow_documents;
 mod stages_beside_others;
+mod stages_copied;
+mod stages_under_ddl;
 mod stages_watched;
 mod strangers;
 mod tests_of_applications;
