@@ -20,13 +20,6 @@ SELECT m.tview_oid::oid, m.state, newest.position,
          WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
          ORDER BY a.tview_oid DESC, a.audit_id DESC
          LIMIT 1) newest ON true
-  LEFT JOIN LATERAL (
-        SELECT a.audit_id,
-               CASE WHEN a.operation <> 'create' THEN coalesce((a.details ->> 'oldest_change_at')::timestamptz, a.started_at) END AS since
-          FROM @extschema@.pg_tview_meta_audit a
-         WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.operation IN ('create', 'redefine', 'give_up')
-           AND (a.operation = 'give_up' OR a.position IS NULL)
-         ORDER BY a.tview_oid DESC, a.audit_id DESC
-         LIMIT 1) unfilled ON true
+  LEFT JOIN LATERAL @unfilled@ unfilled ON true
   LEFT JOIN @extschema@.pg_tview_comparison c ON c.tview_oid = m.tview_oid
  WHERE m.tview_oid = ANY ($1)

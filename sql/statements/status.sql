@@ -23,26 +23,31 @@ SELECT m.entity_name,
        (SELECT count(*) FROM @extschema@.pg_tview_dead_letter d WHERE d.tview_oid = m.tview_oid) AS dead_letter_keys,
        newest_outcome.error                                     AS last_error
   FROM @extschema@.pg_tview_definition m
-  JOIN pg_catalog.pg_class c ON c.oid = m.tview_oid
+  JOIN pg_catalog.pg_class r ON r.oid = m.tview_oid
  CROSS JOIN LATERAL (
         SELECT coalesce(m.max_latency,
                         pg_catalog.current_setting('pg_tviews.max_latency')::interval) AS max_latency) bound
+  LEFT JOIN @extschema@.pg_tview_comparison c ON c.tview_oid = m.tview_oid
   LEFT JOIN LATERAL (
-        SELECT a.position,
-               -- Changes that were given up still wait for the comparison of all rows.
-               CASE a.operation WHEN 'give_up' THEN (a.details ->> 'oldest_change_at')::timestamptz END AS given_up_since
+        SELECT a.position, a.operation, a.audit_id
           FROM @extschema@.pg_tview_meta_audit a
          WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.position IS NOT NULL
          ORDER BY a.tview_oid DESC, a.audit_id DESC
          LIMIT 1) newest ON true
+  LEFT JOIN LATERAL @standing_still@ still ON true
  CROSS JOIN LATERAL (
         SELECT coalesce(sum(coalesce(jsonb_array_length(q.keys), 1)), 0)::bigint AS changes,
-               least(min(q.enqueued_at), newest.given_up_since,
-                     (SELECT least(c.oldest_change_at, c.again_change_at)
-                        FROM @extschema@.pg_tview_comparison c
-                       WHERE c.tview_oid = m.tview_oid)) AS oldest_at
+               least(min(q.enqueued_at), still.since, c.oldest_change_at, c.again_change_at) AS oldest_at
           FROM @extschema@.pg_tviews_queued((m.source_oids || m.tview_oid)::oid[], newest.position) q
-         WHERE (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)) pending
+         WHERE (q.operation = 'REFRESH') = (q.source_oid = m.tview_oid)) queued
+ CROSS JOIN LATERAL (
+        SELECT queued.oldest_at,
+               -- What is in a stage is absorbed, and no reader sees it.
+               queued.changes + CASE WHEN c.stage IS NULL THEN 0
+                                     ELSE (SELECT coalesce(sum(a.changes_read), 0)::bigint
+                                             FROM @extschema@.pg_tview_meta_audit a
+                                            WHERE a.tview_oid BETWEEN m.tview_oid AND m.tview_oid AND a.audit_id > still.audit_id
+                                              AND a.position IS NOT NULL) END AS changes) pending
   LEFT JOIN LATERAL (
         SELECT a.total_refreshes, a.total_rows_written
           FROM @extschema@.pg_tview_meta_audit a
@@ -60,5 +65,5 @@ SELECT m.entity_name,
                  ORDER BY a.tview_oid DESC, a.audit_id DESC
                  LIMIT 1000) recent) latency
   LEFT JOIN LATERAL @newest_outcome@ newest_outcome ON newest_outcome.status <> 'SUCCESS'
- WHERE pg_has_role($1, c.relowner, 'USAGE') OR pg_has_role($1, 'pg_monitor', 'USAGE')
+ WHERE pg_has_role($1, r.relowner, 'USAGE') OR pg_has_role($1, 'pg_monitor', 'USAGE')
  ORDER BY m.tview_oid::oid

@@ -5,7 +5,7 @@ use super::older_objects;
 use crate::postgres::{extension, quote, schema};
 
 /// Shared parts of statements, each with its placeholder.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 7] = [
     ("@dropped@", include_str!("../../sql/statements/part/dropped.sql")),
     (
         "@feed_consumers@",
@@ -19,7 +19,16 @@ const PARTS: [(&str, &str); 5] = [
         "@newest_outcome@",
         include_str!("../../sql/statements/part/newest_outcome.sql"),
     ),
+    (
+        "@standing_still@",
+        include_str!("../../sql/statements/part/standing_still.sql"),
+    ),
     ("@touched@", include_str!("../../sql/statements/part/touched.sql")),
+    // Last, as another part has it.
+    (
+        "@unfilled@",
+        include_str!("../../sql/statements/part/unfilled.sql"),
+    ),
 ];
 
 /// The text of a statement with its parts, and with `@extschema@` replaced by the quoted schema of the

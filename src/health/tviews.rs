@@ -31,6 +31,8 @@ pub(super) struct Tview {
     view_exists: bool,
     /// Of the oldest change it has not absorbed, in seconds.
     age: Option<f64>,
+    /// For how long its rows stand still, in seconds.
+    still: Option<f64>,
     /// In seconds.
     bound: f64,
     dead_keys: i64,
@@ -67,12 +69,13 @@ impl Inspection {
                     view: rows.get(row, 2)?,
                     view_exists: rows.get(row, 3)?,
                     age: rows.get(row, 4),
-                    bound: rows.get(row, 5)?,
-                    dead_keys: rows.get(row, 6)?,
-                    dead_because: rows.get(row, 7),
-                    failure: rows.get(row, 8),
-                    left_out: rows.get(row, 9),
-                    hint: rows.get(row, 10),
+                    still: rows.get(row, 5),
+                    bound: rows.get(row, 6)?,
+                    dead_keys: rows.get(row, 7)?,
+                    dead_because: rows.get(row, 8),
+                    failure: rows.get(row, 9),
+                    left_out: rows.get(row, 10),
+                    hint: rows.get(row, 11),
                 })
             })
         })
@@ -157,10 +160,17 @@ pub(super) fn backlog(inspection: &Inspection) -> Faults {
     }
     inspection.faults(|tview| {
         let (name, bound) = (&tview.name, tview.bound);
-        let age = tview.age.filter(|age| *age > bound)?;
         if matches!(tview.state.as_str(), "paused" | "suspended") {
             return None;
         }
+        if let Some(still) = tview.still.filter(|still| *still > bound) {
+            let (still, bound) = (readable(still), readable(bound));
+            return Some((
+                Warning,
+                format!("the rows of {name} have stood still for {still}, its bound is {bound}: all of them are being brought in line with its view. SELECT * FROM pg_tview_progress; shows how far that is."),
+            ));
+        }
+        let age = tview.age.filter(|age| *age > bound)?;
         let level = if age > LATE && age > TOO_LATE * bound {
             Error
         } else {

@@ -32,7 +32,8 @@ pub fn run(sql: &str) {
     }
 }
 
-/// Drops a table, also one of an extension. Waits for its lock. The caller has checked that it may.
+/// Drops a table, also one of an extension. An error if other objects depend on it. The caller holds its lock, and has checked that
+/// it may.
 pub fn drop_table(table: Oid) {
     let address = pg_sys::ObjectAddress {
         classId: pg_sys::RelationRelationId,
@@ -42,8 +43,7 @@ pub fn drop_table(table: Oid) {
     let flags = pg_sys::PERFORM_DELETION_INTERNAL | pg_sys::PERFORM_DELETION_SKIP_EXTENSIONS;
     // SAFETY: an ordinary deletion inside a transaction, under the lock that it needs; the address outlives the call.
     unsafe {
-        pg_sys::LockRelationOid(table, pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE);
-        pg_sys::performDeletion(&address, pg_sys::DropBehavior::DROP_CASCADE, flags as i32);
+        pg_sys::performDeletion(&address, pg_sys::DropBehavior::DROP_RESTRICT, flags as i32);
         pg_sys::CommandCounterIncrement();
     }
 }
@@ -54,4 +54,24 @@ pub fn find(name: &str, schema: Oid) -> Option<Oid> {
     // SAFETY: a cache lookup by a NUL-terminated name, inside a transaction.
     let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
     (oid != Oid::INVALID).then_some(oid)
+}
+
+/// Whether a table in a schema can have this name: neither a relation nor a type has it.
+pub fn is_free(name: &str, schema: Oid) -> bool {
+    let Ok(text) = CString::new(name) else {
+        return false;
+    };
+    let cache = pg_sys::SysCacheIdentifier::TYPENAMENSP as i32;
+    // SAFETY: a cache lookup by a NUL-terminated name, inside a transaction.
+    let is_type = unsafe {
+        let name = pg_sys::Datum::from(text.as_ptr());
+        pg_sys::SearchSysCacheExists(
+            cache,
+            name,
+            schema.into(),
+            pg_sys::Datum::null(),
+            pg_sys::Datum::null(),
+        )
+    };
+    !is_type && find(name, schema).is_none()
 }

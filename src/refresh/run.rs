@@ -71,7 +71,8 @@ fn run_to_end(mut refresh: Refresh) -> (Outcome, Option<Caught>) {
             }
         }
     };
-    if matches!(status, Status::UpToDate | Status::Comparing) {
+    // What went to a stage is not visible.
+    if status == Status::UpToDate || status == Status::Comparing && !refresh.redefines.get() {
         refresh.note_absorbed(status == Status::UpToDate);
     }
     append::note_applied(None);

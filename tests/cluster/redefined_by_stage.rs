@@ -10,7 +10,7 @@ pub const ROWS: i32 = 3_000;
 
 /// The new rows are being computed, and some are there.
 pub const UNDER_WAY: &str = "SELECT batches > 0 AND stage IS NOT NULL FROM pg_tview_comparison";
-const ACTIVE: &str = "SELECT state = 'active' FROM pg_tview_meta WHERE entity_name = 'doc'";
+pub const ACTIVE: &str = "SELECT state = 'active' FROM pg_tview_meta WHERE entity_name = 'doc'";
 pub const STAGES: &str = "SELECT count(*) FROM pg_class WHERE relname LIKE 'pg\\_tview\\_stage%'";
 
 /// No redefinition of the documents is done at once.

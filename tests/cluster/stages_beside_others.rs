@@ -2,7 +2,8 @@
 
 use crate::harness::{Ask, Cluster, WAIT};
 use crate::redefined_at_once::{CLOSE, OPEN, SEEN};
-use crate::redefined_by_stage::{cluster, is_complete, open, options, redefine, ROWS, STAGES};
+use crate::redefined_by_stage::{cluster, is_complete, open, options, redefine, ACTIVE, ROWS, STAGES};
+use crate::stages_watched::redefine_behind_gate;
 
 /// With the gate closed, writing all rows of the table takes half a minute.
 const TRICKLE: &str = "CREATE FUNCTION trickle() RETURNS trigger LANGUAGE plpgsql AS
@@ -97,4 +98,43 @@ fn batches_can_be_chosen() {
     );
     assert_eq!(client.rows(SEEN), ["new|f", "old|f"], "side by side");
     is_complete(&mut client, "new|f");
+}
+
+#[test]
+fn what_others_made_over_a_stage_stays_and_keeps_nobody_waiting() {
+    let cluster = cluster();
+    let (database, mut client) = open(&cluster, "stage_dependents");
+    client.run("CREATE ROLE stage_other LOGIN; GRANT ALL ON SCHEMA public TO stage_other; GRANT pg_read_all_data TO stage_other");
+    let mut other = database.client_as("stage_other");
+    redefine_behind_gate(&mut client, "new");
+    let stage = client.one::<String>("SELECT stage::regclass::text FROM pg_tview_comparison");
+    other.run(&format!(
+        "CREATE VIEW seen AS SELECT * FROM {stage};
+         CREATE TABLE kept (id int, of_stage {stage}); INSERT INTO kept (id) VALUES (1)"
+    ));
+    client.run(OPEN);
+    client.wait_until(ACTIVE, WAIT);
+    assert_eq!(client.rows(SEEN), ["new|f"]);
+    assert_eq!(
+        client.rows("SELECT count(*), (SELECT count(*) FROM kept WHERE of_stage IS NULL) FROM seen"),
+        ["0|1"],
+        "the rows of the stage need no space any more"
+    );
+    // A reader of the next stage, and of what an idle session made of the first one.
+    redefine_behind_gate(&mut client, "next");
+    let next = client.one::<String>("SELECT stage::regclass::text FROM pg_tview_comparison");
+    assert_ne!(next, stage);
+    other.run(&format!("BEGIN; SELECT count(*) FROM {next}; SELECT FROM kept"));
+    client.run(OPEN);
+    client.wait_until(ACTIVE, WAIT);
+    assert_eq!(client.rows(SEEN), ["next|f"]);
+    other.run("COMMIT; DROP VIEW seen");
+    client.run("CALL pg_tviews_drain()");
+    assert_eq!(client.rows("SELECT relname::text FROM pg_class WHERE relname LIKE 'pg\\_tview\\_stage\\_%' AND relkind = 'r'"), [stage.as_str()]);
+    other.run("ALTER TABLE kept DROP COLUMN of_stage");
+    client.run("CALL pg_tviews_drain()");
+    assert_eq!(client.one::<i64>(STAGES), 0);
+    redefine_behind_gate(&mut client, "last");
+    client.run(OPEN);
+    is_complete(&mut client, "last|f");
 }

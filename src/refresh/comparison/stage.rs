@@ -58,8 +58,8 @@ impl Refresh<'_> {
     }
 }
 
-/// Creates the stage of a TVIEW, for the comparison that has begun. False if its owner cannot use one, or a role has an object of
-/// that name in the schema of the extension. Inside an SPI session.
+/// Creates the stage of a TVIEW, for the comparison that has begun. False if its owner cannot use one, or other objects in
+/// the schema of the extension have all its names. Inside an SPI session.
 pub fn create(plan: &Plan) -> bool {
     let tview = plan.definition.tview;
     if !settings::redefines_by_stage() || extension::is_before_0_3() || !may_be_used(plan, None) {
@@ -71,10 +71,13 @@ pub fn create(plan: &Plan) -> bool {
     stage_table::drop_of(tview);
     let create = || {
         let stage = stage_table::create(plan, schema);
-        state::write_to(tview, stage, server_run::number());
+        if let Some(stage) = stage {
+            state::write_to(tview, stage, server_run::number());
+        }
+        stage.is_some()
     };
     match transaction::attempt(|| run_internal(create)) {
-        Ok(()) => true,
+        Ok(created) => created,
         Err(error) if classes::is_in_the_way(&error) => error.raise(),
         Err(error) => {
             let (tview, why) = (plan.definition.display(), error.message);

@@ -3,6 +3,8 @@
 use super::{faults_of_versions, released, UPDATE};
 use crate::blog;
 use crate::harness::{older_server, Ask, Cluster, Options, StopMode, WAIT};
+use crate::redefined_by_stage;
+use crate::stages_watched::redefine_behind_gate;
 
 #[test]
 fn pg_upgrade_from_an_older_server_loses_no_change() {
@@ -58,6 +60,23 @@ fn pg_upgrade_from_an_older_server_loses_no_change() {
         client.assert_views_equal(&["pair", "gone"]);
         client.assert_queue_empties();
     }
+}
+
+#[test]
+fn a_stage_is_filled_again_after_pg_upgrade() {
+    let Some(programs) = older_server() else { return };
+    let old = Cluster::start(redefined_by_stage::options().of_server(&programs));
+    let (database, mut client) = redefined_by_stage::open(&old, "stage_upgraded");
+    redefine_behind_gate(&mut client, "new");
+    client.run("UPDATE tb_doc SET n = 2 WHERE pk_doc = 5");
+    old.stop(StopMode::Fast);
+    let new = Cluster::create(redefined_by_stage::options());
+    new.upgrade_from(&old);
+    new.start_server();
+    let mut client = new.client(&database.name);
+    redefined_by_stage::is_complete(&mut client, "new|f");
+    client.run("UPDATE tb_doc SET n = 3 WHERE pk_doc = 6");
+    client.assert_follows(&["doc"]);
 }
 
 fn name(version: &str) -> String {
