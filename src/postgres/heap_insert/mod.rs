@@ -5,6 +5,7 @@
 mod empty_blocks;
 mod identity;
 mod indexed;
+mod toast_snapshot;
 
 use std::ffi::CStr;
 
@@ -100,7 +101,7 @@ pub fn insert<'a, const COLUMNS: usize>(
                     nulls[*place] = matches!(value, Held::Null);
                 }
                 let tuple = raw::heap_form_tuple((*relation).rd_att, values.as_ptr(), nulls.as_ptr());
-                raw::simple_heap_insert(relation, tuple);
+                toast_snapshot::around(tuple, || raw::simple_heap_insert(relation, tuple));
                 if let Some(indexed) = &indexed {
                     indexed.add(tuple);
                 }

@@ -31,7 +31,7 @@ pub unsafe fn forget(query: *mut pg_sys::Query) {
     }
 }
 
-/// No rights are asked for to read a table.
+/// The role of a query needs no right to read a table.
 ///
 /// # Safety
 /// The entry is one of the query, which belongs to the caller.
@@ -41,10 +41,15 @@ pub unsafe fn free(query: *mut pg_sys::Query, entry: *mut pg_sys::RangeTblEntry)
     // SAFETY: as the caller promises.
     unsafe {
         #[cfg(feature = "pg15")]
-        let asked = entry;
+        {
+            (*entry).requiredPerms = 0;
+        }
+        // What is in the list has to ask for some right: it does on behalf of a role that has all.
         #[cfg(not(feature = "pg15"))]
-        let asked = pg_sys::getRTEPermissionInfo((*query).rteperminfos, entry);
-        (*asked).requiredPerms = 0;
+        {
+            let asked = pg_sys::getRTEPermissionInfo((*query).rteperminfos, entry);
+            (*asked).checkAsUser = pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID);
+        }
     }
 }
 
