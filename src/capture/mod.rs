@@ -77,15 +77,23 @@ pub fn capture(call: &CaptureCall) {
     if !settings::capture() {
         return capture_all(plan.source, call.operation);
     }
+    match changed_row(&plan, call) {
+        None => {}
+        Some([None, None]) => capture_all(plan.source, call.operation),
+        Some([old, new]) => capture_row(&plan, call.operation, old, new),
+    }
+}
+
+/// The row before and after a change; None if no TVIEW reads what has changed.
+fn changed_row<'r>(plan: &CapturePlan, call: &CaptureCall<'r>) -> Option<[Option<Row<'r>>; 2]> {
     let width = if call.operation == Operation::Update {
         plan.update_width
     } else {
         plan.key_width
     };
     match (call.old_row(width), call.new_row(width)) {
-        (Some(old), Some(new)) if !plan.changed(&old, &new) => {}
-        (None, None) => capture_all(plan.source, call.operation),
-        (old, new) => capture_row(&plan, call.operation, old, new),
+        (Some(old), Some(new)) if !plan.changed(&old, &new) => None,
+        (old, new) => Some([old, new]),
     }
 }
 

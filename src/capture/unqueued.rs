@@ -2,8 +2,8 @@
 //! recorded when it has ended.
 
 use super::plan::CapturePlan;
-use super::{flush, to_write, with_written, write, written, Written};
-use crate::postgres::triggers::capture::CaptureCall;
+use super::{changed_row, flush, to_write, with_written, write, written, Written};
+use crate::postgres::triggers::capture::{CaptureCall, Operation};
 use crate::postgres::triggers::unqueued::{Handlers, Keep, Keys};
 use crate::settings;
 
@@ -14,17 +14,18 @@ pub const HANDLERS: Handlers = Handlers {
     record,
 };
 
-/// Gives away the keys of an updated row; false: all rows of the source count as changed.
+/// Gives away the keys of an inserted or updated row; false: all rows of the source count as changed.
 fn keys(call: &CaptureCall, keep: Keep) -> bool {
     let plan = CapturePlan::of(call);
-    let (Some(old), Some(new)) = (call.old_row(plan.update_width), call.new_row(plan.update_width)) else {
-        return false;
-    };
-    if !plan.changed(&old, &new) {
+    let Some([old, new]) = changed_row(&plan, call) else {
         return true;
+    };
+    // An UPDATE has both versions, an INSERT the new one.
+    if new.is_none() || old.is_some() != (call.operation == Operation::Update) {
+        return false;
     }
     with_written(|Written { keys, .. }| {
-        let rows = to_write(&plan, Some(old), Some(new));
+        let rows = to_write(&plan, old, new);
         let are_written = write(rows, keys, |row, out| plan.write_key(row, out));
         if are_written {
             written(&rows, keys).for_each(keep);

@@ -18,6 +18,7 @@ pub fn register(capture: fn(&CaptureCall)) {
 
 /// What happened to the rows behind a set of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Operation {
     Insert,
     Update,

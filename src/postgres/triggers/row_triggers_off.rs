@@ -40,7 +40,8 @@ pub fn mark(table: Oid, is_off: impl Fn(Oid) -> bool) {
     }
 }
 
-fn fires_after_rows(trigger: &pg_sys::Trigger, event: u32) -> bool {
+/// Whether a trigger fires after each row that an event (TRIGGER_TYPE_INSERT, say) writes.
+pub(super) fn fires_after_rows(trigger: &pg_sys::Trigger, event: u32) -> bool {
     const WHEN: u32 = pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSTEAD | pg_sys::TRIGGER_TYPE_ROW;
     let types = c_int::from(trigger.tgtype) as u32;
     types & WHEN == pg_sys::TRIGGER_TYPE_ROW && types & event != 0

@@ -1,20 +1,20 @@
-//! Rows of an UPDATE that are captured without PostgreSQL's queue of triggers, which reads both versions of
+//! Rows of an INSERT or UPDATE that are captured without PostgreSQL's queue of triggers, which reads each version of
 //! each row again. That takes as long as the rest of capture.
 //!
 //! ```text
-//! UPDATE starts -> the capture trigger is off in its own copy of the triggers, and a check option is added
+//! statement starts -> the capture trigger is off in its own copy of the triggers, and a check option is added
 //!   -> after each row: the check option keeps the change keys of the row
 //!   -> before its AFTER triggers fire: the keys are recorded
 //! ```
 //!
 //! A check option is called where the row would be queued: the row is written, the new version is final, and the
 //! executor still holds the old version. Keys are recorded no earlier than by the trigger. A query that starts
-//! before, in a function that the UPDATE calls, does not see the rows, and would count them as shown.
+//! before, in a function that the statement calls, does not see the rows, and would count them as shown.
 //!
 //! The trigger captures what is left: rows of other commands, of tables with partitions, of statements that are
-//! explained, and of an UPDATE of very many rows.
+//! explained, and of very many rows. No check option is called for a deleted row.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::mem::size_of;
 use std::ptr::{addr_of, addr_of_mut, null_mut};
 use std::sync::OnceLock;
@@ -23,6 +23,7 @@ use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum, NodeTag, Oid};
 
 use super::capture::{CaptureCall, Operation};
+use super::row_triggers_off;
 
 /// Bytes of keys that one statement keeps. The trigger captures the rows after that.
 const MOST: usize = 16 << 10;
@@ -61,7 +62,7 @@ mod raw {
     }
 }
 
-/// An UPDATE whose rows are captured. It lives as long as the state of the query, whose memory it is in.
+/// An INSERT or UPDATE whose rows are captured. It lives as long as the state of the query, whose memory it is in.
 #[repr(C)]
 struct Statement {
     expression: pg_sys::ExprState,
@@ -72,6 +73,7 @@ struct Statement {
     expression_cell: pg_sys::ListCell,
     result: *mut pg_sys::ResultRelInfo,
     context: pg_sys::MemoryContext,
+    operation: Operation,
     /// The trigger in the statement's copy.
     place: *mut pg_sys::Trigger,
     /// As it was in there.
@@ -99,9 +101,8 @@ impl<'a> Iterator for Keys<'a> {
     }
 }
 
-/// The table that a query updates, if it is one without partitions whose rows have triggers after, and none
-/// before.
-unsafe fn updated(query: *mut pg_sys::QueryDesc) -> Option<*mut pg_sys::ResultRelInfo> {
+/// The table that a query inserts into or updates, if it is one without partitions, and which of the two it does.
+unsafe fn written(query: *mut pg_sys::QueryDesc) -> Option<(*mut pg_sys::ResultRelInfo, Operation)> {
     // SAFETY: callers pass a query that has been started; the type of a node says what it is.
     unsafe {
         let state = (*query).planstate;
@@ -110,36 +111,65 @@ unsafe fn updated(query: *mut pg_sys::QueryDesc) -> Option<*mut pg_sys::ResultRe
         }
         let state = &*state.cast::<pg_sys::ModifyTableState>();
         let is_one = state.mt_nrels == 1 && state.resultRelInfo == state.rootResultRelInfo;
-        (state.operation == pg_sys::CmdType::CMD_UPDATE && is_one).then_some(state.resultRelInfo)
+        let operation = match state.operation {
+            pg_sys::CmdType::CMD_UPDATE => Operation::Update,
+            // Nothing would say which rows of ON CONFLICT DO UPDATE are updated.
+            pg_sys::CmdType::CMD_INSERT if !updates_on_conflict(state) => Operation::Insert,
+            _ => return None,
+        };
+        is_one.then_some((state.resultRelInfo, operation))
     }
 }
 
-/// A query has been started: if it updates rows that are to be captured, they are captured here.
+unsafe fn updates_on_conflict(state: &pg_sys::ModifyTableState) -> bool {
+    use pg_sys::OnConflictAction::{ONCONFLICT_NONE, ONCONFLICT_NOTHING};
+    // SAFETY: the plan of such a state.
+    let action = unsafe { (*state.ps.plan.cast::<pg_sys::ModifyTable>()).onConflictAction };
+    !matches!(action, ONCONFLICT_NONE | ONCONFLICT_NOTHING)
+}
+
+/// Whether triggers of a table fire after each row of a statement, for which PostgreSQL queues the row.
+fn queues_rows(triggers: &mut pg_sys::TriggerDesc, operation: Operation) -> &mut bool {
+    match operation {
+        Operation::Insert => &mut triggers.trig_insert_after_row,
+        _ => &mut triggers.trig_update_after_row,
+    }
+}
+
+/// A query has been started: if it writes rows that are to be captured, they are captured here.
 ///
 /// # Safety
 /// The query's plan has been initialized, and has not run yet; its triggers are to fire.
 pub unsafe fn started(query: *mut pg_sys::QueryDesc) {
     // SAFETY: as the caller promises. A result relation has its own copy of the triggers of its open relation.
     unsafe {
-        let Some(result) = updated(query) else { return };
-        let Some(triggers) = (*result).ri_TrigDesc.as_ref() else {
+        let Some((result, operation)) = written(query) else {
             return;
         };
-        let has_others = triggers.trig_update_before_row || triggers.trig_update_instead_row;
-        if triggers.trig_update_after_row
-            && !has_others
+        let Some(triggers) = (*result).ri_TrigDesc.as_mut() else {
+            return;
+        };
+        // A trigger before an inserted row leaves it in its slot. One before an updated row may have met another
+        // old version than the one in its slot.
+        let meets_others = operation == Operation::Update && triggers.trig_update_before_row;
+        if *queues_rows(triggers, operation)
+            && !meets_others
             && (*result).ri_WithCheckOptions.is_null()
             && (*result).ri_WithCheckOptionExprs.is_null()
             && (*result).ri_FdwRoutine.is_null()
             && (*query).instrument_options == 0
         {
-            begin(query, result);
+            begin(query, result, operation);
         }
     }
 }
 
 #[pg_guard]
-unsafe extern "C-unwind" fn begin(query: *mut pg_sys::QueryDesc, result: *mut pg_sys::ResultRelInfo) {
+unsafe extern "C-unwind" fn begin(
+    query: *mut pg_sys::QueryDesc,
+    result: *mut pg_sys::ResultRelInfo,
+    operation: Operation,
+) {
     // SAFETY: as in the caller. What is allocated lives as long as the result relation, which points to it.
     unsafe {
         let relation = &*(*result).ri_RelationDesc;
@@ -150,7 +180,7 @@ unsafe extern "C-unwind" fn begin(query: *mut pg_sys::QueryDesc, result: *mut pg
         let all = std::slice::from_raw_parts_mut(triggers.triggers, triggers.numtriggers as usize);
         let Some(handlers) = HANDLERS.get() else { return };
         let captures = |trigger: &pg_sys::Trigger| {
-            fires_after_updates(trigger) && (handlers.is_simple)(relation.rd_id, trigger.tgoid)
+            fires_after_rows(trigger, operation) && (handlers.is_simple)(relation.rd_id, trigger.tgoid)
         };
         let mut capturing = all.iter().enumerate().filter(|(_, trigger)| captures(trigger));
         let (Some((index, trigger)), None) = (capturing.next(), capturing.next()) else {
@@ -162,17 +192,18 @@ unsafe extern "C-unwind" fn begin(query: *mut pg_sys::QueryDesc, result: *mut pg
         let has_others = all
             .iter()
             .enumerate()
-            .any(|(other, trigger)| other != index && fires_after_updates(trigger));
+            .any(|(other, trigger)| other != index && fires_after_rows(trigger, operation));
         let context = (*(*query).estate).es_query_cxt;
         let statement = raw::MemoryContextAllocZero(context, size_of::<Statement>()).cast::<Statement>();
         (*statement).context = context;
         (*statement).result = result;
+        (*statement).operation = operation;
         (*statement).place = &raw mut all[index];
         (*statement).trigger = all[index];
         attach(statement);
         all[index].tgenabled = pg_sys::TRIGGER_DISABLED as _;
-        // Without one of these, the old version of a row is not read again.
-        triggers.trig_update_after_row = has_others;
+        // Without one of these, no version of a row is read again.
+        *queues_rows(triggers, operation) = has_others;
     }
 }
 
@@ -207,13 +238,15 @@ unsafe fn attach(statement: *mut Statement) {
     }
 }
 
-fn fires_after_updates(trigger: &pg_sys::Trigger) -> bool {
-    const WHEN: u32 = pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSTEAD | pg_sys::TRIGGER_TYPE_ROW;
-    let types = c_int::from(trigger.tgtype) as u32;
-    types & WHEN == pg_sys::TRIGGER_TYPE_ROW && types & pg_sys::TRIGGER_TYPE_UPDATE != 0
+fn fires_after_rows(trigger: &pg_sys::Trigger, operation: Operation) -> bool {
+    let event = match operation {
+        Operation::Insert => pg_sys::TRIGGER_TYPE_INSERT,
+        _ => pg_sys::TRIGGER_TYPE_UPDATE,
+    };
+    row_triggers_off::fires_after_rows(trigger, event)
 }
 
-/// Whether a trigger fires for each updated row, at the end of the statement.
+/// Whether a trigger fires for each row, at the end of the statement.
 fn is_plain(trigger: &pg_sys::Trigger) -> bool {
     trigger.tgenabled as u8 == pg_sys::TRIGGER_FIRES_ALWAYS
         && trigger.tgnattr == 0
@@ -232,13 +265,13 @@ unsafe extern "C-unwind" fn row_written(
     is_null: *mut bool,
 ) -> Datum {
     // SAFETY: PostgreSQL passes the expression of the statement, and the new version of the row. The old version
-    // is in the slot that the new one was made from.
+    // is in the slot that the new one was made from. An INSERT has no such slot.
     unsafe {
         let statement = &mut *(*expression).evalfunc_private.cast::<Statement>();
         let trigger = statement.trigger;
         let result = &*statement.result;
         let slots = [result.ri_oldTupleSlot, (*context).ecxt_scantuple];
-        let call = CaptureCall::of_row(&trigger, &*result.ri_RelationDesc, Operation::Update, slots);
+        let call = CaptureCall::of_row(&trigger, &*result.ri_RelationDesc, statement.operation, slots);
         if let Some(handlers) = HANDLERS.get() {
             let is_known = (handlers.keys)(&call, &mut |key| statement.keep(key));
             statement.all |= !is_known;
@@ -274,7 +307,7 @@ impl Statement {
         // SAFETY: the result relation, and its triggers, live longer than this.
         unsafe {
             (*self.place).tgenabled = self.trigger.tgenabled;
-            (*(*self.result).ri_TrigDesc).trig_update_after_row = true;
+            *queues_rows(&mut *(*self.result).ri_TrigDesc, self.operation) = true;
             (*self.result).ri_WithCheckOptions = null_mut();
         }
     }
@@ -287,7 +320,7 @@ impl Statement {
 pub unsafe fn rows_written(query: *mut pg_sys::QueryDesc) {
     // SAFETY: as the caller promises. Expressions of check options are in a list of such.
     unsafe {
-        let Some(result) = updated(query) else { return };
+        let Some((result, _)) = written(query) else { return };
         let Some(expressions) = (*result).ri_WithCheckOptionExprs.as_ref() else {
             return;
         };
@@ -309,7 +342,7 @@ unsafe extern "C-unwind" fn record(statement: *mut c_void) {
         let statement = &mut *statement.cast::<Statement>();
         let trigger = statement.trigger;
         let relation = &*(*statement.result).ri_RelationDesc;
-        let call = CaptureCall::of_row(&trigger, relation, Operation::Update, [null_mut(); 2]);
+        let call = CaptureCall::of_row(&trigger, relation, statement.operation, [null_mut(); 2]);
         let all = std::mem::take(&mut statement.all);
         let kept = std::slice::from_raw_parts(statement.kept, std::mem::take(&mut statement.used));
         if let Some(handlers) = HANDLERS.get() {

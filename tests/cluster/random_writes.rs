@@ -1,5 +1,5 @@
-//! Random UPDATEs whose rows are captured without the queue of triggers, beside all that can happen around them:
-//! functions that update, fail and read, triggers, savepoints, other sessions. The tv tables are the views, in the
+//! Random INSERTs and UPDATEs whose rows are captured without the queue of triggers, beside all that can happen around
+//! them: functions that write, fail and read, triggers, savepoints, other sessions. The tv tables are the views, in the
 //! transaction and after it.
 
 use std::thread;
@@ -37,11 +37,19 @@ const SCHEMA: &str = "
     CREATE FUNCTION reads(n int) RETURNS text LANGUAGE sql AS $$ SELECT left(title || name, 12) FROM tv_post WHERE pk_post = n $$;
     CREATE FUNCTION counts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         UPDATE tb_post SET seen = seen + 1, title = left(title, 8) || '~' WHERE pk_post = NEW.fk_post; RETURN NULL; END $$;
-    CREATE TRIGGER counts AFTER UPDATE ON tb_comment FOR EACH ROW WHEN (NEW.body LIKE 'now%') EXECUTE FUNCTION counts();
-    CREATE CONSTRAINT TRIGGER counts_later AFTER UPDATE ON tb_comment DEFERRABLE INITIALLY DEFERRED
+    CREATE FUNCTION makes(n int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO tb_comment VALUES (2000 + n, 1 + n % 150, 'now made') ON CONFLICT DO NOTHING;
+        INSERT INTO tb_post (pk_post, fk_user, title) VALUES (3000 + n, 1 + n % 20, 'inside');
+        IF n % 3 = 0 THEN RAISE EXCEPTION 'caught'; END IF; RETURN 'makes';
+        EXCEPTION WHEN raise_exception OR unique_violation THEN RETURN 'caught'; END $$;
+    CREATE FUNCTION moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.pk_comment % 5 = 0 THEN RETURN NULL; END IF; NEW.fk_post := 1 + NEW.fk_post % 150; RETURN NEW; END $$;
+    CREATE TRIGGER moves BEFORE INSERT ON tb_comment FOR EACH ROW EXECUTE FUNCTION moves();
+    CREATE TRIGGER counts AFTER INSERT OR UPDATE ON tb_comment FOR EACH ROW WHEN (NEW.body LIKE 'now%') EXECUTE FUNCTION counts();
+    CREATE CONSTRAINT TRIGGER counts_later AFTER INSERT OR UPDATE ON tb_comment DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW WHEN (NEW.body LIKE 'later%') EXECUTE FUNCTION counts();";
 
-const STATEMENTS: [&str; 27] = [
+const STATEMENTS: [&str; 38] = [
     "UPDATE tb_post SET title = 'title {99}' WHERE pk_post = {150}",
     "UPDATE tb_post SET title = 'title {99}' WHERE pk_post % 20 = {19}",
     "UPDATE tb_post SET fk_user = {20} WHERE pk_post = {150} RETURNING pk_post",
@@ -62,6 +70,19 @@ const STATEMENTS: [&str; 27] = [
     "WITH one AS (UPDATE tb_post SET title = 'unread' WHERE pk_post = {75}) UPDATE tb_post SET title = 'top' WHERE pk_post = 75 + {75}",
     "MERGE INTO tb_post USING generate_series({150}, 150) n ON pk_post = n WHEN MATCHED THEN UPDATE SET title = 'merged'",
     "INSERT INTO tb_post VALUES ({150}, {20}) ON CONFLICT (pk_post) DO UPDATE SET title = 'there', fk_user = excluded.fk_user",
+    "INSERT INTO tb_post (pk_post, fk_user, fk_reply, title) VALUES (2000 + {30}, {20}, {150}, 'made {99}')",
+    "INSERT INTO tb_post (pk_post, fk_user, title) SELECT n, {20}, 'made {99}' FROM generate_series(2000 + {30}, 2030) n ON CONFLICT (pk_post) DO NOTHING",
+    "INSERT INTO tb_post (pk_post, fk_user, title) SELECT n, {20}, 'read ' || coalesce(reads(n), '') FROM generate_series(2000 + {30}, 2030) n
+        ON CONFLICT (pk_post) DO NOTHING RETURNING reads(pk_post)",
+    "INSERT INTO tb_post (pk_post, fk_user, title) SELECT n, {20}, makes(n - 2000) FROM generate_series(2000 + {30}, 2030) n ON CONFLICT (pk_post) DO NOTHING",
+    "INSERT INTO tb_post (pk_post, fk_user, title) SELECT 2000 + {30}, {20}, catches({75}) || writes({150}) || fails({30})",
+    "INSERT INTO tb_post (pk_post, fk_user, title, place) SELECT n, 1, 'placed', {90} FROM generate_series(2031, 2032) n ON CONFLICT (pk_post) DO NOTHING",
+    "WITH one AS (INSERT INTO tb_post (pk_post, fk_user) VALUES (2000 + {15}, {20}) RETURNING *)
+        INSERT INTO tb_comment SELECT 1000 + {50}, pk_post, 'with' FROM one ON CONFLICT DO NOTHING",
+    "INSERT INTO tb_comment SELECT 1000 + n, {150}, 'now {99}' FROM generate_series({50}, 50) n ON CONFLICT DO NOTHING",
+    "INSERT INTO tb_comment SELECT 1000 + {50}, {150}, 'later ' || makes({75})",
+    "INSERT INTO tb_user SELECT 2000 + {3}, 'made', repeat('{9}', {5000}) ON CONFLICT DO NOTHING",
+    "DELETE FROM tb_comment WHERE pk_comment > 1000 + {50}; DELETE FROM tb_post WHERE pk_post > 2000 + {30}",
     "UPDATE tb_user SET name = 'name {99}' WHERE pk_user = {20}",
     "UPDATE tb_user SET name = catches({150}) WHERE pk_user < {4}",
     "UPDATE tb_user SET biography = repeat('{9}', {5000}) WHERE pk_user = {20}",
@@ -124,11 +145,11 @@ fn transaction(client: &mut Client, random: &mut Random, check: bool) {
 }
 
 #[test]
-fn updates_of_one_session() {
-    let database = Database::new(shared(), "random_updates");
+fn writes_of_one_session() {
+    let database = Database::new(shared(), "random_writes");
     let mut client = database.client();
     client.run(SCHEMA);
-    let mut random = Random::announced("updates_of_one_session");
+    let mut random = Random::announced("writes_of_one_session");
     for _ in 0..120 {
         client.assert_follows(&ENTITIES);
         transaction(&mut client, &mut random, true);
@@ -137,11 +158,11 @@ fn updates_of_one_session() {
 }
 
 #[test]
-fn updates_of_sessions_that_wait_for_each_other() {
-    let database = Database::new(shared(), "random_updates_together");
+fn writes_of_sessions_that_wait_for_each_other() {
+    let database = Database::new(shared(), "random_writes_together");
     let mut client = database.client();
     client.run(SCHEMA);
-    let random = Random::announced("updates_of_sessions_that_wait_for_each_other");
+    let random = Random::announced("writes_of_sessions_that_wait_for_each_other");
     for round in 0..3 {
         thread::scope(|scope| {
             for writer in 0..3 {
