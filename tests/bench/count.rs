@@ -108,10 +108,10 @@ fn instructions(cluster: &Cluster, report: &mut Report) {
     }
 }
 
-/// A transaction of one row, by its number.
+/// The statement of a transaction, by its number.
 type Transaction = fn(i32) -> String;
 
-/// What is counted of such transactions.
+/// What transactions of one row do.
 const SINGLE_ROWS: [(&str, Transaction, Reach); 3] = [
     (
         SINGLE_ROW,
