@@ -7,8 +7,10 @@
 if [ "$PG" -le 15 ]; then
     exit
 fi
-if ! { installed=$(find_server 15) && [ -f "$("$installed" --sharedir)/extension/pg_tviews--$(package_version).sql" ]; }; then
-    say "pg_tviews $(package_version) is not installed in a PostgreSQL 15: run PG=15 make install for the test of pg_upgrade" >&2
+# Its objects have to be those of this tree, which an installation of the same version may not have yet.
+script=$(printf '%s\n' sql/pg_tviews--*--"$(package_version)".sql | tail -n 1)
+if ! { installed=$(find_server 15) && cmp -s "$script" "$("$installed" --sharedir)/extension/$(basename "$script")"; }; then
+    say "pg_tviews of this tree is not installed in a PostgreSQL 15: run PG=15 make install for the test of pg_upgrade" >&2
     exit
 fi
 PG=15 scripts/server.sh --fetch >&2

@@ -139,7 +139,9 @@ fn keys_that_are_gone_do_not_show_that_a_view_works() {
         "SELECT state = 'active' FROM pg_tview_status WHERE entity_name = 'taxed'",
         WAIT,
     );
-    client.assert_follows(&["taxed"]);
+    // A retry that was under way when the table was emptied has seen some keys fail, and others not.
+    client.wait_until("SELECT count(*) = 0 FROM pg_tviews_check('taxed')", WAIT);
+    client.wait_until("SELECT count(*) = 0 FROM pg_tview_dead_letter", WAIT);
     // Where no other key is left, the data is at fault.
     client.run("DELETE FROM tb_order WHERE pk_order <> 100");
     client.assert_follows(&["order"]);
