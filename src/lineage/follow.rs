@@ -59,10 +59,14 @@ pub fn follow(flat: &Unfolded, key: &[Expr], effort: &Effort) -> BTreeMap<Node, 
             None => (node, Follow::NoWay),
         })
         .collect();
-    circular_by_shortest_ways(&mut found, &mut shortest, effort);
-    break_circles_inside_guards(flat, &mut found, effort);
+    let mut guarded = None;
     loop {
         let circular = circular_by_shortest_ways(&mut found, &mut shortest, effort);
+        // Ways that have taken the place of others may make new circles inside guards.
+        if guarded.replace(shortest.len()) != Some(shortest.len()) {
+            break_circles_inside_guards(flat, &mut found, effort);
+            continue;
+        }
         if circular.is_empty() || effort.given_up().is_some() {
             return found;
         }

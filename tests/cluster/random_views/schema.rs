@@ -161,12 +161,34 @@ impl Schema {
                 ));
             }
         }
+        definitions.extend(keys(&tables, random));
         Self {
             tables,
             definitions,
             rows,
         }
     }
+}
+
+/// Keys beside the primary ones, by which lineage chooses among chains. Foreign keys are not enforced: values are random.
+fn keys(tables: &[Table], random: &mut Random) -> Vec<String> {
+    let mut keys = Vec::new();
+    for Table { name, kind } in tables {
+        if random.chance(30) {
+            let columns = random.pick(&["a, id", "id, b", "d, a, id"]);
+            keys.push(format!("CREATE UNIQUE INDEX ON {name} ({columns})"));
+        }
+        let other = random.pick(tables);
+        if random.chance(40) && [*kind, other.kind] == [Kind::Plain, Kind::Plain] {
+            let (column, other) = (random.pick(&["a", "b", "d"]), other.name);
+            keys.extend([
+                format!("ALTER TABLE {name} ADD FOREIGN KEY ({column}) REFERENCES {other} (id) NOT VALID"),
+                format!("ALTER TABLE {name} DISABLE TRIGGER ALL"),
+                format!("ALTER TABLE {other} DISABLE TRIGGER ALL"),
+            ]);
+        }
+    }
+    keys
 }
 
 /// Values of all columns but the first; `d` is not NULL at first.
