@@ -18,7 +18,7 @@ pub struct OtherTransactions {
     xmax: u32,
     /// Those in progress between the two, sorted: PostgreSQL lists them in the order of its processes.
     running: Vec<u32>,
-    /// Subtransactions of those, sorted; too many of them are looked up when they are met.
+    /// Subtransactions of those, sorted. Too many of them are looked up when they are met: none is listed then.
     subtransactions: Vec<u32>,
     overflowed: bool,
 }
@@ -91,11 +91,18 @@ impl OtherTransactions {
         // SAFETY: as the caller promises.
         unsafe {
             let snapshot = &*snapshot;
+            // A copy counts subtransactions that it does not list. In recovery, all transactions are among them.
+            let lists_subtransactions = !snapshot.suboverflowed || snapshot.takenDuringRecovery;
+            let subtransactions = if lists_subtransactions {
+                sorted(snapshot.subxip, snapshot.subxcnt.max(0) as usize)
+            } else {
+                Vec::new()
+            };
             OtherTransactions {
                 xmin: snapshot.xmin.into(),
                 xmax: snapshot.xmax.into(),
                 running: sorted(snapshot.xip, snapshot.xcnt as usize),
-                subtransactions: sorted(snapshot.subxip, snapshot.subxcnt.max(0) as usize),
+                subtransactions,
                 overflowed: snapshot.suboverflowed,
             }
         }

@@ -329,3 +329,28 @@ fn two_phase_commit_carries_the_preview() {
     client.run("COMMIT PREPARED 'ryw'");
     client.assert_follows(&blog::ENTITIES);
 }
+
+#[test]
+fn others_have_more_savepoints_than_a_snapshot_lists() {
+    let (database, mut client) = open("ryw_savepoints_of_others");
+    client.run("CREATE TABLE tb_other (n int)");
+    // A snapshot lists the savepoints of sessions up to the first with more than 64, and those only where it is no copy.
+    let others = [3, 70, 3].map(|savepoints| {
+        let mut other = database.client();
+        let savepoint = |n| format!("SAVEPOINT s{n}; INSERT INTO tb_other VALUES ({n});");
+        other.run("BEGIN");
+        other.run(&(0..savepoints).map(savepoint).collect::<String>());
+        other
+    });
+    for level in LEVELS {
+        client.run(&format!(
+            "BEGIN ISOLATION LEVEL {level}; UPDATE tb_user SET name = '{level}' WHERE pk_user = 1"
+        ));
+        assert_eq!(name(&mut client, "user", 1), [level]);
+        client.run("UPDATE tb_user SET name = 'again' WHERE pk_user = 1");
+        client.assert_views_equal(&blog::ENTITIES);
+        client.run("COMMIT");
+    }
+    drop(others);
+    client.assert_follows(&blog::ENTITIES);
+}
