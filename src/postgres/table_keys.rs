@@ -1,12 +1,13 @@
-//! The columns of a table by which few of its rows are found: unique indexes, foreign keys, other indexes.
+//! The columns of a table by which few of its rows are found: unique indexes, foreign keys, other indexes. What they say
+//! decides about costs, not about what is right: a deferred or inherited index lets equal rows through.
 
 use pgrx::pg_sys::{self, Oid};
 use pgrx::IntoDatum;
 
-/// Columns by number.
+/// Columns by number. Indexes over a part of the rows, and those that were not built to the end, do not count.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct TableKeys {
-    /// Of each unique index, also of one over a part of the rows.
+    /// Of each unique index.
     unique: Vec<Vec<i16>>,
     /// Of each foreign key.
     foreign: Vec<Vec<i16>>,
@@ -38,7 +39,7 @@ impl TableKeys {
     }
 
     unsafe fn add_index(&mut self, index: Oid) {
-        // SAFETY: the tuple is released after its only use; an index has as many columns as it says.
+        // SAFETY: the tuple is released after its last use; an index has as many columns as it says.
         unsafe {
             let cache = pg_sys::SysCacheIdentifier::INDEXRELID as i32;
             let Some(key) = index.into_datum() else { return };
@@ -47,16 +48,19 @@ impl TableKeys {
                 return;
             }
             let form = &*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_index>(tuple);
-            let columns = form.indkey.values.as_slice(form.indnkeyatts as usize);
-            self.first.extend(columns.first().filter(|column| **column > 0));
-            if form.indisunique {
-                self.unique.push(columns.to_vec());
+            let predicate = pg_sys::Anum_pg_index_indpred as i32;
+            if form.indisvalid && pg_sys::heap_attisnull(tuple, predicate, std::ptr::null_mut()) {
+                let columns = form.indkey.values.as_slice(form.indnkeyatts as usize);
+                self.first.extend(columns.first().filter(|column| **column > 0));
+                if form.indisunique {
+                    self.unique.push(columns.to_vec());
+                }
             }
             pg_sys::ReleaseSysCache(tuple);
         }
     }
 
-    /// Whether a unique index covers some of these columns and nothing else: at most one row has the same values.
+    /// Whether a unique index covers some of these columns and nothing else: one row has the same values, as a rule.
     pub fn are_unique(&self, columns: &[i16]) -> bool {
         covers_one(&self.unique, columns)
     }

@@ -3,6 +3,9 @@
 
 use pgrx::pg_sys;
 
+#[cfg(not(feature = "pg15"))]
+use crate::postgres::role;
+
 /// Leaves the rights of an entry, which moves into a query within, to the entry that stays.
 ///
 /// # Safety
@@ -48,7 +51,7 @@ pub unsafe fn free(query: *mut pg_sys::Query, entry: *mut pg_sys::RangeTblEntry)
         #[cfg(not(feature = "pg15"))]
         {
             let asked = pg_sys::getRTEPermissionInfo((*query).rteperminfos, entry);
-            (*asked).checkAsUser = pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID);
+            (*asked).checkAsUser = role::superuser();
         }
     }
 }

@@ -119,6 +119,15 @@ UPDATE tb_c SET code = 9, note = 'w' WHERE pk_c = 6;
 CALL pg_tviews_drain();
 SELECT * FROM differences('v_a', 'tv_a');
 
+-- An index over a part of the rows, or one that was not built to the end, makes no chain better.
+DROP INDEX tb_b_code_idx;
+CREATE UNIQUE INDEX part ON tb_b (code) WHERE pk_b < 0;
+CREATE INDEX unfinished ON tb_b (code);
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'unfinished'::regclass;
+SELECT captured_columns FROM pg_tviews_explain('a') WHERE source = 'tb_c'::regclass;
+DROP INDEX part, unfinished;
+CREATE INDEX ON tb_b (code);
+
 -- A chain by keys is not followed where it would run in a circle with another one: then the shortest are.
 SELECT pg_tviews_create('both', $$
     SELECT a.pk_a, b.pk_b, c.note FROM tb_a a JOIN tb_c c ON c.kind = a.kind JOIN tb_b b ON b.pk_b = c.pk_c AND b.fk_a = a.pk_a

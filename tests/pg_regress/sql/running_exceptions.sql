@@ -115,4 +115,14 @@ INSERT INTO tb_g VALUES (1002, 1);
 CALL pg_tviews_drain();
 SELECT * FROM tv_g; SELECT * FROM tv_k ORDER BY 1;
 SELECT entity_name, stored_groups FROM pg_tview_status WHERE entity_name IN ('g', 'k') ORDER BY 1;
+
+-- A unique index over a part of the rows does not make groups single rows; one over all of them does.
+CREATE TABLE tb_address (pk_address int PRIMARY KEY, fk int, is_main bool);
+INSERT INTO tb_address SELECT i, i % 3, i <= 3 FROM generate_series(1, 600) AS i;
+CREATE UNIQUE INDEX main_address ON tb_address (fk) WHERE is_main;
+SELECT pg_tviews_create('address', 'SELECT fk AS pk_address, count(*) AS c FROM tb_address GROUP BY fk');
+SELECT running_aggregates FROM pg_tviews_explain('address');
+DELETE FROM tb_address WHERE NOT is_main;
+CREATE UNIQUE INDEX one_address ON tb_address (fk);
+SELECT running_aggregates FROM pg_tviews_explain('address');
 DROP SCHEMA running_exceptions CASCADE;
